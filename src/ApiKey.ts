@@ -1,0 +1,176 @@
+/**
+ * The record of an API key: who it is for, what it may do, and until when.
+ *
+ * {@link ApiKey} is what `verify` gives and what travels over HTTP. {@link StoredApiKey} is what a repository keeps; it holds
+ * the hash and is a type of its own, so that a hash can't reach a response by mistake.
+ * @since 0.1.0
+ */
+import * as DateTime from "effect/DateTime"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { ScopeSet } from "./Scope.ts"
+
+/**
+ * The record's own identifier, a UUIDv7 in lower case. It stays when the secret changes.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ApiKeyId: Schema.brand<Schema.String, "ApiKeyId"> = Schema.String.check(
+  Schema.isPattern(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, { expected: "a UUIDv7" }),
+).pipe(Schema.brand("ApiKeyId"))
+/** @since 0.1.0 */
+export type ApiKeyId = typeof ApiKeyId.Type
+
+/**
+ * The public part of a token that finds the record. Our own format makes 16 hex digits; a custom one may use up to 128
+ * visible ASCII characters.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const KeyId: Schema.brand<Schema.String, "KeyId"> = Schema.String.check(
+  Schema.isMaxLength(128),
+  Schema.isPattern(/^[!-~]+$/, { expected: "visible ASCII characters" }),
+).pipe(Schema.brand("KeyId"))
+/** @since 0.1.0 */
+export type KeyId = typeof KeyId.Type
+
+// PostgreSQL stores neither NUL nor unpaired surrogates, so no text of ours contains them.
+const isStorableText = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
+const isStorable = Schema.makeFilter<string>((text) => isStorableText(text) || "text without NUL and unpaired surrogates")
+
+/**
+ * 1 to 128 characters (Unicode code points) after trimming.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Name: Schema.Codec<string> = Schema.Trim.check(Schema.isNonEmpty(), Schema.isMaxCodePoints(128), isStorable)
+
+/** Up to 1,000 characters. @category schemas @since 0.1.0 */
+export const Description: Schema.Codec<string> = Schema.String.check(Schema.isMaxCodePoints(1_000), isStorable)
+
+/** Whom the key belongs to in the application's terms: 1 to 200 characters. @category schemas @since 0.1.0 */
+export const OwnerId: Schema.Codec<string> = Schema.String.check(Schema.isNonEmpty(), Schema.isMaxCodePoints(200), isStorable)
+
+/** How large metadata may be: bytes of its JSON in UTF-8, and levels of nesting. @since 0.1.0 */
+export const metadataLimits = { bytes: 8_192, depth: 32 } as const
+
+/**
+ * A JSON object of at most 8 KiB (UTF-8) and 32 levels, without NUL characters.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Metadata: Schema.Codec<Schema.JsonObject> = Schema.declare(
+  (input): input is Schema.JsonObject => isJsonObject(input) && hasStorableJson(input),
+  {
+    expected: "a JSON object of at most 8 KiB and 32 levels, without NUL characters",
+    toCodecJson: () => Schema.link<Schema.JsonObject>()(JsonObjectOnWire, SchemaTransformation.passthrough()),
+    toCodecArbitrary: () =>
+      Schema.link<Schema.JsonObject>()(
+        Schema.Record(Schema.String.check(Schema.isPattern(/^[a-z]{1,8}$/)), Schema.Union([Schema.Int, Schema.Boolean, Schema.Null])),
+        SchemaTransformation.passthrough({ strict: false }),
+      ),
+  },
+)
+
+// Its own declaration, since Effect's recursive JSON schema overflows the stack on deeply nested input.
+const JsonObjectOnWire: Schema.Codec<Schema.JsonObject> = Schema.declare(isJsonObject, {
+  expected: "a JSON object",
+  representation: { id: "effect/schema/JsonObject", payload: null },
+})
+
+/**
+ * A moment from 1970 to the end of 9999, written in ISO 8601; both JavaScript and PostgreSQL keep it exactly.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Instant: Schema.Codec<DateTime.Utc, string> = Schema.DateTimeUtcFromString.check(
+  Schema.makeFilter<DateTime.Utc>(({ epochMilliseconds }) => (epochMilliseconds >= 0 && epochMilliseconds <= 253_402_300_799_999) || "an instant from 1970 to 9999"),
+)
+
+/**
+ * An API key's record, without its hash.
+ * @category models
+ * @since 0.1.0
+ */
+export class ApiKey extends Schema.Class<ApiKey>("ApiKey")({
+  id: ApiKeyId,
+  keyId: KeyId,
+  prefix: Schema.String,
+  name: Name,
+  description: Schema.NullOr(Description),
+  ownerId: Schema.NullOr(OwnerId),
+  scopes: ScopeSet,
+  metadata: Metadata,
+  isActive: Schema.Boolean,
+  /** The first moment at which the key no longer works; `null` if it never expires. */
+  expiresAt: Schema.NullOr(Instant),
+  createdAt: Instant,
+  updatedAt: Instant,
+  lastUsedAt: Schema.NullOr(Instant),
+  /** The last 4 characters of the secret's random part. */
+  hint: Schema.String,
+  /** Starts at 1 and grows by 1 with each change; `lastUsedAt` doesn't count as one. */
+  version: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)),
+}) {}
+
+/**
+ * What a repository keeps: the record and the hash of its secret. Its JSON codec refuses to write the hash.
+ * @category models
+ * @since 0.1.0
+ */
+export class StoredApiKey extends Schema.Class<StoredApiKey>("StoredApiKey")({
+  apiKey: ApiKey,
+  hash: Schema.Redacted(Schema.String, { disallowJsonEncode: true }),
+}) {}
+
+/**
+ * Where a key stands at a moment.
+ * @category models
+ * @since 0.1.0
+ */
+export type Status = "active" | "inactive" | "expired"
+
+/**
+ * Tells a key's status at `now`. A key that was deactivated is `inactive` even when it has expired as well. Expiry is exclusive:
+ * at `expiresAt` itself the key is expired.
+ * @category predicates
+ * @since 0.1.0
+ */
+export const status = (key: Pick<ApiKey, "isActive" | "expiresAt">, now: DateTime.Utc): Status =>
+  !key.isActive ? "inactive" : key.expiresAt !== null && DateTime.isLessThanOrEqualTo(key.expiresAt, now) ? "expired" : "active"
+
+function isJsonObject(input: unknown): input is Schema.JsonObject {
+  return typeof input === "object" && input !== null && !Array.isArray(input) && isPlain(input)
+}
+
+const isPlain = (input: object): boolean => {
+  const prototype = Object.getPrototypeOf(input)
+  return prototype === Object.prototype || prototype === null
+}
+
+const utf8 = new TextEncoder()
+
+// Walks with a list of its own instead of recursion, and bounds the depth before `JSON.stringify` recurses.
+function hasStorableJson(root: object): boolean {
+  let level: ReadonlyArray<object> = [root]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth >= metadataLimits.depth) return false
+    const next: Array<object> = []
+    for (const container of level) {
+      for (const [key, value] of Object.entries(container)) {
+        if (!isStorableText(key) || key === "__proto__") return false
+        if (typeof value === "string") {
+          if (!isStorableText(value)) return false
+        } else if (typeof value === "object" && value !== null) {
+          if (!Array.isArray(value) && !isPlain(value)) return false
+          next.push(value)
+        } else if (!(value === null || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)))) {
+          return false
+        }
+      }
+    }
+    if (next.length > metadataLimits.bytes) return false
+    level = next
+  }
+  return utf8.encode(JSON.stringify(root)).length <= metadataLimits.bytes
+}

@@ -1,0 +1,139 @@
+/**
+ * The ways to fail that several modules share: one class per way, caught by tag. None carries a secret or a hash.
+ *
+ * Verification fails with exactly {@link VerifyError}, in the order of its members.
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { ApiKeyId, Instant, KeyId } from "./ApiKey.ts"
+import { ScopeSet } from "./Scope.ts"
+
+/** The request carries no credential. @category errors @since 0.1.0 */
+export class MissingApiKey extends Schema.TaggedError<MissingApiKey>()("MissingApiKey", {}) {
+  override get message(): string {
+    return "No API key was given"
+  }
+}
+
+/** The string isn't a token of our format: wrong shape, wrong prefix or wrong checksum. @category errors @since 0.1.0 */
+export class MalformedToken extends Schema.TaggedError<MalformedToken>()("MalformedToken", {
+  reason: Schema.Literals(["length", "format", "prefix", "checksum"]),
+}) {
+  override get message(): string {
+    return `The token is malformed (${this.reason})`
+  }
+}
+
+/** No record has that key id. @category errors @since 0.1.0 */
+export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { keyId: KeyId }) {
+  override get message(): string {
+    return `No API key has the key id ${this.keyId}`
+  }
+}
+
+/** The secret doesn't match the record. @category errors @since 0.1.0 */
+export class InvalidSecret extends Schema.TaggedError<InvalidSecret>()("InvalidSecret", { keyId: KeyId }) {
+  override get message(): string {
+    return `Wrong secret for the API key ${this.keyId}`
+  }
+}
+
+/** The secret matches; the key was deactivated. @category errors @since 0.1.0 */
+export class Inactive extends Schema.TaggedError<Inactive>()("Inactive", { keyId: KeyId }) {
+  override get message(): string {
+    return `The API key ${this.keyId} is inactive`
+  }
+}
+
+/** The secret matches; the key has expired. @category errors @since 0.1.0 */
+export class Expired extends Schema.TaggedError<Expired>()("Expired", { keyId: KeyId, expiresAt: Instant }) {
+  override get message(): string {
+    return `The API key ${this.keyId} has expired`
+  }
+}
+
+/** The key is valid but lacks a required scope. @category errors @since 0.1.0 */
+export class InsufficientScope extends Schema.TaggedError<InsufficientScope>()("InsufficientScope", {
+  keyId: KeyId,
+  required: ScopeSet,
+  granted: ScopeSet,
+}) {
+  override get message(): string {
+    return `The API key ${this.keyId} lacks a required scope (${this.required.join(" ")})`
+  }
+}
+
+/** No record has that id: of `get`, `update`, `delete` and the like. @category errors @since 0.1.0 */
+export class ApiKeyNotFound extends Schema.TaggedError<ApiKeyNotFound>()("ApiKeyNotFound", { id: ApiKeyId }) {
+  override get message(): string {
+    return `No API key has the id ${this.id}`
+  }
+}
+
+/** The record has changed since the caller read it. @category errors @since 0.1.0 */
+export class VersionConflict extends Schema.TaggedError<VersionConflict>()("VersionConflict", {
+  id: ApiKeyId,
+  expected: Schema.Int,
+  actual: Schema.Int,
+}) {
+  override get message(): string {
+    return `The API key ${this.id} is at version ${this.actual}, not ${this.expected}`
+  }
+}
+
+/** The key id is taken already. Repositories fail with it; the service tries another one. @category errors @since 0.1.0 */
+export class DuplicateKeyId extends Schema.TaggedError<DuplicateKeyId>()("DuplicateKeyId", { keyId: KeyId }) {
+  override get message(): string {
+    return `The key id ${this.keyId} is taken`
+  }
+}
+
+/** What the caller asked for breaks a rule of the record. `field` names the culprit. @category errors @since 0.1.0 */
+export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInput", {
+  field: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return `${this.field}: ${this.reason}`
+  }
+}
+
+/** The cursor wasn't made by this search. @category errors @since 0.1.0 */
+export class InvalidCursor extends Schema.TaggedError<InvalidCursor>()("InvalidCursor", {}) {
+  override get message(): string {
+    return "The cursor doesn't belong to this search"
+  }
+}
+
+/** The store failed. `isRetryable` says whether the same call may succeed a moment later. @category errors @since 0.1.0 */
+export class RepositoryError extends Schema.TaggedError<RepositoryError>()("RepositoryError", {
+  operation: Schema.String,
+  isRetryable: Schema.Boolean,
+  cause: Schema.Defect(),
+}) {
+  override get message(): string {
+    return `The API key store failed to ${this.operation}`
+  }
+}
+
+/**
+ * A secret couldn't be hashed or checked: the hash string belongs to another hasher, is broken, asks for more work than is
+ * allowed, or the hasher itself failed. Never means "wrong secret".
+ * @category errors
+ * @since 0.1.0
+ */
+export class HasherError extends Schema.TaggedError<HasherError>()("HasherError", {
+  reason: Schema.Literals(["UnsupportedHash", "MalformedHash", "ParametersOutOfBounds", "Failed"]),
+  /** Absent where it could hold part of a hash. */
+  cause: Schema.optionalKey(Schema.Defect()),
+}) {
+  override get message(): string {
+    return `The API key hasher failed (${this.reason})`
+  }
+}
+
+/** Why a token isn't good, as opposed to infrastructure that failed. @category models @since 0.1.0 */
+export type InvalidKey = MalformedToken | NotFound | InvalidSecret | Inactive | Expired | InsufficientScope
+
+/** Everything that `verify` can fail with. @category models @since 0.1.0 */
+export type VerifyError = InvalidKey | RepositoryError | HasherError

@@ -1,0 +1,102 @@
+/**
+ * Keeps API keys. {@link layerMemory} is for tests and first steps; `effect-api-key/sql/SqlRepository` is for PostgreSQL and
+ * PGlite. An implementation of your own can be run through the contract in `effect-api-key/testing`.
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
+import type { ApiKey, ApiKeyId, KeyId, StoredApiKey } from "./ApiKey.ts"
+import type { ApiKeyNotFound, DuplicateKeyId, InvalidCursor, RepositoryError, VersionConflict } from "./ApiKeyError.ts"
+
+/**
+ * Which keys a search is about. Every field given must hold. Instants: `After` is inclusive, `Before` exclusive.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Filter {
+  readonly ownerId?: string | undefined
+  readonly isActive?: boolean | undefined
+  /** Each of these is among the key's scopes, to the letter: `*` isn't expanded. */
+  readonly scopes?: ReadonlyArray<string> | undefined
+  /** A substring of the name, in any letter case (Unicode's simple lower case). `%` and `_` mean themselves. */
+  readonly name?: string | undefined
+  readonly keyId?: KeyId | undefined
+  readonly createdAfter?: DateTime.Utc | undefined
+  readonly createdBefore?: DateTime.Utc | undefined
+  readonly expiresAfter?: DateTime.Utc | undefined
+  readonly expiresBefore?: DateTime.Utc | undefined
+  readonly lastUsedAfter?: DateTime.Utc | undefined
+  readonly lastUsedBefore?: DateTime.Utc | undefined
+  /** `true`: has never been used. `false`: has. */
+  readonly neverUsed?: boolean | undefined
+  /** Expired, or not, at the moment `at`. */
+  readonly expired?: { readonly is: boolean; readonly at: DateTime.Utc } | undefined
+}
+
+/** Ties are broken by id. Keys without the instant come last, in either direction. @category models @since 0.1.0 */
+export interface Sort {
+  readonly by: "createdAt" | "name" | "lastUsedAt" | "expiresAt"
+  readonly order: "asc" | "desc"
+}
+
+/** Newest first. @since 0.1.0 */
+export const defaultSort: Sort = { by: "createdAt", order: "desc" }
+
+/**
+ * A page of a search: by `offset` with the total, or after a `cursor` from the page before, without counting.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Search {
+  readonly filter: Filter
+  readonly sort: Sort
+  /** 1 to 200. */
+  readonly limit: number
+  readonly page: { readonly _tag: "Offset"; readonly offset: number } | { readonly _tag: "Cursor"; readonly cursor: string }
+}
+
+/** @category models @since 0.1.0 */
+export interface Page {
+  readonly items: ReadonlyArray<ApiKey>
+  /** How many keys match in all; `null` on a page by cursor. */
+  readonly total: number | null
+  /** Leads to the next page; `null` on the last one. */
+  readonly nextCursor: string | null
+}
+
+/** The fields to set; a field left out stays as it is. @category models @since 0.1.0 */
+export type Changes = Partial<Pick<ApiKey, "name" | "description" | "ownerId" | "scopes" | "metadata" | "isActive" | "expiresAt">>
+
+/**
+ * The contract. `update` sets `updatedAt` to `at`, adds 1 to `version`, and touches no field that isn't in `changes`; with
+ * `ifVersion`, a record at another version is left alone. `touch` moves `lastUsedAt` forward, never back, and changes nothing else;
+ * ids it doesn't know are passed over. A key id is compared byte by byte.
+ * @category services
+ * @since 0.1.0
+ */
+export class ApiKeyRepository extends Context.Service<
+  ApiKeyRepository,
+  {
+    readonly insert: (key: StoredApiKey) => Effect.Effect<void, DuplicateKeyId | RepositoryError>
+    readonly findById: (id: ApiKeyId) => Effect.Effect<Option.Option<StoredApiKey>, RepositoryError>
+    readonly findByKeyId: (keyId: KeyId) => Effect.Effect<Option.Option<StoredApiKey>, RepositoryError>
+    readonly update: (
+      id: ApiKeyId,
+      changes: Changes,
+      options: { readonly at: DateTime.Utc; readonly ifVersion?: number | undefined },
+    ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
+    readonly delete: (
+      id: ApiKeyId,
+      options?: { readonly ifVersion?: number | undefined },
+    ) => Effect.Effect<void, ApiKeyNotFound | VersionConflict | RepositoryError>
+    readonly search: (search: Search) => Effect.Effect<Page, InvalidCursor | RepositoryError>
+    readonly count: (filter: Filter) => Effect.Effect<number, RepositoryError>
+    readonly stream: (filter: Filter, sort?: Sort) => Stream.Stream<ApiKey, RepositoryError>
+    readonly touch: (
+      uses: ReadonlyArray<{ readonly id: ApiKeyId; readonly lastUsedAt: DateTime.Utc }>,
+    ) => Effect.Effect<void, RepositoryError>
+  }
+>()("effect-api-key/ApiKeyRepository") {}

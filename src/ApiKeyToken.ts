@@ -1,0 +1,224 @@
+/**
+ * The token format: `{prefix}-{keyId}-{secret}`, the secret ending in a checksum.
+ *
+ * Start with {@link make}, which gives a {@link TokenFormat} that formats, parses and generates. Parsing is total: any string
+ * gives a parsed token or a `MalformedToken`, reading at most {@link maxTokenLength} characters.
+ * @since 0.1.0
+ */
+import { SecureRandom } from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { KeyId } from "./ApiKey.ts"
+import { MalformedToken } from "./ApiKeyError.ts"
+
+/** A longer token is refused unread. @since 0.1.0 */
+export const maxTokenLength = 512
+
+const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+const keyIdLength = 16
+const randomLength = 58
+const checksumLength = 6
+const secretLength = randomLength + checksumLength
+
+/**
+ * The parts of a token. `secret` includes the checksum.
+ * @category models
+ * @since 0.1.0
+ */
+export interface TokenParts {
+  readonly prefix: string
+  readonly keyId: KeyId
+  readonly secret: Redacted.Redacted
+}
+
+/**
+ * How tokens are written and read. {@link make} gives ours; build one by hand to keep keys of another format in circulation.
+ *
+ * `parse` sees at most 512 characters. What it throws counts as malformed.
+ * @category models
+ * @since 0.1.0
+ */
+export interface TokenFormat {
+  /** The prefix of new tokens. */
+  readonly prefix: string
+  readonly parse: (token: string) => Result.Result<TokenParts, MalformedToken>
+  readonly format: (parts: TokenParts) => Redacted.Redacted
+  /** Makes a new key id and secret. */
+  readonly generate: Effect.Effect<TokenParts, never, SecureRandom>
+  /** What of the secret may be shown, to tell two keys apart. */
+  readonly hint: (secret: Redacted.Redacted) => string
+}
+
+/**
+ * The prefix (default `ak`) matches `[A-Za-z][A-Za-z0-9_]*`, up to 32 characters, and doesn't contain the separator (default
+ * `-`), which is one of `- _ . ~ :`.
+ * @category models
+ * @since 0.1.0
+ */
+export interface TokenConfig {
+  readonly prefix?: string
+  readonly separator?: "-" | "_" | "." | "~" | ":"
+}
+
+/** The prefix or separator breaks the rules of {@link TokenConfig}. @category errors @since 0.1.0 */
+export class InvalidTokenConfig extends Schema.TaggedError<InvalidTokenConfig>()("InvalidTokenConfig", {
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/**
+ * Gives the format for a prefix and separator.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, InvalidTokenConfig> =>
+  Result.map(resolve(config), ({ prefix, separator }) => {
+    const start = prefix + separator
+    const separatorIndex = start.length + keyIdLength
+    const length = separatorIndex + 1 + secretLength
+    const textOf = ({ prefix, keyId, secret }: TokenParts) => `${prefix}${separator}${keyId}${separator}${Redacted.value(secret)}`
+    return {
+      prefix,
+      parse: (token) => {
+        if (token.length > maxTokenLength) return malformed("length")
+        if (!token.startsWith(start)) return malformed("prefix")
+        if (token.length !== length || token[separatorIndex] !== separator) return malformed("format")
+        const keyId = token.slice(start.length, separatorIndex)
+        const secret = token.slice(separatorIndex + 1)
+        if (!isHex(keyId) || !isAlphanumeric(secret)) return malformed("format")
+        if (checksum(token.slice(0, -checksumLength)) !== token.slice(-checksumLength)) return malformed("checksum")
+        // `isHex` has proved what the brand stands for.
+        return Result.succeed({ prefix, keyId: keyId as KeyId, secret: Redacted.make(secret, { label: "secret" }) })
+      },
+      format: (parts) => Redacted.make(textOf(parts), { label: "token" }),
+      generate: Effect.gen(function* () {
+        const random = yield* SecureRandom
+        // Eight bytes as hex always make a key id.
+        const keyId = toHex(yield* random.randomBytes(8)) as KeyId
+        let characters = ""
+        while (characters.length < randomLength) {
+          for (const byte of yield* random.randomBytes(randomLength * 2 - characters.length)) {
+            // 248 is the largest multiple of 62 in a byte: dropping the rest leaves no bias.
+            if (byte < 248 && characters.length < randomLength) characters += alphabet[byte % 62]
+          }
+        }
+        const text = `${start}${keyId}${separator}${characters}`
+        return { prefix, keyId, secret: Redacted.make(characters + checksum(text), { label: "secret" }) }
+      }),
+      hint: (secret) => Redacted.value(secret).slice(randomLength - 4, randomLength),
+    }
+  })
+
+/**
+ * The format with prefix `ak` and separator `-`.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const defaultFormat: TokenFormat = Result.getOrThrow(make())
+
+/**
+ * Reads a token with a format: bounds its length, and takes what the format throws for malformed.
+ * @category parsing
+ * @since 0.1.0
+ */
+export const parse = (token: string, format: TokenFormat = defaultFormat): Result.Result<TokenParts, MalformedToken> => {
+  if (token.length > maxTokenLength) return malformed("length")
+  return Result.flatMap(
+    Result.try({ try: () => format.parse(token), catch: () => new MalformedToken({ reason: "format" }) }),
+    (parsed) => parsed,
+  )
+}
+
+/**
+ * A codec between a redacted token string and its parts.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const schema = (format: TokenFormat = defaultFormat): Schema.Codec<TokenParts, string> =>
+  Schema.String.pipe(
+    Schema.decodeTo(Schema.toType(Parts), {
+      decode: SchemaGetter.transformEffect((token) =>
+        Effect.mapError(
+          Effect.fromResult(parse(token, format)),
+          (error) => new SchemaIssue.InvalidValue({ message: error.message }),
+        ),
+      ),
+      encode: SchemaGetter.transform((parts) => Redacted.value(format.format(parts))),
+    }),
+  )
+
+const Parts = Schema.Struct({ prefix: Schema.String, keyId: Schema.toType(KeyId), secret: Schema.Redacted(Schema.String) })
+
+/**
+ * A regular expression (global, linear) that finds tokens in text, for secret scanners. It can't check the checksum: pass what
+ * it finds to {@link parse}.
+ * @category scanning
+ * @since 0.1.0
+ */
+export const regex = (config: TokenConfig = {}): Result.Result<RegExp, InvalidTokenConfig> =>
+  Result.map(resolve(config), ({ prefix, separator }) => {
+    const escaped = separator === "." ? "\\." : separator
+    return new RegExp(`(?<![0-9A-Za-z_])${prefix}${escaped}[0-9a-f]{${keyIdLength}}${escaped}[0-9A-Za-z]{${secretLength}}(?![0-9A-Za-z])`, "g")
+  })
+
+/**
+ * The 6 characters that end a token: CRC-32 (IEEE 802.3) of everything before them, in base 62.
+ * @category parsing
+ * @since 0.1.0
+ */
+export const checksum = (text: string): string => {
+  let crc = 0xffffffff
+  for (let i = 0; i < text.length; i++) {
+    // The table has 256 entries and the index is a byte.
+    crc = crcTable[(crc ^ text.charCodeAt(i)) & 0xff]! ^ (crc >>> 8)
+  }
+  let rest = (crc ^ 0xffffffff) >>> 0
+  let digits = ""
+  for (let i = 0; i < checksumLength; i++) {
+    digits = alphabet[rest % 62] + digits
+    rest = Math.floor(rest / 62)
+  }
+  return digits
+}
+
+const crcTable = Uint32Array.from({ length: 256 }, (_, index) => {
+  let value = index
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1
+  return value
+})
+
+function resolve({ prefix = "ak", separator = "-" }: TokenConfig): Result.Result<Required<TokenConfig>, InvalidTokenConfig> {
+  const invalid = (reason: string) => Result.fail(new InvalidTokenConfig({ reason }))
+  if (!/^[-_.~:]$/.test(separator)) return invalid("The separator must be one of - _ . ~ :")
+  if (!/^[A-Za-z][A-Za-z0-9_]{0,31}$/.test(prefix)) {
+    return invalid("The prefix must match [A-Za-z][A-Za-z0-9_]* and have at most 32 characters")
+  }
+  return prefix.includes(separator) ? invalid("The prefix must not contain the separator") : Result.succeed({ prefix, separator })
+}
+
+const malformed = (reason: MalformedToken["reason"]) => Result.fail(new MalformedToken({ reason }))
+
+const isHex = (text: string): boolean => {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (!((code >= 48 && code <= 57) || (code >= 97 && code <= 102))) return false
+  }
+  return true
+}
+
+const isAlphanumeric = (text: string): boolean => {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (!((code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122))) return false
+  }
+  return true
+}
+
+const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
