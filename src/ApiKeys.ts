@@ -1,0 +1,401 @@
+/**
+ * Issues, verifies and manages API keys. Provide {@link layer} with a hasher and a repository, or {@link layerMemory} for first
+ * steps, and call the methods of {@link ApiKeys}.
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import { layerWebCrypto, SecureRandom } from "effect/crypto/SecureRandom"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as Stream from "effect/Stream"
+import * as Model from "./ApiKey.ts"
+import {
+  ApiKeyNotFound,
+  Expired,
+  Inactive,
+  InsufficientScope,
+  InvalidInput,
+  InvalidSecret,
+  NotFound,
+  RepositoryError,
+  type DuplicateKeyId,
+  type HasherError,
+  type InvalidCursor,
+  type VerifyError,
+  type VersionConflict,
+} from "./ApiKeyError.ts"
+import { ApiKeyHasher, layerEphemeral } from "./ApiKeyHasher.ts"
+import * as Repository from "./ApiKeyRepository.ts"
+import * as ApiKeyToken from "./ApiKeyToken.ts"
+import * as LastUsed from "./internal/lastUsed.ts"
+import { type Scope, satisfies, ScopeSet } from "./Scope.ts"
+
+/**
+ * What a new key is made from. `expiresAt` left out means the default lifetime, `null` means for ever.
+ * @category models
+ * @since 0.1.0
+ */
+export interface CreateInput {
+  readonly name: string
+  readonly description?: string | null
+  readonly ownerId?: string | null
+  readonly scopes?: ReadonlyArray<string>
+  readonly metadata?: Schema.JsonObject
+  readonly isActive?: boolean
+  readonly expiresAt?: DateTime.Utc | null
+}
+
+/** The fields to change; what is left out stays. @category models @since 0.1.0 */
+export type UpdateInput = Partial<CreateInput>
+
+/** A new key, and its token, which can't be had again. @category models @since 0.1.0 */
+export interface Created {
+  readonly apiKey: Model.ApiKey
+  readonly token: Redacted.Redacted
+}
+
+/** As the repository's filter, with `expired` judged at the moment of the call. @category models @since 0.1.0 */
+export interface Filter extends Omit<Repository.Filter, "expired" | "keyId"> {
+  readonly keyId?: string | undefined
+  readonly expired?: boolean | undefined
+}
+
+/**
+ * Which page to read: by `offset` (default 0) with the total, or by the `cursor` of the page before. `limit` is 1 to 200, 50 unless given.
+ * @category models
+ * @since 0.1.0
+ */
+export interface SearchInput extends Filter {
+  readonly sort?: Repository.Sort | undefined
+  readonly limit?: number | undefined
+  readonly offset?: number | undefined
+  readonly cursor?: string | undefined
+}
+
+/** Only if the record is still at this version. @category models @since 0.1.0 */
+export interface IfVersion {
+  readonly ifVersion?: number | undefined
+}
+
+/**
+ * How keys are issued.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The token format, or the prefix and separator of ours. Default: `ak` and `-`. */
+  readonly token?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
+  /** How long a key lives whose creator doesn't say. Default: for ever. */
+  readonly defaultLifetime?: Duration.Input | undefined
+  /** How long a key may live at most, from its creation. Default: without limit. */
+  readonly maximumLifetime?: Duration.Input | undefined
+  /** How often `lastUsedAt` is written, in one statement for all keys. Default: 10 seconds. */
+  readonly lastUsedInterval?: Duration.Input | undefined
+}
+
+/**
+ * The service.
+ *
+ * `verify` checks, in this order: the token's form and checksum, that the key exists, its secret, that it is active, its expiry, its
+ * scopes. An unknown key id costs the same hashing as a wrong secret. It never writes the record.
+ * @category services
+ * @since 0.1.0
+ */
+export class ApiKeys extends Context.Service<
+  ApiKeys,
+  {
+    /** Issues a key. It is durable when this returns, unless the caller's own transaction rolls back. */
+    readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | RepositoryError | HasherError>
+    /** Gives the record of a token that is good and whose key holds all of `scopes`. */
+    readonly verify: (
+      token: string | Redacted.Redacted,
+      options?: { readonly scopes?: ReadonlyArray<string> | undefined },
+    ) => Effect.Effect<Model.ApiKey, VerifyError>
+    readonly get: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
+    readonly search: (input?: SearchInput) => Effect.Effect<Repository.Page, InvalidInput | InvalidCursor | RepositoryError>
+    readonly count: (filter?: Filter) => Effect.Effect<number, InvalidInput | RepositoryError>
+    /** Every key that matches, newest first, read in batches. */
+    readonly stream: (filter?: Filter) => Stream.Stream<Model.ApiKey, InvalidInput | RepositoryError>
+    readonly update: (
+      id: Model.ApiKeyId,
+      input: UpdateInput,
+      options?: IfVersion,
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError>
+    readonly activate: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
+    readonly deactivate: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
+    readonly delete: (
+      id: Model.ApiKeyId,
+      options?: IfVersion,
+    ) => Effect.Effect<void, ApiKeyNotFound | VersionConflict | RepositoryError>
+  }
+>()("effect-api-key/ApiKeys") {}
+
+/**
+ * The service over the hasher and repository provided, with options.
+ *
+ * Fails with `InvalidTokenConfig` for a bad prefix or separator, and with `HasherError` if the hasher can't hash at all.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerWith = (
+  options: Options,
+): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | HasherError, ApiKeyHasher | Repository.ApiKeyRepository> =>
+  Layer.effect(ApiKeys, make(options)).pipe(Layer.provide(layerWebCrypto))
+
+/**
+ * The service over the hasher and repository provided, with default options.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<ApiKeys, HasherError, ApiKeyHasher | Repository.ApiKeyRepository> = Layer.suspend(() =>
+  // The default prefix and separator are valid.
+  Layer.catchTag(layerWith({}), "InvalidTokenConfig", (error) => Layer.effectContext(Effect.die(error))),
+)
+
+/**
+ * As {@link layerWith}, from configuration: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and
+ * `API_KEY_MAXIMUM_LIFETIME` (durations such as `90 days`).
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig: Layer.Layer<
+  ApiKeys,
+  ApiKeyToken.InvalidTokenConfig | HasherError | Config.ConfigError,
+  ApiKeyHasher | Repository.ApiKeyRepository
+> = Layer.unwrap(
+  Effect.gen(function* () {
+    const prefix = yield* Config.option(Config.String("API_KEY_PREFIX"))
+    const separator = yield* Config.option(Config.Literals(["-", "_", ".", "~", ":"], "API_KEY_SEPARATOR"))
+    const defaultLifetime = yield* Config.option(Config.Duration("API_KEY_DEFAULT_LIFETIME"))
+    const maximumLifetime = yield* Config.option(Config.Duration("API_KEY_MAXIMUM_LIFETIME"))
+    return layerWith({
+      token: {
+        ...(Option.isSome(prefix) ? { prefix: prefix.value } : {}),
+        ...(Option.isSome(separator) ? { separator: separator.value } : {}),
+      },
+      defaultLifetime: Option.getOrUndefined(defaultLifetime),
+      maximumLifetime: Option.getOrUndefined(maximumLifetime),
+    })
+  }),
+)
+
+/**
+ * The service in memory, with {@link layerEphemeral} as its hasher: for tests and first steps.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory: Layer.Layer<ApiKeys> = Layer.suspend(() =>
+  // Its hasher always hashes; a failure would mean a runtime without WebCrypto.
+  Layer.catchTag(layer, "HasherError", (error) => Layer.effectContext(Effect.die(error))),
+).pipe(Layer.provide([layerEphemeral, Repository.layerMemory]))
+
+const insertAttempts = 5
+
+const make = Effect.fnUntraced(function* (options: Options) {
+  const hasher = yield* ApiKeyHasher
+  const repository = yield* Repository.ApiKeyRepository
+  const random = yield* SecureRandom
+  const { token: tokenOption = {} } = options
+  const format = "parse" in tokenOption ? tokenOption : yield* Effect.fromResult(ApiKeyToken.make(tokenOption))
+  const defaultLifetime = options.defaultLifetime === undefined ? undefined : Duration.fromInputUnsafe(options.defaultLifetime)
+  const maximumLifetime = options.maximumLifetime === undefined ? undefined : Duration.fromInputUnsafe(options.maximumLifetime)
+  const lastUsed = yield* LastUsed.make(repository, options.lastUsedInterval ?? "10 seconds")
+  const generate = Effect.provideService(format.generate, SecureRandom, random)
+
+  // Checked when there is no record, so that an unknown key id costs what a wrong secret costs.
+  const decoy = yield* hasher.hash((yield* generate).secret)
+
+  const checkLifetime = (createdAt: DateTime.Utc, expiresAt: DateTime.Utc | null): Effect.Effect<void, InvalidInput> => {
+    if (maximumLifetime === undefined) return Effect.void
+    return expiresAt !== null && DateTime.isLessThanOrEqualTo(expiresAt, DateTime.addDuration(createdAt, maximumLifetime))
+      ? Effect.void
+      : Effect.fail(new InvalidInput({ field: "expiresAt", reason: `a key lives at most ${Duration.format(maximumLifetime)}` }))
+  }
+
+  const expiryFor = Effect.fnUntraced(function* (now: DateTime.Utc, asked: DateTime.Utc | null | undefined) {
+    const lifetime = defaultLifetime ?? maximumLifetime
+    if (asked === undefined) return lifetime === undefined ? null : DateTime.addDuration(now, lifetime)
+    if (asked !== null && DateTime.isLessThanOrEqualTo(asked, now)) {
+      return yield* new InvalidInput({ field: "expiresAt", reason: "lies in the past" })
+    }
+    return asked
+  })
+
+  const insert = Effect.fnUntraced(function* (record: Omit<Model.ApiKey, "keyId" | "prefix" | "hint">) {
+    let taken: DuplicateKeyId | undefined
+    for (let attempt = 0; attempt < insertAttempts; attempt++) {
+      const parts = yield* generate
+      const { keyId, prefix, secret } = parts
+      const apiKey = new Model.ApiKey({ ...record, keyId, prefix, hint: format.hint(secret) })
+      const hash = yield* hasher.hash(secret)
+      taken = yield* repository.insert(new Model.StoredApiKey({ apiKey, hash })).pipe(
+        Effect.as(undefined),
+        Effect.catchTag("DuplicateKeyId", (error) => Effect.succeed(error)),
+      )
+      if (taken === undefined) return { apiKey, token: format.format(parts) }
+    }
+    return yield* new RepositoryError({ operation: "find a free key id", isRetryable: true, cause: taken })
+  })
+
+  const setActive = (id: Model.ApiKeyId, isActive: boolean) =>
+    Effect.flatMap(DateTime.now, (at) => repository.update(id, { isActive }, { at })).pipe(
+      Effect.catchTag("VersionConflict", (impossible) => Effect.die(impossible)),
+    )
+
+  return ApiKeys.of({
+    create: Effect.fn("ApiKeys.create")(function* (input) {
+      const fields = yield* decodeCreate(input)
+      const now = yield* DateTime.now
+      const expiresAt = yield* expiryFor(now, fields.expiresAt)
+      yield* checkLifetime(now, expiresAt)
+      const created = yield* insert({
+        // `uuidV7` gives what the brand stands for.
+        id: (yield* random.uuidV7()) as Model.ApiKeyId,
+        name: fields.name,
+        description: fields.description ?? null,
+        ownerId: fields.ownerId ?? null,
+        scopes: fields.scopes ?? [],
+        metadata: fields.metadata ?? {},
+        isActive: fields.isActive ?? true,
+        expiresAt,
+        createdAt: now,
+        updatedAt: now,
+        lastUsedAt: null,
+        version: 1,
+      })
+      yield* Effect.annotateCurrentSpan({ "api_key.id": created.apiKey.id, "api_key.key_id": created.apiKey.keyId })
+      return created
+    }),
+    verify: Effect.fn("ApiKeys.verify")(function* (token, { scopes = [] } = {}) {
+      const { keyId, secret } = yield* Effect.fromResult(ApiKeyToken.parse(typeof token === "string" ? token : Redacted.value(token), format))
+      yield* Effect.annotateCurrentSpan("api_key.key_id", keyId)
+      const stored = yield* repository.findByKeyId(keyId)
+      const matches = yield* hasher.verify(secret, Option.isSome(stored) ? stored.value.hash : decoy)
+      if (Option.isNone(stored)) return yield* new NotFound({ keyId })
+      if (!matches) return yield* new InvalidSecret({ keyId })
+      const { apiKey } = stored.value
+      const now = yield* DateTime.now
+      yield* checkUse(apiKey, now, scopes)
+      lastUsed.record(apiKey.id, now)
+      return apiKey
+    }),
+    get: Effect.fn("ApiKeys.get")(function* (id) {
+      const stored = yield* repository.findById(id)
+      if (Option.isNone(stored)) return yield* new ApiKeyNotFound({ id })
+      return stored.value.apiKey
+    }),
+    search: Effect.fn("ApiKeys.search")(function* ({ sort, limit = 50, offset, cursor, ...filter } = {}) {
+      if (!Number.isInteger(limit) || limit < 1 || limit > 200) {
+        return yield* new InvalidInput({ field: "limit", reason: "must be 1 to 200" })
+      }
+      if (offset !== undefined && (!Number.isSafeInteger(offset) || offset < 0)) {
+        return yield* new InvalidInput({ field: "offset", reason: "must be a whole number, at least 0" })
+      }
+      if (offset !== undefined && cursor !== undefined) {
+        return yield* new InvalidInput({ field: "cursor", reason: "can't be combined with offset" })
+      }
+      return yield* repository.search({
+        filter: yield* decodeFilter(filter),
+        sort: sort ?? Repository.defaultSort,
+        limit,
+        page: cursor === undefined ? { _tag: "Offset", offset: offset ?? 0 } : { _tag: "Cursor", cursor },
+      })
+    }),
+    count: Effect.fn("ApiKeys.count")(function* (filter = {}) {
+      return yield* repository.count(yield* decodeFilter(filter))
+    }),
+    stream: (filter = {}) =>
+      Stream.unwrap(Effect.map(decodeFilter(filter), (decoded) => repository.stream(decoded))).pipe(Stream.withSpan("ApiKeys.stream")),
+    update: Effect.fn("ApiKeys.update")(function* (id, input, { ifVersion } = {}) {
+      yield* Effect.annotateCurrentSpan("api_key.id", id)
+      const changes = yield* decodeUpdate(input)
+      if (changes.expiresAt !== undefined && maximumLifetime !== undefined) {
+        const current = yield* repository.findById(id)
+        if (Option.isSome(current)) yield* checkLifetime(current.value.apiKey.createdAt, changes.expiresAt)
+      }
+      return yield* repository.update(id, changes, { at: yield* DateTime.now, ifVersion })
+    }),
+    activate: Effect.fn("ApiKeys.activate")((id) => setActive(id, true)),
+    deactivate: Effect.fn("ApiKeys.deactivate")((id) => setActive(id, false)),
+    delete: Effect.fn("ApiKeys.delete")((id, options) => repository.delete(id, options)),
+  })
+})
+
+const checkUse = (
+  apiKey: Model.ApiKey,
+  now: DateTime.Utc,
+  required: ReadonlyArray<string>,
+): Effect.Effect<void, Inactive | Expired | InsufficientScope> => {
+  const { keyId, expiresAt } = apiKey
+  switch (Model.status(apiKey, now)) {
+    case "inactive":
+      return Effect.fail(new Inactive({ keyId }))
+    case "expired":
+      // Only a key with an expiry expires.
+      return Effect.fail(new Expired({ keyId, expiresAt: expiresAt! }))
+    case "active":
+      return satisfies(apiKey.scopes, required)
+        ? Effect.void
+        : // `required` comes from the application and may hold what isn't a scope; that is no reason to crash.
+          Effect.fail(
+            new InsufficientScope(
+              { keyId, required: required as ReadonlyArray<Scope>, granted: apiKey.scopes },
+              { disableChecks: true },
+            ),
+          )
+  }
+}
+
+const optionalFields = {
+  description: Schema.optionalKey(Schema.NullOr(Model.Description)),
+  ownerId: Schema.optionalKey(Schema.NullOr(Model.OwnerId)),
+  scopes: Schema.optionalKey(ScopeSet),
+  metadata: Schema.optionalKey(Model.Metadata),
+  isActive: Schema.optionalKey(Schema.Boolean),
+  expiresAt: Schema.optionalKey(Schema.NullOr(Schema.toType(Model.Instant))),
+}
+
+/** Decodes a caller's input; what it finds wrong becomes `InvalidInput` with the field's name. */
+const decoder = <A, I>(schema: Schema.Codec<A, I>): ((input: unknown) => Effect.Effect<A, InvalidInput>) => {
+  const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error" })
+  return (input) =>
+    Effect.mapError(decode(input), ({ issue }) => {
+      const first = formatIssue(issue).issues[0]
+      const field = (first?.path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
+      return new InvalidInput({ field: field === "" ? "input" : field, reason: first?.message ?? "invalid" })
+    })
+}
+const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const decodeCreate = decoder(Schema.Struct({ name: Model.Name, ...optionalFields }))
+const decodeUpdate = decoder(Schema.Struct({ name: Schema.optionalKey(Model.Name), ...optionalFields }))
+
+const Moment = Schema.optional(Schema.toType(Model.Instant))
+const decodeFilterFields = decoder(
+  Schema.Struct({
+    ownerId: Schema.optional(Model.OwnerId),
+    isActive: Schema.optional(Schema.Boolean),
+    scopes: Schema.optional(ScopeSet),
+    name: Schema.optional(Model.Description),
+    keyId: Schema.optional(Model.KeyId),
+    createdAfter: Moment,
+    createdBefore: Moment,
+    expiresAfter: Moment,
+    expiresBefore: Moment,
+    lastUsedAfter: Moment,
+    lastUsedBefore: Moment,
+    neverUsed: Schema.optional(Schema.Boolean),
+    expired: Schema.optional(Schema.Boolean),
+  }),
+)
+const decodeFilter = Effect.fnUntraced(function* (filter: Filter): Effect.fn.Return<Repository.Filter, InvalidInput> {
+  const { expired, ...rest } = yield* decodeFilterFields(filter)
+  return expired === undefined ? rest : { ...rest, expired: { is: expired, at: yield* DateTime.now } }
+})

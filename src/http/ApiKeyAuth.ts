@@ -1,0 +1,129 @@
+/**
+ * Protects endpoints of an `HttpApi` with API keys: {@link ApiKeyAuth}, {@link requireScopes}, {@link CurrentApiKey}.
+ *
+ * This is the definition, fit for a browser; `effect-api-key/http/implementation` has the layers that carry it out.
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpApi from "effect/http-api/HttpApi"
+import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
+import * as OpenApi from "effect/http-api/OpenApi"
+import type * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { ApiKey } from "../ApiKey.ts"
+import * as Scope from "../Scope.ts"
+import * as Problem from "./Problem.ts"
+
+/** The key that a request was made with. @category services @since 0.1.0 */
+export class CurrentApiKey extends Context.Service<CurrentApiKey, ApiKey>()("effect-api-key/http/CurrentApiKey") {}
+
+/** The key that a request was made with, if it carried one. @category services @since 0.1.0 */
+export class OptionalApiKey extends Context.Service<OptionalApiKey, Option.Option<ApiKey>>()("effect-api-key/http/OptionalApiKey") {}
+
+/** @category schemas @since 0.1.0 */
+export const authProblems = [
+  Problem.InvalidRequestProblem,
+  Problem.MissingApiKeyProblem,
+  Problem.InvalidTokenProblem,
+  Problem.InactiveProblem,
+  Problem.ExpiredProblem,
+  Problem.InsufficientScopeProblem,
+  Problem.ServiceUnavailableProblem,
+] as const
+
+const security = {
+  bearer: HttpApiSecurity.bearer,
+  apiKey: HttpApiSecurity.apiKey({ key: "x-api-key", in: "header" }),
+}
+
+/**
+ * Lets a request through only with a good API key, from `Authorization: Bearer …` or `X-API-Key`, and provides {@link CurrentApiKey}.
+ *
+ * Add it after the endpoints it is to cover: `.middleware(ApiKeyAuth)` doesn't reach those added later.
+ * @category middleware
+ * @since 0.1.0
+ */
+export class ApiKeyAuth extends HttpApiMiddleware.Service<ApiKeyAuth, { provides: CurrentApiKey }>()("effect-api-key/http/ApiKeyAuth", {
+  security,
+  error: authProblems,
+  requiredForClient: true,
+}) {
+  /** Makes a derived client send `token`. */
+  static layerClient(token: Redacted.Redacted): Layer.Layer<HttpApiMiddleware.ForClient<ApiKeyAuth>> {
+    return HttpApiMiddleware.layerClient(ApiKeyAuth, ({ next, request }) =>
+      next(HttpClientRequest.bearerToken(request, Redacted.value(token))),
+    )
+  }
+}
+
+/**
+ * As {@link ApiKeyAuth}, for endpoints where the key is optional: provides {@link OptionalApiKey}. A key that is sent must be good, and
+ * one that {@link requireScopes} asks for must be sent.
+ * @category middleware
+ * @since 0.1.0
+ */
+export class OptionalApiKeyAuth extends HttpApiMiddleware.Service<OptionalApiKeyAuth, { provides: OptionalApiKey }>()(
+  "effect-api-key/http/OptionalApiKeyAuth",
+  { security, error: authProblems },
+) {}
+
+// Not exported: `api.annotate(RequiredScopes, …)` would not reach the middleware and so protect nothing.
+const RequiredScopes = Context.Reference<ReadonlyArray<Scope.Scope>>("effect-api-key/http/RequiredScopes", { defaultValue: () => [] })
+
+/**
+ * Requires scopes on an endpoint, on a group, or on all groups that an api has by then, besides those required already. OpenAPI
+ * shows them. Throws on a scope that isn't well-formed.
+ * @category combinators
+ * @since 0.1.0
+ */
+export const requireScopes =
+  (...scopes: ReadonlyArray<string>) =>
+  <A extends HttpApi.Constraint | HttpApiGroup.Constraint | HttpApiEndpoint.Constraint>(self: A): A =>
+    // Annotating changes neither the shape nor the type of what is annotated.
+    annotate(self as unknown as Annotated, Scope.set(...scopes)) as unknown as A
+
+/** The scopes that {@link requireScopes} put on an endpoint and its group. @category combinators @since 0.1.0 */
+export const requiredScopes = (options: {
+  readonly endpoint: HttpApiEndpoint.Top
+  readonly group: HttpApiGroup.Top
+}): ReadonlyArray<Scope.Scope> => [
+  ...Context.get(options.group.annotations, RequiredScopes),
+  ...Context.get(options.endpoint.annotations, RequiredScopes),
+]
+
+type Annotated = HttpApi.Top | HttpApiGroup.Top | HttpApiEndpoint.Top
+
+const annotate = (self: Annotated, scopes: ReadonlyArray<Scope.Scope>): Annotated => {
+  if ("groups" in self) {
+    // A group stays a group, and an api with the same groups keeps its type.
+    const groups = Object.values(self.groups).map((group) => annotate(group, scopes) as HttpApiGroup.Top)
+    return HttpApi.make(self.identifier).annotateMerge(self.annotations).add(...(groups as [HttpApiGroup.Top])) as HttpApi.Top
+  }
+  const all = [...Context.get(self.annotations, RequiredScopes), ...scopes]
+  if ("endpoints" in self) {
+    let group: HttpApiGroup.Top = self.annotate(RequiredScopes, all)
+    for (const endpoint of Object.values(self.endpoints)) group = group.add(showScopes(endpoint, scopes))
+    return group
+  }
+  return showScopes(self.annotate(RequiredScopes, all), scopes)
+}
+
+/** Writes the scopes into the operation's security requirements (OpenAPI 3.1 allows role names there). */
+const showScopes = (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<string>): HttpApiEndpoint.Top => {
+  const before = Context.getOrUndefined(endpoint.annotations, OpenApi.Transform)
+  return endpoint.annotate(OpenApi.Transform, (operation) => {
+    const { security = [], ...rest } = before === undefined ? operation : before(operation)
+    const requirements: ReadonlyArray<Record<string, ReadonlyArray<string>>> = Array.isArray(security) ? security : []
+    return {
+      ...rest,
+      security: requirements.map((requirement) =>
+        Object.fromEntries(Object.entries(requirement).map(([scheme, names]) => [scheme, Array.from(new Set([...names, ...scopes])).sort()])),
+      ),
+    }
+  })
+}

@@ -1,0 +1,211 @@
+/**
+ * The HTTP interface to manage API keys: {@link ApiKeysGroup}, to be added to an `HttpApi` of your own, and {@link ApiKeysApi}, one that
+ * holds just that.
+ *
+ * What a body may set is narrower than the service's input, and unknown fields are refused.
+ * @since 0.1.0
+ */
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as OpenApi from "effect/http-api/OpenApi"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as Model from "../ApiKey.ts"
+import * as ApiKeyError from "../ApiKeyError.ts"
+import { ScopeSet } from "../Scope.ts"
+import { ApiKeyAuth, requireScopes } from "./ApiKeyAuth.ts"
+import * as Problem from "./Problem.ts"
+
+const changeable = {
+  description: Schema.optionalKey(Schema.NullOr(Model.Description)),
+  ownerId: Schema.optionalKey(Schema.NullOr(Model.OwnerId)),
+  scopes: Schema.optionalKey(ScopeSet),
+  metadata: Schema.optionalKey(Model.Metadata),
+  expiresAt: Schema.optionalKey(Schema.NullOr(Model.Instant)),
+}
+
+/** @category schemas @since 0.1.0 */
+export const CreatePayload = Schema.Struct({ name: Model.Name, ...changeable }).annotate({ identifier: "CreateApiKey" })
+
+/** @category schemas @since 0.1.0 */
+export const UpdatePayload = Schema.Struct({ name: Schema.optionalKey(Model.Name), ...changeable }).annotate({
+  identifier: "UpdateApiKey",
+})
+
+/** @category schemas @since 0.1.0 */
+export const CreatedBody = Schema.Struct({ apiKey: Model.ApiKey, token: Schema.RedactedFromValue(Schema.String, { label: "token" }) })
+
+/** @category schemas @since 0.1.0 */
+export const VerifyPayload = Schema.Struct({
+  token: Schema.RedactedFromValue(Schema.String, { label: "token" }),
+  scopes: Schema.optionalKey(ScopeSet),
+})
+
+/** @category schemas @since 0.1.0 */
+export const VerifiedBody = Schema.Union([
+  Schema.Struct({ valid: Schema.Literal(true), apiKey: Model.ApiKey }),
+  Schema.Struct({
+    valid: Schema.Literal(false),
+    error: Schema.Union([
+      ApiKeyError.MalformedToken,
+      ApiKeyError.NotFound,
+      ApiKeyError.InvalidSecret,
+      ApiKeyError.Inactive,
+      ApiKeyError.Expired,
+      ApiKeyError.InsufficientScope,
+    ]),
+  }),
+])
+
+/** @category schemas @since 0.1.0 */
+export const PageBody = Schema.Struct({
+  items: Schema.Array(Model.ApiKey),
+  total: Schema.NullOr(Schema.Int),
+  offset: Schema.NullOr(Schema.Int),
+  limit: Schema.Int,
+  nextCursor: Schema.NullOr(Schema.String),
+})
+
+// Not `FiniteFromString`, which takes "" for 0.
+const WholeNumber = Schema.String.check(Schema.isPattern(/^\d{1,9}$/, { expected: "a whole number" })).pipe(
+  Schema.decodeTo(Schema.Int, { decode: SchemaGetter.transform(Number), encode: SchemaGetter.transform(String) }),
+)
+const Flag = Schema.Literals(["true", "false"]).pipe(
+  Schema.decodeTo(Schema.Boolean, {
+    decode: SchemaGetter.transform((text) => text === "true"),
+    encode: SchemaGetter.transform((flag) => (flag ? "true" : "false")),
+  }),
+)
+const Limit = WholeNumber.check(Schema.isBetween({ minimum: 1, maximum: 200 }))
+
+/** @category schemas @since 0.1.0 */
+export const FilterQuery = {
+  ownerId: Schema.optionalKey(Model.OwnerId),
+  isActive: Schema.optionalKey(Flag),
+  scopes: Schema.optionalKey(ScopeSet),
+  name: Schema.optionalKey(Model.Description),
+  keyId: Schema.optionalKey(Model.KeyId),
+  createdAfter: Schema.optionalKey(Model.Instant),
+  createdBefore: Schema.optionalKey(Model.Instant),
+  expiresAfter: Schema.optionalKey(Model.Instant),
+  expiresBefore: Schema.optionalKey(Model.Instant),
+  lastUsedAfter: Schema.optionalKey(Model.Instant),
+  lastUsedBefore: Schema.optionalKey(Model.Instant),
+  neverUsed: Schema.optionalKey(Flag),
+  expired: Schema.optionalKey(Flag),
+}
+
+/** The sort orders; a minus sign means descending. @category schemas @since 0.1.0 */
+export const SortQuery = Schema.Literals([
+  "createdAt",
+  "-createdAt",
+  "name",
+  "-name",
+  "lastUsedAt",
+  "-lastUsedAt",
+  "expiresAt",
+  "-expiresAt",
+])
+
+/** @category schemas @since 0.1.0 */
+export const SearchQuery = {
+  ...FilterQuery,
+  sort: Schema.optionalKey(SortQuery),
+  limit: Schema.optionalKey(Limit),
+  offset: Schema.optionalKey(WholeNumber),
+  cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(1_024))),
+}
+
+const entityTag = { etag: Schema.String }
+const ApiKeyBody = HttpApiSchema.WithHeaders(Model.ApiKey, entityTag)
+const params = { id: Model.ApiKeyId }
+const ifMatch = { "if-match": Schema.optionalKey(Schema.String) }
+
+/**
+ * Answers requests that don't fit their schemas with {@link Problem.InvalidRequestProblem}, which names the fields and repeats no value.
+ * @category middleware
+ * @since 0.1.0
+ */
+export class RequestProblems extends HttpApiMiddleware.Service<RequestProblems>()("effect-api-key/http/RequestProblems", {
+  error: [Problem.InvalidRequestProblem, Problem.ServiceUnavailableProblem],
+}) {}
+
+const errors = [Problem.InvalidRequestProblem, Problem.ServiceUnavailableProblem] as const
+
+/**
+ * Makes the group under another path than `/api-keys`.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
+  HttpApiGroup.make("apiKeys")
+    .add(
+      HttpApiEndpoint.post("create", "/", {
+        payload: CreatePayload,
+        success: HttpApiSchema.WithHeaders(CreatedBody.pipe(HttpApiSchema.status(201)), {
+          location: Schema.String,
+          "cache-control": Schema.String,
+          ...entityTag,
+        }),
+        error: [...errors, Problem.ScopeNotHeldProblem],
+      }).pipe(requireScopes("api-keys:write")),
+      HttpApiEndpoint.get("search", "/", { query: SearchQuery, success: PageBody, error: errors }).pipe(requireScopes("api-keys:read")),
+      HttpApiEndpoint.get("count", "/count", {
+        query: FilterQuery,
+        success: Schema.Struct({ count: Schema.Int }),
+        error: errors,
+      }).pipe(requireScopes("api-keys:read")),
+      HttpApiEndpoint.post("verify", "/verify", {
+        payload: VerifyPayload,
+        success: HttpApiSchema.WithHeaders(VerifiedBody, { "cache-control": Schema.String }),
+        error: errors,
+      }).pipe(requireScopes("api-keys:verify")),
+      HttpApiEndpoint.get("get", "/:id", { params, success: ApiKeyBody, error: [...errors, Problem.NotFoundProblem] }).pipe(
+        requireScopes("api-keys:read"),
+      ),
+      HttpApiEndpoint.patch("update", "/:id", {
+        params,
+        headers: ifMatch,
+        payload: UpdatePayload,
+        success: ApiKeyBody,
+        error: [...errors, Problem.NotFoundProblem, Problem.ScopeNotHeldProblem, Problem.VersionConflictProblem],
+      }).pipe(requireScopes("api-keys:write")),
+      HttpApiEndpoint.delete("delete", "/:id", {
+        params,
+        headers: ifMatch,
+        success: HttpApiSchema.NoContent,
+        error: [...errors, Problem.NotFoundProblem, Problem.VersionConflictProblem],
+      }).pipe(requireScopes("api-keys:write")),
+      HttpApiEndpoint.post("activate", "/:id/activate", { params, success: ApiKeyBody, error: [...errors, Problem.NotFoundProblem] }).pipe(
+        requireScopes("api-keys:write"),
+      ),
+      HttpApiEndpoint.post("deactivate", "/:id/deactivate", {
+        params,
+        success: ApiKeyBody,
+        error: [...errors, Problem.NotFoundProblem],
+      }).pipe(requireScopes("api-keys:write")),
+    )
+    .middleware(ApiKeyAuth)
+    .middleware(RequestProblems)
+    .prefix(prefix)
+    .annotate(HttpApi.ParseOptions, { onExcessProperty: "ignore", errors: "all" })
+    .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all" })
+    .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error", errors: "all" })
+    .annotate(OpenApi.Title, "API keys")
+
+/**
+ * The group under `/api-keys`. An enclosing group or api may prefix it further; {@link make} gives it another path.
+ * @category groups
+ * @since 0.1.0
+ */
+export class ApiKeysGroup extends make("/api-keys") {}
+
+/**
+ * An api of just the group, for a client or a server that needs no more.
+ * @category groups
+ * @since 0.1.0
+ */
+export class ApiKeysApi extends HttpApi.make("effect-api-key").add(ApiKeysGroup) {}

@@ -1,0 +1,84 @@
+/**
+ * What goes over the wire when something is refused: RFC 9457 problems, each of type `urn:effect-api-key:problem:…`.
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as HttpApiError from "effect/http-api/HttpApiError"
+import { Instant } from "../ApiKey.ts"
+import { ScopeSet } from "../Scope.ts"
+
+const urn = <const Name extends string>(name: Name) => `urn:effect-api-key:problem:${name}` as const
+
+/** The request can't be understood: `errors` says which part, and why. @category problems @since 0.1.0 */
+export class InvalidRequestProblem extends HttpApiError.Problem<InvalidRequestProblem>()(
+  "InvalidRequestProblem",
+  { type: urn("invalid-request"), status: 400, title: "Invalid request" },
+  { errors: Schema.optionalKey(Schema.Array(HttpApiError.ProblemIssue)) },
+) {}
+
+/** No credential was sent. @category problems @since 0.1.0 */
+export class MissingApiKeyProblem extends HttpApiError.Problem<MissingApiKeyProblem>()("MissingApiKeyProblem", {
+  type: urn("missing-api-key"),
+  status: 401,
+  title: "API key required",
+}) {}
+
+/**
+ * The token is no good. Doesn't tell whether it is malformed, unknown, or has the wrong secret.
+ * @category problems
+ * @since 0.1.0
+ */
+export class InvalidTokenProblem extends HttpApiError.Problem<InvalidTokenProblem>()("InvalidTokenProblem", {
+  type: urn("invalid-token"),
+  status: 401,
+  title: "Invalid API key",
+}) {}
+
+/** The key was deactivated. @category problems @since 0.1.0 */
+export class InactiveProblem extends HttpApiError.Problem<InactiveProblem>()("InactiveProblem", {
+  type: urn("inactive"),
+  status: 401,
+  title: "API key is inactive",
+}) {}
+
+/** The key has expired. @category problems @since 0.1.0 */
+export class ExpiredProblem extends HttpApiError.Problem<ExpiredProblem>()(
+  "ExpiredProblem",
+  { type: urn("expired"), status: 401, title: "API key has expired" },
+  { expiresAt: Instant },
+) {}
+
+/** The key lacks a scope that is required. @category problems @since 0.1.0 */
+export class InsufficientScopeProblem extends HttpApiError.Problem<InsufficientScopeProblem>()(
+  "InsufficientScopeProblem",
+  { type: urn("insufficient-scope"), status: 403, title: "API key lacks a required scope" },
+  { required: ScopeSet },
+) {}
+
+/** The caller tried to hand out scopes that it doesn't hold. @category problems @since 0.1.0 */
+export class ScopeNotHeldProblem extends HttpApiError.Problem<ScopeNotHeldProblem>()(
+  "ScopeNotHeldProblem",
+  { type: urn("scope-not-held"), status: 403, title: "Only scopes that the caller holds can be granted" },
+  { scopes: ScopeSet },
+) {}
+
+/** No key has that id. @category problems @since 0.1.0 */
+export class NotFoundProblem extends HttpApiError.Problem<NotFoundProblem>()(
+  "NotFoundProblem",
+  { type: urn("not-found"), status: 404, title: "No such API key" },
+  { id: Schema.String },
+) {}
+
+/** `If-Match` names another version than the record's. @category problems @since 0.1.0 */
+export class VersionConflictProblem extends HttpApiError.Problem<VersionConflictProblem>()("VersionConflictProblem", {
+  type: urn("version-conflict"),
+  status: 412,
+  title: "The API key has changed meanwhile",
+}) {}
+
+/** The store or the hasher can't do its work just now. @category problems @since 0.1.0 */
+export class ServiceUnavailableProblem extends HttpApiError.Problem<ServiceUnavailableProblem>()("ServiceUnavailableProblem", {
+  type: urn("service-unavailable"),
+  status: 503,
+  title: "Service unavailable",
+}) {}

@@ -1,0 +1,8 @@
+/**
+ * The HTTP interface as a definition: group, middleware and problems. No server code, so a browser bundle of the derived client stays
+ * small.
+ * @since 0.1.0
+ */
+export * from "./ApiKeyAuth.ts"
+export { ApiKeysApi, ApiKeysGroup, make as makeApiKeysGroup, RequestProblems } from "./ApiKeysGroup.ts"
+export * as Problem from "./Problem.ts"

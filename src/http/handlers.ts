@@ -1,0 +1,142 @@
+/**
+ * Carries out {@link ApiKeysGroup} with the `ApiKeys` service.
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as Layer from "effect/Layer"
+import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
+import type { ApiKeyNotFound, HasherError, InvalidCursor, InvalidInput, InvalidKey, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
+import { ApiKeys } from "../ApiKeys.ts"
+import type { Sort } from "../ApiKeyRepository.ts"
+import { satisfies, type Scope } from "../Scope.ts"
+import { type ApiKeyAuth, CurrentApiKey } from "./ApiKeyAuth.ts"
+import { ApiKeysApi, type RequestProblems, type SortQuery, type VerifiedBody } from "./ApiKeysGroup.ts"
+import { unavailable } from "./auth.ts"
+import * as Problem from "./Problem.ts"
+
+/**
+ * The handlers of the group `apiKeys` within `api`. A caller hands out only scopes that its own key holds.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerHandlers = <ApiId extends string, Groups extends HttpApiGroup.Constraint>(
+  api: HttpApi.HttpApi<ApiId, Groups>,
+): Layer.Layer<HttpApiGroup.Service<ApiId, "apiKeys">, never, ApiKeys | ApiKeyAuth | RequestProblems> =>
+  // The group that `api` holds under this name is ours; it may have gained a path prefix, middleware or annotations, but no endpoints.
+  makeHandlers(api as unknown as typeof ApiKeysApi) as Layer.Layer<
+    HttpApiGroup.Service<ApiId, "apiKeys">,
+    never,
+    ApiKeys | ApiKeyAuth | RequestProblems
+  >
+
+const makeHandlers = (api: typeof ApiKeysApi) =>
+  HttpApiBuilder.group(
+    api,
+    "apiKeys",
+    Effect.fnUntraced(function* (handlers) {
+      const apiKeys = yield* ApiKeys
+
+      const ifVersion = Effect.fnUntraced(function* (id: ApiKeyId, ifMatch: string | undefined) {
+        if (ifMatch === undefined || ifMatch.trim() === "*") return {}
+        const accepted = ifMatch.split(",").map((tag) => tag.trim())
+        const current = yield* apiKeys.get(id)
+        if (!accepted.includes(entityTag(current))) return yield* Effect.fail(new Problem.VersionConflictProblem())
+        return { ifVersion: current.version }
+      })
+
+      return handlers.handleAll({
+        create: ({ payload }) =>
+          Effect.gen(function* () {
+            yield* checkGrant(payload.scopes)
+            const { apiKey, token } = yield* apiKeys.create(payload)
+            const { url } = yield* HttpServerRequest.HttpServerRequest
+            const path = url.replace(/[?#].*$/s, "").replace(/\/+$/, "")
+            return HttpApiSchema.withHeaders({
+              body: { apiKey, token },
+              headers: { location: `${path}/${apiKey.id}`, "cache-control": "no-store", etag: entityTag(apiKey) },
+            })
+          }).pipe(Effect.catchTags({ InvalidInput: invalidInput, RepositoryError: failUnavailable, HasherError: failUnavailable })),
+        search: ({ query: { sort, ...query } }) =>
+          Effect.map(
+            apiKeys.search({ ...query, ...(sort === undefined ? {} : { sort: toSort(sort) }) }),
+            ({ items, total, nextCursor }) => ({
+              items,
+              total,
+              offset: query.cursor === undefined ? (query.offset ?? 0) : null,
+              limit: query.limit ?? 50,
+              nextCursor,
+            }),
+          ).pipe(Effect.catchTags({ InvalidInput: invalidInput, InvalidCursor: invalidCursor, RepositoryError: failUnavailable })),
+        count: ({ query }) =>
+          Effect.map(apiKeys.count(query), (count) => ({ count })).pipe(
+            Effect.catchTags({ InvalidInput: invalidInput, RepositoryError: failUnavailable }),
+          ),
+        verify: ({ payload: { token, ...options } }) =>
+          apiKeys.verify(token, options).pipe(
+            Effect.map((apiKey): typeof VerifiedBody.Type => ({ valid: true, apiKey })),
+            Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable }),
+            Effect.catchIf(isInvalidKey, (error) => Effect.succeed<typeof VerifiedBody.Type>({ valid: false, error })),
+            Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
+          ),
+        get: ({ params }) =>
+          Effect.map(apiKeys.get(params.id), tagged).pipe(Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable })),
+        update: ({ params, headers, payload }) =>
+          Effect.gen(function* () {
+            yield* checkGrant(payload.scopes)
+            return tagged(yield* apiKeys.update(params.id, payload, yield* ifVersion(params.id, headers["if-match"])))
+          }).pipe(
+            Effect.catchTags({
+              InvalidInput: invalidInput,
+              ApiKeyNotFound: notFound,
+              VersionConflict: versionConflict,
+              RepositoryError: failUnavailable,
+            }),
+          ),
+        delete: ({ params, headers }) =>
+          Effect.flatMap(ifVersion(params.id, headers["if-match"]), (options) => apiKeys.delete(params.id, options)).pipe(
+            Effect.catchTags({ ApiKeyNotFound: notFound, VersionConflict: versionConflict, RepositoryError: failUnavailable }),
+          ),
+        activate: ({ params }) =>
+          Effect.map(apiKeys.activate(params.id), tagged).pipe(
+            Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),
+          ),
+        deactivate: ({ params }) =>
+          Effect.map(apiKeys.deactivate(params.id), tagged).pipe(
+            Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),
+          ),
+      })
+    }),
+  )
+
+const isInvalidKey = (error: InvalidKey | Problem.ServiceUnavailableProblem): error is InvalidKey =>
+  error._tag !== "ServiceUnavailableProblem"
+
+/** Refuses to grant scopes that the caller's own key doesn't cover. */
+const checkGrant = Effect.fnUntraced(function* (scopes: ReadonlyArray<Scope> = []) {
+  const { scopes: held } = yield* CurrentApiKey
+  const missing = scopes.filter((scope) => !satisfies(held, [scope]))
+  if (missing.length > 0) return yield* Effect.fail(new Problem.ScopeNotHeldProblem({ scopes: missing }))
+})
+
+const entityTag = ({ version }: ApiKey): string => `"${version}"`
+
+const tagged = (apiKey: ApiKey) => HttpApiSchema.withHeaders({ body: apiKey, headers: { etag: entityTag(apiKey) } })
+
+const toSort = (sort: typeof SortQuery.Type): Sort => {
+  const order = sort.startsWith("-") ? "desc" : "asc"
+  // What is left without the sign is one of the four fields.
+  return { by: sort.replace("-", "") as Sort["by"], order }
+}
+
+const invalidInput = ({ field, reason }: InvalidInput) =>
+  Effect.fail(new Problem.InvalidRequestProblem({ errors: [{ path: field.split("."), message: reason }] }))
+const invalidCursor = (_: InvalidCursor) =>
+  Effect.fail(new Problem.InvalidRequestProblem({ errors: [{ path: ["query", "cursor"], message: "doesn't belong to this search" }] }))
+const notFound = ({ id }: ApiKeyNotFound) => Effect.fail(new Problem.NotFoundProblem({ id }))
+const versionConflict = (_: VersionConflict) => Effect.fail(new Problem.VersionConflictProblem())
+const failUnavailable = (error: RepositoryError | HasherError) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))

@@ -1,0 +1,11 @@
+/**
+ * The core: records, scopes, tokens, errors, and the services with their in-memory layers. It loads no optional package.
+ * @since 0.1.0
+ */
+export * as ApiKey from "./ApiKey.ts"
+export * as ApiKeyError from "./ApiKeyError.ts"
+export * as ApiKeyHasher from "./ApiKeyHasher.ts"
+export * as ApiKeyRepository from "./ApiKeyRepository.ts"
+export * as ApiKeys from "./ApiKeys.ts"
+export * as ApiKeyToken from "./ApiKeyToken.ts"
+export * as Scope from "./Scope.ts"

@@ -1,0 +1,142 @@
+/**
+ * A server that manages API keys, ready to run (`npm start`) or to embed ({@link layer}).
+ *
+ * On PostgreSQL when `DATABASE_URL` is set, else on PGlite in a folder of its own.
+ * @since 0.1.0
+ */
+import { createServer } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as ByteSize from "effect/ByteSize"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { KeyId } from "../ApiKey.ts"
+import { ApiKeyRepository } from "../ApiKeyRepository.ts"
+import * as ApiKeys from "../ApiKeys.ts"
+import * as Argon2 from "../hasher/Argon2.ts"
+import { CurrentApiKey } from "../http/ApiKeyAuth.ts"
+import { layerAuth, layerHandlers, layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../http/implementation.ts"
+import * as Migrations from "../sql/Migrations.ts"
+import * as Pglite from "../sql/Pglite.ts"
+import * as SqlRepository from "../sql/SqlRepository.ts"
+import { ServerApi } from "./api.ts"
+import { readOrMakePepper } from "./embedded.ts"
+import { printFirstKey } from "./firstKey.ts"
+
+export { ServerApi } from "./api.ts"
+export { DataDirError } from "./embedded.ts"
+
+/** With `DATABASE_URL`, keys outlive this machine's disk, and so must their pepper. @category errors @since 0.1.0 */
+export class PepperRequired extends Schema.TaggedError<PepperRequired>()("PepperRequired", {}) {
+  override get message(): string {
+    return "API_KEY_PEPPER must be set along with DATABASE_URL, to at least 16 random bytes (openssl rand -base64 32), the same for every node"
+  }
+}
+
+const settings = Config.all({
+  host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
+  port: Config.Port("PORT").pipe(Config.withDefault(3000)),
+  databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
+  dataDir: Config.String("API_KEY_DATA_DIR").pipe(Config.withDefault(".effect-api-key")),
+  pepper: Config.option(Config.Redacted("API_KEY_PEPPER")),
+})
+type Settings = Config.Success<typeof settings>
+
+/** The largest body that is read. */
+const maxBodySize = ByteSize.kibibytes(64)
+
+/**
+ * The routes: `/api-keys…`, `/protected`, `/docs`, `/openapi.json`, `/healthz` and `/readyz`. Serve them with `HttpRouter.serve`, over
+ * services of your own.
+ * @category layers
+ * @since 0.1.0
+ */
+export const routes: Layer.Layer<
+  never,
+  never,
+  | HttpRouter.HttpRouter
+  | ApiKeys.ApiKeys
+  | ApiKeyRepository
+  | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
+> = Layer.suspend(() => {
+  const middleware = Layer.mergeAll(layerAuth(), layerRequestProblems)
+  const groups = Layer.mergeAll(
+    layerHandlers(ServerApi),
+    HttpApiBuilder.group(ServerApi, "protected", (handlers) =>
+      handlers.handle("get", () => Effect.map(CurrentApiKey, (apiKey) => ({ message: `Hello, ${apiKey.name}`, apiKey }))),
+    ),
+  ).pipe(Layer.provide(middleware))
+  return Layer.mergeAll(
+    HttpApiBuilder.layer(ServerApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(groups)),
+    HttpApiScalar.layer(ServerApi, { path: "/docs", scalar: { withDefaultFonts: false } }),
+    HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok\n")),
+    layerReady,
+    layerMethodNotAllowed(ServerApi, { "/docs": ["GET"], "/openapi.json": ["GET"], "/healthz": ["GET"], "/readyz": ["GET"] }),
+    layerProblems,
+  )
+})
+
+const layerReady = HttpRouter.use(
+  Effect.fnUntraced(function* (router) {
+    const repository = yield* ApiKeyRepository
+    const askDatabase = repository.findByKeyId(KeyId.make("0000000000000000")).pipe(
+      Effect.timeout("2 seconds"),
+      Effect.match({
+        onSuccess: () => HttpServerResponse.text("ready\n"),
+        onFailure: () => HttpServerResponse.empty({ status: 503 }),
+      }),
+    )
+    yield* router.add("GET", "/readyz", askDatabase)
+  }),
+)
+
+const layerStorage = ({ databaseUrl, dataDir }: Settings) =>
+  Migrations.layer().pipe(
+    Layer.provideMerge(
+      Option.match(databaseUrl, {
+        onNone: () => Pglite.layer({ dataDir }),
+        onSome: (url) => PgClient.layer({ url, applicationName: "effect-api-key", connectTimeout: "5 seconds" }),
+      }),
+    ),
+    Layer.provideMerge(SqlRepository.layer),
+  )
+
+const readPepper = Effect.fnUntraced(function* ({ pepper, databaseUrl, dataDir }: Settings) {
+  if (Option.isSome(pepper)) return pepper.value
+  if (Option.isSome(databaseUrl)) return yield* new PepperRequired()
+  return yield* readOrMakePepper(dataDir)
+})
+
+/**
+ * The whole server, configured by `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `API_KEY_PEPPER`, `API_KEY_DATA_DIR`
+ * (`.effect-api-key`) and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
+ * its scope closes, requests in flight get up to 10 seconds.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = Layer.unwrap(
+  Effect.gen(function* () {
+    const config = yield* settings
+    const pepper = yield* readPepper(config)
+    const services = ApiKeys.layerConfig.pipe(Layer.provide(Argon2.layer({ pepper })), Layer.provideMerge(layerStorage(config)))
+    const server = NodeHttpServer.layer(() => createServer({ maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 30_000 }), {
+      host: config.host,
+      port: config.port,
+      gracefulShutdownTimeout: "10 seconds",
+    })
+    return Layer.effectDiscard(printFirstKey).pipe(
+      Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true })),
+      Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, maxBodySize)),
+      Layer.provideMerge(server),
+      Layer.provide(services),
+    )
+  }),
+)

@@ -1,0 +1,23 @@
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as OpenApi from "effect/http-api/OpenApi"
+import * as Schema from "effect/Schema"
+import { ApiKey } from "../ApiKey.ts"
+import { ApiKeyAuth } from "../http/ApiKeyAuth.ts"
+import { ApiKeysGroup } from "../http/ApiKeysGroup.ts"
+
+/** Shows what protecting an endpoint takes. */
+class ProtectedGroup extends HttpApiGroup.make("protected")
+  .add(HttpApiEndpoint.get("get", "/protected", { success: Schema.Struct({ message: Schema.String, apiKey: ApiKey }) }))
+  .middleware(ApiKeyAuth)
+  .annotate(OpenApi.Title, "Protected") {}
+
+/**
+ * What the server offers: the management group and a protected endpoint.
+ * @category groups
+ * @since 0.1.0
+ */
+export class ServerApi extends HttpApi.make("effect-api-key-server")
+  .add(ApiKeysGroup, ProtectedGroup)
+  .annotateMerge(OpenApi.annotations({ title: "effect-api-key", version: "0.1.0", description: "Issue, verify and manage API keys" })) {}

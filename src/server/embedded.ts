@@ -1,0 +1,64 @@
+import { randomBytes } from "node:crypto"
+import { chmod, link, mkdir, open, readFile, rm, stat } from "node:fs/promises"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+
+/** The folder of the embedded database can't be used. @category errors @since 0.1.0 */
+export class DataDirError extends Schema.TaggedError<DataDirError>()("DataDirError", { reason: Schema.String }) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/**
+ * Reads the pepper beside the embedded data, or makes a random one before there is any data.
+ *
+ * Once keys exist, a lost pepper is an error: a new one would silently turn every key invalid.
+ */
+export const readOrMakePepper = (dataDir: string): Effect.Effect<Redacted.Redacted, DataDirError> =>
+  Effect.gen(function* () {
+    const file = join(dataDir, "pepper")
+    yield* attempt(`Can't use the folder ${dataDir}`, async () => {
+      await mkdir(dataDir, { recursive: true, mode: 0o700 })
+      await chmod(dataDir, 0o700)
+    })
+    if (!(yield* exists(file))) {
+      if (yield* exists(join(dataDir, "pgdata"))) {
+        return yield* new DataDirError({
+          reason: `${dataDir} holds keys, but their pepper is neither in ${file} nor in API_KEY_PEPPER: restore one of them`,
+        })
+      }
+      yield* attempt(`Can't write ${file}`, () => writeOnce(file, randomBytes(32).toString("base64")))
+    }
+    const pepper = yield* attempt(`Can't read ${file}`, () => readFile(file, "utf8"))
+    return Redacted.make(pepper.trim(), { label: "pepper" })
+  })
+
+/** The file appears whole or not at all, and an existing one is left alone. */
+const writeOnce = async (file: string, text: string): Promise<void> => {
+  const draft = `${file}.${process.pid}`
+  const handle = await open(draft, "w", 0o600)
+  await handle.writeFile(text)
+  await handle.sync()
+  await handle.close()
+  await link(draft, file).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EEXIST") throw cause
+  })
+  await rm(draft)
+}
+
+const exists = (path: string): Effect.Effect<boolean> =>
+  Effect.promise(() =>
+    stat(path).then(
+      () => true,
+      () => false,
+    ),
+  )
+
+const attempt = <A>(what: string, run: () => Promise<A>): Effect.Effect<A, DataDirError> =>
+  Effect.tryPromise({
+    try: run,
+    catch: (cause) => new DataDirError({ reason: `${what}: ${cause instanceof Error ? cause.message : String(cause)}` }),
+  })

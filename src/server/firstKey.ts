@@ -1,0 +1,41 @@
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as HttpServer from "effect/http/HttpServer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { SqlClient } from "effect/sql/SqlClient"
+import { ApiKeys } from "../ApiKeys.ts"
+
+/**
+ * On an empty table, makes an administrator's key and prints its token once.
+ *
+ * Nodes that start together agree on one by a lock that their transactions hold.
+ */
+export const printFirstKey = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const apiKeys = yield* ApiKeys
+  const created = yield* sql.withTransaction(
+    Effect.gen(function* () {
+      yield* sql`SELECT pg_advisory_xact_lock(hashtext('effect-api-key first key'))`
+      return (yield* apiKeys.count()) === 0
+        ? Option.some(yield* apiKeys.create({ name: "Administrator", scopes: ["*"] }))
+        : Option.none()
+    }),
+  )
+  if (Option.isNone(created)) return
+  const token = Redacted.value(created.value.token)
+  const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
+  yield* Console.log(
+    [
+      "",
+      "An administrator's key was made. Its token is shown this once:",
+      "",
+      `  ${token}`,
+      "",
+      "Try it:",
+      "",
+      `  curl -H 'Authorization: Bearer ${token}' ${url}/protected`,
+      "",
+    ].join("\n"),
+  )
+})

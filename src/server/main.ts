@@ -1,0 +1,22 @@
+/** The entry of `npm start`: exit code 0 after SIGTERM or SIGINT, 1 with one line on standard error when it can't start. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import { layer } from "./ApiKeyServer.ts"
+
+const describe = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  const inner = error instanceof Error && error.cause instanceof Error && error.message === "" ? error.cause : error
+  return (inner instanceof Error ? inner.message : String(inner)).replace(/\s+/g, " ")
+}
+
+Layer.launch(layer).pipe(
+  Effect.tapCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(`effect-api-key: ${describe(cause)}`))),
+  NodeRuntime.runMain({
+    disableErrorReporting: true,
+    teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1),
+  }),
+)
