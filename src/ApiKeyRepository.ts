@@ -6,10 +6,12 @@
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type { ApiKey, ApiKeyId, KeyId, StoredApiKey } from "./ApiKey.ts"
 import type { ApiKeyNotFound, DuplicateKeyId, InvalidCursor, RepositoryError, VersionConflict } from "./ApiKeyError.ts"
+import * as memoryRepository from "./internal/memoryRepository.ts"
 
 /**
  * Which keys a search is about. Every field given must hold. Instants: `After` is inclusive, `Before` exclusive.
@@ -100,3 +102,10 @@ export class ApiKeyRepository extends Context.Service<
     ) => Effect.Effect<void, RepositoryError>
   }
 >()("effect-api-key/ApiKeyRepository") {}
+
+/**
+ * Keeps keys in memory, as long as the layer lives: for tests and first steps.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory: Layer.Layer<ApiKeyRepository> = Layer.sync(ApiKeyRepository, () => memoryRepository.make(defaultSort))

@@ -12,27 +12,21 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { KeyId } from "../ApiKey.ts"
-import { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import * as ApiKeys from "../ApiKeys.ts"
 import * as Argon2 from "../hasher/Argon2.ts"
-import { CurrentApiKey } from "../http/ApiKeyAuth.ts"
-import { layerAuth, layerHandlers, layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../http/implementation.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import * as Pglite from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
-import { ServerApi } from "./api.ts"
 import { readOrMakePepper } from "./embedded.ts"
 import { printFirstKey } from "./firstKey.ts"
+import { routes } from "./routes.ts"
 
 export { ServerApi } from "./api.ts"
 export { DataDirError } from "./embedded.ts"
+export { routes } from "./routes.ts"
 
 /** With `DATABASE_URL`, keys outlive this machine's disk, and so must their pepper. @category errors @since 0.1.0 */
 export class PepperRequired extends Schema.TaggedError<PepperRequired>()("PepperRequired", {}) {
@@ -52,51 +46,6 @@ type Settings = Config.Success<typeof settings>
 
 /** The largest body that is read. */
 const maxBodySize = ByteSize.kibibytes(64)
-
-/**
- * The routes: `/api-keys…`, `/protected`, `/docs`, `/openapi.json`, `/healthz` and `/readyz`. Serve them with `HttpRouter.serve`, over
- * services of your own.
- * @category layers
- * @since 0.1.0
- */
-export const routes: Layer.Layer<
-  never,
-  never,
-  | HttpRouter.HttpRouter
-  | ApiKeys.ApiKeys
-  | ApiKeyRepository
-  | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
-> = Layer.suspend(() => {
-  const middleware = Layer.mergeAll(layerAuth(), layerRequestProblems)
-  const groups = Layer.mergeAll(
-    layerHandlers(ServerApi),
-    HttpApiBuilder.group(ServerApi, "protected", (handlers) =>
-      handlers.handle("get", () => Effect.map(CurrentApiKey, (apiKey) => ({ message: `Hello, ${apiKey.name}`, apiKey }))),
-    ),
-  ).pipe(Layer.provide(middleware))
-  return Layer.mergeAll(
-    HttpApiBuilder.layer(ServerApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(groups)),
-    HttpApiScalar.layer(ServerApi, { path: "/docs", scalar: { withDefaultFonts: false } }),
-    HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok\n")),
-    layerReady,
-    layerMethodNotAllowed(ServerApi, { "/docs": ["GET"], "/openapi.json": ["GET"], "/healthz": ["GET"], "/readyz": ["GET"] }),
-    layerProblems,
-  )
-})
-
-const layerReady = HttpRouter.use(
-  Effect.fnUntraced(function* (router) {
-    const repository = yield* ApiKeyRepository
-    const askDatabase = repository.findByKeyId(KeyId.make("0000000000000000")).pipe(
-      Effect.timeout("2 seconds"),
-      Effect.match({
-        onSuccess: () => HttpServerResponse.text("ready\n"),
-        onFailure: () => HttpServerResponse.empty({ status: 503 }),
-      }),
-    )
-    yield* router.add("GET", "/readyz", askDatabase)
-  }),
-)
 
 const layerStorage = ({ databaseUrl, dataDir }: Settings) =>
   Migrations.layer().pipe(

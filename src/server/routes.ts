@@ -1,0 +1,58 @@
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import * as Layer from "effect/Layer"
+import { KeyId } from "../ApiKey.ts"
+import { ApiKeyRepository } from "../ApiKeyRepository.ts"
+import type { ApiKeys } from "../ApiKeys.ts"
+import { CurrentApiKey } from "../http/ApiKeyAuth.ts"
+import { layerAuth, layerHandlers, layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../http/implementation.ts"
+import { ServerApi } from "./api.ts"
+
+/**
+ * The routes: `/api-keys…`, `/protected`, `/docs`, `/openapi.json`, `/healthz` and `/readyz`. Serve them with `HttpRouter.serve`, over
+ * services of your own.
+ * @category layers
+ * @since 0.1.0
+ */
+export const routes: Layer.Layer<
+  never,
+  never,
+  | HttpRouter.HttpRouter
+  | ApiKeys
+  | ApiKeyRepository
+  | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
+> = Layer.suspend(() => {
+  const middleware = Layer.mergeAll(layerAuth(), layerRequestProblems)
+  const groups = Layer.mergeAll(
+    layerHandlers(ServerApi),
+    HttpApiBuilder.group(ServerApi, "protected", (handlers) =>
+      handlers.handle("get", () => Effect.map(CurrentApiKey, (apiKey) => ({ message: `Hello, ${apiKey.name}`, apiKey }))),
+    ),
+  ).pipe(Layer.provide(middleware))
+  return Layer.mergeAll(
+    HttpApiBuilder.layer(ServerApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(groups)),
+    HttpApiScalar.layer(ServerApi, { path: "/docs", scalar: { withDefaultFonts: false } }),
+    HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok\n")),
+    layerReady,
+    layerMethodNotAllowed(ServerApi, { "/docs": ["GET"], "/openapi.json": ["GET"], "/healthz": ["GET"], "/readyz": ["GET"] }),
+    layerProblems,
+  )
+})
+
+const layerReady = HttpRouter.use(
+  Effect.fnUntraced(function* (router) {
+    const repository = yield* ApiKeyRepository
+    const askDatabase = repository.findByKeyId(KeyId.make("0000000000000000")).pipe(
+      Effect.timeout("2 seconds"),
+      Effect.match({
+        onSuccess: () => HttpServerResponse.text("ready\n"),
+        onFailure: () => HttpServerResponse.empty({ status: 503 }),
+      }),
+    )
+    yield* router.add("GET", "/readyz", askDatabase)
+  }),
+)
+

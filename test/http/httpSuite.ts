@@ -1,0 +1,314 @@
+/** What the HTTP interface promises, on whatever repository: byte by byte over a socket, as a stranger sees it. */
+import { createServer } from "node:http"
+import { connect } from "node:net"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, layer as describeWith } from "@effect/vitest"
+import { ByteSize, DateTime, Effect, Layer, Logger, Redacted } from "effect"
+import { HttpIncomingMessage, HttpRouter, HttpServer } from "effect/http"
+import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
+import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
+import * as ApiKeys from "../../src/ApiKeys.ts"
+import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
+import { routes } from "../../src/server/routes.ts"
+
+interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // What JSON holds is what these tests are to find out.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any
+}
+
+const urn = (name: string) => `urn:effect-api-key:problem:${name}`
+
+export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRepository, E>): void => {
+  const services = ApiKeys.layer.pipe(Layer.provide(layerEphemeral), Layer.provideMerge(layerRepository))
+  const server = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.kibibytes(64))),
+    Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
+    Layer.provideMerge(services),
+    Layer.provide(Logger.layer([])),
+  )
+
+  const send = (method: string, path: string, options: { token?: string; headers?: Record<string, string>; body?: unknown } = {}) =>
+    Effect.gen(function* () {
+      const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
+      return yield* Effect.promise(async (): Promise<Reply> => {
+        const response = await fetch(url + path, {
+          method,
+          headers: {
+            ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+            ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+            ...options.headers,
+          },
+          ...(options.body === undefined ? {} : { body: typeof options.body === "string" ? options.body : JSON.stringify(options.body) }),
+        })
+        const text = await response.text()
+        const isJson = (response.headers.get("content-type") ?? "").includes("json") && text !== ""
+        return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined }
+      })
+    })
+
+  const makeKey = (...scopes: ReadonlyArray<string>) =>
+    ApiKeys.ApiKeys.use((apiKeys) => Effect.orDie(apiKeys.create({ name: "caller", scopes }))).pipe(
+      Effect.map(({ apiKey, token }) => ({ ...apiKey, token: Redacted.value(token) })),
+    )
+  const withOtherSecret = (token: string) => {
+    const body = token.slice(0, -7) + (token.at(-7) === "A" ? "B" : "A")
+    return body + ApiKeyToken.checksum(body)
+  }
+  const challengeOf = (reply: Reply) => reply.headers.get("www-authenticate")
+  const assertProblem = (reply: Reply, status: number, type: string) => {
+    assert.strictEqual(reply.status, status, reply.text)
+    assert.match(reply.headers.get("content-type") ?? "", /^application\/problem\+json/)
+    assert.deepInclude(reply.body, { status, type: urn(type) })
+  }
+
+  describeWith(server, { excludeTestServices: true })(`HTTP on ${name}`, (it) => {
+    it.effect("creates, shows, lists, changes and deletes a key", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey("*")
+        const created = yield* send("POST", "/api-keys", {
+          token,
+          body: { name: " ci ", ownerId: "o1", scopes: ["b", "a"], metadata: { n: 1 }, expiresAt: "2999-01-01T00:00:00Z" },
+        })
+        assert.strictEqual(created.status, 201, created.text)
+        const { apiKey } = created.body
+        assert.strictEqual(created.headers.get("location"), `/api-keys/${apiKey.id}`)
+        assert.strictEqual(created.headers.get("cache-control"), "no-store")
+        assert.deepStrictEqual(Object.keys(created.body).sort(), ["apiKey", "token"])
+        assert.deepInclude(apiKey, { name: "ci", description: null, ownerId: "o1", scopes: ["a", "b"], metadata: { n: 1 }, isActive: true })
+        assert.strictEqual(apiKey.expiresAt, "2999-01-01T00:00:00.000Z")
+        assert.isFalse(created.text.includes("hash"))
+
+        const shown = yield* send("GET", `/api-keys/${apiKey.id}`, { token })
+        assert.deepStrictEqual(shown.body, apiKey)
+        assert.strictEqual(shown.headers.get("etag"), created.headers.get("etag"))
+
+        const listed = yield* send("GET", "/api-keys?ownerId=o1&sort=-name&limit=1", { token })
+        assert.deepStrictEqual(listed.body, { items: [apiKey], total: 1, offset: 0, limit: 1, nextCursor: null })
+        assert.deepStrictEqual((yield* send("GET", "/api-keys/count?ownerId=o1&scopes=a&scopes=b", { token })).body, { count: 1 })
+
+        const changed = yield* send("PATCH", `/api-keys/${apiKey.id}`, { token, body: { description: "d" } })
+        assert.strictEqual(changed.status, 200, changed.text)
+        assert.deepInclude(changed.body, { name: "ci", description: "d", version: 2 })
+        assert.isFalse((yield* send("POST", `/api-keys/${apiKey.id}/deactivate`, { token })).body.isActive)
+        assertProblem(yield* send("GET", "/protected", { token: created.body.token }), 401, "inactive")
+        assert.isTrue((yield* send("POST", `/api-keys/${apiKey.id}/activate`, { token })).body.isActive)
+        const hello = yield* send("GET", "/protected", { token: created.body.token })
+        assert.strictEqual(hello.status, 200)
+        assert.deepInclude(hello.body, { message: "Hello, ci" })
+
+        const gone = yield* send("DELETE", `/api-keys/${apiKey.id}`, { token })
+        assert.deepStrictEqual([gone.status, gone.text], [204, ""])
+        assertProblem(yield* send("GET", `/api-keys/${apiKey.id}`, { token }), 404, "not-found")
+        assertProblem(yield* send("DELETE", `/api-keys/${apiKey.id}`, { token }), 404, "not-found")
+      }))
+
+    it.effect("pages through by cursor", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey("*")
+        for (let i = 0; i < 5; i++) yield* send("POST", "/api-keys", { token, body: { name: `p${i}`, ownerId: "pages" } })
+        const names: Array<string> = []
+        let query = "offset=0"
+        for (let page = 0; page < 4; page++) {
+          const { body } = yield* send("GET", `/api-keys?ownerId=pages&sort=name&limit=2&${query}`, { token })
+          names.push(...body.items.map((item: { name: string }) => item.name))
+          if (body.nextCursor === null) break
+          query = `cursor=${encodeURIComponent(body.nextCursor)}`
+        }
+        assert.deepStrictEqual(names, ["p0", "p1", "p2", "p3", "p4"])
+        for (const query of ["cursor=x", "limit=", "limit=0", "limit=201", "limit=1&limit=2", "sort=hash", "offset=-1", "evil=1", "isActive=yes", "createdAfter=x", "ownerId=%00"]) {
+          const reply = yield* send("GET", `/api-keys?${query}`, { token })
+          assertProblem(reply, 400, "invalid-request")
+        }
+      }))
+
+    it.effect("a lost race gets 412", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey("*")
+        const { id } = yield* makeKey()
+        const path = `/api-keys/${id}`
+        const etag = (yield* send("GET", path, { token })).headers.get("etag")!
+        const winner = yield* send("PATCH", path, { token, headers: { "if-match": `"99", ${etag}` }, body: { name: "a" } })
+        assert.strictEqual(winner.status, 200, winner.text)
+        assertProblem(yield* send("PATCH", path, { token, headers: { "if-match": etag }, body: { name: "b" } }), 412, "version-conflict")
+        assertProblem(yield* send("PATCH", path, { token, headers: { "if-match": `W/${winner.headers.get("etag")}` }, body: {} }), 412, "version-conflict")
+        assertProblem(yield* send("DELETE", path, { token, headers: { "if-match": etag } }), 412, "version-conflict")
+        assert.strictEqual((yield* send("DELETE", path, { token, headers: { "if-match": "*" } })).status, 204)
+      }))
+
+    it.effect("the first four 401s are the same to the byte, but for the missing key", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey()
+        const noRecord = `ak-0000000000000000-${token.slice(20, -6)}`
+        const replies = [
+          yield* send("GET", "/protected", { token: "nonsense" }),
+          yield* send("GET", "/protected", { token: noRecord + ApiKeyToken.checksum(noRecord) }),
+          yield* send("GET", "/protected", { token: withOtherSecret(token) }),
+        ]
+        const wire = replies.map(({ status, headers, text }) => {
+          const { date: _, ...rest } = Object.fromEntries(headers)
+          return JSON.stringify([status, rest, text])
+        })
+        assert.strictEqual(new Set(wire).size, 1, wire.join("\n"))
+        assertProblem(replies[0]!, 401, "invalid-token")
+        assert.strictEqual(challengeOf(replies[0]!), 'Bearer realm="api-keys", error="invalid_token", error_description="Invalid API key"')
+
+        const missing = yield* send("GET", "/protected")
+        assertProblem(missing, 401, "missing-api-key")
+        assert.strictEqual(challengeOf(missing), 'Bearer realm="api-keys"')
+        for (const authorization of ["Bearer", "Bearer  ", "Basic YTpi"]) {
+          assertProblem(yield* send("GET", "/protected", { headers: { authorization } }), 401, "missing-api-key")
+        }
+      }))
+
+    it.effect("takes one credential, from either header, in any letter case of the scheme", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey()
+        const { token: other } = yield* makeKey()
+        for (const headers of [
+          { authorization: `bearer ${token}` },
+          { authorization: `BEARER   ${token}` },
+          { "x-api-key": token },
+          { authorization: `Bearer ${token}`, "x-api-key": token },
+          { authorization: "Basic YTpi", "x-api-key": token },
+        ] as Array<Record<string, string>>) {
+          assert.strictEqual((yield* send("GET", "/protected", { headers })).status, 200, JSON.stringify(Object.keys(headers)))
+        }
+        const two = yield* send("GET", "/protected", { headers: { authorization: `Bearer ${token}`, "x-api-key": other } })
+        assertProblem(two, 400, "invalid-request")
+        assert.match(challengeOf(two) ?? "", /error="invalid_request"/)
+        assertProblem(yield* send("GET", `/protected?x-api-key=${token}`), 401, "missing-api-key")
+      }))
+
+    it.effect("tells the holder of the secret about expiry and scopes", () =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const { id, token } = yield* makeKey("api-keys:read")
+        const denied = yield* send("POST", "/api-keys", { token, body: { name: "x" } })
+        assertProblem(denied, 403, "insufficient-scope")
+        assert.deepStrictEqual(denied.body.required, ["api-keys:write"])
+        assert.strictEqual(challengeOf(denied), 'Bearer realm="api-keys", error="insufficient_scope", scope="api-keys:write"')
+        yield* apiKeys.update(id, { expiresAt: DateTime.makeUnsafe("2020-01-01T00:00:00Z") })
+        const expired = yield* send("GET", "/protected", { token })
+        assertProblem(expired, 401, "expired")
+        assert.strictEqual(expired.body.expiresAt, "2020-01-01T00:00:00.000Z")
+        assert.match(challengeOf(expired) ?? "", /error="invalid_token"/)
+      }))
+
+    it.effect("a caller hands out only scopes that it holds", () =>
+      Effect.gen(function* () {
+        const { token, id } = yield* makeKey("api-keys:*", "invoices:*")
+        assert.strictEqual((yield* send("POST", "/api-keys", { token, body: { name: "x", scopes: ["invoices:read"] } })).status, 201)
+        for (const scopes of [["*"], ["invoices"], ["invoices:read", "users:read"]]) {
+          assertProblem(yield* send("POST", "/api-keys", { token, body: { name: "x", scopes } }), 403, "scope-not-held")
+          assertProblem(yield* send("PATCH", `/api-keys/${id}`, { token, body: { scopes } }), 403, "scope-not-held")
+        }
+      }))
+
+    it.effect("verifies tokens for others: a 401 always means the caller's own key", () =>
+      Effect.gen(function* () {
+        const caller = yield* makeKey("api-keys:verify")
+        const key = yield* makeKey("a")
+        const ask = (token: string, scopes?: ReadonlyArray<string>) =>
+          send("POST", "/api-keys/verify", { token: caller.token, body: { token, ...(scopes === undefined ? {} : { scopes }) } })
+        const valid = yield* ask(key.token, ["a"])
+        assert.strictEqual(valid.status, 200, valid.text)
+        assert.strictEqual(valid.headers.get("cache-control"), "no-store")
+        assert.deepInclude(valid.body, { valid: true })
+        assert.strictEqual(valid.body.apiKey.id, key.id)
+        const lacking = yield* ask(key.token, ["b"])
+        assert.deepStrictEqual(lacking.body, {
+          valid: false,
+          error: { _tag: "InsufficientScope", keyId: key.keyId, required: ["b"], granted: ["a"] },
+        })
+        assert.deepInclude((yield* ask("nonsense")).body.error, { _tag: "MalformedToken" })
+        assert.deepInclude((yield* ask(withOtherSecret(key.token))).body.error, { _tag: "InvalidSecret" })
+        assertProblem(yield* send("POST", "/api-keys/verify", { token: key.token, body: { token: key.token } }), 403, "insufficient-scope")
+      }))
+
+    it.effect("refuses what doesn't fit, naming the field and echoing nothing", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey("*")
+        const post = (body: unknown, headers: Record<string, string> = {}) => send("POST", "/api-keys", { token, body, headers })
+        const wrong = yield* post({ name: "", scopes: ["Hunter2 SECRET"], isActive: true })
+        assertProblem(wrong, 400, "invalid-request")
+        assert.isFalse(wrong.text.includes("Hunter2"))
+        const paths = wrong.body.errors.map(({ path }: { path: Array<string> }) => path.join("."))
+        assert.sameMembers(paths, ["payload.name", "payload.scopes.0", "payload.isActive"])
+        for (const privileged of ["id", "keyId", "hash", "isActive", "createdAt", "lastUsedAt", "version", "prefix"]) {
+          assertProblem(yield* post({ name: "x", [privileged]: "1" }), 400, "invalid-request")
+        }
+        assertProblem(yield* post("{ not json"), 400, "invalid-request")
+        assertProblem(yield* post('"\\ud800"'), 400, "invalid-request")
+        assertProblem(yield* post({ name: "a\0b" }), 400, "invalid-request")
+        assertProblem(yield* post(`{"name":"x","metadata":${"[".repeat(20_000)}${"]".repeat(20_000)}}`), 400, "invalid-request")
+        assertProblem(yield* post(`{"name":"x","metadata":${'{"a":'.repeat(9_000)}1${"}".repeat(9_000)}}`), 400, "invalid-request")
+        assertProblem(yield* post('{"name":"x","metadata":{"__proto__":{"isAdmin":true}}}'), 400, "invalid-request")
+        assertProblem(yield* post({ name: "x", expiresAt: "2020-01-01T00:00:00Z" }), 400, "invalid-request")
+        assertProblem(yield* post({ name: "x", expiresAt: "not a date" }), 400, "invalid-request")
+        assertProblem(yield* post("x=1", { "content-type": "text/plain" }), 415, "unsupported-media-type")
+        assertProblem(yield* post({ name: "x", description: "x".repeat(70_000) }), 413, "body-too-large")
+        assertProblem(yield* send("GET", "/api-keys/not-a-uuid", { token }), 400, "invalid-request")
+        assertProblem(yield* send("GET", "/nowhere", { token }), 404, "no-such-route")
+        const wrongMethod = yield* send("PUT", "/api-keys", { token, body: {} })
+        assertProblem(wrongMethod, 405, "method-not-allowed")
+        assert.strictEqual(wrongMethod.headers.get("allow"), "GET, HEAD, POST")
+        assertProblem(yield* send("GET", "/api-keys/verify", { token }), 405, "method-not-allowed")
+        // Nobody without a key gets as far as having a body judged.
+        assertProblem(yield* send("POST", "/api-keys", { body: "{ not json" }), 401, "missing-api-key")
+      }))
+
+    it.effect("survives bytes that aren't HTTP's best", () =>
+      Effect.gen(function* () {
+        const { address } = yield* HttpServer.HttpServer
+        assert.isTrue("port" in address)
+        if (!("port" in address)) return
+        const raw = (text: string) =>
+          Effect.promise(
+            () =>
+              new Promise<string>((resolve) => {
+                let answer = ""
+                const socket = connect(address.port, "127.0.0.1", () => socket.end(Buffer.from(text, "latin1")))
+                socket.on("data", (data) => (answer += data.toString("latin1")))
+                socket.on("close", () => resolve(answer))
+                socket.on("error", () => resolve(answer))
+              }),
+          )
+        const request = (line: string, ...headers: Array<string>) =>
+          raw([line, "Host: x", "Connection: close", ...headers, "", ""].join("\r\n"))
+        assert.match(yield* request("GET /protected HTTP/1.1", "Authorization: Bearer \xff\xfe\x80"), /^HTTP\/1\.1 401/)
+        assert.match(yield* request("GET /protected HTTP/1.1", "X-API-Key: a", "X-API-Key: b"), /^HTTP\/1\.1 401/)
+        assert.match(yield* request("GET /protected HTTP/1.1", `Authorization: Bearer ${"a".repeat(10_000)}`), /^HTTP\/1\.1 401/)
+        assert.match(yield* request("GET /api-keys/%ff%fe HTTP/1.1"), /^HTTP\/1\.1 4\d\d/)
+        assert.match(yield* request("GET /%00 HTTP/1.1"), /^HTTP\/1\.1 404/)
+        assert.match(yield* raw("\0\0\0\r\n\r\n"), /^(HTTP\/1\.1 400|$)/)
+        assert.strictEqual((yield* send("GET", "/healthz")).status, 200)
+      }))
+
+    it.effect("serves health, the OpenAPI document, and a reference page that needs no network", () =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* send("GET", "/healthz")).status, 200)
+        assert.strictEqual((yield* send("GET", "/readyz")).status, 200)
+        const docs = yield* send("GET", "/docs")
+        assert.strictEqual(docs.status, 200)
+        assert.notMatch(docs.text.slice(0, 2_000), /<(?:script|link)[^>]+(?:src|href)=["']?https?:/)
+        const { body: spec } = yield* send("GET", "/openapi.json")
+        assert.sameMembers(Object.keys(spec.paths), [
+          "/api-keys",
+          "/api-keys/count",
+          "/api-keys/verify",
+          "/api-keys/{id}",
+          "/api-keys/{id}/activate",
+          "/api-keys/{id}/deactivate",
+          "/protected",
+        ])
+        assert.deepStrictEqual(spec.paths["/api-keys"].post.security, [{ bearer: ["api-keys:write"] }, { apiKey: ["api-keys:write"] }])
+        assert.sameMembers(Object.keys(spec.paths["/api-keys"].post.responses), ["201", "400", "401", "403", "503"])
+        assert.sameMembers(Object.keys(spec.paths["/api-keys/{id}"].patch.responses), ["200", "400", "401", "403", "404", "412", "503"])
+        assert.isFalse(JSON.stringify(spec).includes('"hash"'))
+      }))
+  })
+}
