@@ -63,10 +63,13 @@ describe("ApiKeys", () => {
     const calls: Array<string> = []
     const counting = Layer.effect(
       ApiKeyHasher,
-      Effect.map(ApiKeyHasher, (hasher) => ({
-        hash: (secret) => Effect.suspend(() => (calls.push("hash"), hasher.hash(secret))),
-        verify: (secret, hash) => Effect.suspend(() => (calls.push("verify"), hasher.verify(secret, hash))),
-      })),
+      Effect.gen(function* () {
+        const hasher = yield* ApiKeyHasher
+        return ApiKeyHasher.of({
+          hash: (secret) => Effect.andThen(Effect.sync(() => calls.push("hash")), hasher.hash(secret)),
+          verify: (secret, hash) => Effect.andThen(Effect.sync(() => calls.push("verify")), hasher.verify(secret, hash)),
+        })
+      }),
     ).pipe(Layer.provide(layerEphemeral))
     return Effect.gen(function* () {
       const apiKeys = yield* ApiKeys.ApiKeys
@@ -281,7 +284,7 @@ describe("ApiKeys", () => {
   it.effect("shows neither secret nor hash in logs, spans, errors or inspect output", () => {
     const seen: Array<string> = []
     const show = (value: unknown) => seen.push(inspect(value, { depth: 20, showHidden: true }), String(value))
-    const logger = Logger.layer([Logger.make((options) => void show([options.message, options.cause, options.fiber.currentSpan]))])
+    const logger = Logger.layer([Logger.make((options) => void show([options.message, options.cause]))])
     const tracer = Layer.succeed(
       Tracer.Tracer,
       Tracer.make({

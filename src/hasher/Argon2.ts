@@ -1,0 +1,53 @@
+/**
+ * Argon2id through the `argon2` package: the default choice. The pepper is Argon2's own secret input.
+ *
+ * Needs the package `argon2`. `effect-api-key/hasher/Argon2Node` does the same without it on Node 24.7 and later; each checks what the
+ * other wrote.
+ * @since 0.1.0
+ */
+import argon2 from "argon2"
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { HasherError } from "../ApiKeyError.ts"
+import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import * as Argon2id from "./argon2id.ts"
+import * as Pepper from "./Pepper.ts"
+
+export type { Options, Parameters } from "./argon2id.ts"
+
+/**
+ * Hashes with Argon2id.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Argon2id.Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
+  Layer.effect(ApiKeyHasher, Argon2id.make(computeTag, options))
+
+/**
+ * As {@link layer}, with the pepper from `API_KEY_PEPPER`.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: Omit<Argon2id.Options, "pepper"> = {},
+): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Pepper.config, (pepper) => layer({ ...options, ...pepper })))
+
+// The addon computes in libuv's pool. An interrupted fiber ends at once; the computation under way runs out unseen.
+const computeTag: Argon2id.ComputeTag = ({ secret, pepper, salt, length, parameters }) =>
+  Effect.tryPromise({
+    try: () =>
+      argon2.hash(secret, {
+        raw: true,
+        type: argon2.argon2id,
+        version: 0x13,
+        secret: pepper,
+        salt,
+        hashLength: length,
+        memoryCost: parameters.memory,
+        timeCost: parameters.passes,
+        parallelism: parameters.parallelism,
+      }),
+    catch: (cause) => new HasherError({ reason: "Failed", cause }),
+  })

@@ -1,0 +1,62 @@
+/**
+ * Argon2id through `node:crypto`, on Node 24.7 and later: the same hash strings as `effect-api-key/hasher/Argon2`, without a native addon.
+ * @since 0.1.0
+ */
+import * as crypto from "node:crypto"
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { HasherError } from "../ApiKeyError.ts"
+import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import * as Argon2id from "./argon2id.ts"
+import * as Pepper from "./Pepper.ts"
+
+export type { Options, Parameters } from "./argon2id.ts"
+
+/** This runtime has no `argon2` in `node:crypto`. @category errors @since 0.1.0 */
+export class Argon2Unavailable extends Schema.TaggedError<Argon2Unavailable>()("Argon2Unavailable", {}) {
+  override get message(): string {
+    return "node:crypto has no argon2 before Node 24.7: use a newer Node, or effect-api-key/hasher/Argon2 with the package argon2"
+  }
+}
+
+/**
+ * Hashes with Argon2id.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Argon2id.Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Argon2Unavailable> =>
+  Layer.effect(
+    ApiKeyHasher,
+    Effect.suspend((): Effect.Effect<ApiKeyHasher["Service"], Pepper.PepperTooShort | Argon2Unavailable> =>
+      // Older runtimes lack the function that the types promise.
+      (crypto.argon2 as typeof crypto.argon2 | undefined) === undefined
+        ? Effect.fail(new Argon2Unavailable())
+        : Argon2id.make(computeTag, options),
+    ),
+  )
+
+/**
+ * As {@link layer}, with the pepper from `API_KEY_PEPPER`.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: Omit<Argon2id.Options, "pepper"> = {},
+): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Argon2Unavailable | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Pepper.config, (pepper) => layer({ ...options, ...pepper })))
+
+// Node computes in libuv's pool. An interrupted fiber ends at once; the computation under way runs out unseen.
+const computeTag: Argon2id.ComputeTag = ({ secret, pepper, salt, length, parameters }) =>
+  Effect.tryPromise({
+    try: () =>
+      new Promise<Buffer>((resolve, reject) => {
+        crypto.argon2(
+          "argon2id",
+          { message: secret, nonce: salt, secret: pepper, tagLength: length, ...parameters },
+          (error, tag) => (error === null || error === undefined ? resolve(tag) : reject(error)),
+        )
+      }),
+    catch: (cause) => new HasherError({ reason: "Failed", cause }),
+  })

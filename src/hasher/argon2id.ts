@@ -1,0 +1,104 @@
+/** What the two Argon2 layers share: parameters, the PHC string format, and the hasher over a function that computes a raw tag. */
+import { randomBytes, timingSafeEqual } from "node:crypto"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { HasherError } from "../ApiKeyError.ts"
+import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import * as Pepper from "./Pepper.ts"
+
+/** How much work a hash takes. @category models @since 0.1.0 */
+export interface Parameters {
+  /** Memory in KiB. */
+  readonly memory: number
+  /** Passes over the memory. */
+  readonly passes: number
+  /** Lanes. */
+  readonly parallelism: number
+}
+
+/** `owasp`: 19 MiB, 2 passes, 1 lane. `package`: the `argon2` package's own 64 MiB, 3 passes, 4 lanes. */
+const presets = {
+  owasp: { memory: 19_456, passes: 2, parallelism: 1 },
+  package: { memory: 65_536, passes: 3, parallelism: 4 },
+} as const satisfies Record<string, Parameters>
+
+/** @category models @since 0.1.0 */
+export interface Options extends Pepper.PepperOptions {
+  /** For new hashes. Default: `owasp`, after OWASP's Password Storage Cheat Sheet. */
+  readonly parameters?: keyof typeof presets | Parameters | undefined
+  /** What a stored hash may ask for at most, lest who writes the table makes us do unbounded work. Default: 256 MiB, 16 passes, 16 lanes. */
+  readonly bounds?: Parameters | undefined
+}
+
+const defaultBounds: Parameters = { memory: 262_144, passes: 16, parallelism: 16 }
+const saltBytes = 16
+const tagBytes = 32
+const maxTagBytes = 64
+const maxHashLength = 512
+
+/** Computes a raw Argon2id (version 1.3) tag, off the main thread. */
+export type ComputeTag = (input: {
+  readonly secret: Buffer
+  readonly pepper: Buffer
+  readonly salt: Buffer
+  readonly length: number
+  readonly parameters: Parameters
+}) => Effect.Effect<Buffer, HasherError>
+
+export const make = Effect.fnUntraced(function* (
+  computeTag: ComputeTag,
+  options: Options,
+): Effect.fn.Return<ApiKeyHasher["Service"], Pepper.PepperTooShort> {
+  const pepper = yield* Pepper.toBytes(options)
+  const { parameters: chosen = "owasp", bounds = defaultBounds } = options
+  const own = typeof chosen === "string" ? presets[chosen] : chosen
+  return {
+    hash: Effect.fnUntraced(function* (secret) {
+      const salt = randomBytes(saltBytes)
+      const tag = yield* computeTag({ secret: bytesOf(secret), pepper, salt, length: tagBytes, parameters: own })
+      return Redacted.make(format(own, salt, tag), { label: "hash" })
+    }),
+    verify: Effect.fnUntraced(function* (secret, hash) {
+      const { parameters, salt, tag } = yield* parse(Redacted.value(hash), bounds)
+      const computed = yield* computeTag({ secret: bytesOf(secret), pepper, salt, length: tag.length, parameters })
+      return timingSafeEqual(computed, tag)
+    }),
+  }
+})
+
+const bytesOf = (secret: Redacted.Redacted): Buffer => Buffer.from(Redacted.value(secret), "utf8")
+
+const base64 = (bytes: Buffer): string => bytes.toString("base64").replace(/=+$/, "")
+
+const format = ({ memory, passes, parallelism }: Parameters, salt: Buffer, tag: Buffer): string =>
+  `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`
+
+// The PHC string format: https://github.com/P-H-C/phc-string-format
+const pattern = /^\$argon2id\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,9})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{6,86})$/
+
+/** Judges the whole string before any work is done for it. */
+const parse = Effect.fnUntraced(function* (
+  hash: string,
+  bounds: Parameters,
+): Effect.fn.Return<{ readonly parameters: Parameters; readonly salt: Buffer; readonly tag: Buffer }, HasherError> {
+  if (!hash.startsWith("$argon2id$")) return yield* new HasherError({ reason: "UnsupportedHash" })
+  const [, memory, passes, parallelism, saltText, tagText] = (hash.length <= maxHashLength ? pattern.exec(hash) : null) ?? []
+  if (saltText === undefined || tagText === undefined) return yield* new HasherError({ reason: "MalformedHash" })
+  const parameters = { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism) }
+  const salt = Buffer.from(saltText, "base64")
+  const tag = Buffer.from(tagText, "base64")
+  // A lenient decoder would take several strings for the same bytes; and RFC 9106 §3.1 wants 8 KiB a lane.
+  if (base64(salt) !== saltText || base64(tag) !== tagText || parameters.memory < 8 * parameters.parallelism) {
+    return yield* new HasherError({ reason: "MalformedHash" })
+  }
+  if (
+    parameters.memory > bounds.memory ||
+    parameters.passes > bounds.passes ||
+    parameters.parallelism > bounds.parallelism ||
+    tag.length > maxTagBytes
+  ) {
+    return yield* new HasherError({ reason: "ParametersOutOfBounds" })
+  }
+  // RFC 9106 allows tags from 4 bytes on; one that short could be guessed.
+  return tag.length < 16 ? yield* new HasherError({ reason: "MalformedHash" }) : { parameters, salt, tag }
+})
