@@ -33,7 +33,7 @@ export const encode = (key: ApiKey, sort: Sort): string =>
 
 /** Fails for what isn't a cursor, or is one of another order. */
 export const decode = (cursor: string, sort: Sort): Result.Result<Position, InvalidCursor> => {
-  if (cursor.length > 1_024) return Result.fail(new InvalidCursor())
+  if (cursor.length > 4_096) return Result.fail(new InvalidCursor())
   const tuple = Result.flatMap(Base64Url.decode(cursor), (bytes) => decodeTuple(new TextDecoder().decode(bytes)))
   if (Result.isFailure(tuple)) return Result.fail(new InvalidCursor())
   const [by, order, value, id] = tuple.success

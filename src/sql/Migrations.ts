@@ -1,0 +1,124 @@
+/**
+ * Creates the table of API keys. {@link layer} does it when the program starts; {@link migrations} is for an application that runs
+ * the migrations together with its own.
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Migrator from "effect/sql/Migrator"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
+
+export { InvalidIdentifier, type TableOptions } from "./table.ts"
+
+/** @category models @since 0.1.0 */
+export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlClient>
+
+/**
+ * The migrations as data, for `Migrator.fromRecord`.
+ *
+ * Effect's migrator counts in whole numbers and passes over those below the last one that ran, so an application with migrations of
+ * its own gives each of these the next free number:
+ *
+ * ```ts
+ * Migrator.fromRecord({
+ *   "0001_users": users,
+ *   "0002_api_keys": Migrations.migrations()["0001_create_api_keys"],
+ * })
+ * ```
+ *
+ * The schema has to exist then. All text is collated "C", so the database's locale changes nothing. Each look-up and each sort order has
+ * an index, except a search for part of a name: no index of PostgreSQL's own serves it, so it reads every key that passes the other
+ * filters. `pg_trgm` isn't required, as it often isn't allowed.
+ * @category migrations
+ * @since 0.1.0
+ */
+export const migrations = (options: TableOptions = {}): { readonly "0001_create_api_keys": Migration } => ({
+  "0001_create_api_keys": createApiKeys(options),
+})
+
+/**
+ * Runs the migrations that haven't run yet, in one transaction, and gives those that did.
+ *
+ * They are counted in `effect_api_key_migrations`, or in `<table>_migrations` for another table than `api_keys`. The schema is created
+ * if it is missing. Nodes that start together wait for each other.
+ * @category migrations
+ * @since 0.1.0
+ */
+export const migrate = (
+  options: TableOptions = {},
+): Effect.Effect<ReadonlyArray<readonly [id: number, name: string]>, Migrator.MigrationError | SqlError | InvalidIdentifier, SqlClient> =>
+  Effect.gen(function* () {
+    const { table, schema } = yield* resolve(options)
+    // The application's client may rename tables and columns.
+    const sql = (yield* SqlClient).withoutTransforms()
+    const log = options.table === undefined ? "effect_api_key_migrations" : `${table}_migrations`
+    const run = Migrator.make({})({
+      loader: Migrator.fromRecord(migrations(options)),
+      table: schema === undefined ? log : `${schema}.${log}`,
+    }).pipe(Effect.provideService(SqlClient, sql))
+    return yield* sql.withTransaction(
+      Effect.gen(function* () {
+        yield* sql`SELECT pg_advisory_xact_lock(hashtext('effect-api-key migrations'))`
+        if (schema !== undefined) yield* createSchema(sql, schema)
+        return yield* run
+      }),
+    )
+  })
+
+/**
+ * {@link migrate}, before what depends on the table starts.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  options: TableOptions = {},
+): Layer.Layer<never, Migrator.MigrationError | SqlError | InvalidIdentifier, SqlClient> => Layer.effectDiscard(migrate(options))
+
+// `CREATE SCHEMA IF NOT EXISTS` asks for the right to create schemas even where it does nothing.
+const createSchema = (sql: SqlClient, schema: string): Effect.Effect<void, SqlError> =>
+  Effect.flatMap(sql`SELECT 1 FROM pg_namespace WHERE nspname = ${schema}`, (found) =>
+    found.length > 0 ? Effect.void : Effect.asVoid(sql`CREATE SCHEMA IF NOT EXISTS ${sql.literal(`"${schema}"`)}`),
+  )
+
+const createApiKeys = (options: TableOptions): Migration =>
+  Effect.gen(function* () {
+    const { table, schema, qualified } = yield* resolve(options)
+    const sql = (yield* SqlClient).withoutTransforms()
+    // No CHECK constraints: PostgreSQL logs the whole row that breaks one, and with it the hash.
+    yield* sql`CREATE TABLE ${sql.literal(qualified)} (
+      id uuid PRIMARY KEY,
+      key_id text COLLATE "C" NOT NULL UNIQUE,
+      hash text COLLATE "C" NOT NULL,
+      prefix text COLLATE "C" NOT NULL,
+      name text COLLATE "C" NOT NULL,
+      name_lower text COLLATE "C" NOT NULL,
+      description text COLLATE "C",
+      owner_id text COLLATE "C",
+      scopes text[] COLLATE "C" NOT NULL,
+      metadata jsonb NOT NULL,
+      is_active boolean NOT NULL,
+      expires_at timestamptz(3),
+      created_at timestamptz(3) NOT NULL,
+      updated_at timestamptz(3) NOT NULL,
+      last_used_at timestamptz(3),
+      hint text COLLATE "C" NOT NULL,
+      version integer NOT NULL
+    )`
+    yield* sql`COMMENT ON COLUMN ${sql.literal(`${qualified}.name_lower`)} IS 'name in Unicode''s simple lower case; written along with it'`
+    // An index with nulls last can't be read backwards with nulls last, so the columns that may be null have two.
+    const indexes = {
+      created: "(created_at, id)",
+      name: "(name, id)",
+      expires_asc: "(expires_at, id)",
+      expires_desc: "(expires_at DESC NULLS LAST, id DESC)",
+      last_used_asc: "(last_used_at, id)",
+      last_used_desc: "(last_used_at DESC NULLS LAST, id DESC)",
+      owner: "(owner_id, created_at, id)",
+      scopes: "USING gin (scopes)",
+    }
+    for (const [name, columns] of Object.entries(indexes)) {
+      yield* sql`CREATE INDEX ${sql.literal(`"${table}_${name}_idx" ON ${qualify(schema, table)} ${columns}`)}`
+    }
+  })

@@ -1,0 +1,42 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/**
+ * Where the keys are kept.
+ * @category models
+ * @since 0.1.0
+ */
+export interface TableOptions {
+  /** The table's name: letters, digits and `_`, at most 40. Default: `api_keys`. */
+  readonly table?: string | undefined
+  /** The schema that holds it, at most 63 characters. Default: the first of the connection's search path. */
+  readonly schema?: string | undefined
+}
+
+/** A table or schema has a name that isn't letters, digits and `_`, or is too long. @category errors @since 0.1.0 */
+export class InvalidIdentifier extends Schema.TaggedError<InvalidIdentifier>()("InvalidIdentifier", { identifier: Schema.String }) {
+  override get message(): string {
+    return `"${this.identifier}" isn't a name for a table or schema`
+  }
+}
+
+/** Names that are safe to write into SQL, as they passed {@link resolve}. */
+export interface Table {
+  readonly table: string
+  readonly schema: string | undefined
+  /** Quoted, with the schema when there is one. */
+  readonly qualified: string
+}
+
+const defaultTable = "api_keys"
+
+export const resolve = ({ table = defaultTable, schema }: TableOptions): Effect.Effect<Table, InvalidIdentifier> => {
+  // 23 characters are left for what the names of indexes add to the table's.
+  if (!isIdentifier(table, 40)) return Effect.fail(new InvalidIdentifier({ identifier: table }))
+  if (schema !== undefined && !isIdentifier(schema, 63)) return Effect.fail(new InvalidIdentifier({ identifier: schema }))
+  return Effect.succeed({ table, schema, qualified: qualify(schema, table) })
+}
+
+export const qualify = (schema: string | undefined, name: string): string => (schema === undefined ? `"${name}"` : `"${schema}"."${name}"`)
+
+const isIdentifier = (text: string, maxLength: number): boolean => text.length <= maxLength && /^[A-Za-z_][A-Za-z0-9_]*$/.test(text)
