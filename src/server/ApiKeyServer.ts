@@ -15,6 +15,8 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import * as ApiKeys from "../ApiKeys.ts"
 import * as Argon2 from "../hasher/Argon2.ts"
 import * as Migrations from "../sql/Migrations.ts"
@@ -47,16 +49,16 @@ type Settings = Config.Success<typeof settings>
 /** The largest body that is read. */
 const maxBodySize = ByteSize.kibibytes(64)
 
-const layerStorage = ({ databaseUrl, dataDir }: Settings) =>
-  Migrations.layer().pipe(
-    Layer.provideMerge(
-      Option.match(databaseUrl, {
-        onNone: () => Pglite.layer({ dataDir }),
-        onSome: (url) => PgClient.layer({ url, applicationName: "effect-api-key", connectTimeout: "5 seconds" }),
-      }),
-    ),
-    Layer.provideMerge(SqlRepository.layer),
-  )
+const layerDatabase = ({
+  databaseUrl,
+  dataDir,
+}: Settings): Layer.Layer<SqlClient, SqlError | Pglite.DataDirLocked | Pglite.PgliteUnavailable> =>
+  Option.isSome(databaseUrl)
+    ? PgClient.layer({ url: databaseUrl.value, applicationName: "effect-api-key", connectTimeout: "5 seconds" })
+    : Pglite.layer({ dataDir })
+
+const layerStorage = (config: Settings) =>
+  SqlRepository.layer.pipe(Layer.provide(Migrations.layer()), Layer.provideMerge(layerDatabase(config)))
 
 const readPepper = Effect.fnUntraced(function* ({ pepper, databaseUrl, dataDir }: Settings) {
   if (Option.isSome(pepper)) return pepper.value
