@@ -84,7 +84,9 @@ const JsonObjectOnWire: Schema.Codec<Schema.JsonObject> = Schema.declare(isJsonO
  * @since 0.1.0
  */
 export const Instant: Schema.Codec<DateTime.Utc, string> = Schema.DateTimeUtcFromString.check(
-  Schema.makeFilter<DateTime.Utc>(({ epochMilliseconds }) => (epochMilliseconds >= 0 && epochMilliseconds <= 253_402_300_799_999) || "an instant from 1970 to 9999"),
+  Schema.makeFilter<DateTime.Utc>(
+    ({ epochMilliseconds }) => (epochMilliseconds >= 0 && epochMilliseconds <= 253_402_300_799_999) || "an instant from 1970 to 9999",
+  ),
 )
 
 /**

@@ -145,10 +145,7 @@ export const schema = (format: TokenFormat = defaultFormat): Schema.Codec<TokenP
   Schema.String.pipe(
     Schema.decodeTo(Schema.toType(Parts), {
       decode: SchemaGetter.transformEffect((token) =>
-        Effect.mapError(
-          Effect.fromResult(parse(token, format)),
-          (error) => new SchemaIssue.InvalidValue({ message: error.message }),
-        ),
+        Effect.mapError(Effect.fromResult(parse(token, format)), (error) => new SchemaIssue.InvalidValue({ message: error.message })),
       ),
       encode: SchemaGetter.transform((parts) => Redacted.value(format.format(parts))),
     }),
@@ -165,7 +162,10 @@ const Parts = Schema.Struct({ prefix: Schema.String, keyId: Schema.toType(KeyId)
 export const regex = (config: TokenConfig = {}): Result.Result<RegExp, InvalidTokenConfig> =>
   Result.map(resolve(config), ({ prefix, separator }) => {
     const escaped = separator === "." ? "\\." : separator
-    return new RegExp(`(?<![0-9A-Za-z_])${prefix}${escaped}[0-9a-f]{${keyIdLength}}${escaped}[0-9A-Za-z]{${secretLength}}(?![0-9A-Za-z])`, "g")
+    return new RegExp(
+      `(?<![0-9A-Za-z_])${prefix}${escaped}[0-9a-f]{${keyIdLength}}${escaped}[0-9A-Za-z]{${secretLength}}(?![0-9A-Za-z])`,
+      "g",
+    )
   })
 
 /**

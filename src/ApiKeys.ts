@@ -130,10 +130,7 @@ export class ApiKeys extends Context.Service<
     ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError>
     readonly activate: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
     readonly deactivate: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
-    readonly delete: (
-      id: Model.ApiKeyId,
-      options?: IfVersion,
-    ) => Effect.Effect<void, ApiKeyNotFound | VersionConflict | RepositoryError>
+    readonly delete: (id: Model.ApiKeyId, options?: IfVersion) => Effect.Effect<void, ApiKeyNotFound | VersionConflict | RepositoryError>
   }
 >()("effect-api-key/ApiKeys") {}
 
@@ -274,7 +271,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
       return created
     }),
     verify: Effect.fn("ApiKeys.verify")(function* (token, { scopes = [] } = {}) {
-      const { keyId, secret } = yield* Effect.fromResult(ApiKeyToken.parse(typeof token === "string" ? token : Redacted.value(token), format))
+      const { keyId, secret } = yield* Effect.fromResult(
+        ApiKeyToken.parse(typeof token === "string" ? token : Redacted.value(token), format),
+      )
       yield* Effect.annotateCurrentSpan("api_key.key_id", keyId)
       const stored = yield* repository.findByKeyId(keyId)
       const matches = yield* hasher.verify(secret, Option.isSome(stored) ? stored.value.hash : decoy)
@@ -345,10 +344,7 @@ const checkUse = (
         ? Effect.void
         : // `required` comes from the application and may hold what isn't a scope; that is no reason to crash.
           Effect.fail(
-            new InsufficientScope(
-              { keyId, required: required as ReadonlyArray<Scope>, granted: apiKey.scopes },
-              { disableChecks: true },
-            ),
+            new InsufficientScope({ keyId, required: required as ReadonlyArray<Scope>, granted: apiKey.scopes }, { disableChecks: true }),
           )
   }
 }

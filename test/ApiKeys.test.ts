@@ -31,7 +31,8 @@ describe("ApiKeys", () => {
       assert.strictEqual(Redacted.value(token).slice(-10, -6), apiKey.hint)
       assert.deepStrictEqual(yield* apiKeys.verify(token), apiKey)
       assert.deepStrictEqual(yield* apiKeys.verify(Redacted.value(token), { scopes: ["a"] }), apiKey)
-    }).pipe(Effect.provide(ApiKeys.layerMemory)))
+    }).pipe(Effect.provide(ApiKeys.layerMemory)),
+  )
 
   it.effect("refuses with the error that fits, in the order of checks", () =>
     Effect.gen(function* () {
@@ -58,7 +59,8 @@ describe("ApiKeys", () => {
 
       yield* apiKeys.delete(apiKey.id)
       assert.deepInclude(yield* Effect.flip(apiKeys.verify(token)), { _tag: "NotFound", keyId: apiKey.keyId })
-    }).pipe(Effect.provide(ApiKeys.layerMemory)))
+    }).pipe(Effect.provide(ApiKeys.layerMemory)),
+  )
 
   it.effect("hashes as much for an unknown key id as for a wrong secret, and not at all for a malformed token", () => {
     const calls: Array<string> = []
@@ -67,8 +69,16 @@ describe("ApiKeys", () => {
       Effect.gen(function* () {
         const hasher = yield* ApiKeyHasher
         return ApiKeyHasher.of({
-          hash: (secret) => Effect.andThen(Effect.sync(() => calls.push("hash")), hasher.hash(secret)),
-          verify: (secret, hash) => Effect.andThen(Effect.sync(() => calls.push("verify")), hasher.verify(secret, hash)),
+          hash: (secret) =>
+            Effect.andThen(
+              Effect.sync(() => calls.push("hash")),
+              hasher.hash(secret),
+            ),
+          verify: (secret, hash) =>
+            Effect.andThen(
+              Effect.sync(() => calls.push("verify")),
+              hasher.verify(secret, hash),
+            ),
         })
       }),
     ).pipe(Layer.provide(layerEphemeral))
@@ -110,7 +120,8 @@ describe("ApiKeys", () => {
       for (const input of [{ limit: 0 }, { limit: 201 }, { limit: 1.5 }, { offset: -1 }, { offset: 1, cursor: "x" }, { name: "\0" }]) {
         assert.strictEqual((yield* Effect.flip(apiKeys.search(input)))._tag, "InvalidInput", inspect(input))
       }
-    }).pipe(Effect.provide(ApiKeys.layerMemory)))
+    }).pipe(Effect.provide(ApiKeys.layerMemory)),
+  )
 
   it.effect("applies the default and the maximum lifetime", () =>
     Effect.gen(function* () {
@@ -123,7 +134,8 @@ describe("ApiKeys", () => {
         assert.deepInclude(yield* Effect.flip(apiKeys.create({ name: "k", expiresAt })), { _tag: "InvalidInput", field: "expiresAt" })
         assert.deepInclude(yield* Effect.flip(apiKeys.update(apiKey.id, { expiresAt })), { _tag: "InvalidInput", field: "expiresAt" })
       }
-    }).pipe(Effect.provide(layerWith({ defaultLifetime: "30 days", maximumLifetime: "90 days" }))))
+    }).pipe(Effect.provide(layerWith({ defaultLifetime: "30 days", maximumLifetime: "90 days" }))),
+  )
 
   it.effect("updates only the given fields, and guards against lost updates", () =>
     Effect.gen(function* () {
@@ -139,7 +151,8 @@ describe("ApiKeys", () => {
       assert.deepInclude(error, { _tag: "VersionConflict", id: apiKey.id, expected: a.version, actual: 3 })
       assert.strictEqual((yield* Effect.flip(apiKeys.delete(apiKey.id, { ifVersion: 1 })))._tag, "VersionConflict")
       assert.strictEqual((yield* apiKeys.update(apiKey.id, { name: "won" }, { ifVersion: 3 })).name, "won")
-    }).pipe(Effect.provide(ApiKeys.layerMemory)))
+    }).pipe(Effect.provide(ApiKeys.layerMemory)),
+  )
 
   it.effect("fails with ApiKeyNotFound for an id that isn't there", () =>
     Effect.gen(function* () {
@@ -155,7 +168,8 @@ describe("ApiKeys", () => {
       ]) {
         assert.deepInclude(yield* Effect.flip(attempt), { _tag: "ApiKeyNotFound", id: apiKey.id })
       }
-    }).pipe(Effect.provide(ApiKeys.layerMemory)))
+    }).pipe(Effect.provide(ApiKeys.layerMemory)),
+  )
 
   it.effect("a verification in between doesn't undo a deactivation", () =>
     Effect.gen(function* () {
@@ -171,7 +185,8 @@ describe("ApiKeys", () => {
       assert.strictEqual((yield* Effect.flip(apiKeys.verify(token)))._tag, "Inactive")
       yield* apiKeys.activate(apiKey.id)
       yield* apiKeys.verify(token)
-    }).pipe(Effect.provide(ApiKeys.layerMemory)))
+    }).pipe(Effect.provide(ApiKeys.layerMemory)),
+  )
 
   it.effect("writes lastUsedAt at intervals and when the layer closes, keeping what the store refused", () =>
     Effect.gen(function* () {
@@ -200,7 +215,8 @@ describe("ApiKeys", () => {
       }).pipe(Effect.provide(ApiKeys.layer.pipe(Layer.provide([flaky, layerEphemeral])), { local: true }))
       const stored = yield* repository.findById(id)
       assert.isTrue(stored._tag === "Some" && DateTime.isGreaterThan(stored.value.apiKey.lastUsedAt!, first))
-    }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))))
+    }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))),
+  )
 
   it.effect("tries another key id when one is taken, a bounded number of times", () =>
     Effect.gen(function* () {
@@ -223,7 +239,8 @@ describe("ApiKeys", () => {
         assert.deepInclude(yield* Effect.flip(apiKeys.create({ name: "k" })), { _tag: "RepositoryError", isRetryable: true })
         assert.strictEqual(inserts, 10)
       }).pipe(Effect.provide(ApiKeys.layer.pipe(Layer.provide([crowded, layerEphemeral])), { local: true }))
-    }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))))
+    }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))),
+  )
 
   it.effect("10,000 concurrent creates give distinct keys", () =>
     Effect.gen(function* () {
@@ -236,7 +253,8 @@ describe("ApiKeys", () => {
       assert.strictEqual(new Set(created.map(({ apiKey }) => apiKey.keyId)).size, 10_000)
       assert.strictEqual(new Set(created.map(({ token }) => Redacted.value(token))).size, 10_000)
       assert.strictEqual(yield* apiKeys.count(), 10_000)
-    }).pipe(Effect.provide(ApiKeys.layerMemory)))
+    }).pipe(Effect.provide(ApiKeys.layerMemory)),
+  )
 
   it.effect("searches, counts and streams", () =>
     Effect.gen(function* () {
@@ -246,17 +264,24 @@ describe("ApiKeys", () => {
         yield* TestClock.adjust("1 second")
       }
       const page = yield* apiKeys.search({ ownerId: "a", limit: 2 })
-      assert.deepStrictEqual(page.items.map(({ name }) => name), ["Key 2", "Key 1"])
+      assert.deepStrictEqual(
+        page.items.map(({ name }) => name),
+        ["Key 2", "Key 1"],
+      )
       assert.strictEqual(page.total, 3)
       const rest = yield* apiKeys.search({ ownerId: "a", limit: 2, cursor: page.nextCursor! })
-      assert.deepStrictEqual(rest.items.map(({ name }) => name), ["Key 0"])
+      assert.deepStrictEqual(
+        rest.items.map(({ name }) => name),
+        ["Key 0"],
+      )
       assert.strictEqual((yield* Effect.flip(apiKeys.search({ cursor: "garbage" })))._tag, "InvalidCursor")
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* apiKeys.count({ expired: true }), 1)
       assert.strictEqual(yield* apiKeys.count({ expired: false }), 4)
       const names = yield* Stream.runCollect(Stream.map(apiKeys.stream({ ownerId: "b" }), ({ name }) => name))
       assert.deepStrictEqual(names, ["Key 4", "Key 3"])
-    }).pipe(Effect.provide(ApiKeys.layerMemory)))
+    }).pipe(Effect.provide(ApiKeys.layerMemory)),
+  )
 
   it.effect("works with another prefix and separator, and with a format of one's own", () =>
     Effect.gen(function* () {
@@ -264,7 +289,9 @@ describe("ApiKeys", () => {
       const { apiKey, token } = yield* apiKeys.create({ name: "k" })
       assert.isTrue(Redacted.value(token).startsWith("live_"))
       assert.deepStrictEqual(yield* apiKeys.verify(token), apiKey)
-      const other = yield* ApiKeys.ApiKeys.use((keys) => keys.create({ name: "k" })).pipe(Effect.provide(ApiKeys.layerMemory, { local: true }))
+      const other = yield* ApiKeys.ApiKeys.use((keys) => keys.create({ name: "k" })).pipe(
+        Effect.provide(ApiKeys.layerMemory, { local: true }),
+      )
       assert.strictEqual((yield* Effect.flip(apiKeys.verify(other.token)))._tag, "MalformedToken")
       assert.strictEqual(
         (yield* Effect.flip(Effect.provide(ApiKeys.ApiKeys, layerWith({ token: { prefix: "a-b" } }))))._tag,
@@ -280,7 +307,8 @@ describe("ApiKeys", () => {
         Effect.provide(layerWith({ token: throwing }), { local: true }),
       )
       assert.strictEqual(failed._tag, "MalformedToken")
-    }).pipe(Effect.provide(layerWith({ token: { prefix: "live", separator: "_" } }))))
+    }).pipe(Effect.provide(layerWith({ token: { prefix: "live", separator: "_" } }))),
+  )
 
   it.effect("shows neither secret nor hash in logs, spans, errors or inspect output", () => {
     const seen: Array<string> = []
@@ -322,9 +350,6 @@ describe("ApiKeys", () => {
       const text = seen.join("\n")
       assert.isAbove(spans.length, 3)
       for (const secret of [...secrets, hash]) assert.isFalse(text.includes(secret), "a secret is in the output")
-    }).pipe(
-      Effect.provide(layerWith()),
-      Effect.provide(Layer.mergeAll(logger, tracer, Layer.succeed(References.MinimumLogLevel, "Trace"))),
-    )
+    }).pipe(Effect.provide(layerWith()), Effect.provide(Layer.mergeAll(logger, tracer, Layer.succeed(References.MinimumLogLevel, "Trace"))))
   })
 })

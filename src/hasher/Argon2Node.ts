@@ -52,10 +52,8 @@ const computeTag: Argon2id.ComputeTag = ({ secret, pepper, salt, length, paramet
   Effect.tryPromise({
     try: () =>
       new Promise<Buffer>((resolve, reject) => {
-        crypto.argon2(
-          "argon2id",
-          { message: secret, nonce: salt, secret: pepper, tagLength: length, ...parameters },
-          (error, tag) => (error === null || error === undefined ? resolve(tag) : reject(error)),
+        crypto.argon2("argon2id", { message: secret, nonce: salt, secret: pepper, tagLength: length, ...parameters }, (error, tag) =>
+          error === null || error === undefined ? resolve(tag) : reject(error),
         )
       }),
     catch: (cause) => new HasherError({ reason: "Failed", cause }),

@@ -56,9 +56,7 @@ export const layer = (options: Options = {}): Layer.Layer<ApiKeyHasher, Pepper.P
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = (
-  options: Omit<Options, "pepper"> = {},
-): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Config.ConfigError> =>
+export const layerConfig = (options: Omit<Options, "pepper"> = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Config.ConfigError> =>
   Layer.unwrap(Effect.map(Pepper.config, (pepper) => layer({ ...options, ...pepper })))
 
 // 22 characters of salt and 31 of hash; the last of each carries fewer bits than six.

@@ -102,7 +102,9 @@ const annotate = (self: Annotated, scopes: ReadonlyArray<Scope.Scope>): Annotate
   if ("groups" in self) {
     // A group stays a group, and an api with the same groups keeps its type.
     const groups = Object.values(self.groups).map((group) => annotate(group, scopes) as HttpApiGroup.Top)
-    return HttpApi.make(self.identifier).annotateMerge(self.annotations).add(...(groups as [HttpApiGroup.Top])) as HttpApi.Top
+    return HttpApi.make(self.identifier)
+      .annotateMerge(self.annotations)
+      .add(...(groups as [HttpApiGroup.Top])) as HttpApi.Top
   }
   const all = [...Context.get(self.annotations, RequiredScopes), ...scopes]
   if ("endpoints" in self) {
@@ -122,7 +124,9 @@ const showScopes = (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<string>
     return {
       ...rest,
       security: requirements.map((requirement) =>
-        Object.fromEntries(Object.entries(requirement).map(([scheme, names]) => [scheme, Array.from(new Set([...names, ...scopes])).sort()])),
+        Object.fromEntries(
+          Object.entries(requirement).map(([scheme, names]) => [scheme, Array.from(new Set([...names, ...scopes])).sort()]),
+        ),
       ),
     }
   })

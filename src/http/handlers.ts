@@ -10,7 +10,15 @@ import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Layer from "effect/Layer"
 import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
-import type { ApiKeyNotFound, HasherError, InvalidCursor, InvalidInput, InvalidKey, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
+import type {
+  ApiKeyNotFound,
+  HasherError,
+  InvalidCursor,
+  InvalidInput,
+  InvalidKey,
+  RepositoryError,
+  VersionConflict,
+} from "../ApiKeyError.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import type { Sort } from "../ApiKeyRepository.ts"
 import { satisfies, type Scope } from "../Scope.ts"

@@ -17,9 +17,7 @@ export const printFirstKey = Effect.gen(function* () {
   const created = yield* sql.withTransaction(
     Effect.gen(function* () {
       yield* sql`SELECT pg_advisory_xact_lock(hashtext('effect-api-key first key'))`
-      return (yield* apiKeys.count()) === 0
-        ? Option.some(yield* apiKeys.create({ name: "Administrator", scopes: ["*"] }))
-        : Option.none()
+      return (yield* apiKeys.count()) === 0 ? Option.some(yield* apiKeys.create({ name: "Administrator", scopes: ["*"] })) : Option.none()
     }),
   )
   if (Option.isNone(created)) return

@@ -20,10 +20,7 @@ import { ServerApi } from "./api.ts"
 export const routes: Layer.Layer<
   never,
   never,
-  | HttpRouter.HttpRouter
-  | ApiKeys
-  | ApiKeyRepository
-  | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
+  HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
 > = Layer.suspend(() => {
   const middleware = Layer.mergeAll(layerAuth(), layerRequestProblems)
   const groups = Layer.mergeAll(
@@ -55,4 +52,3 @@ const layerReady = HttpRouter.use(
     yield* router.add("GET", "/readyz", askDatabase)
   }),
 )
-

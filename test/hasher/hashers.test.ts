@@ -42,14 +42,16 @@ for (const [name, make] of Object.entries(hashers)) {
         assert.isFalse(yield* verify(layer, text, Redacted.make("")))
         assert.isFalse(yield* verify(make({ pepper: otherPepper }), text))
         assert.isFalse(yield* verify(make({ pepper }), text, Redacted.make(`${"s".repeat(64)}\0`)))
-      }))
+      }),
+    )
 
     it.effect("doesn't cut a long secret, or one with NUL", () =>
       Effect.gen(function* () {
         const text = yield* use(layer, (hasher) => hasher.hash(Redacted.make(`${"x".repeat(100)}\0a`)))
         assert.isFalse(yield* verify(layer, Redacted.value(text), Redacted.make(`${"x".repeat(100)}\0b`)))
         assert.isTrue(yield* verify(layer, Redacted.value(text), Redacted.make(`${"x".repeat(100)}\0a`)))
-      }))
+      }),
+    )
 
     it.effect("calls a foreign or broken hash an error, not a wrong secret", () =>
       Effect.gen(function* () {
@@ -71,15 +73,19 @@ for (const [name, make] of Object.entries(hashers)) {
           const exit = yield* Effect.exit(verify(layer, own + tail))
           assert.isTrue(Exit.isFailure(exit) || exit.value === false, `tail ${JSON.stringify(tail)}`)
         }
-      }))
-
-    it.effect.prop("takes no arbitrary string for a hash", { text: Schema.String }, ({ text }) =>
-      Effect.gen(function* () {
-        const error = yield* Effect.flip(verify(layer, text))
-        assert.instanceOf(error, HasherError)
-        const started = yield* Effect.flip(verify(layer, Redacted.value(yield* hash(layer)).slice(0, 10) + text))
-        assert.instanceOf(started, HasherError)
       }),
+    )
+
+    it.effect.prop(
+      "takes no arbitrary string for a hash",
+      { text: Schema.String },
+      ({ text }) =>
+        Effect.gen(function* () {
+          const error = yield* Effect.flip(verify(layer, text))
+          assert.instanceOf(error, HasherError)
+          const started = yield* Effect.flip(verify(layer, Redacted.value(yield* hash(layer)).slice(0, 10) + text))
+          assert.instanceOf(started, HasherError)
+        }),
       { arbitrary: { runs: 30 } },
     )
 
@@ -88,7 +94,8 @@ for (const [name, make] of Object.entries(hashers)) {
         const error = yield* Effect.flip(hash(make({ pepper: Redacted.make("é".repeat(7)) })))
         assert.deepInclude(error, { _tag: "PepperTooShort", actualBytes: 14 })
         yield* hash(make({ pepper: Redacted.make("é".repeat(8)) }))
-      }))
+      }),
+    )
 
     it.effect("warns once when there is no pepper, and works", () => {
       const lines: Array<string> = []
@@ -109,12 +116,17 @@ for (const [name, make] of Object.entries(hashers)) {
       Effect.gen(function* () {
         const own = yield* hash(layer)
         const error = yield* Effect.flip(verify(layer, `${Redacted.value(own).slice(0, -1)}!`))
-        const shown = [own, error, layer].flatMap((value) => [inspect(value, { depth: 9, showHidden: true }), String(value), JSON.stringify(value)])
+        const shown = [own, error, layer].flatMap((value) => [
+          inspect(value, { depth: 9, showHidden: true }),
+          String(value),
+          JSON.stringify(value),
+        ])
         for (const text of shown) {
           assert.isFalse(text?.includes(Redacted.value(own).slice(-20)) ?? false)
           assert.isFalse(text?.includes(Redacted.value(pepper)) ?? false)
         }
-      }))
+      }),
+    )
   })
 }
 
@@ -123,7 +135,13 @@ describe("parameters", () => {
     Effect.gen(function* () {
       const tail = "$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
       for (const layer of [Argon2.layer({ pepper }), Argon2Node.layer({ pepper })]) {
-        for (const parameters of ["m=4294967295,t=1,p=1", "m=262145,t=1,p=1", "m=64,t=17,p=1", "m=262144,t=1,p=17", "m=9999999999,t=9999999999,p=1"]) {
+        for (const parameters of [
+          "m=4294967295,t=1,p=1",
+          "m=262145,t=1,p=1",
+          "m=64,t=17,p=1",
+          "m=262144,t=1,p=17",
+          "m=9999999999,t=9999999999,p=1",
+        ]) {
           assert.strictEqual(yield* reason(layer, `$argon2id$v=19$${parameters}${tail}`), "ParametersOutOfBounds", parameters)
         }
         for (const parameters of ["m=0,t=1,p=1", "m=7,t=1,p=1", "t=1,m=64,p=1", "m=064,t=1,p=1", "m=64,t=1", "m=99999999999,t=1,p=1"]) {
@@ -135,19 +153,22 @@ describe("parameters", () => {
       const salted = "N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
       assert.strictEqual(yield* reason(Bcrypt.layer({ pepper }), `$2b$31$${salted}`), "ParametersOutOfBounds")
       assert.strictEqual(yield* reason(Bcrypt.layer({ pepper }), `$2b$03$${salted}`), "MalformedHash")
-    }))
+    }),
+  )
 
   it.effect("the presets are OWASP's and the package's", () =>
     Effect.gen(function* () {
       assert.match(Redacted.value(yield* hash(Argon2.layer({ pepper }))), /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
       assert.match(Redacted.value(yield* hash(Argon2Node.layer({ pepper, parameters: "package" }))), /^\$argon2id\$v=19\$m=65536,t=3,p=4\$/)
-    }))
+    }),
+  )
 
   it.effect("the two Argon2 layers check each other's hashes", () =>
     Effect.gen(function* () {
       assert.isTrue(yield* verify(Argon2Node.layer({ pepper }), Redacted.value(yield* hash(Argon2.layer({ pepper })))))
       assert.isTrue(yield* verify(Argon2.layer({ pepper }), Redacted.value(yield* hash(Argon2Node.layer({ pepper })))))
-    }))
+    }),
+  )
 
   it.effect("the pepper comes from API_KEY_PEPPER", () =>
     Effect.gen(function* () {
@@ -165,7 +186,8 @@ describe("parameters", () => {
         assert.deepInclude(error, { _tag: "PepperTooShort" })
         assert.isFalse(error instanceof Config.ConfigError)
       }
-    }))
+    }),
+  )
 })
 
 describe("slow hashers", () => {
@@ -178,7 +200,14 @@ describe("slow hashers", () => {
       use(layer, (hasher) =>
         Effect.gen(function* () {
           let ticks = 0
-          const ticking = yield* Effect.forkChild(Effect.forever(Effect.andThen(Effect.sync(() => ticks++), Effect.sleep(1))))
+          const ticking = yield* Effect.forkChild(
+            Effect.forever(
+              Effect.andThen(
+                Effect.sync(() => ticks++),
+                Effect.sleep(1),
+              ),
+            ),
+          )
           yield* hasher.hash(secret)
           assert.isAbove(ticks, 3)
           yield* Fiber.interrupt(ticking)
@@ -200,14 +229,18 @@ describe("slow hashers", () => {
           yield* Fiber.join(uninterrupted)
           assert.deepStrictEqual(order, ["interrupted", "hashed"])
         }),
-      ))
+      ),
+    )
   }
 })
 
 describe("other implementations", () => {
   const vectorPepper = Redacted.make(vectors.pepper)
   const vectorSecret = Redacted.make(vectors.secret)
-  const layers = { argon2: [Argon2.layer({ pepper: vectorPepper }), Argon2Node.layer({ pepper: vectorPepper })], bcrypt: [Bcrypt.layer({ pepper: vectorPepper })] }
+  const layers = {
+    argon2: [Argon2.layer({ pepper: vectorPepper }), Argon2Node.layer({ pepper: vectorPepper })],
+    bcrypt: [Bcrypt.layer({ pepper: vectorPepper })],
+  }
   for (const { algorithm, hash: text } of vectors.hashes) {
     it.effect(`${text.slice(0, 31)} made elsewhere verifies here`, () =>
       Effect.gen(function* () {
@@ -215,7 +248,8 @@ describe("other implementations", () => {
           assert.isTrue(yield* verify(layer, text, vectorSecret))
           assert.isFalse(yield* verify(layer, text, secret))
         }
-      }))
+      }),
+    )
   }
 
   // The packages python3-argon2 and python3-bcrypt of Debian, where they are installed.

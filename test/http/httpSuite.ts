@@ -104,7 +104,8 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assert.deepStrictEqual([gone.status, gone.text], [204, ""])
         assertProblem(yield* send("GET", `/api-keys/${apiKey.id}`, { token }), 404, "not-found")
         assertProblem(yield* send("DELETE", `/api-keys/${apiKey.id}`, { token }), 404, "not-found")
-      }))
+      }),
+    )
 
     it.effect("pages through by cursor", () =>
       Effect.gen(function* () {
@@ -119,11 +120,24 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
           query = `cursor=${encodeURIComponent(body.nextCursor)}`
         }
         assert.deepStrictEqual(names, ["p0", "p1", "p2", "p3", "p4"])
-        for (const query of ["cursor=x", "limit=", "limit=0", "limit=201", "limit=1&limit=2", "sort=hash", "offset=-1", "evil=1", "isActive=yes", "createdAfter=x", "ownerId=%00"]) {
+        for (const query of [
+          "cursor=x",
+          "limit=",
+          "limit=0",
+          "limit=201",
+          "limit=1&limit=2",
+          "sort=hash",
+          "offset=-1",
+          "evil=1",
+          "isActive=yes",
+          "createdAfter=x",
+          "ownerId=%00",
+        ]) {
           const reply = yield* send("GET", `/api-keys?${query}`, { token })
           assertProblem(reply, 400, "invalid-request")
         }
-      }))
+      }),
+    )
 
     it.effect("a lost race gets 412", () =>
       Effect.gen(function* () {
@@ -134,10 +148,15 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         const winner = yield* send("PATCH", path, { token, headers: { "if-match": `"99", ${etag}` }, body: { name: "a" } })
         assert.strictEqual(winner.status, 200, winner.text)
         assertProblem(yield* send("PATCH", path, { token, headers: { "if-match": etag }, body: { name: "b" } }), 412, "version-conflict")
-        assertProblem(yield* send("PATCH", path, { token, headers: { "if-match": `W/${winner.headers.get("etag")}` }, body: {} }), 412, "version-conflict")
+        assertProblem(
+          yield* send("PATCH", path, { token, headers: { "if-match": `W/${winner.headers.get("etag")}` }, body: {} }),
+          412,
+          "version-conflict",
+        )
         assertProblem(yield* send("DELETE", path, { token, headers: { "if-match": etag } }), 412, "version-conflict")
         assert.strictEqual((yield* send("DELETE", path, { token, headers: { "if-match": "*" } })).status, 204)
-      }))
+      }),
+    )
 
     it.effect("the first four 401s are the same to the byte, but for the missing key", () =>
       Effect.gen(function* () {
@@ -162,7 +181,8 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         for (const authorization of ["Bearer", "Bearer  ", "Basic YTpi"]) {
           assertProblem(yield* send("GET", "/protected", { headers: { authorization } }), 401, "missing-api-key")
         }
-      }))
+      }),
+    )
 
     it.effect("takes one credential, from either header, in any letter case of the scheme", () =>
       Effect.gen(function* () {
@@ -181,7 +201,8 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assertProblem(two, 400, "invalid-request")
         assert.match(challengeOf(two) ?? "", /error="invalid_request"/)
         assertProblem(yield* send("GET", `/protected?x-api-key=${token}`), 401, "missing-api-key")
-      }))
+      }),
+    )
 
     it.effect("tells the holder of the secret about expiry and scopes", () =>
       Effect.gen(function* () {
@@ -196,7 +217,8 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assertProblem(expired, 401, "expired")
         assert.strictEqual(expired.body.expiresAt, "2020-01-01T00:00:00.000Z")
         assert.match(challengeOf(expired) ?? "", /error="invalid_token"/)
-      }))
+      }),
+    )
 
     it.effect("a caller hands out only scopes that it holds", () =>
       Effect.gen(function* () {
@@ -206,7 +228,8 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
           assertProblem(yield* send("POST", "/api-keys", { token, body: { name: "x", scopes } }), 403, "scope-not-held")
           assertProblem(yield* send("PATCH", `/api-keys/${id}`, { token, body: { scopes } }), 403, "scope-not-held")
         }
-      }))
+      }),
+    )
 
     it.effect("verifies tokens for others: a 401 always means the caller's own key", () =>
       Effect.gen(function* () {
@@ -227,7 +250,8 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assert.deepInclude((yield* ask("nonsense")).body.error, { _tag: "MalformedToken" })
         assert.deepInclude((yield* ask(withOtherSecret(key.token))).body.error, { _tag: "InvalidSecret" })
         assertProblem(yield* send("POST", "/api-keys/verify", { token: key.token, body: { token: key.token } }), 403, "insufficient-scope")
-      }))
+      }),
+    )
 
     it.effect("refuses what doesn't fit, naming the field and echoing nothing", () =>
       Effect.gen(function* () {
@@ -259,7 +283,8 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assertProblem(yield* send("GET", "/api-keys/verify", { token }), 405, "method-not-allowed")
         // Nobody without a key gets as far as having a body judged.
         assertProblem(yield* send("POST", "/api-keys", { body: "{ not json" }), 401, "missing-api-key")
-      }))
+      }),
+    )
 
     it.effect("survives bytes that aren't HTTP's best", () =>
       Effect.gen(function* () {
@@ -286,7 +311,8 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assert.match(yield* request("GET /%00 HTTP/1.1"), /^HTTP\/1\.1 404/)
         assert.match(yield* raw("\0\0\0\r\n\r\n"), /^(HTTP\/1\.1 400|$)/)
         assert.strictEqual((yield* send("GET", "/healthz")).status, 200)
-      }))
+      }),
+    )
 
     it.effect("serves health, the OpenAPI document, and a reference page that needs no network", () =>
       Effect.gen(function* () {
@@ -309,6 +335,7 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assert.sameMembers(Object.keys(spec.paths["/api-keys"].post.responses), ["201", "400", "401", "403", "503"])
         assert.sameMembers(Object.keys(spec.paths["/api-keys/{id}"].patch.responses), ["200", "400", "401", "403", "404", "412", "503"])
         assert.isFalse(JSON.stringify(spec).includes('"hash"'))
-      }))
+      }),
+    )
   })
 }

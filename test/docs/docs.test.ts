@@ -1,0 +1,106 @@
+/** Compiles every TypeScript block of the documentation, and runs those that aren't marked `no-run`. */
+import { execFile } from "node:child_process"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join, relative } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+
+const root = new URL("../..", import.meta.url).pathname
+const files = [
+  "README.md",
+  ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).map((file) => join("docs", file)),
+].filter((file) => file.endsWith(".md"))
+
+const blocks = files.flatMap((file) =>
+  Array.from(readFileSync(join(root, file), "utf8").matchAll(/^```(\w+)([^\n]*)\n(.*?)^```$/gms)).map(
+    ([, language = "", info = "", code = ""], index) => ({
+      file,
+      language,
+      tags: info.trim().split(/\s+/),
+      code,
+      name: `${file.replace(/\W+/g, "-")}-${index + 1}`,
+    }),
+  ),
+)
+const typescript = blocks.filter(({ language }) => language === "ts")
+
+const run = (command: string, args: ReadonlyArray<string>) =>
+  new Promise<{ readonly ok: boolean; readonly output: string }>((resolve) =>
+    execFile(
+      command,
+      [...args],
+      { cwd: root, env: { ...process.env, API_KEY_PEPPER: "a pepper for the documentation" }, maxBuffer: 2 ** 26 },
+      (error, stdout, stderr) => resolve({ ok: error === null, output: stdout + stderr }),
+    ),
+  )
+
+describe("documentation", () => {
+  let directory = ""
+  beforeAll(() => {
+    // Inside the repository, so that imports find its packages.
+    mkdirSync(join(root, "test/docs/.blocks"), { recursive: true })
+    directory = mkdtempSync(join(root, "test/docs/.blocks/"))
+    for (const { name, code } of typescript) {
+      writeFileSync(
+        join(directory, `${name}.ts`),
+        code.replace(/from "effect-api-key(?:\/([^"]+))?"/g, (_, path?: string) => `from "../../../../src/${source(path)}.ts"`),
+      )
+    }
+    writeFileSync(
+      join(directory, "tsconfig.json"),
+      JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions: { rootDir: root }, include: ["*.ts"] }),
+    )
+  })
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+  it("has blocks in every guide and in the README", () => {
+    for (const file of files.filter((file) => !file.includes("decisions")))
+      assert.isTrue(
+        blocks.some((block) => block.file === file),
+        file,
+      )
+  })
+
+  it("shows each of the three ways in at most 15 lines", () => {
+    const ways = typescript.filter(({ tags }) => tags.includes("way"))
+    assert.lengthOf(ways, 3)
+    for (const { code } of ways) assert.isAtMost(code.split("\n").filter((line) => line.trim() !== "").length, 15, code)
+  })
+
+  it("compiles", async () => {
+    const { ok, output } = await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", directory])
+    assert.isTrue(ok, output)
+  })
+
+  for (const { name } of typescript.filter(({ tags }) => !tags.includes("no-run"))) {
+    it(`runs ${name}`, { concurrent: false }, async () => {
+      const { ok, output } = await run(process.execPath, [relative(root, join(directory, `${name}.ts`))])
+      assert.isTrue(ok, output)
+    })
+  }
+
+  for (const { name, code } of blocks.filter(({ language }) => language === "json")) {
+    it(`is JSON: ${name}`, () => void JSON.parse(code))
+  }
+
+  it("links to files that exist", () => {
+    for (const file of files) {
+      for (const [, target = ""] of readFileSync(join(root, file), "utf8").matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)) {
+        assert.doesNotThrow(() => readdirOrRead(join(root, file, "..", target)), `${file}: ${target}`)
+      }
+    }
+  })
+})
+
+const source = (path: string | undefined): string => {
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+  const target: string = exports[path === undefined ? "." : `./${path}`].default
+  return target.replace(/^\.\/dist\//, "").replace(/\.js$/, "")
+}
+
+const readdirOrRead = (path: string): void => {
+  try {
+    readdirSync(path)
+  } catch {
+    readFileSync(path)
+  }
+}
