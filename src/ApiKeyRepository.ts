@@ -38,7 +38,12 @@ export interface Filter {
   readonly expired?: { readonly is: boolean; readonly at: DateTime.Utc } | undefined
 }
 
-/** Ties are broken by id. Keys without the instant come last, in either direction. @category models @since 0.1.0 */
+/**
+ * Ties are broken by id, in the same direction. Keys without the instant come last, in either direction. Names compare as their
+ * UTF-8 bytes.
+ * @category models
+ * @since 0.1.0
+ */
 export interface Sort {
   readonly by: "createdAt" | "name" | "lastUsedAt" | "expiresAt"
   readonly order: "asc" | "desc"

@@ -25,8 +25,7 @@ const decodeTuple = Schema.decodeUnknownResult(Tuple)
 const encodeTuple = Schema.encodeSync(Tuple)
 
 /** The value of `key` that `sort` looks at. */
-export const sortValue = (key: ApiKey, { by }: Sort): Position["value"] =>
-  by === "name" ? key.name : (key[by]?.epochMilliseconds ?? null)
+export const sortValue = (key: ApiKey, { by }: Sort): Position["value"] => (by === "name" ? key.name : (key[by]?.epochMilliseconds ?? null))
 
 export const encode = (key: ApiKey, sort: Sort): string =>
   Base64Url.encode(new TextEncoder().encode(encodeTuple([sort.by, sort.order, sortValue(key, sort), key.id])))

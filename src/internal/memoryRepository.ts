@@ -4,9 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { ApiKey, type ApiKeyId, type KeyId, status, StoredApiKey } from "../ApiKey.ts"
-import { ApiKeyNotFound, DuplicateKeyId, VersionConflict } from "../ApiKeyError.ts"
+import { ApiKeyNotFound, DuplicateKeyId, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
 import type { ApiKeyRepository, Filter, Sort } from "../ApiKeyRepository.ts"
 import * as Cursor from "./cursor.ts"
+import { toSimpleLowerCase } from "./lowerCase.ts"
 
 export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
   const byId = new Map<ApiKeyId, StoredApiKey>()
@@ -49,21 +50,24 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
 
   const select = (filter: Filter): Array<ApiKey> => {
     const keys: Array<ApiKey> = []
+    const name = filter.name === undefined ? undefined : toSimpleLowerCase(filter.name)
     for (const id of candidates(filter)) {
       const key = byId.get(id)?.apiKey
-      if (key !== undefined && matches(key, filter)) keys.push(key)
+      if (key !== undefined && matches(key, filter, name)) keys.push(key)
     }
     return keys
   }
 
-  const sorted = (filter: Filter, sort: Sort): Array<ApiKey> => select(filter).sort((a, b) => compare(positionOf(a, sort), positionOf(b, sort), sort))
+  const sorted = (filter: Filter, sort: Sort): Array<ApiKey> =>
+    select(filter).sort((a, b) => compare(positionOf(a, sort), positionOf(b, sort), sort))
 
   return {
     insert: (key) =>
-      Effect.suspend(() => {
-        const { keyId } = key.apiKey
+      Effect.suspend((): Effect.Effect<void, DuplicateKeyId | RepositoryError> => {
+        const { id, keyId, metadata } = key.apiKey
         if (byKeyId.has(keyId)) return Effect.fail(new DuplicateKeyId({ keyId }))
-        store(key)
+        if (byId.has(id)) return Effect.fail(new RepositoryError({ operation: "insert", isRetryable: false, cause: "The id is taken" }))
+        store(new StoredApiKey({ apiKey: new ApiKey({ ...key.apiKey, metadata: copyOf(metadata) }), hash: key.hash }))
         return Effect.void
       }),
     findById: (id) => Effect.sync(() => Option.fromNullishOr(byId.get(id))),
@@ -73,7 +77,8 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
       Effect.suspend(() =>
         Effect.map(find(id, ifVersion), ({ apiKey, hash }) => {
           const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
-          const changed = new ApiKey({ ...apiKey, ...given, updatedAt: at, version: apiKey.version + 1 })
+          const metadata = copyOf(changes.metadata ?? apiKey.metadata)
+          const changed = new ApiKey({ ...apiKey, ...given, metadata, updatedAt: at, version: apiKey.version + 1 })
           store(new StoredApiKey({ apiKey: changed, hash }))
           return changed
         }),
@@ -127,36 +132,42 @@ const compare = (a: Cursor.Position, b: Cursor.Position, { order }: Sort): numbe
   if (a.value === null || b.value === null) {
     return a.value === b.value ? sign * compareText(a.id, b.id) : a.value === null ? 1 : -1
   }
-  const byValue = typeof a.value === "string" && typeof b.value === "string" ? compareText(a.value, b.value) : Number(a.value) - Number(b.value)
+  const byValue =
+    typeof a.value === "string" && typeof b.value === "string" ? compareText(a.value, b.value) : Number(a.value) - Number(b.value)
   return sign * (byValue === 0 ? compareText(a.id, b.id) : byValue)
 }
 
-/** By code points, which is the order of UTF-8's bytes and so of `COLLATE "C"`. */
+/** By code points, which is the order of UTF-8's bytes and so of `COLLATE "C"`; `<` would put `😀` before `ﬁ`. */
 const compareText = (a: string, b: string): number => {
-  const left = a[Symbol.iterator]()
-  const right = b[Symbol.iterator]()
-  while (true) {
-    const x = left.next()
-    const y = right.next()
-    if (x.done || y.done) return (x.done ? 0 : 1) - (y.done ? 0 : 1)
-    const difference = x.value.codePointAt(0)! - y.value.codePointAt(0)!
-    if (difference !== 0) return difference
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i)
+    const y = b.charCodeAt(i)
+    if (x !== y) return rank(x) - rank(y)
   }
+  return a.length - b.length
 }
 
-const matches = (key: ApiKey, filter: Filter): boolean => {
-  const { name, scopes } = filter
+// Surrogates stand for code points above every other code unit's.
+const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
+
+/** As a database does: what the caller does to the object later doesn't reach the record, and -0 becomes 0. */
+const copyOf = (metadata: ApiKey["metadata"]): ApiKey["metadata"] => JSON.parse(JSON.stringify(metadata))
+
+const matches = (key: ApiKey, filter: Filter, name: string | undefined): boolean => {
+  const { scopes } = filter
   return (
     (filter.ownerId === undefined || key.ownerId === filter.ownerId) &&
     (filter.isActive === undefined || key.isActive === filter.isActive) &&
     (filter.keyId === undefined || key.keyId === filter.keyId) &&
     (scopes === undefined || scopes.every((scope) => key.scopes.some((held) => held === scope))) &&
-    (name === undefined || key.name.toLowerCase().includes(name.toLowerCase())) &&
+    (name === undefined || toSimpleLowerCase(key.name).includes(name)) &&
     within(key.createdAt, filter.createdAfter, filter.createdBefore) &&
     within(key.expiresAt, filter.expiresAfter, filter.expiresBefore) &&
     within(key.lastUsedAt, filter.lastUsedAfter, filter.lastUsedBefore) &&
     (filter.neverUsed === undefined || (key.lastUsedAt === null) === filter.neverUsed) &&
-    (filter.expired === undefined || (status({ isActive: true, expiresAt: key.expiresAt }, filter.expired.at) === "expired") === filter.expired.is)
+    (filter.expired === undefined ||
+      (status({ isActive: true, expiresAt: key.expiresAt }, filter.expired.at) === "expired") === filter.expired.is)
   )
 }
 

@@ -72,9 +72,8 @@ export const migrate = (
  * @category layers
  * @since 0.1.0
  */
-export const layer = (
-  options: TableOptions = {},
-): Layer.Layer<never, Migrator.MigrationError | SqlError | InvalidIdentifier, SqlClient> => Layer.effectDiscard(migrate(options))
+export const layer = (options: TableOptions = {}): Layer.Layer<never, Migrator.MigrationError | SqlError | InvalidIdentifier, SqlClient> =>
+  Layer.effectDiscard(migrate(options))
 
 // `CREATE SCHEMA IF NOT EXISTS` asks for the right to create schemas even where it does nothing.
 const createSchema = (sql: SqlClient, schema: string): Effect.Effect<void, SqlError> =>

@@ -70,9 +70,7 @@ export interface PgliteOptions {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (
-  options: PgliteOptions = {},
-): Layer.Layer<PgliteClient | SqlClient.SqlClient, DataDirLocked | PgliteUnavailable> =>
+export const layer = (options: PgliteOptions = {}): Layer.Layer<PgliteClient | SqlClient.SqlClient, DataDirLocked | PgliteUnavailable> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const pglite = yield* open(options)

@@ -81,7 +81,9 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
           Effect.flatMap(decodeVersion),
           Effect.mapError(toRepositoryError(operation)),
           Effect.flatMap(([row]): Effect.Effect<never, ApiKeyNotFound | VersionConflict> =>
-            Effect.fail(row === undefined ? new ApiKeyNotFound({ id }) : new VersionConflict({ id, expected: ifVersion, actual: row.version })),
+            Effect.fail(
+              row === undefined ? new ApiKeyNotFound({ id }) : new VersionConflict({ id, expected: ifVersion, actual: row.version }),
+            ),
           ),
         )
 
@@ -211,7 +213,10 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       ),
 
     search: ({ filter, sort, limit, page }) =>
-      Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<ApiKey> | { total: number; items: ReadonlyArray<ApiKey> }, InvalidCursor | RepositoryError> {
+      Effect.gen(function* (): Effect.fn.Return<
+        ReadonlyArray<ApiKey> | { total: number; items: ReadonlyArray<ApiKey> },
+        InvalidCursor | RepositoryError
+      > {
         if (page._tag === "Offset") return yield* readOffset(filter, sort, limit + 1, page.offset)
         const position = yield* Effect.fromResult(Cursor.decode(page.cursor, sort))
         return yield* readAfter("search", filter, sort, position, limit + 1)
@@ -239,7 +244,10 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
         }).pipe(
           Effect.map((items) => {
             const last = items.at(-1)
-            const next = last !== undefined && items.length === batchSize ? Option.some({ value: Cursor.sortValue(last, sort), id: last.id }) : Option.none()
+            const next =
+              last !== undefined && items.length === batchSize
+                ? Option.some({ value: Cursor.sortValue(last, sort), id: last.id })
+                : Option.none()
             return [items, Option.map(next, Option.some)] as const
           }),
         ),
@@ -355,7 +363,12 @@ const toRepositoryError =
     }
     const { reason, isRetryable } = error
     const detail: unknown = reason.cause
-    const sqlState = typeof detail === "object" && detail !== null && "code" in detail && typeof detail.code === "string" ? detail.code : null
+    const sqlState =
+      typeof detail === "object" && detail !== null && "code" in detail && typeof detail.code === "string" ? detail.code : null
     const description = detail instanceof Error ? detail.message : error.message
-    return new RepositoryError({ operation, isRetryable, cause: new StoreFailure({ reason: reason._tag, sqlState, description: conceal(description) }) })
+    return new RepositoryError({
+      operation,
+      isRetryable,
+      cause: new StoreFailure({ reason: reason._tag, sqlState, description: conceal(description) }),
+    })
   }

@@ -1,0 +1,8 @@
+/**
+ * For tests: a contract that any `ApiKeyRepository` can be run through, records to begin with, and arbitraries. Needs `vitest` and
+ * `@effect/vitest`.
+ * @since 0.1.0
+ */
+export * as arbitraries from "./arbitraries.ts"
+export { makeStoredApiKey } from "./fixtures.ts"
+export { repositoryContract } from "./repositoryContract.ts"
