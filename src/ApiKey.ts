@@ -72,11 +72,11 @@ export const Metadata: Schema.Codec<Schema.JsonObject> = Schema.declare(
   },
 )
 
-// Its own declaration, since Effect's recursive JSON schema overflows the stack on deeply nested input.
-const JsonObjectOnWire: Schema.Codec<Schema.JsonObject> = Schema.declare(isJsonObject, {
-  expected: "a JSON object",
-  representation: { id: "effect/schema/JsonObject", payload: null },
-})
+// Not Effect's recursive JSON schema, which overflows the stack on deeply nested input.
+const JsonObjectOnWire: Schema.Codec<Schema.JsonObject> = Schema.Record(
+  Schema.String,
+  Schema.declare((_value): _value is Schema.Json => true, { representation: { id: "effect/schema/Json", payload: null } }),
+)
 
 /**
  * A moment from 1970 to the end of 9999, written in ISO 8601; both JavaScript and PostgreSQL keep it exactly.
