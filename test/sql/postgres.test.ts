@@ -1,0 +1,227 @@
+/** The repository on real PostgreSQL, through the client an application would have. */
+import { inspect } from "node:util"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { assert, describe, layer as describeWith, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Option, Redacted, Stream, String } from "effect"
+import { SqlClient, Statement } from "effect/sql"
+import { ApiKeyRepository, type Filter, type Sort } from "../../src/ApiKeyRepository.ts"
+import * as Migrations from "../../src/sql/Migrations.ts"
+import * as SqlRepository from "../../src/sql/SqlRepository.ts"
+import { makeStoredApiKey, repositoryContract } from "../../src/testing/index.ts"
+import { layerDropSchema, layerPostgres, randomSchema, startPostgres } from "../support/postgres.ts"
+
+const migrated = SqlRepository.layer.pipe(Layer.provideMerge(Migrations.layer()))
+
+repositoryContract("PostgreSQL", migrated.pipe(Layer.provide(layerPostgres())))
+
+// An application that writes camelCase, on a table of another name in a schema that isn't there yet.
+const place = { schema: "Keys", table: "issued_keys" }
+repositoryContract(
+  "PostgreSQL with the application's transforms",
+  SqlRepository.layerWith(place).pipe(
+    Layer.provide(Migrations.layer(place)),
+    Layer.provide(layerPostgres({ transformQueryNames: String.camelToSnake, transformResultNames: String.snakeToCamel })),
+  ),
+)
+
+// ICU's order isn't that of bytes.
+repositoryContract(
+  "PostgreSQL with a German collation",
+  migrated.pipe(Layer.provide(Layer.unwrap(Effect.map(startPostgres({ locale: "de-DE" }), (url) => PgClient.layer({ url }))))),
+)
+
+const databaseUrl = process.env["TEST_DATABASE_URL"]
+if (databaseUrl !== undefined) {
+  const options = { schema: randomSchema() }
+  repositoryContract(
+    "the PostgreSQL of TEST_DATABASE_URL",
+    SqlRepository.layerWith(options).pipe(
+      Layer.provide(Migrations.layer(options)),
+      Layer.provide(layerDropSchema(options.schema)),
+      Layer.provide(PgClient.layer({ url: Redacted.make(databaseUrl) })),
+    ),
+  )
+}
+
+describeWith(migrated.pipe(Layer.provideMerge(layerPostgres())))("SqlRepository on PostgreSQL", (it) => {
+  it.effect("joins the application's transaction, which a taken key id doesn't abort", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const repository = yield* ApiKeyRepository
+      const taken = makeStoredApiKey()
+      const first = makeStoredApiKey()
+      const second = makeStoredApiKey()
+      yield* repository.insert(taken)
+
+      const rolledBack = yield* Effect.exit(sql.withTransaction(Effect.andThen(repository.insert(first), Effect.fail("no"))))
+      assert.isTrue(Exit.isFailure(rolledBack))
+      assert.isTrue(Option.isNone(yield* repository.findById(first.apiKey.id)))
+
+      yield* sql.withTransaction(
+        Effect.gen(function* () {
+          assert.strictEqual(
+            (yield* Effect.flip(repository.insert(makeStoredApiKey({ keyId: taken.apiKey.keyId }))))._tag,
+            "DuplicateKeyId",
+          )
+          yield* repository.insert(second)
+        }),
+      )
+      assert.isTrue(Option.isSome(yield* repository.findById(second.apiKey.id)))
+    }),
+  )
+
+  it.effect("tells nothing of a hash in its errors", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const repository = yield* ApiKeyRepository
+      const key = makeStoredApiKey({ hash: "top-secret-hash" })
+      yield* repository.insert(key)
+      const again = makeStoredApiKey({ id: key.apiKey.id, hash: "top-secret-hash" })
+      yield* sql`ALTER TABLE api_keys ADD CONSTRAINT nosy CHECK (hash <> 'other-secret-hash')`
+      const unreadable = makeStoredApiKey({ hash: "top-secret-hash" })
+      yield* repository.insert(unreadable)
+      yield* sql`UPDATE api_keys SET key_id = 'not visible ' || chr(10) WHERE id = ${unreadable.apiKey.id}::uuid`
+      const errors = [
+        yield* Effect.flip(repository.insert(again)),
+        yield* Effect.flip(repository.insert(makeStoredApiKey({ hash: "other-secret-hash" }))),
+        yield* Effect.flip(repository.findById(unreadable.apiKey.id)),
+      ]
+      for (const error of errors) {
+        assert.deepInclude(error, { _tag: "RepositoryError", isRetryable: false })
+        assert.notInclude(inspect(error, { depth: 20, showHidden: true }), "secret-hash")
+      }
+      yield* sql`DELETE FROM api_keys WHERE id = ${unreadable.apiKey.id}::uuid`
+      yield* sql`ALTER TABLE api_keys DROP CONSTRAINT nosy`
+    }),
+  )
+
+  it.effect("finds an index for each look-up and each page among 100,000 keys", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const repository = yield* ApiKeyRepository
+      yield* sql`INSERT INTO api_keys (id, key_id, hash, prefix, name, name_lower, owner_id, scopes, metadata, is_active,
+          expires_at, created_at, updated_at, last_used_at, hint, version)
+        SELECT ('0191' || lpad(to_hex(i), 8, '0') || '7000' || '8000' || lpad(to_hex(i), 12, '0'))::uuid, 'bulk' || i, 'h', 'ak', 'name ' || i % 5000,
+          'name ' || i % 5000, 'owner ' || i % 1000, ARRAY['s:' || i % 2000], '{}', true,
+          CASE WHEN i % 3 = 0 THEN NULL ELSE timestamptz '2026-01-01Z' + i % 9000 * interval '1 minute' END,
+          timestamptz '2026-01-01Z' + i % 50000 * interval '1 second', timestamptz '2026-01-01Z',
+          CASE WHEN i % 3 = 1 THEN NULL ELSE timestamptz '2026-01-01Z' + i % 7000 * interval '1 minute' END, 'abcd', 1
+        FROM generate_series(1, 100000) AS i`
+      yield* sql`ANALYZE api_keys`
+
+      /** The plans of what an operation runs, without running the count of a page's total, which reads all that match. */
+      const plansOf = <A, E>(operation: Effect.Effect<A, E>) =>
+        Effect.gen(function* () {
+          const statements: Array<Statement.Statement<unknown>> = []
+          yield* operation.pipe(
+            Effect.provideService(Statement.CurrentTransformer, (statement) =>
+              Effect.sync(() => {
+                statements.push(statement)
+                return statement
+              }),
+            ),
+          )
+          const plans: Array<string> = []
+          for (const statement of statements) {
+            const [text, params] = statement.compile()
+            const rows = yield* sql.unsafe<{ readonly "QUERY PLAN": string }>(`EXPLAIN ${text}`, params)
+            plans.push(rows.map((row) => row["QUERY PLAN"]).join("\n"))
+          }
+          return plans.join("\n")
+        })
+
+      const some = (yield* repository.search({
+        filter: { ownerId: "owner 7" },
+        sort: { by: "createdAt", order: "asc" },
+        limit: 1,
+        page: { _tag: "Offset", offset: 0 },
+      })).items[0]
+      if (some === undefined) return assert.fail("no keys")
+
+      const find = (filter: Filter) => plansOf(repository.count(filter))
+      assert.match(yield* plansOf(repository.findById(some.id)), /api_keys_pkey/)
+      assert.match(yield* plansOf(repository.findByKeyId(some.keyId)), /api_keys_key_id_key/)
+      assert.match(yield* find({ ownerId: "owner 7" }), /api_keys_owner_idx/)
+      assert.match(yield* find({ scopes: ["s:7"] }), /api_keys_scopes_idx/)
+      assert.match(yield* plansOf(repository.touch([{ id: some.id, lastUsedAt: some.createdAt }])), /api_keys_pkey/)
+
+      const indexes = {
+        createdAt: { asc: "created_idx", desc: "created_idx" },
+        name: { asc: "name_idx", desc: "name_idx" },
+        lastUsedAt: { asc: "last_used_asc_idx", desc: "last_used_desc_idx" },
+        expiresAt: { asc: "expires_asc_idx", desc: "expires_desc_idx" },
+      } as const
+      for (const by of ["createdAt", "name", "lastUsedAt", "expiresAt"] as const) {
+        for (const order of ["asc", "desc"] as const) {
+          const sort: Sort = { by, order }
+          const index = new RegExp(`Index Scan (Backward )?using api_keys_${indexes[by][order]}`)
+          const offset = { filter: {}, sort, limit: 50, page: { _tag: "Offset", offset: 0 } } as const
+          assert.match(yield* plansOf(repository.search(offset)), index)
+          const { nextCursor } = yield* repository.search(offset)
+          const plan = yield* plansOf(repository.search({ ...offset, page: { _tag: "Cursor", cursor: nextCursor ?? "" } }))
+          assert.match(plan, index)
+          assert.notMatch(plan, /Seq Scan/)
+          const streamed = yield* plansOf(Stream.runDrain(Stream.take(repository.stream({}, sort), 501)))
+          assert.notMatch(streamed, /Seq Scan/)
+        }
+      }
+      assert.match(
+        yield* plansOf(
+          repository.search({
+            filter: { ownerId: "owner 7" },
+            sort: { by: "createdAt", order: "desc" },
+            limit: 50,
+            page: { _tag: "Offset", offset: 0 },
+          }),
+        ),
+        /Index Scan Backward using api_keys_owner_idx/,
+      )
+    }),
+  )
+})
+
+describe("Migrations on PostgreSQL", () => {
+  it.effect("runs once when many nodes start together", () =>
+    Effect.gen(function* () {
+      const url = yield* startPostgres()
+      const node = Layer.fresh(PgClient.layer({ url }))
+      for (const options of [{}, { schema: "one_more" }, { table: "other_keys" }, { schema: "one_more", table: "other_keys" }]) {
+        const runs = yield* Effect.forEach(
+          Array.from({ length: 5 }),
+          () => Effect.provide(Migrations.migrate(options), node, { local: true }),
+          {
+            concurrency: "unbounded",
+          },
+        )
+        assert.deepStrictEqual(runs.flat(), [[1, "create_api_keys"]])
+      }
+    }),
+  )
+
+  it.effect("leaves nothing of an attempt that failed", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`CREATE TABLE api_keys (mine int)`
+      assert.strictEqual((yield* Effect.flip(Migrations.migrate()))._tag, "MigrationError")
+      yield* sql`DROP TABLE api_keys`
+      assert.strictEqual((yield* Migrations.migrate()).length, 1)
+    }).pipe(Effect.provide(layerPostgres())),
+  )
+
+  it.effect("refuses names that aren't identifiers", () =>
+    Effect.gen(function* () {
+      for (const options of [
+        { table: 'a"b' },
+        { table: "" },
+        { table: "1a" },
+        { table: "a".repeat(41) },
+        { schema: "a.b" },
+        { schema: "é" },
+      ]) {
+        assert.strictEqual((yield* Effect.flip(Migrations.migrate(options)))._tag, "InvalidIdentifier")
+        const build = Effect.flip(Effect.scoped(Layer.build(SqlRepository.layerWith(options))))
+        assert.strictEqual((yield* build)._tag, "InvalidIdentifier")
+      }
+    }).pipe(Effect.provide(PgClient.layer({}))),
+  )
+})
