@@ -1,0 +1,68 @@
+import { assert, describe, it } from "@effect/vitest"
+import { DateTime, Result, Schema } from "effect"
+import * as ApiKey from "../src/ApiKey.ts"
+
+const accepts = <A, I>(schema: Schema.Codec<A, I>, input: unknown) => Result.isSuccess(Schema.decodeUnknownResult(schema)(input))
+const nested = (depth: number): object => {
+  let value: object = {}
+  for (let level = 1; level < depth; level++) value = { a: value }
+  return value
+}
+
+describe("ApiKey", () => {
+  it("bounds its texts, in code points, after trimming", () => {
+    assert.strictEqual(Schema.decodeUnknownSync(ApiKey.Name)("  n \n"), "n")
+    assert.isTrue(accepts(ApiKey.Name, "🔑".repeat(128)))
+    for (const name of ["", "   ", "x".repeat(129), "a\0b", "\ud800", 1, null]) assert.isFalse(accepts(ApiKey.Name, name), String(name))
+    assert.isTrue(accepts(ApiKey.Description, "x".repeat(1_000)) && accepts(ApiKey.Description, ""))
+    assert.isFalse(accepts(ApiKey.Description, "x".repeat(1_001)))
+    assert.isTrue(accepts(ApiKey.OwnerId, "x".repeat(200)))
+    assert.isFalse(accepts(ApiKey.OwnerId, "x".repeat(201)) || accepts(ApiKey.OwnerId, ""))
+  })
+
+  it("bounds its metadata, and takes JSON objects alone", () => {
+    assert.isTrue(accepts(ApiKey.Metadata, { a: [1, "é", null, { b: true }] }))
+    // Seven bytes of punctuation and the key.
+    assert.isTrue(accepts(ApiKey.Metadata, { a: "x".repeat(8_192 - 8) }))
+    assert.isFalse(accepts(ApiKey.Metadata, { a: "x".repeat(8_192 - 7) }))
+    assert.isFalse(accepts(ApiKey.Metadata, { a: "é".repeat(4_096) }))
+    assert.isTrue(accepts(ApiKey.Metadata, nested(32)))
+    for (const depth of [33, 30_000]) assert.isFalse(accepts(ApiKey.Metadata, nested(depth)))
+    const hostile = [
+      [],
+      "x",
+      null,
+      1,
+      new Date(),
+      new Map(),
+      { a: Number.NaN },
+      { a: undefined },
+      { a: () => 1 },
+      { a: 1n },
+      { "\0": 1 },
+      { a: "\ud800" },
+      JSON.parse('{"__proto__":{}}'),
+    ]
+    for (const value of hostile) assert.isFalse(accepts(ApiKey.Metadata, value))
+  })
+
+  it("ids are UUIDv7, key ids visible ASCII, instants within four-digit years", () => {
+    assert.isTrue(accepts(ApiKey.ApiKeyId, "01a20b62-acce-738b-9957-5f496db93048"))
+    for (const id of ["01a20b62-acce-438b-9957-5f496db93048", "01A20B62-ACCE-738B-9957-5F496DB93048", "x", ""])
+      assert.isFalse(accepts(ApiKey.ApiKeyId, id))
+    assert.isTrue(accepts(ApiKey.KeyId, "7a74caa323a5410d"))
+    for (const keyId of ["", "a b", "é", "a\n", "x".repeat(129)]) assert.isFalse(accepts(ApiKey.KeyId, keyId))
+    assert.isTrue(accepts(ApiKey.Instant, "2027-01-31T00:00:00+02:00"))
+    for (const instant of ["1969-12-31T23:59:59Z", "+010000-01-01T00:00:00Z", "soon", ""])
+      assert.isFalse(accepts(ApiKey.Instant, instant), instant)
+  })
+
+  it("tells its status: inactive before expired, expiry exclusive", () => {
+    const now = DateTime.makeUnsafe("2026-01-01T00:00:00Z")
+    const millisecond = { milliseconds: 1 }
+    assert.strictEqual(ApiKey.status({ isActive: true, expiresAt: null }, now), "active")
+    assert.strictEqual(ApiKey.status({ isActive: true, expiresAt: DateTime.add(now, millisecond) }, now), "active")
+    assert.strictEqual(ApiKey.status({ isActive: true, expiresAt: now }, now), "expired")
+    assert.strictEqual(ApiKey.status({ isActive: false, expiresAt: now }, now), "inactive")
+  })
+})

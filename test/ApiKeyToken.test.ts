@@ -1,0 +1,155 @@
+import { inspect } from "node:util"
+import { crc32 } from "node:zlib"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted, Result, Schema } from "effect"
+import { layerWebCrypto, make as makeRandom, SecureRandom } from "effect/crypto/SecureRandom"
+import * as ApiKeyToken from "../src/ApiKeyToken.ts"
+
+const prefixes = Schema.String.check(Schema.isPattern(/^[A-Za-z][A-Za-z0-9]{0,31}$/))
+const separators = Schema.Literals(["-", "_", ".", "~", ":"])
+const generate = (format: ApiKeyToken.TokenFormat = ApiKeyToken.defaultFormat) => Effect.provide(format.generate, layerWebCrypto)
+const textOf = (parts: ApiKeyToken.TokenParts, format = ApiKeyToken.defaultFormat) => Redacted.value(format.format(parts))
+
+describe("ApiKeyToken", () => {
+  it.effect.prop(
+    "what is generated and formatted parses to the same",
+    { prefix: prefixes, separator: separators },
+    ({ prefix, separator }) =>
+      Effect.gen(function* () {
+        const format = yield* Effect.fromResult(ApiKeyToken.make({ prefix, separator }))
+        const parts = yield* generate(format)
+        const token = textOf(parts, format)
+        assert.match(token, new RegExp(`^${prefix}[${separator}][0-9a-f]{16}[${separator}][0-9A-Za-z]{64}$`))
+        const parsed = yield* Effect.fromResult(ApiKeyToken.parse(token, format))
+        assert.deepStrictEqual(
+          [parsed.prefix, parsed.keyId, Redacted.value(parsed.secret)],
+          [prefix, parts.keyId, Redacted.value(parts.secret)],
+        )
+        assert.strictEqual(format.hint(parts.secret), token.slice(-10, -6))
+        const found = token.match(yield* Effect.fromResult(ApiKeyToken.regex({ prefix, separator })))
+        assert.deepStrictEqual(found, [token])
+      }),
+  )
+
+  it.effect.prop("parses any string and any bytes without throwing", { text: Schema.String, bytes: Schema.Uint8Array }, ({ text, bytes }) =>
+    Effect.sync(() => {
+      for (const token of [
+        text,
+        `ak-${text}`,
+        `ak-0000000000000000-${text}`,
+        Buffer.from(bytes).toString("latin1"),
+        Buffer.from(bytes).toString("utf8"),
+      ]) {
+        assert.isTrue(Result.isFailure(ApiKeyToken.parse(token)))
+      }
+    }),
+  )
+
+  it("refuses a long string unread", () => {
+    let read = 0
+    const format: ApiKeyToken.TokenFormat = {
+      ...ApiKeyToken.defaultFormat,
+      parse: (token) => (read++, ApiKeyToken.defaultFormat.parse(token)),
+    }
+    const error = Result.getOrThrow(Result.flip(ApiKeyToken.parse("a".repeat(1_000_000), format)))
+    assert.deepStrictEqual([error.reason, read], ["length", 0])
+  })
+
+  it.effect("refuses every change of a single character", () =>
+    Effect.gen(function* () {
+      const token = textOf(yield* generate())
+      for (let index = 0; index < token.length; index++) {
+        for (const character of "09afzAFZ-_.~: \0é") {
+          if (token[index] === character) continue
+          const changed = token.slice(0, index) + character + token.slice(index + 1)
+          assert.isTrue(Result.isFailure(ApiKeyToken.parse(changed)), changed)
+        }
+        assert.isTrue(Result.isFailure(ApiKeyToken.parse(token.slice(0, index) + token.slice(index + 1))))
+      }
+      for (const changed of [`${token}0`, ` ${token}`, `${token} `, `${token}\n`, token.toUpperCase(), token.toLowerCase()]) {
+        assert.isTrue(Result.isFailure(ApiKeyToken.parse(changed)), changed)
+      }
+    }),
+  )
+
+  it.effect.prop("the checksum is CRC-32 in base 62", { text: Schema.String.check(Schema.isPattern(/^[ -~]{0,99}$/)) }, ({ text }) =>
+    Effect.sync(() => {
+      const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+      const value = Array.from(ApiKeyToken.checksum(text)).reduce((sum, digit) => sum * 62 + alphabet.indexOf(digit), 0)
+      assert.strictEqual(value, crc32(text))
+      assert.lengthOf(ApiKeyToken.checksum(text), 6)
+    }),
+  )
+
+  it("has the well-known check value", () => {
+    // CRC-32 of "123456789" is CBF43926.
+    assert.strictEqual(ApiKeyToken.checksum("123456789"), "3jZRME")
+  })
+
+  it.effect("draws characters without bias: bytes from 248 on are dropped, each letter has four bytes", () =>
+    Effect.gen(function* () {
+      let next = 0
+      const counting = makeRandom((size) => Uint8Array.from({ length: size }, () => next++ % 256))
+      const counts = new Map<string, number>()
+      for (let round = 0; round < 62; round++) {
+        next = round * 58
+        const parts = yield* Effect.provideService(ApiKeyToken.defaultFormat.generate, SecureRandom, counting)
+        for (const character of Redacted.value(parts.secret).slice(0, 58)) counts.set(character, (counts.get(character) ?? 0) + 1)
+      }
+      assert.strictEqual(counts.size, 62)
+      next = 240
+      const parts = yield* Effect.provideService(ApiKeyToken.defaultFormat.generate, SecureRandom, counting)
+      assert.strictEqual(parts.keyId, "f0f1f2f3f4f5f6f7")
+      // 248 to 255 follow, and are skipped.
+      assert.strictEqual(Redacted.value(parts.secret).slice(0, 3), "012")
+    }),
+  )
+
+  it("refuses configuration that breaks the rules", () => {
+    for (const config of [
+      { prefix: "" },
+      { prefix: "1a" },
+      { prefix: "a-b" },
+      { prefix: "a b" },
+      { prefix: "é" },
+      { prefix: "a".repeat(33) },
+      { prefix: "a_b", separator: "_" },
+    ] as const) {
+      assert.isTrue(Result.isFailure(ApiKeyToken.make(config)), JSON.stringify(config))
+      assert.isTrue(Result.isFailure(ApiKeyToken.regex(config)))
+    }
+    assert.isTrue(Result.isFailure(ApiKeyToken.make({ separator: "+" as "-" })))
+    assert.isTrue(Result.isSuccess(ApiKeyToken.make({ prefix: "a_b" })))
+  })
+
+  it.effect("finds tokens in text", () =>
+    Effect.gen(function* () {
+      const [a, b] = [textOf(yield* generate()), textOf(yield* generate())]
+      const regex = yield* Effect.fromResult(ApiKeyToken.regex())
+      assert.deepStrictEqual(`key="${a}",\n${b}; x${a} ${a}0 ak-${"0".repeat(16)}`.match(regex), [a, b])
+      assert.isNull("ak-".repeat(200_000).match(regex))
+    }),
+  )
+
+  it.effect("is a codec", () =>
+    Effect.gen(function* () {
+      const codec = ApiKeyToken.schema()
+      const token = textOf(yield* generate())
+      const parts = yield* Schema.decodeEffect(codec)(token)
+      assert.strictEqual(yield* Schema.encodeEffect(codec)(parts), token)
+      const error = yield* Effect.flip(Schema.decodeEffect(codec)(`${token}x`))
+      assert.isFalse(error.message.includes(token))
+    }),
+  )
+
+  it.effect("shows no secret", () =>
+    Effect.gen(function* () {
+      const parts = yield* generate()
+      const secret = Redacted.value(parts.secret)
+      for (const value of [parts, ApiKeyToken.defaultFormat.format(parts), ApiKeyToken.parse(textOf(parts))]) {
+        for (const shown of [inspect(value, { depth: 9, showHidden: true }), String(value), JSON.stringify(value)])
+          assert.isFalse(shown.includes(secret))
+      }
+    }),
+  )
+})

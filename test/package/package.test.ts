@@ -1,0 +1,149 @@
+/** What users get: the packed tarball, in an empty project with nothing but `effect`, and a browser bundle. */
+import { execFile } from "node:child_process"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { gzipSync } from "node:zlib"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { build } from "vite"
+
+const root = new URL("../..", import.meta.url).pathname
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+const subpaths = Object.keys(manifest.exports).filter((path) => path !== "./package.json")
+
+const run = (cwd: string, command: string, args: ReadonlyArray<string>) =>
+  new Promise<{ readonly code: number; readonly output: string }>((resolve) =>
+    execFile(command, [...args], { cwd, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }),
+    ),
+  )
+
+describe("the tarball", () => {
+  const project = mkdtempSync(join(tmpdir(), "effect-api-key-"))
+  const node = async (code: string) => {
+    writeFileSync(join(project, "main.mjs"), code)
+    return run(project, process.execPath, ["main.mjs"])
+  }
+
+  beforeAll(async () => {
+    const built = await run(root, process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"])
+    assert.strictEqual(built.code, 0, built.output)
+    const packed = await run(root, "npm", ["pack", "--ignore-scripts", "--pack-destination", project])
+    assert.strictEqual(packed.code, 0, packed.output)
+    const tarball = readdirSync(project).find((file) => file.endsWith(".tgz"))
+    writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
+    const installed = await run(project, "npm", [
+      "install",
+      "--no-audit",
+      "--no-fund",
+      "--ignore-scripts",
+      "--prefer-offline",
+      `./${tarball}`,
+      `effect@${manifest.devDependencies.effect}`,
+    ])
+    assert.strictEqual(installed.code, 0, installed.output)
+  }, 300_000)
+  afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+  it("runs on the project's own Node", () => {
+    assert.isAtLeast(Number(process.versions.node.split(".")[0]), 24)
+  })
+
+  it("holds every subpath, with types, and no optional package", () => {
+    const installed = join(project, "node_modules/effect-api-key")
+    for (const path of subpaths) {
+      const { types, default: code } = manifest.exports[path]
+      assert.isTrue(existsSync(join(installed, types)), types)
+      assert.isTrue(existsSync(join(installed, code)), code)
+    }
+    for (const peer of Object.keys(manifest.peerDependenciesMeta)) assert.isFalse(existsSync(join(project, "node_modules", peer)), peer)
+  })
+
+  it("creates and verifies a key with nothing but effect", async () => {
+    const { code, output } = await node(`
+      import { Effect, Layer, Redacted } from "effect"
+      import { ApiKeyRepository, ApiKeys } from "effect-api-key"
+      import * as Hmac from "effect-api-key/hasher/Hmac"
+      const layer = ApiKeys.layer.pipe(
+        Layer.provide([Hmac.layer({ pepper: Redacted.make("sixteen bytes at least") }), ApiKeyRepository.layerMemory])
+      )
+      const program = ApiKeys.ApiKeys.use((apiKeys) =>
+        Effect.flatMap(apiKeys.create({ name: "k", scopes: ["a"] }), ({ token }) => apiKeys.verify(token, { scopes: ["a"] })))
+      console.log((await Effect.runPromise(Effect.provide(program, layer))).name)
+    `)
+    assert.deepStrictEqual([code, output.trim()], [0, "k"])
+  })
+
+  it("offers the HTTP halves, the migrations and the SQL repository without another package", async () => {
+    const { code, output } = await node(
+      ["http/definition", "http/implementation", "sql/Migrations", "sql/SqlRepository", "hasher/Argon2Node"]
+        .map((path) => `await import("effect-api-key/${path}")`)
+        .join("\n"),
+    )
+    assert.strictEqual(code, 0, output)
+  })
+
+  for (const [path, peers] of Object.entries({
+    "hasher/Argon2": ["argon2"],
+    "hasher/Bcrypt": ["@node-rs/bcrypt"],
+    "sql/Pglite": ["@electric-sql/pglite"],
+    server: ["@effect/platform-node", "@effect/sql-pg", "argon2", "@electric-sql/pglite"],
+    testing: ["@effect/vitest"],
+  })) {
+    it(`importing ${path} names the package that is missing`, async () => {
+      const { code, output } = await node(`await import("effect-api-key/${path}")`)
+      assert.notStrictEqual(code, 0)
+      assert.isTrue(
+        peers.some((peer) => output.includes(`Cannot find package '${peer}'`)),
+        output,
+      )
+    })
+  }
+
+  it("keeps what is internal to itself", async () => {
+    const { output } = await node(`await import("effect-api-key/internal/lastUsed")`)
+    assert.match(output, /ERR_PACKAGE_PATH_NOT_EXPORTED/)
+  })
+})
+
+describe("a browser bundle of definition and client", () => {
+  it("contains no server code", async () => {
+    const directory = mkdtempSync(join(root, "test/package/.bundle-"))
+    try {
+      writeFileSync(
+        join(directory, "entry.ts"),
+        `import { HttpApiClient } from "effect/http-api"
+         import { ApiKeysApi, ApiKeyAuth } from "../../../src/http/definition.ts"
+         export { ApiKeyAuth }
+         export const makeClient = (baseUrl: string) => HttpApiClient.make(ApiKeysApi, { baseUrl })`,
+      )
+      await build({
+        root: directory,
+        configFile: false,
+        logLevel: "silent",
+        build: { lib: { entry: "entry.ts", formats: ["es"], fileName: "bundle" }, outDir: "out", minify: true, target: "es2023" },
+      })
+      const file = readdirSync(join(directory, "out")).find((name) => name.endsWith("js"))!
+      const code = readFileSync(join(directory, "out", file), "utf8")
+      for (const server of [
+        '"node:',
+        "`node:",
+        "'node:",
+        "__vite-browser-external",
+        'effect-api-key/ApiKeys"',
+        "effect-api-key/ApiKeyRepository",
+        "effect-api-key/ApiKeyHasher",
+        "lastUsedInterval",
+        "CREATE TABLE",
+        "www-authenticate",
+      ]) {
+        assert.isFalse(code.includes(server), `the bundle contains ${server}`)
+      }
+      assert.isTrue(code.includes("effect-api-key/http/ApiKeyAuth"))
+      // Most of it is Effect itself; the bound is there to notice a server part that slips in.
+      assert.isBelow(gzipSync(code).length, 160_000, `${statSync(join(directory, "out", file)).size} bytes`)
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  })
+})

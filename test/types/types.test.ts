@@ -1,0 +1,40 @@
+/** What the types promise. `tsc` checks them; the assertions at run time are only there to have a test. */
+import type { Effect, Layer, Redacted } from "effect"
+import { describe, expectTypeOf, it } from "vitest"
+import type { ApiKey, StoredApiKey } from "../../src/ApiKey.ts"
+import type * as Errors from "../../src/ApiKeyError.ts"
+import type { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
+import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
+import type * as ApiKeys from "../../src/ApiKeys.ts"
+
+type Service = ApiKeys.ApiKeys["Service"]
+type ErrorOf<F> = F extends (...args: never) => Effect.Effect<unknown, infer E, infer _R> ? E : never
+
+describe("types", () => {
+  it("the stored form is no record, nor the other way round", () => {
+    expectTypeOf<StoredApiKey>().not.toExtend<ApiKey>()
+    expectTypeOf<ApiKey>().not.toExtend<StoredApiKey>()
+    expectTypeOf<StoredApiKey["hash"]>().toEqualTypeOf<Redacted.Redacted<string>>()
+  })
+
+  it("operations fail with what they can fail with", () => {
+    expectTypeOf<ErrorOf<Service["verify"]>["_tag"]>().toEqualTypeOf<
+      "MalformedToken" | "NotFound" | "InvalidSecret" | "Inactive" | "Expired" | "InsufficientScope" | "RepositoryError" | "HasherError"
+    >()
+    expectTypeOf<ErrorOf<Service["create"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError | Errors.HasherError>()
+    expectTypeOf<ErrorOf<Service["get"]>>().toEqualTypeOf<Errors.ApiKeyNotFound | Errors.RepositoryError>()
+    expectTypeOf<ErrorOf<Service["deactivate"]>>().toEqualTypeOf<Errors.ApiKeyNotFound | Errors.RepositoryError>()
+    expectTypeOf<ErrorOf<Service["count"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError>()
+  })
+
+  it("the layer needs a hasher and a repository, and nothing else", () => {
+    expectTypeOf<Layer.Services<typeof ApiKeys.layer>>().toEqualTypeOf<ApiKeyHasher | ApiKeyRepository>()
+    expectTypeOf<Layer.Services<typeof ApiKeys.layerMemory>>().toEqualTypeOf<never>()
+  })
+
+  it("a token is redacted", () => {
+    expectTypeOf<ApiKeys.Created["token"]>().toEqualTypeOf<Redacted.Redacted<string>>()
+    // @ts-expect-error an id is no key id
+    expectTypeOf<ApiKey["id"]>().toEqualTypeOf<ApiKey["keyId"]>()
+  })
+})
