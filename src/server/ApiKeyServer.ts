@@ -19,6 +19,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as ApiKeys from "../ApiKeys.ts"
 import * as Argon2 from "../hasher/Argon2.ts"
+import * as Pepper from "../hasher/Pepper.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import * as Pglite from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
@@ -61,7 +62,11 @@ const layerStorage = (config: Settings) =>
   SqlRepository.layer.pipe(Layer.provide(Migrations.layer()), Layer.provideMerge(layerDatabase(config)))
 
 const readPepper = Effect.fnUntraced(function* ({ pepper, databaseUrl, dataDir }: Settings) {
-  if (Option.isSome(pepper)) return pepper.value
+  if (Option.isSome(pepper)) {
+    // Checked before there is a database, lest a first start that fails leave one behind.
+    yield* Pepper.toBytes({ pepper: pepper.value })
+    return pepper.value
+  }
   if (Option.isSome(databaseUrl)) return yield* new PepperRequired()
   return yield* readOrMakePepper(dataDir)
 })
