@@ -1,6 +1,9 @@
 /**
  * PostgreSQL inside the process: an `SqlClient` over PGlite's own API, in memory or on a folder that one process at a time may use.
  *
+ * What was written survives a killed process. PGlite can't make the disk write it at once, so the last moments before a power cut may
+ * be lost: use PostgreSQL where they mustn't.
+ *
  * Needs the package `@electric-sql/pglite`, and Node 22.13 or later for the folder's lock.
  * @since 0.1.0
  */
@@ -134,23 +137,35 @@ const lock = (dataDir: string): Effect.Effect<void, DataDirLocked | PgliteUnavai
     ),
   )
 
-const listen =
-  (pglite: PGlite, session: Semaphore.Semaphore): PgliteClient["Service"]["listen"] =>
-  (channel) =>
+// PGlite's own `listen` mistakes a channel whose name holds quotes.
+const listen = (pglite: PGlite, session: Semaphore.Semaphore): PgliteClient["Service"]["listen"] => {
+  const listeners = new Map<string, number>()
+  const change = (channel: string, by: 1 | -1) =>
+    Effect.suspend(() => {
+      const before = listeners.get(channel) ?? 0
+      const count = Effect.sync(() => listeners.set(channel, before + by))
+      if (before + by > 0 && before > 0) return count
+      const name = `"${channel.replaceAll('"', '""')}"`
+      return Effect.tryPromise({
+        try: () => pglite.query(`${by === 1 ? "LISTEN" : "UNLISTEN"} ${name}`),
+        catch: (cause) => toSqlError(cause, "listen"),
+      }).pipe(Effect.andThen(count))
+    }).pipe(Effect.uninterruptible, session.withPermit)
+  return (channel) =>
     Effect.gen(function* () {
       const queue = yield* Effect.acquireRelease(Queue.unbounded<Notification>(), Queue.shutdown)
       yield* Effect.acquireRelease(
-        Effect.tryPromise({
-          try: () => pglite.listen(quote(channel), (payload) => Queue.offerUnsafe(queue, { channel, payload })),
-          catch: (cause) => toSqlError(cause, "listen"),
-        }).pipe(Effect.uninterruptible, session.withPermit),
-        (unlisten) => session.withPermit(Effect.ignore(Effect.tryPromise(() => unlisten()))),
+        Effect.sync(() =>
+          pglite.onNotification((from, payload) => {
+            if (from === channel) Queue.offerUnsafe(queue, { channel, payload })
+          }),
+        ),
+        (stop) => Effect.sync(stop),
       )
+      yield* Effect.acquireRelease(change(channel, 1), () => Effect.ignore(change(channel, -1)))
       return queue
     })
-
-// PGlite folds a name to lower case, as PostgreSQL does, unless it is quoted.
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
+}
 
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, PgliteUnavailable> =>
   Effect.tryPromise({ try: run, catch: (cause) => new PgliteUnavailable({ cause }) })

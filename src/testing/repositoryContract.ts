@@ -526,4 +526,5 @@ const naturalOrder = ({ by, order }: Sort) => {
 
 const encode = Schema.encodeSync(ApiKey)
 
-const plain = ({ apiKey, hash }: StoredApiKey) => ({ ...encode(apiKey), hash: Redacted.value(hash) })
+// JSON has no -0.
+const plain = ({ apiKey, hash }: StoredApiKey): unknown => JSON.parse(JSON.stringify({ ...encode(apiKey), hash: Redacted.value(hash) }))
