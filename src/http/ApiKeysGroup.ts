@@ -116,7 +116,7 @@ export const SearchQuery = {
   sort: Schema.optionalKey(SortQuery),
   limit: Schema.optionalKey(Limit),
   offset: Schema.optionalKey(WholeNumber),
-  cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(1_024))),
+  cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_096))),
 }
 
 const entityTag = { etag: Schema.String }

@@ -21,7 +21,16 @@ const blocks = files.flatMap((file) =>
     }),
   ),
 )
-const typescript = blocks.filter(({ language }) => language === "ts")
+const examples = readdirSync(join(root, "examples"))
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => ({
+    file,
+    language: "ts",
+    tags: [""],
+    code: readFileSync(join(root, "examples", file), "utf8"),
+    name: `examples-${file.replace(".ts", "")}`,
+  }))
+const typescript = [...blocks.filter(({ language }) => language === "ts"), ...examples]
 
 const run = (command: string, args: ReadonlyArray<string>) =>
   new Promise<{ readonly ok: boolean; readonly output: string }>((resolve) =>

@@ -125,11 +125,9 @@ describe("a browser bundle of definition and client", () => {
       })
       const file = readdirSync(join(directory, "out")).find((name) => name.endsWith("js"))!
       const code = readFileSync(join(directory, "out", file), "utf8")
+      // Effect itself asks for a built-in module at run time, where there are any; that is no import.
+      assert.notMatch(code, /(?:from|import\()\s*["'`]node:|__vite-browser-external/)
       for (const server of [
-        '"node:',
-        "`node:",
-        "'node:",
-        "__vite-browser-external",
         'effect-api-key/ApiKeys"',
         "effect-api-key/ApiKeyRepository",
         "effect-api-key/ApiKeyHasher",
