@@ -1,0 +1,215 @@
+/** The middlewares in an app's own api, without a socket. */
+import { createServer } from "node:http"
+import { inspect } from "node:util"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Option, Redacted, References, Schema, Tracer } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpApiTest, OpenApi } from "effect/http-api"
+import * as ApiKeys from "../../src/ApiKeys.ts"
+import {
+  ApiKeyAuth,
+  ApiKeysGroup,
+  CurrentApiKey,
+  makeApiKeysGroup,
+  OptionalApiKey,
+  OptionalApiKeyAuth,
+  requireScopes,
+} from "../../src/http/definition.ts"
+import { layerAuth, layerHandlers, layerProblems, layerRequestProblems } from "../../src/http/implementation.ts"
+import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
+import * as Repository from "../../src/ApiKeyRepository.ts"
+import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
+
+const text = { success: Schema.String }
+
+class Things extends HttpApiGroup.make("things")
+  .add(
+    HttpApiEndpoint.get("plain", "/plain", text),
+    HttpApiEndpoint.get("write", "/write", text).pipe(requireScopes("things:write"), requireScopes("things:audit")),
+  )
+  .pipe(requireScopes("things:read"))
+  .add(HttpApiEndpoint.get("late", "/late", text))
+  .middleware(ApiKeyAuth) {}
+
+class Guests extends HttpApiGroup.make("guests")
+  .add(HttpApiEndpoint.get("hello", "/hello", text), HttpApiEndpoint.get("members", "/members", text).pipe(requireScopes("members")))
+  .middleware(OptionalApiKeyAuth) {}
+
+const Api = HttpApi.make("app").add(Things, Guests, ApiKeysGroup)
+const ScopedApi = HttpApi.make("scoped").add(Things).pipe(requireScopes("app"))
+
+const name = Effect.map(CurrentApiKey, ({ name }) => name)
+const guest = Effect.map(OptionalApiKey, Option.match({ onNone: () => "guest", onSome: ({ name }) => name }))
+const things = <Id extends string, G extends HttpApiGroup.Constraint>(api: HttpApi.HttpApi<Id, G>) =>
+  // The apis of this test hold the group under this name.
+  HttpApiBuilder.group(api as unknown as typeof Api, "things", (group) =>
+    group.handleAll({ plain: () => name, write: () => name, late: () => name }),
+  )
+
+const middleware = Layer.mergeAll(layerAuth(), layerRequestProblems)
+const layers = Layer.mergeAll(
+  things(Api),
+  HttpApiBuilder.group(Api, "guests", (group) => group.handleAll({ hello: () => guest, members: () => guest })),
+  layerHandlers(Api),
+).pipe(
+  Layer.provideMerge(middleware),
+  Layer.provideMerge(Layer.fresh(ApiKeys.layerMemory)),
+  Layer.provideMerge(NodeHttpServer.layerHttpServices),
+)
+
+const makeKey = (...scopes: ReadonlyArray<string>) => ApiKeys.ApiKeys.use((apiKeys) => apiKeys.create({ name: "Ada", scopes }))
+const clientWith = (token: Redacted.Redacted) =>
+  HttpApiTest.groups(Api, ["things", "guests", "apiKeys"]).pipe(Effect.provide(ApiKeyAuth.layerClient(token)))
+const tagOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(effect), ({ _tag }) => _tag)
+
+describe("ApiKeyAuth", () => {
+  it.effect("adds up the scopes of endpoint and group, for endpoints added later too", () =>
+    Effect.gen(function* () {
+      const nothing = yield* clientWith((yield* makeKey()).token)
+      const reader = yield* clientWith((yield* makeKey("things:read")).token)
+      const writer = yield* clientWith((yield* makeKey("things:write", "things:read")).token)
+      const all = yield* clientWith((yield* makeKey("things:*")).token)
+      for (const call of [
+        nothing.things.plain(),
+        nothing.things.late(),
+        nothing.things.write(),
+        reader.things.write(),
+        writer.things.write(),
+      ]) {
+        assert.strictEqual(yield* tagOf(call), "InsufficientScopeProblem")
+      }
+      for (const call of [reader.things.plain(), reader.things.late(), all.things.write()]) assert.strictEqual(yield* call, "Ada")
+      const denied = yield* Effect.flip(writer.things.write())
+      assert.deepInclude(denied, { _tag: "InsufficientScopeProblem" })
+    }).pipe(Effect.scoped, Effect.provide(layers)),
+  )
+
+  it.effect(
+    "holds an api's own scopes against every group of it",
+    () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey("things:*")
+        const { token: full } = yield* makeKey("things:*", "app")
+        const connect = (token: Redacted.Redacted) =>
+          HttpApiTest.groups(ScopedApi, ["things"]).pipe(Effect.provide(ApiKeyAuth.layerClient(token)))
+        assert.strictEqual(yield* tagOf((yield* connect(token)).things.plain()), "InsufficientScopeProblem")
+        assert.strictEqual(yield* (yield* connect(full)).things.plain(), "Ada")
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(
+          things(ScopedApi).pipe(
+            Layer.provideMerge(middleware),
+            Layer.provideMerge(Layer.fresh(ApiKeys.layerMemory)),
+            Layer.provideMerge(NodeHttpServer.layerHttpServices),
+          ),
+        ),
+      ) as Effect.Effect<void>,
+  )
+
+  it("shows scopes in OpenAPI", () => {
+    const { paths } = OpenApi.fromApi(Api)
+    assert.deepStrictEqual(paths["/write"]?.get?.security, [
+      { bearer: ["things:audit", "things:read", "things:write"] },
+      { apiKey: ["things:audit", "things:read", "things:write"] },
+    ])
+    assert.deepStrictEqual(paths["/plain"]?.get?.security?.[0], { bearer: ["things:read"] })
+  })
+
+  it("throws on a scope that isn't well-formed, where it is written", () => {
+    assert.throws(() => requireScopes("Not A Scope")(HttpApiEndpoint.get("x", "/x", text)))
+  })
+
+  it.effect("works with the derived client of the management group", () =>
+    Effect.gen(function* () {
+      const client = yield* clientWith((yield* makeKey("*")).token)
+      const { body, headers } = yield* client.apiKeys.create({ payload: { name: "new", scopes: [] } })
+      assert.isTrue(Redacted.isRedacted(body.token))
+      assert.match(headers.location, new RegExp(`/${body.apiKey.id}$`))
+      const verified = yield* client.apiKeys.verify({ payload: { token: body.token } })
+      assert.deepStrictEqual(verified.body, { valid: true, apiKey: body.apiKey })
+      assert.deepStrictEqual((yield* client.apiKeys.get({ params: { id: body.apiKey.id } })).body, body.apiKey)
+      yield* client.apiKeys.delete({ params: { id: body.apiKey.id }, headers: {} })
+      assert.strictEqual(yield* tagOf(client.apiKeys.get({ params: { id: body.apiKey.id } })), "NotFoundProblem")
+    }).pipe(Effect.scoped, Effect.provide(layers)),
+  )
+
+  it("takes another path", () => {
+    const moved = HttpApi.make("moved").add(makeApiKeysGroup("/keys")).prefix("/v1")
+    assert.includeMembers(Object.keys(OpenApi.fromApi(moved).paths), ["/v1/keys", "/v1/keys/{id}"])
+  })
+})
+
+/** A server on a socket, for what a client of `HttpApiTest` can't send. */
+const routes = Layer.mergeAll(
+  HttpApiBuilder.layer(Api).pipe(
+    Layer.provide(
+      Layer.mergeAll(
+        things(Api),
+        HttpApiBuilder.group(Api, "guests", (group) => group.handleAll({ hello: () => guest, members: () => guest })),
+        layerHandlers(Api),
+      ).pipe(Layer.provide(middleware)),
+    ),
+  ),
+  layerProblems,
+)
+const server = HttpRouter.serve(routes, { disableListenLog: true }).pipe(
+  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
+  Layer.provideMerge(ApiKeys.layer.pipe(Layer.provideMerge(layerEphemeral), Layer.provideMerge(Layer.fresh(Repository.layerMemory)))),
+)
+const get = (path: string, token?: string) =>
+  Effect.gen(function* () {
+    const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
+    const response = yield* Effect.promise(() => fetch(url + path, { headers: token === undefined ? {} : { "x-api-key": token } }))
+    return [response.status, yield* Effect.promise(() => response.text())] as const
+  })
+
+describe("OptionalApiKeyAuth", () => {
+  it.live("lets nobody's request through, but no bad key's, nor one where scopes are required", () =>
+    Effect.gen(function* () {
+      const token = Redacted.value((yield* makeKey("members")).token)
+      const plain = Redacted.value((yield* makeKey()).token)
+      assert.deepStrictEqual(yield* get("/hello"), [200, '"guest"'])
+      assert.deepStrictEqual(yield* get("/hello", token), [200, '"Ada"'])
+      assert.strictEqual((yield* get("/hello", "nonsense"))[0], 401)
+      assert.strictEqual((yield* get("/members"))[0], 401)
+      assert.strictEqual((yield* get("/members", plain))[0], 403)
+      assert.deepStrictEqual(yield* get("/members", token), [200, '"Ada"'])
+    }).pipe(Effect.provide(server.pipe(Layer.provide(Logger.layer([]))))),
+  )
+})
+
+describe("what the server says of a request", () => {
+  it.live("holds no secret and no hash: not in logs, spans or answers", () => {
+    const seen: Array<string> = []
+    const spans: Array<Tracer.Span> = []
+    const show = (value: unknown) => seen.push(inspect(value, { depth: 12 }))
+    const logger = Logger.layer([Logger.make((options) => void show([options.message, options.cause]))])
+    const tracer = Layer.succeed(
+      Tracer.Tracer,
+      Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        },
+      }),
+    )
+    return Effect.gen(function* () {
+      const { token, apiKey } = yield* makeKey("*")
+      const secret = Redacted.value(token)
+      const repository = yield* ApiKeyRepository
+      const stored = Option.getOrThrow(yield* repository.findByKeyId(apiKey.keyId))
+      const wrong = `${secret.slice(0, -1)}${secret.endsWith("0") ? "1" : "0"}`
+      for (const path of ["/plain", "/nowhere", "/api-keys", `/api-keys/${apiKey.id}`, "/api-keys?limit=x"]) {
+        for (const credential of [secret, wrong, `${secret}, ${secret}`]) seen.push(...(yield* get(path, credential)).map(String))
+      }
+      for (const span of spans) show([span.name, span.attributes, span.status])
+      const everything = seen.join("\n")
+      assert.isAbove(spans.length, 10)
+      assert.isTrue(everything.includes(apiKey.keyId))
+      for (const hidden of [secret.slice(-64), wrong.slice(-64), Redacted.value(stored.hash)]) assert.isFalse(everything.includes(hidden))
+    }).pipe(Effect.provide(server), Effect.provide([logger, tracer, Layer.succeed(References.MinimumLogLevel, "Trace")]))
+  })
+})
