@@ -17,7 +17,7 @@ import * as Pepper from "./Pepper.ts"
 export interface Options extends Pepper.PepperOptions {
   /** For new hashes: the logarithm of the rounds, 4 to 31. Default: 12. */
   readonly cost?: number | undefined
-  /** The highest cost that a stored hash may ask for. Default: 15. */
+  /** The highest cost that a stored hash may ask for; `cost` itself is always allowed. Default: 15. */
   readonly maximumCost?: number | undefined
 }
 
@@ -30,13 +30,15 @@ export const layer = (options: Options = {}): Layer.Layer<ApiKeyHasher, Pepper.P
   Layer.effect(
     ApiKeyHasher,
     Effect.map(Pepper.toBytes(options), (pepper) => {
-      const { cost = 12, maximumCost = 15 } = options
+      const { cost: ownCost = 12 } = options
+      // A hasher that refused what it wrote itself would lock every new key out.
+      const maximumCost = Math.max(options.maximumCost ?? 15, ownCost)
       const key = createSecretKey(pepper)
       const prehash = (secret: Redacted.Redacted) => createHmac("sha256", key).update(Redacted.value(secret), "utf8").digest("base64")
       return ApiKeyHasher.of({
         hash: (secret) =>
           Effect.map(
-            attempt((signal) => bcrypt.hash(prehash(secret), { cost, version: "2b", signal })),
+            attempt((signal) => bcrypt.hash(prehash(secret), { cost: ownCost, version: "2b", signal })),
             (hash) => Redacted.make(hash, { label: "hash" }),
           ),
         verify: (secret, hash) => {
@@ -59,8 +61,9 @@ export const layer = (options: Options = {}): Layer.Layer<ApiKeyHasher, Pepper.P
 export const layerConfig = (options: Omit<Options, "pepper"> = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Config.ConfigError> =>
   Layer.unwrap(Effect.map(Pepper.config, (pepper) => layer({ ...options, ...pepper })))
 
-// 22 characters of salt and 31 of hash; the last of each carries fewer bits than six.
-const pattern = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[./A-Za-z0-9]$/
+// 22 characters of salt and 31 of hash; the last of each carries fewer than six bits, and the rest of it is zero. The addon calls a hash
+// with other bits there wrong, when it is broken.
+const pattern = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]$/
 
 // The addon computes in libuv's pool and answers an abort at once.
 const attempt = <A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, HasherError> =>

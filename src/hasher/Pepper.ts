@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 
-/** How short a pepper may be, in bytes of UTF-8. @since 0.1.0 */
+/** How short a pepper may be, in bytes of UTF-8. @category models @since 0.1.0 */
 export const minimumBytes = 16
 
 /** The pepper is shorter than {@link minimumBytes}, so the layer wasn't built. @category errors @since 0.1.0 */
@@ -34,7 +34,11 @@ export const config: Config.Config<PepperOptions> = Config.option(Config.Redacte
   Config.map((pepper) => ({ pepper: Option.getOrUndefined(pepper) })),
 )
 
-/** Gives the pepper's bytes; warns once per layer where the built-in one must do. */
+/**
+ * Gives the pepper's bytes. Without a pepper it gives the built-in one and logs a warning, once each time it runs: each layer runs it once.
+ * @category constructors
+ * @since 0.1.0
+ */
 export const toBytes = Effect.fnUntraced(function* ({ pepper }: PepperOptions): Effect.fn.Return<Buffer, PepperTooShort> {
   if (pepper === undefined) {
     yield* Effect.logWarning(

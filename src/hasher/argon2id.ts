@@ -26,13 +26,17 @@ const presets = {
 export interface Options extends Pepper.PepperOptions {
   /** For new hashes. Default: `owasp`, after OWASP's Password Storage Cheat Sheet. */
   readonly parameters?: keyof typeof presets | Parameters | undefined
-  /** What a stored hash may ask for at most, lest who writes the table makes us do unbounded work. Default: 256 MiB, 16 passes, 16 lanes. */
+  /**
+   * What a stored hash may ask for at most, lest who writes the table makes us do unbounded work. Default: 256 MiB, 16 passes, 16 lanes.
+   * What `parameters` ask for is always allowed. Salt and tag may have up to 64 bytes, the whole string 512 characters.
+   */
   readonly bounds?: Parameters | undefined
 }
 
 const defaultBounds: Parameters = { memory: 262_144, passes: 16, parallelism: 16 }
 const saltBytes = 16
 const tagBytes = 32
+const maxSaltBytes = 64
 const maxTagBytes = 64
 const maxHashLength = 512
 
@@ -50,8 +54,14 @@ export const make = Effect.fnUntraced(function* (
   options: Options,
 ): Effect.fn.Return<ApiKeyHasher["Service"], Pepper.PepperTooShort> {
   const pepper = yield* Pepper.toBytes(options)
-  const { parameters: chosen = "owasp", bounds = defaultBounds } = options
+  const { parameters: chosen = "owasp", bounds: configured = defaultBounds } = options
   const own = typeof chosen === "string" ? presets[chosen] : chosen
+  // A hasher that refused what it wrote itself would lock every new key out.
+  const bounds: Parameters = {
+    memory: Math.max(configured.memory, own.memory),
+    passes: Math.max(configured.passes, own.passes),
+    parallelism: Math.max(configured.parallelism, own.parallelism),
+  }
   return {
     hash: Effect.fnUntraced(function* (secret) {
       const salt = randomBytes(saltBytes)
@@ -74,7 +84,7 @@ const format = ({ memory, passes, parallelism }: Parameters, salt: Buffer, tag: 
   `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`
 
 // The PHC string format: https://github.com/P-H-C/phc-string-format
-const pattern = /^\$argon2id\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,9})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{6,86})$/
+const pattern = /^\$argon2id\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,9})\$([A-Za-z0-9+/]{11,})\$([A-Za-z0-9+/]{6,})$/
 
 /** Judges the whole string before any work is done for it. */
 const parse = Effect.fnUntraced(function* (
@@ -82,7 +92,8 @@ const parse = Effect.fnUntraced(function* (
   bounds: Parameters,
 ): Effect.fn.Return<{ readonly parameters: Parameters; readonly salt: Buffer; readonly tag: Buffer }, HasherError> {
   if (!hash.startsWith("$argon2id$")) return yield* new HasherError({ reason: "UnsupportedHash" })
-  const [, memory, passes, parallelism, saltText, tagText] = (hash.length <= maxHashLength ? pattern.exec(hash) : null) ?? []
+  if (hash.length > maxHashLength) return yield* new HasherError({ reason: "ParametersOutOfBounds" })
+  const [, memory, passes, parallelism, saltText, tagText] = pattern.exec(hash) ?? []
   if (saltText === undefined || tagText === undefined) return yield* new HasherError({ reason: "MalformedHash" })
   const parameters = { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism) }
   const salt = Buffer.from(saltText, "base64")
@@ -95,6 +106,7 @@ const parse = Effect.fnUntraced(function* (
     parameters.memory > bounds.memory ||
     parameters.passes > bounds.passes ||
     parameters.parallelism > bounds.parallelism ||
+    salt.length > maxSaltBytes ||
     tag.length > maxTagBytes
   ) {
     return yield* new HasherError({ reason: "ParametersOutOfBounds" })
