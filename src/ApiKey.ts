@@ -83,11 +83,18 @@ const JsonObjectOnWire: Schema.Codec<Schema.JsonObject> = Schema.Record(
  * @category schemas
  * @since 0.1.0
  */
-export const Instant: Schema.Codec<DateTime.Utc, string> = Schema.DateTimeUtcFromString.check(
-  Schema.makeFilter<DateTime.Utc>(
+export const Instant: Schema.Codec<DateTime.Utc, string> = Schema.DateTimeUtcFromString.check(isInRange())
+
+/**
+ * {@link Instant}'s range, for instants that are encoded in another way.
+ * @category schemas
+ * @since 0.1.0
+ */
+export function isInRange() {
+  return Schema.makeFilter<DateTime.Utc>(
     ({ epochMilliseconds }) => (epochMilliseconds >= 0 && epochMilliseconds <= 253_402_300_799_999) || "an instant from 1970 to 9999",
-  ),
-)
+  )
+}
 
 /**
  * An API key's record, without its hash.

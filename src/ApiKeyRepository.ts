@@ -75,7 +75,9 @@ export interface Page {
 }
 
 /** The fields to set; a field left out stays as it is. @category models @since 0.1.0 */
-export type Changes = Partial<Pick<ApiKey, "name" | "description" | "ownerId" | "scopes" | "metadata" | "isActive" | "expiresAt">>
+export type Changes = {
+  readonly [Field in "name" | "description" | "ownerId" | "scopes" | "metadata" | "isActive" | "expiresAt"]?: ApiKey[Field] | undefined
+}
 
 /**
  * The contract. `update` sets `updatedAt` to `at`, adds 1 to `version`, and touches no field that isn't in `changes`; with

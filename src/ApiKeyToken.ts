@@ -130,9 +130,8 @@ export const defaultFormat: TokenFormat = Result.getOrThrow(make())
  */
 export const parse = (token: string, format: TokenFormat = defaultFormat): Result.Result<TokenParts, MalformedToken> => {
   if (token.length > maxTokenLength) return malformed("length")
-  return Result.flatMap(
-    Result.try({ try: () => format.parse(token), catch: () => new MalformedToken({ reason: "format" }) }),
-    (parsed) => parsed,
+  return Result.flatMap(Result.try({ try: () => format.parse(token), catch: () => new MalformedToken({ reason: "format" }) }), (parsed) =>
+    Result.isSuccess(parsed) && !isKeyId(parsed.success.keyId) ? malformed("format") : parsed,
   )
 }
 
@@ -202,6 +201,9 @@ function resolve({ prefix = "ak", separator = "-" }: TokenConfig): Result.Result
   }
   return prefix.includes(separator) ? invalid("The prefix must not contain the separator") : Result.succeed({ prefix, separator })
 }
+
+// A format of the application's own may take for a key id what none can be.
+const isKeyId = Schema.is(KeyId)
 
 const malformed = (reason: MalformedToken["reason"]) => Result.fail(new MalformedToken({ reason }))
 

@@ -19,6 +19,7 @@ import * as Model from "./ApiKey.ts"
 import {
   ApiKeyNotFound,
   Expired,
+  HasherError,
   Inactive,
   InsufficientScope,
   InvalidInput,
@@ -26,7 +27,6 @@ import {
   NotFound,
   RepositoryError,
   type DuplicateKeyId,
-  type HasherError,
   type InvalidCursor,
   type VerifyError,
   type VersionConflict,
@@ -44,16 +44,16 @@ import { type Scope, satisfies, ScopeSet } from "./Scope.ts"
  */
 export interface CreateInput {
   readonly name: string
-  readonly description?: string | null
-  readonly ownerId?: string | null
-  readonly scopes?: ReadonlyArray<string>
-  readonly metadata?: Schema.JsonObject
-  readonly isActive?: boolean
-  readonly expiresAt?: DateTime.Utc | null
+  readonly description?: string | null | undefined
+  readonly ownerId?: string | null | undefined
+  readonly scopes?: ReadonlyArray<string> | undefined
+  readonly metadata?: Schema.JsonObject | undefined
+  readonly isActive?: boolean | undefined
+  readonly expiresAt?: DateTime.Utc | null | undefined
 }
 
 /** The fields to change; what is left out stays. @category models @since 0.1.0 */
-export type UpdateInput = Partial<CreateInput>
+export type UpdateInput = Omit<CreateInput, "name"> & { readonly name?: string | undefined }
 
 /** A new key, and its token, which can't be had again. @category models @since 0.1.0 */
 export interface Created {
@@ -100,6 +100,13 @@ export interface Options {
   readonly lastUsedInterval?: Duration.Input | undefined
 }
 
+/** The options contradict each other, or a lifetime is none. @category errors @since 0.1.0 */
+export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", { reason: Schema.String }) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
 /**
  * The service.
  *
@@ -137,13 +144,14 @@ export class ApiKeys extends Context.Service<
 /**
  * The service over the hasher and repository provided, with options.
  *
- * Fails with `InvalidTokenConfig` for a bad prefix or separator, and with `HasherError` if the hasher can't hash at all.
+ * Fails with `InvalidTokenConfig` for a bad prefix or separator, with `InvalidOptions` for lifetimes that make no sense, and with
+ * `HasherError` if the hasher can't check what it hashes.
  * @category layers
  * @since 0.1.0
  */
 export const layerWith = (
   options: Options,
-): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | HasherError, ApiKeyHasher | Repository.ApiKeyRepository> =>
+): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError, ApiKeyHasher | Repository.ApiKeyRepository> =>
   Layer.effect(ApiKeys, make(options)).pipe(Layer.provide(layerWebCrypto))
 
 /**
@@ -152,8 +160,8 @@ export const layerWith = (
  * @since 0.1.0
  */
 export const layer: Layer.Layer<ApiKeys, HasherError, ApiKeyHasher | Repository.ApiKeyRepository> = Layer.suspend(() =>
-  // The default prefix and separator are valid.
-  Layer.catchTag(layerWith({}), "InvalidTokenConfig", (error) => Layer.effectContext(Effect.die(error))),
+  // The defaults are valid.
+  Layer.catchTag(layerWith({}), ["InvalidTokenConfig", "InvalidOptions"], (error) => Layer.effectContext(Effect.die(error))),
 )
 
 /**
@@ -164,7 +172,7 @@ export const layer: Layer.Layer<ApiKeys, HasherError, ApiKeyHasher | Repository.
  */
 export const layerConfig: Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | HasherError | Config.ConfigError,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository
 > = Layer.unwrap(
   Effect.gen(function* () {
@@ -195,6 +203,11 @@ export const layerMemory: Layer.Layer<ApiKeys> = Layer.suspend(() =>
 
 const insertAttempts = 5
 
+const isLifetime = (lifetime: Duration.Duration): boolean => {
+  const days = Duration.toDays(lifetime)
+  return days > 0 && days <= 36_500
+}
+
 const make = Effect.fnUntraced(function* (options: Options) {
   const hasher = yield* ApiKeyHasher
   const repository = yield* Repository.ApiKeyRepository
@@ -203,11 +216,22 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const format = "parse" in tokenOption ? tokenOption : yield* Effect.fromResult(ApiKeyToken.make(tokenOption))
   const defaultLifetime = options.defaultLifetime === undefined ? undefined : Duration.fromInputUnsafe(options.defaultLifetime)
   const maximumLifetime = options.maximumLifetime === undefined ? undefined : Duration.fromInputUnsafe(options.maximumLifetime)
+  for (const lifetime of [defaultLifetime, maximumLifetime]) {
+    if (lifetime !== undefined && !isLifetime(lifetime)) {
+      return yield* new InvalidOptions({ reason: "A lifetime must be more than 0 and at most 36,500 days" })
+    }
+  }
+  if (defaultLifetime !== undefined && maximumLifetime !== undefined && Duration.isGreaterThan(defaultLifetime, maximumLifetime)) {
+    return yield* new InvalidOptions({ reason: "The default lifetime must not be longer than the maximum" })
+  }
   const lastUsed = yield* LastUsed.make(repository, options.lastUsedInterval ?? "10 seconds")
   const generate = Effect.provideService(format.generate, SecureRandom, random)
 
   // Checked when there is no record, so that an unknown key id costs what a wrong secret costs.
-  const decoy = yield* hasher.hash((yield* generate).secret)
+  const { secret: decoySecret } = yield* generate
+  const decoy = yield* hasher.hash(decoySecret)
+  // A hasher that can't check its own hashes, because of its bounds say, shows itself now and not at the first request.
+  if (!(yield* hasher.verify(decoySecret, decoy))) return yield* new HasherError({ reason: "Failed" })
 
   const checkLifetime = (createdAt: DateTime.Utc, expiresAt: DateTime.Utc | null): Effect.Effect<void, InvalidInput> => {
     if (maximumLifetime === undefined) return Effect.void
@@ -350,12 +374,12 @@ const checkUse = (
 }
 
 const optionalFields = {
-  description: Schema.optionalKey(Schema.NullOr(Model.Description)),
-  ownerId: Schema.optionalKey(Schema.NullOr(Model.OwnerId)),
-  scopes: Schema.optionalKey(ScopeSet),
-  metadata: Schema.optionalKey(Model.Metadata),
-  isActive: Schema.optionalKey(Schema.Boolean),
-  expiresAt: Schema.optionalKey(Schema.NullOr(Schema.toType(Model.Instant))),
+  description: Schema.optional(Schema.NullOr(Model.Description)),
+  ownerId: Schema.optional(Schema.NullOr(Model.OwnerId)),
+  scopes: Schema.optional(ScopeSet),
+  metadata: Schema.optional(Model.Metadata),
+  isActive: Schema.optional(Schema.Boolean),
+  expiresAt: Schema.optional(Schema.NullOr(Schema.toType(Model.Instant))),
 }
 
 /** Decodes a caller's input; what it finds wrong becomes `InvalidInput` with the field's name. */
@@ -371,7 +395,7 @@ const decoder = <A, I>(schema: Schema.Codec<A, I>): ((input: unknown) => Effect.
 const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
 
 const decodeCreate = decoder(Schema.Struct({ name: Model.Name, ...optionalFields }))
-const decodeUpdate = decoder(Schema.Struct({ name: Schema.optionalKey(Model.Name), ...optionalFields }))
+const decodeUpdate = decoder(Schema.Struct({ name: Schema.optional(Model.Name), ...optionalFields }))
 
 const Moment = Schema.optional(Schema.toType(Model.Instant))
 const decodeFilterFields = decoder(

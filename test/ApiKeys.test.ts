@@ -1,8 +1,8 @@
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Layer, Logger, Redacted, References, Schema, Stream, Tracer } from "effect"
+import { DateTime, Duration, Effect, Layer, Logger, Redacted, References, Result, Schema, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { ApiKey, StoredApiKey } from "../src/ApiKey.ts"
+import { ApiKey, type KeyId, StoredApiKey } from "../src/ApiKey.ts"
 import { DuplicateKeyId, RepositoryError } from "../src/ApiKeyError.ts"
 import { ApiKeyHasher, layerEphemeral } from "../src/ApiKeyHasher.ts"
 import * as Repository from "../src/ApiKeyRepository.ts"
@@ -240,6 +240,82 @@ describe("ApiKeys", () => {
         assert.strictEqual(inserts, 10)
       }).pipe(Effect.provide(ApiKeys.layer.pipe(Layer.provide([crowded, layerEphemeral])), { local: true }))
     }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))),
+  )
+
+  it.effect("keeps a batch whose writing was interrupted or died, and writes it when the layer closes", () =>
+    Effect.gen(function* () {
+      const repository = yield* Repository.ApiKeyRepository
+      let attempts = 0
+      const stuck = Layer.succeed(Repository.ApiKeyRepository, {
+        ...repository,
+        touch: (uses) =>
+          Effect.suspend(() => {
+            attempts++
+            if (attempts === 1) return Effect.die("a driver's bug")
+            return attempts === 2 ? Effect.never : repository.touch(uses)
+          }),
+      })
+      const id = yield* Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+        yield* apiKeys.verify(token)
+        yield* TestClock.adjust("10 seconds")
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(attempts, 2)
+        return apiKey.id
+      }).pipe(Effect.provide(ApiKeys.layer.pipe(Layer.provide([stuck, layerEphemeral])), { local: true }))
+      const stored = yield* repository.findById(id)
+      assert.isTrue(stored._tag === "Some" && stored.value.apiKey.lastUsedAt !== null)
+    }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))),
+  )
+
+  it.effect("refuses options that make no sense, and a hasher that can't check what it hashes", () =>
+    Effect.gen(function* () {
+      for (const options of [
+        { defaultLifetime: "Infinity" },
+        { defaultLifetime: 0 },
+        { maximumLifetime: "40000 days" },
+        { defaultLifetime: "2 days", maximumLifetime: "1 day" },
+      ] as const) {
+        assert.strictEqual(
+          (yield* Effect.flip(Effect.provide(ApiKeys.ApiKeys, layerWith(options))))._tag,
+          "InvalidOptions",
+          inspect(options),
+        )
+      }
+      const forgetful = Layer.succeed(ApiKeyHasher, {
+        hash: () => Effect.succeed(Redacted.make("?")),
+        verify: () => Effect.succeed(false),
+      })
+      const layer = ApiKeys.layer.pipe(Layer.provide([forgetful, Repository.layerMemory]))
+      assert.strictEqual((yield* Effect.flip(Effect.provide(ApiKeys.ApiKeys, layer)))._tag, "HasherError")
+    }),
+  )
+
+  it.effect("takes fields that are undefined for left out", () =>
+    Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const { apiKey } = yield* apiKeys.create({ name: "k", description: "d", ownerId: undefined, scopes: undefined, expiresAt: undefined })
+      const updated = yield* apiKeys.update(apiKey.id, { name: undefined, description: undefined, ownerId: "o" })
+      assert.deepInclude(updated, { name: "k", description: "d", ownerId: "o" })
+    }).pipe(Effect.provide(ApiKeys.layerMemory)),
+  )
+
+  it.effect("a format that takes for a key id what can't be one makes a malformed token, not a defect", () =>
+    Effect.gen(function* () {
+      const format: ApiKeyToken.TokenFormat = {
+        ...ApiKeyToken.defaultFormat,
+        // What the types forbid, a format written in JavaScript may do.
+        parse: (token) => Result.succeed({ prefix: "a", keyId: token as KeyId, secret: Redacted.make("s") }),
+      }
+      const tags = ["a b", "\0", "é", ""].map((token) =>
+        ApiKeys.ApiKeys.use((apiKeys) => Effect.flip(apiKeys.verify(token))).pipe(
+          Effect.provide(layerWith({ token: format }), { local: true }),
+          Effect.map(({ _tag }) => _tag),
+        ),
+      )
+      assert.deepStrictEqual(new Set(yield* Effect.all(tags)), new Set(["MalformedToken"]))
+    }),
   )
 
   it.effect("10,000 concurrent creates give distinct keys", () =>

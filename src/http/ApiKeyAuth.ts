@@ -78,6 +78,9 @@ const RequiredScopes = Context.Reference<ReadonlyArray<Scope.Scope>>("effect-api
 /**
  * Requires scopes on an endpoint, on a group, or on all groups that an api has by then, besides those required already. OpenAPI
  * shows them. Throws on a scope that isn't well-formed.
+ *
+ * It takes effect through {@link ApiKeyAuth} or {@link OptionalApiKeyAuth}, on the endpoint and group that the *handlers* are built from: give
+ * `HttpApiBuilder.group` the same api that you serve, and let {@link assertProtected} see to the rest.
  * @category combinators
  * @since 0.1.0
  */
@@ -91,10 +94,25 @@ export const requireScopes =
 export const requiredScopes = (options: {
   readonly endpoint: HttpApiEndpoint.Top
   readonly group: HttpApiGroup.Top
-}): ReadonlyArray<Scope.Scope> => [
-  ...Context.get(options.group.annotations, RequiredScopes),
-  ...Context.get(options.endpoint.annotations, RequiredScopes),
-]
+}): ReadonlyArray<Scope.Scope> =>
+  Scope.set(...Context.get(options.group.annotations, RequiredScopes), ...Context.get(options.endpoint.annotations, RequiredScopes))
+
+/**
+ * Throws if an endpoint requires scopes and has no middleware to enforce them, which happens when it was added to its group after
+ * `.middleware(ApiKeyAuth)`. Call it once with the api that you serve; `layerHandlers` does so for the api it is given.
+ * @category combinators
+ * @since 0.1.0
+ */
+export const assertProtected = <Id extends string, Groups extends HttpApiGroup.Constraint>(api: HttpApi.HttpApi<Id, Groups>): void =>
+  HttpApi.reflect(api, {
+    onGroup: () => undefined,
+    onEndpoint: ({ endpoint, group, middleware }) => {
+      const isProtected = [ApiKeyAuth, OptionalApiKeyAuth].some((auth) => Array.from(middleware).some(({ key }) => key === auth.key))
+      if (!isProtected && requiredScopes({ endpoint, group }).length > 0) {
+        throw new Error(`${group.identifier}.${endpoint.identifier} requires scopes, but has neither ApiKeyAuth nor OptionalApiKeyAuth`)
+      }
+    },
+  })
 
 type Annotated = HttpApi.Top | HttpApiGroup.Top | HttpApiEndpoint.Top
 

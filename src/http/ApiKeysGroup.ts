@@ -179,9 +179,11 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         success: HttpApiSchema.NoContent,
         error: [...errors, Problem.NotFoundProblem, Problem.VersionConflictProblem],
       }).pipe(requireScopes("api-keys:write")),
-      HttpApiEndpoint.post("activate", "/:id/activate", { params, success: ApiKeyBody, error: [...errors, Problem.NotFoundProblem] }).pipe(
-        requireScopes("api-keys:write"),
-      ),
+      HttpApiEndpoint.post("activate", "/:id/activate", {
+        params,
+        success: ApiKeyBody,
+        error: [...errors, Problem.NotFoundProblem, Problem.ScopeNotHeldProblem],
+      }).pipe(requireScopes("api-keys:write")),
       HttpApiEndpoint.post("deactivate", "/:id/deactivate", {
         params,
         success: ApiKeyBody,

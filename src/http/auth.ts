@@ -124,7 +124,7 @@ const toProblem = (error: VerifyError | MissingApiKey | Problem.InvalidRequestPr
     case "Expired":
       return Effect.succeed(new Problem.ExpiredProblem({ expiresAt: error.expiresAt }))
     case "InsufficientScope":
-      return Effect.succeed(new Problem.InsufficientScopeProblem({ required: error.required }))
+      return Effect.succeed(new Problem.InsufficientScopeProblem({ required: error.required }, { disableChecks: true }))
     case "RepositoryError":
     case "HasherError":
       return unavailable(error)

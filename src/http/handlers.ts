@@ -22,7 +22,7 @@ import type {
 import { ApiKeys } from "../ApiKeys.ts"
 import type { Sort } from "../ApiKeyRepository.ts"
 import { satisfies, type Scope } from "../Scope.ts"
-import { type ApiKeyAuth, CurrentApiKey } from "./ApiKeyAuth.ts"
+import { type ApiKeyAuth, assertProtected, CurrentApiKey } from "./ApiKeyAuth.ts"
 import { ApiKeysApi, type RequestProblems, type SortQuery, type VerifiedBody } from "./ApiKeysGroup.ts"
 import { unavailable } from "./auth.ts"
 import * as Problem from "./Problem.ts"
@@ -36,11 +36,14 @@ export const layerHandlers = <ApiId extends string, Groups extends HttpApiGroup.
   api: HttpApi.HttpApi<ApiId, Groups>,
 ): Layer.Layer<HttpApiGroup.Service<ApiId, "apiKeys">, never, ApiKeys | ApiKeyAuth | RequestProblems> =>
   // The group that `api` holds under this name is ours; it may have gained a path prefix, middleware or annotations, but no endpoints.
-  makeHandlers(api as unknown as typeof ApiKeysApi) as Layer.Layer<
-    HttpApiGroup.Service<ApiId, "apiKeys">,
-    never,
-    ApiKeys | ApiKeyAuth | RequestProblems
-  >
+  Layer.suspend(() => {
+    assertProtected(api)
+    return makeHandlers(api as unknown as typeof ApiKeysApi) as Layer.Layer<
+      HttpApiGroup.Service<ApiId, "apiKeys">,
+      never,
+      ApiKeys | ApiKeyAuth | RequestProblems
+    >
+  })
 
 const makeHandlers = (api: typeof ApiKeysApi) =>
   HttpApiBuilder.group(
@@ -62,8 +65,11 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           Effect.gen(function* () {
             yield* checkGrant(payload.scopes)
             const { apiKey, token } = yield* apiKeys.create(payload)
-            const { url } = yield* HttpServerRequest.HttpServerRequest
-            const path = url.replace(/[?#].*$/s, "").replace(/\/+$/, "")
+            const { originalUrl } = yield* HttpServerRequest.HttpServerRequest
+            const path = originalUrl
+              .replace(/^https?:\/\/[^/]*/i, "")
+              .replace(/[?#].*$/s, "")
+              .replace(/\/+$/, "")
             return HttpApiSchema.withHeaders({
               body: { apiKey, token },
               headers: { location: `${path}/${apiKey.id}`, "cache-control": "no-store", etag: entityTag(apiKey) },
@@ -96,6 +102,8 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
         update: ({ params, headers, payload }) =>
           Effect.gen(function* () {
             yield* checkGrant(payload.scopes)
+            // A longer life is a grant of the scopes that the key has.
+            if (payload.expiresAt !== undefined) yield* checkGrant((yield* apiKeys.get(params.id)).scopes)
             return tagged(yield* apiKeys.update(params.id, payload, yield* ifVersion(params.id, headers["if-match"])))
           }).pipe(
             Effect.catchTags({
@@ -110,9 +118,11 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             Effect.catchTags({ ApiKeyNotFound: notFound, VersionConflict: versionConflict, RepositoryError: failUnavailable }),
           ),
         activate: ({ params }) =>
-          Effect.map(apiKeys.activate(params.id), tagged).pipe(
-            Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),
-          ),
+          Effect.gen(function* () {
+            // So is another life.
+            yield* checkGrant((yield* apiKeys.get(params.id)).scopes)
+            return tagged(yield* apiKeys.activate(params.id))
+          }).pipe(Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable })),
         deactivate: ({ params }) =>
           Effect.map(apiKeys.deactivate(params.id), tagged).pipe(
             Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),

@@ -64,16 +64,12 @@ export const layerProblems: Layer.Layer<never, never, HttpRouter.HttpRouter> = H
 )
 
 const asProblem = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
-  const known = titles[response.status]
-  if (response.status < 400 || response.headers["content-type"]?.startsWith(ProblemDetails.contentType)) return response
-  const [name, title] = known ?? ["error", "Error"]
+  // Effect's own answer to an unknown media type is the one with a body that isn't meant for anybody's eyes.
+  if (response.status < 400 || (response.body._tag !== "Empty" && response.status !== 415)) return response
+  const [name, title] = titles[response.status] ?? ["error", "Error"]
   const problem = ProblemDetails.toResponse({ type: `urn:effect-api-key:problem:${name}`, title, status: response.status })
-  return HttpServerResponse.setHeaders(problem, keepHeaders(response))
-}
-
-const keepHeaders = (response: HttpServerResponse.HttpServerResponse): Record<string, string> => {
-  const { allow, connection } = response.headers
-  return { ...(allow === undefined ? {} : { allow }), ...(connection === undefined ? {} : { connection }) }
+  const { "content-type": _type, "content-length": _length, ...headers } = response.headers
+  return HttpServerResponse.setHeaders(problem, headers)
 }
 
 const titles: Record<number, readonly [name: string, title: string]> = {

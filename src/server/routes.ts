@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import { KeyId } from "../ApiKey.ts"
 import { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import type { ApiKeys } from "../ApiKeys.ts"
-import { CurrentApiKey } from "../http/ApiKeyAuth.ts"
+import { assertProtected, CurrentApiKey } from "../http/ApiKeyAuth.ts"
 import { layerAuth, layerHandlers, layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../http/implementation.ts"
 import { ServerApi } from "./api.ts"
 
@@ -22,6 +22,7 @@ export const routes: Layer.Layer<
   never,
   HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
 > = Layer.suspend(() => {
+  assertProtected(ServerApi)
   const middleware = Layer.mergeAll(layerAuth(), layerRequestProblems)
   const groups = Layer.mergeAll(
     layerHandlers(ServerApi),

@@ -15,7 +15,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
-import { ApiKey, ApiKeyId, Description, KeyId, Metadata, Name, OwnerId, StoredApiKey } from "../ApiKey.ts"
+import { ApiKey, ApiKeyId, Description, isInRange, KeyId, Metadata, Name, OwnerId, StoredApiKey } from "../ApiKey.ts"
 import { ApiKeyNotFound, DuplicateKeyId, type InvalidCursor, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
 import { ApiKeyRepository, type Changes, defaultSort, type Filter, type Sort } from "../ApiKeyRepository.ts"
 import * as Cursor from "../internal/cursor.ts"
@@ -278,7 +278,7 @@ const batchSize = 500
 const columnList =
   "id, key_id, prefix, name, description, owner_id, scopes, metadata, is_active, expires_at, created_at, updated_at, last_used_at, hint, version"
 
-const InstantColumn = Schema.DateTimeUtcFromDate
+const InstantColumn = Schema.DateTimeUtcFromDate.check(isInRange())
 const keyColumns = {
   id: ApiKeyId,
   key_id: KeyId,
@@ -294,7 +294,7 @@ const keyColumns = {
   updated_at: InstantColumn,
   last_used_at: Schema.NullOr(InstantColumn),
   hint: Schema.String,
-  version: Schema.Int,
+  version: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)),
 }
 const KeyRow = Schema.Struct(keyColumns)
 const StoredRow = Schema.Struct({ ...keyColumns, hash: Schema.String })

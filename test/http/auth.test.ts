@@ -4,11 +4,12 @@ import { inspect } from "node:util"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Option, Redacted, References, Schema, Tracer } from "effect"
-import { HttpRouter, HttpServer } from "effect/http"
+import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpApiTest, OpenApi } from "effect/http-api"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import {
   ApiKeyAuth,
+  assertProtected,
   ApiKeysGroup,
   CurrentApiKey,
   makeApiKeysGroup,
@@ -117,6 +118,12 @@ describe("ApiKeyAuth", () => {
     assert.deepStrictEqual(paths["/plain"]?.get?.security?.[0], { bearer: ["things:read"] })
   })
 
+  it("throws on an endpoint whose scopes nothing enforces", () => {
+    assertProtected(Api)
+    const late = HttpApi.make("late").add(Things.add(HttpApiEndpoint.get("bare", "/bare", text).pipe(requireScopes("admin"))))
+    assert.throws(() => assertProtected(late), /things\.bare requires scopes/)
+  })
+
   it("throws on a scope that isn't well-formed, where it is written", () => {
     assert.throws(() => requireScopes("Not A Scope")(HttpApiEndpoint.get("x", "/x", text)))
   })
@@ -152,6 +159,8 @@ const routes = Layer.mergeAll(
       ).pipe(Layer.provide(middleware)),
     ),
   ),
+  HttpRouter.add("GET", "/own", HttpServerResponse.text("slow down", { status: 429, headers: { "retry-after": "7" } })),
+  HttpRouter.add("GET", "/bare", HttpServerResponse.empty({ status: 409, headers: { "x-own": "1" } })),
   layerProblems,
 )
 const server = HttpRouter.serve(routes, { disableListenLog: true }).pipe(
@@ -164,6 +173,22 @@ const get = (path: string, token?: string) =>
     const response = yield* Effect.promise(() => fetch(url + path, { headers: token === undefined ? {} : { "x-api-key": token } }))
     return [response.status, yield* Effect.promise(() => response.text())] as const
   })
+
+describe("layerProblems", () => {
+  it.live("leaves an application's own error answers alone", () =>
+    Effect.gen(function* () {
+      const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
+      const own = yield* Effect.promise(() => fetch(`${url}/own`))
+      assert.deepStrictEqual([own.status, own.headers.get("retry-after")], [429, "7"])
+      assert.strictEqual(yield* Effect.promise(() => own.text()), "slow down")
+      const bare = yield* Effect.promise(() => fetch(`${url}/bare`))
+      assert.deepStrictEqual(
+        [bare.status, bare.headers.get("content-type"), bare.headers.get("x-own")],
+        [409, "application/problem+json", "1"],
+      )
+    }).pipe(Effect.provide(server.pipe(Layer.provide(Logger.layer([]))))),
+  )
+})
 
 describe("OptionalApiKeyAuth", () => {
   it.live("lets nobody's request through, but no bad key's, nor one where scopes are required", () =>

@@ -231,6 +231,21 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
       }),
     )
 
+    it.effect("a caller gives no key a longer life whose scopes it doesn't hold", () =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const { token } = yield* makeKey("api-keys:write")
+        const admin = yield* makeKey("*")
+        yield* apiKeys.deactivate(admin.id)
+        assertProblem(yield* send("POST", `/api-keys/${admin.id}/activate`, { token }), 403, "scope-not-held")
+        assertProblem(yield* send("PATCH", `/api-keys/${admin.id}`, { token, body: { expiresAt: null } }), 403, "scope-not-held")
+        assert.isFalse((yield* apiKeys.get(admin.id)).isActive)
+        const harmless = yield* makeKey()
+        yield* apiKeys.deactivate(harmless.id)
+        assert.strictEqual((yield* send("POST", `/api-keys/${harmless.id}/activate`, { token })).status, 200)
+      }),
+    )
+
     it.effect("verifies tokens for others: a 401 always means the caller's own key", () =>
       Effect.gen(function* () {
         const caller = yield* makeKey("api-keys:verify")
