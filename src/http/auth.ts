@@ -37,7 +37,7 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
       apiKey: (next, target) =>
         Effect.matchEffect(check(target), {
           onFailure: refuse,
-          onSuccess: (apiKey) => Effect.provideService(next, CurrentApiKey, apiKey),
+          onSuccess: (apiKey) => Effect.annotateLogs(Effect.provideService(next, CurrentApiKey, apiKey), logged(apiKey)),
         }),
     })
   })
@@ -53,7 +53,11 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
           ),
           Effect.matchEffect({
             onFailure: refuse,
-            onSuccess: (apiKey) => Effect.provideService(next, OptionalApiKey, apiKey),
+            onSuccess: (apiKey) =>
+              Effect.annotateLogs(
+                Effect.provideService(next, OptionalApiKey, apiKey),
+                Option.match(apiKey, { onNone: () => ({}), onSome: logged }),
+              ),
           }),
         ),
     })
@@ -72,9 +76,12 @@ const authenticate = (apiKeys: ApiKeys["Service"]) =>
   Effect.fnUntraced(function* (target: Target) {
     const credential = yield* readCredential(yield* HttpServerRequest.HttpServerRequest)
     const apiKey = yield* apiKeys.verify(credential, { scopes: requiredScopes(target) })
-    yield* Effect.annotateCurrentSpan({ "api_key.id": apiKey.id, "api_key.key_id": apiKey.keyId })
+    yield* Effect.annotateCurrentSpan(logged(apiKey))
     return apiKey
   })
+
+/** What logs and spans tell of a key. */
+const logged = ({ id, keyId }: ApiKey) => ({ "api_key.id": id, "api_key.key_id": keyId })
 
 /** The one credential of a request. An `Authorization` of another scheme is none of ours. */
 const readCredential = ({
@@ -99,6 +106,9 @@ const refuseWith = (realm: string) =>
   Effect.fnUntraced(function* (
     error: VerifyError | MissingApiKey | Problem.InvalidRequestProblem,
   ): Effect.fn.Return<never, AuthProblem, HttpServerRequest.HttpServerRequest> {
+    yield* Effect.logDebug("Refused a request", error._tag).pipe(
+      Effect.annotateLogs("keyId" in error ? { "api_key.key_id": error.keyId } : {}),
+    )
     const problem = yield* toProblem(error)
     const parameters = challengeParameters(problem)
     if (parameters !== undefined) {

@@ -352,6 +352,9 @@ const toDate = <A extends DateTime.Utc | null>(instant: A): Date | null => (inst
 // PostgreSQL refuses NUL, and a driver would replace unpaired surrogates; no record holds either.
 const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
+/** Connections that break, resources that are used up, and a server that is being stopped or started: all of them pass. */
+const isPassing = (sqlState: string): boolean => /^(?:08|53|57P0)/.test(sqlState)
+
 /** The driver's error and a row that doesn't decode may hold values, hashes among them; only words about them go on. */
 const toRepositoryError =
   (operation: string, secret?: string) =>
@@ -368,7 +371,7 @@ const toRepositoryError =
     const description = detail instanceof Error ? detail.message : error.message
     return new RepositoryError({
       operation,
-      isRetryable,
+      isRetryable: isRetryable || (sqlState !== null && isPassing(sqlState)),
       cause: new StoreFailure({ reason: reason._tag, sqlState, description: conceal(description) }),
     })
   }

@@ -1,0 +1,60 @@
+/** What the repository makes of a database's faults. */
+import { inspect } from "node:util"
+import { assert, it } from "@effect/vitest"
+import { Effect, Layer, Redacted, Stream } from "effect"
+import { Reactivity } from "effect/reactivity"
+import { SqlClient, SqlError, Statement } from "effect/sql"
+import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
+import * as SqlRepository from "../../src/sql/SqlRepository.ts"
+import { makeStoredApiKey } from "../../src/testing/index.ts"
+
+/** A database that answers every statement with an error, quoting the row as PostgreSQL does. */
+const failing = (code: string, row: string) => {
+  const error = new SqlError.SqlError({
+    reason: new SqlError.UnknownError({
+      cause: Object.assign(new Error(`it failed: ${row}`), { code, detail: `Failing row contains (${row})` }),
+      message: row,
+    }),
+  })
+  const fail = () => Effect.fail(error)
+  const connection = {
+    execute: fail,
+    executeRaw: fail,
+    executeStream: () => Stream.fail(error),
+    executeValues: fail,
+    executeValuesUnprepared: fail,
+    executeUnprepared: fail,
+  }
+  const client = SqlClient.make({
+    acquirer: Effect.succeed(connection),
+    compiler: Statement.makeCompiler({
+      dialect: "pg",
+      placeholder: (index) => `$${index}`,
+      onIdentifier: Statement.defaultEscape('"'),
+      onRecordUpdate: () => ["", []],
+      onCustom: () => ["", []],
+    }),
+    driver: "failing",
+    spanAttributes: [],
+  })
+  return SqlRepository.layer.pipe(Layer.provide(Layer.effect(SqlClient.SqlClient, client)), Layer.provide(Reactivity.layer))
+}
+
+const passing = ["08006", "53300", "57P01", "57P03"]
+const lasting = ["42P01", "22021", "28P01", "57014"]
+
+for (const code of [...passing, ...lasting]) {
+  it.effect(`${code} is a RepositoryError that ${passing.includes(code) ? "may pass" : "stays"}, and shows no hash`, () =>
+    Effect.gen(function* () {
+      const key = makeStoredApiKey({ hash: "$argon2id$a-hash-to-hide" })
+      const error = yield* ApiKeyRepository.use((repository) => Effect.flip(repository.insert(key)))
+      assert.strictEqual(error._tag, "RepositoryError")
+      if (error._tag !== "RepositoryError") return
+      assert.strictEqual(error.isRetryable, passing.includes(code))
+      assert.deepInclude(error.cause, { _tag: "StoreFailure", sqlState: code })
+      for (const shown of [inspect(error, { depth: 20, showHidden: true }), String(error), JSON.stringify(error)]) {
+        assert.isFalse(shown.includes(Redacted.value(key.hash)))
+      }
+    }).pipe(Effect.provide(failing(code, "1, $argon2id$a-hash-to-hide, 2"))),
+  )
+}
