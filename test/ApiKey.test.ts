@@ -1,5 +1,6 @@
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Result, Schema } from "effect"
+import { DateTime, Redacted, Result, Schema } from "effect"
 import * as ApiKey from "../src/ApiKey.ts"
 
 const accepts = <A, I>(schema: Schema.Codec<A, I>, input: unknown) => Result.isSuccess(Schema.decodeUnknownResult(schema)(input))
@@ -7,6 +8,24 @@ const nested = (depth: number): object => {
   let value: object = {}
   for (let level = 1; level < depth; level++) value = { a: value }
   return value
+}
+
+const wire = {
+  id: "01a20b62-acce-738b-9957-5f496db93048",
+  keyId: "7a74caa323a5410d",
+  prefix: "ak",
+  name: "n",
+  description: null,
+  ownerId: "o",
+  scopes: ["a:read", "b"],
+  metadata: { a: [1, { b: null }] },
+  isActive: true,
+  expiresAt: "2027-01-31T00:00:00.000Z",
+  createdAt: "2026-01-31T00:00:00.000Z",
+  updatedAt: "2026-01-31T00:00:00.001Z",
+  lastUsedAt: null,
+  hint: "abcd",
+  version: 2,
 }
 
 describe("ApiKey", () => {
@@ -44,6 +63,34 @@ describe("ApiKey", () => {
       JSON.parse('{"__proto__":{}}'),
     ]
     for (const value of hostile) assert.isFalse(accepts(ApiKey.Metadata, value))
+  })
+
+  it("answers the deepest JSON with a refusal, as the value of a key and on its own", () => {
+    const json = `${'{"a":'.repeat(30_000)}1${"}".repeat(30_000)}`
+    const list = `{"a":${"[".repeat(30_000)}${"]".repeat(30_000)}}`
+    for (const metadata of [JSON.parse(json), JSON.parse(list)]) {
+      for (const schema of [ApiKey.Metadata, Schema.toCodecJson(ApiKey.Metadata)]) assert.isFalse(accepts(schema, metadata))
+      const record = Schema.decodeUnknownResult(Schema.toCodecJson(ApiKey.ApiKey))({ ...wire, metadata })
+      assert.deepStrictEqual(Result.isFailure(record) && record.failure._tag, "SchemaError")
+    }
+    assert.isTrue(accepts(Schema.toCodecJson(ApiKey.ApiKey), wire))
+    assert.isFalse(accepts(ApiKey.Metadata, { a: Array.from({ length: 100_000 }, () => ({})) }))
+  })
+
+  it("comes back from JSON as it was, and never carries a hash there", () => {
+    const codec = Schema.toCodecJson(ApiKey.ApiKey)
+    const apiKey = Schema.decodeUnknownSync(codec)(wire)
+    assert.deepStrictEqual<unknown>(Schema.encodeSync(codec)(apiKey), wire)
+    const stored = new ApiKey.StoredApiKey({ apiKey, hash: Redacted.make("$hash$") })
+    const encoded = Schema.encodeUnknownResult(Schema.toCodecJson(ApiKey.StoredApiKey))(stored)
+    assert.isTrue(Result.isFailure(encoded))
+    for (const shown of [
+      inspect(stored, { depth: 9, showHidden: true }),
+      String(stored),
+      JSON.stringify(stored),
+      inspect(encoded, { depth: 9 }),
+    ])
+      assert.isFalse(shown.includes("$hash$"))
   })
 
   it("ids are UUIDv7, key ids visible ASCII, instants within four-digit years", () => {

@@ -5,8 +5,11 @@ import { Effect, Redacted, Result, Schema } from "effect"
 import { layerWebCrypto, make as makeRandom, SecureRandom } from "effect/crypto/SecureRandom"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
 
-const prefixes = Schema.String.check(Schema.isPattern(/^[A-Za-z][A-Za-z0-9]{0,31}$/))
+const prefixes = Schema.String.check(Schema.isPattern(/^[A-Za-z][A-Za-z0-9_]{0,31}$/))
 const separators = Schema.Literals(["-", "_", ".", "~", ":"])
+const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+// All of ASCII, and characters whose low byte is that of an ASCII letter.
+const everyCharacter = [...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)), "é", "\u0161", "\ud800"]
 const generate = (format: ApiKeyToken.TokenFormat = ApiKeyToken.defaultFormat) => Effect.provide(format.generate, layerWebCrypto)
 const textOf = (parts: ApiKeyToken.TokenParts, format = ApiKeyToken.defaultFormat) => Redacted.value(format.format(parts))
 
@@ -16,7 +19,10 @@ describe("ApiKeyToken", () => {
     { prefix: prefixes, separator: separators },
     ({ prefix, separator }) =>
       Effect.gen(function* () {
-        const format = yield* Effect.fromResult(ApiKeyToken.make({ prefix, separator }))
+        const made = ApiKeyToken.make({ prefix, separator })
+        assert.strictEqual(Result.isSuccess(made), !prefix.includes(separator))
+        if (Result.isFailure(made)) return
+        const format = made.success
         const parts = yield* generate(format)
         const token = textOf(parts, format)
         assert.match(token, new RegExp(`^${prefix}[${separator}][0-9a-f]{16}[${separator}][0-9A-Za-z]{64}$`))
@@ -59,7 +65,7 @@ describe("ApiKeyToken", () => {
     Effect.gen(function* () {
       const token = textOf(yield* generate())
       for (let index = 0; index < token.length; index++) {
-        for (const character of "09afzAFZ-_.~: \0é") {
+        for (const character of everyCharacter) {
           if (token[index] === character) continue
           const changed = token.slice(0, index) + character + token.slice(index + 1)
           assert.isTrue(Result.isFailure(ApiKeyToken.parse(changed)), changed)
@@ -74,7 +80,6 @@ describe("ApiKeyToken", () => {
 
   it.effect.prop("the checksum is CRC-32 in base 62", { text: Schema.String.check(Schema.isPattern(/^[ -~]{0,99}$/)) }, ({ text }) =>
     Effect.sync(() => {
-      const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
       const value = Array.from(ApiKeyToken.checksum(text)).reduce((sum, digit) => sum * 62 + alphabet.indexOf(digit), 0)
       assert.strictEqual(value, crc32(text))
       assert.lengthOf(ApiKeyToken.checksum(text), 6)
@@ -84,24 +89,46 @@ describe("ApiKeyToken", () => {
   it("has the well-known check value", () => {
     // CRC-32 of "123456789" is CBF43926.
     assert.strictEqual(ApiKeyToken.checksum("123456789"), "3jZRME")
+    assert.strictEqual(ApiKeyToken.checksum(""), "000000")
+    // CRC-32 of "a" is E8B7BE43.
+    assert.strictEqual(ApiKeyToken.checksum("a"), "4GEHKN")
   })
 
-  it.effect("draws characters without bias: bytes from 248 on are dropped, each letter has four bytes", () =>
+  it.effect("draws characters without bias: each letter has four bytes, and bytes from 248 on are dropped", () =>
     Effect.gen(function* () {
-      let next = 0
-      const counting = makeRandom((size) => Uint8Array.from({ length: size }, () => next++ % 256))
-      const counts = new Map<string, number>()
-      for (let round = 0; round < 62; round++) {
-        next = round * 58
-        const parts = yield* Effect.provideService(ApiKeyToken.defaultFormat.generate, SecureRandom, counting)
-        for (const character of Redacted.value(parts.secret).slice(0, 58)) counts.set(character, (counts.get(character) ?? 0) + 1)
+      // Eight bytes for the key id, then a byte asked about, then zeros.
+      const firstLetter = (byte: number) => {
+        let given = 0
+        const stub = makeRandom((size) => Uint8Array.from({ length: size }, () => (given++ === 8 ? byte : 0)))
+        return Effect.map(Effect.provideService(ApiKeyToken.defaultFormat.generate, SecureRandom, stub), ({ secret }) =>
+          Redacted.value(secret).slice(0, 1),
+        )
       }
-      assert.strictEqual(counts.size, 62)
-      next = 240
+      const counts: Record<string, number> = {}
+      for (let byte = 0; byte < 248; byte++) {
+        const letter = yield* firstLetter(byte)
+        counts[letter] = (counts[letter] ?? 0) + 1
+      }
+      assert.deepStrictEqual(counts, Object.fromEntries(Array.from(alphabet, (letter) => [letter, 4])))
+
+      let next = 240
+      const counting = makeRandom((size) => Uint8Array.from({ length: size }, () => next++ % 256))
       const parts = yield* Effect.provideService(ApiKeyToken.defaultFormat.generate, SecureRandom, counting)
       assert.strictEqual(parts.keyId, "f0f1f2f3f4f5f6f7")
       // 248 to 255 follow, and are skipped.
-      assert.strictEqual(Redacted.value(parts.secret).slice(0, 12), "0123456789AB")
+      assert.strictEqual(Redacted.value(parts.secret).slice(0, 58), alphabet.slice(0, 58))
+    }),
+  )
+
+  it.effect("asks for more bytes when too many were dropped", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const stingy = makeRandom((size) => {
+        asked++
+        return Uint8Array.from({ length: size }, (_, index) => (index === 0 ? 1 : 255))
+      })
+      const { secret } = yield* Effect.provideService(ApiKeyToken.defaultFormat.generate, SecureRandom, stingy)
+      assert.deepStrictEqual([asked, Redacted.value(secret).slice(0, 58)], [59, "1".repeat(58)])
     }),
   )
 
@@ -122,12 +149,37 @@ describe("ApiKeyToken", () => {
     assert.isTrue(Result.isSuccess(ApiKeyToken.make({ prefix: "a_b" })))
   })
 
+  it.effect("reads another format, and takes what it throws or makes up for malformed", () =>
+    Effect.gen(function* () {
+      const legacy: ApiKeyToken.TokenFormat = {
+        ...ApiKeyToken.defaultFormat,
+        parse: (token) => {
+          const [keyId = "", secret = ""] = token.split("/")
+          if (secret === "throw") throw new Error(token)
+          return Result.succeed({ prefix: "", keyId: keyId as ApiKeyToken.TokenParts["keyId"], secret: Redacted.make(secret) })
+        },
+      }
+      const parsed = yield* Effect.fromResult(ApiKeyToken.parse("old/secret", legacy))
+      assert.deepStrictEqual([parsed.keyId, Redacted.value(parsed.secret)], ["old", "secret"])
+      for (const token of ["old/throw", "/secret", "a b/secret", `${"x".repeat(129)}/secret`, "é/secret"]) {
+        const error = yield* Effect.flip(Effect.fromResult(ApiKeyToken.parse(token, legacy)))
+        assert.deepStrictEqual([error._tag, error.reason], ["MalformedToken", "format"], token)
+        assert.isFalse(inspect(error, { depth: 9, showHidden: true }).includes("secret"))
+      }
+      const codec = ApiKeyToken.schema(legacy)
+      assert.strictEqual((yield* Schema.decodeEffect(codec)("old/secret")).keyId, "old")
+    }),
+  )
+
   it.effect("finds tokens in text", () =>
     Effect.gen(function* () {
       const [a, b] = [textOf(yield* generate()), textOf(yield* generate())]
       const regex = yield* Effect.fromResult(ApiKeyToken.regex())
       assert.deepStrictEqual(`key="${a}",\n${b}; x${a} ${a}0 ak-${"0".repeat(16)}`.match(regex), [a, b])
-      assert.isNull("ak-".repeat(200_000).match(regex))
+      // Were it quadratic, these would outlast the test's time limit.
+      for (const hostile of ["ak-", "a", "ak-0000000000000000-", "0", `ak-${"0".repeat(16)}-${"x".repeat(63)}-`]) {
+        assert.isNull(hostile.repeat(200_000).match(regex))
+      }
     }),
   )
 
