@@ -21,6 +21,8 @@ describe("types", () => {
     expectTypeOf<ErrorOf<Service["verify"]>["_tag"]>().toEqualTypeOf<
       "MalformedToken" | "NotFound" | "InvalidSecret" | "Inactive" | "Expired" | "InsufficientScope" | "RepositoryError" | "HasherError"
     >()
+    expectTypeOf<ErrorOf<Service["verify"]>>().toEqualTypeOf<Errors.VerifyError>()
+    expectTypeOf<Exclude<Errors.VerifyError, Errors.InvalidKey>>().toEqualTypeOf<Errors.RepositoryError | Errors.HasherError>()
     expectTypeOf<ErrorOf<Service["create"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError | Errors.HasherError>()
     expectTypeOf<ErrorOf<Service["get"]>>().toEqualTypeOf<Errors.ApiKeyNotFound | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["deactivate"]>>().toEqualTypeOf<Errors.ApiKeyNotFound | Errors.RepositoryError>()
