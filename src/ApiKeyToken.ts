@@ -136,7 +136,7 @@ export const parse = (token: string, format: TokenFormat = defaultFormat): Resul
 }
 
 /**
- * A codec between a redacted token string and its parts.
+ * A codec between a token as a plain string and its parts.
  * @category schemas
  * @since 0.1.0
  */
@@ -168,7 +168,7 @@ export const regex = (config: TokenConfig = {}): Result.Result<RegExp, InvalidTo
   })
 
 /**
- * The 6 characters that end a token: CRC-32 (IEEE 802.3) of everything before them, in base 62.
+ * The 6 characters that end a token: CRC-32 (IEEE 802.3) of everything before them, which is ASCII, in base 62.
  * @category parsing
  * @since 0.1.0
  */

@@ -252,8 +252,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const insert = Effect.fnUntraced(function* (record: Omit<Model.ApiKey, "keyId" | "prefix" | "hint">) {
     let taken: DuplicateKeyId | undefined
     for (let attempt = 0; attempt < insertAttempts; attempt++) {
-      const parts = yield* generate
-      const { keyId, prefix, secret } = parts
+      const { prefix } = format
+      const parts = { ...(yield* generate), prefix }
+      const { keyId, secret } = parts
       const apiKey = new Model.ApiKey({ ...record, keyId, prefix, hint: format.hint(secret) })
       const hash = yield* hasher.hash(secret)
       taken = yield* repository.insert(new Model.StoredApiKey({ apiKey, hash })).pipe(

@@ -373,6 +373,11 @@ describe("ApiKeys", () => {
         (yield* Effect.flip(Effect.provide(ApiKeys.ApiKeys, layerWith({ token: { prefix: "a-b" } }))))._tag,
         "InvalidTokenConfig",
       )
+      const own = yield* ApiKeys.ApiKeys.use((keys) => keys.create({ name: "k" })).pipe(
+        Effect.provide(layerWith({ token: { ...ApiKeyToken.defaultFormat, prefix: "acme" } }), { local: true }),
+      )
+      assert.strictEqual(own.apiKey.prefix, "acme")
+      assert.isTrue(Redacted.value(own.token).startsWith("acme-"))
       const throwing: ApiKeyToken.TokenFormat = {
         ...ApiKeyToken.defaultFormat,
         parse: () => {

@@ -182,7 +182,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
       HttpApiEndpoint.post("activate", "/:id/activate", {
         params,
         success: ApiKeyBody,
-        error: [...errors, Problem.NotFoundProblem, Problem.ScopeNotHeldProblem],
+        error: [...errors, Problem.NotFoundProblem, Problem.ScopeNotHeldProblem, Problem.VersionConflictProblem],
       }).pipe(requireScopes("api-keys:write")),
       HttpApiEndpoint.post("deactivate", "/:id/deactivate", {
         params,

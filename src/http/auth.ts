@@ -2,6 +2,7 @@
  * Carries out {@link ApiKeyAuth} and {@link OptionalApiKeyAuth} with the `ApiKeys` service.
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -28,7 +29,8 @@ export interface AuthOptions {
  * @since 0.1.0
  */
 export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | OptionalApiKeyAuth, never, ApiKeys> => {
-  const refuse = refuseWith(options.realm ?? "api-keys")
+  const { realm = "api-keys" } = options
+  const refuse = refuseWith(realm)
   const required = Effect.gen(function* () {
     const check = authenticate(yield* ApiKeys)
     return ApiKeyAuth.of({
@@ -37,7 +39,10 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
       apiKey: (next, target) =>
         Effect.matchEffect(check(target), {
           onFailure: refuse,
-          onSuccess: (apiKey) => Effect.annotateLogs(Effect.provideService(next, CurrentApiKey, apiKey), logged(apiKey)),
+          onSuccess: (apiKey) =>
+            Effect.annotateLogs(Effect.provideService(next, CurrentApiKey, apiKey), logged(apiKey)).pipe(
+              Effect.provideService(Realm, realm),
+            ),
         }),
     })
   })
@@ -63,6 +68,25 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
     })
   })
   return Layer.mergeAll(Layer.effect(ApiKeyAuth, required), Layer.effect(OptionalApiKeyAuth, optional))
+}
+
+/** The realm that challenges name, for handlers that refuse by themselves. */
+const Realm = Context.Reference<string>("effect-api-key/http/Realm", { defaultValue: () => "api-keys" })
+
+/** Adds the challenge for scopes that are lacking (RFC 6750 §3) to the response. */
+export const challengeScopes = (scopes: ReadonlyArray<string>) =>
+  Effect.flatMap(Realm, (realm) =>
+    addChallenge(realm, [
+      ["error", "insufficient_scope"],
+      ["scope", scopes.join(" ")],
+    ]),
+  )
+
+const addChallenge = (realm: string, parameters: ReadonlyArray<readonly [name: string, value: string]>) => {
+  const challenge = `Bearer realm=${quote(realm)}${parameters.map(([name, value]) => `, ${name}=${quote(value)}`).join("")}`
+  return HttpEffect.appendPreResponseHandler((_request, response) =>
+    Effect.succeed(HttpServerResponse.setHeader(response, "www-authenticate", challenge)),
+  )
 }
 
 interface Target {
@@ -111,12 +135,7 @@ const refuseWith = (realm: string) =>
     )
     const problem = yield* toProblem(error)
     const parameters = challengeParameters(problem)
-    if (parameters !== undefined) {
-      const challenge = `Bearer realm=${quote(realm)}${parameters.map(([name, value]) => `, ${name}=${quote(value)}`).join("")}`
-      yield* HttpEffect.appendPreResponseHandler((_request, response) =>
-        Effect.succeed(HttpServerResponse.setHeader(response, "www-authenticate", challenge)),
-      )
-    }
+    if (parameters !== undefined) yield* addChallenge(realm, parameters)
     return yield* Effect.fail(problem)
   })
 

@@ -24,7 +24,7 @@ import type { Sort } from "../ApiKeyRepository.ts"
 import { satisfies, type Scope } from "../Scope.ts"
 import { type ApiKeyAuth, assertProtected, CurrentApiKey } from "./ApiKeyAuth.ts"
 import { ApiKeysApi, type RequestProblems, type SortQuery, type VerifiedBody } from "./ApiKeysGroup.ts"
-import { unavailable } from "./auth.ts"
+import { challengeScopes, unavailable } from "./auth.ts"
 import * as Problem from "./Problem.ts"
 
 /**
@@ -102,9 +102,12 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
         update: ({ params, headers, payload }) =>
           Effect.gen(function* () {
             yield* checkGrant(payload.scopes)
-            // A longer life is a grant of the scopes that the key has.
-            if (payload.expiresAt !== undefined) yield* checkGrant((yield* apiKeys.get(params.id)).scopes)
-            return tagged(yield* apiKeys.update(params.id, payload, yield* ifVersion(params.id, headers["if-match"])))
+            const guard = yield* ifVersion(params.id, headers["if-match"])
+            if (payload.expiresAt === undefined) return tagged(yield* apiKeys.update(params.id, payload, guard))
+            // A longer life is a grant of the scopes that the key has, and only those that were checked may get it.
+            const { scopes, version } = yield* apiKeys.get(params.id)
+            yield* checkGrant(scopes)
+            return tagged(yield* apiKeys.update(params.id, payload, { ifVersion: version, ...guard }))
           }).pipe(
             Effect.catchTags({
               InvalidInput: invalidInput,
@@ -120,9 +123,18 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
         activate: ({ params }) =>
           Effect.gen(function* () {
             // So is another life.
-            yield* checkGrant((yield* apiKeys.get(params.id)).scopes)
-            return tagged(yield* apiKeys.activate(params.id))
-          }).pipe(Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable })),
+            const { scopes, version } = yield* apiKeys.get(params.id)
+            yield* checkGrant(scopes)
+            // Only the scopes that were checked may come to life.
+            return tagged(yield* apiKeys.update(params.id, { isActive: true }, { ifVersion: version }))
+          }).pipe(
+            Effect.catchTags({
+              InvalidInput: invalidInput,
+              ApiKeyNotFound: notFound,
+              VersionConflict: versionConflict,
+              RepositoryError: failUnavailable,
+            }),
+          ),
         deactivate: ({ params }) =>
           Effect.map(apiKeys.deactivate(params.id), tagged).pipe(
             Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),
@@ -138,7 +150,9 @@ const isInvalidKey = (error: InvalidKey | Problem.ServiceUnavailableProblem): er
 const checkGrant = Effect.fnUntraced(function* (scopes: ReadonlyArray<Scope> = []) {
   const { scopes: held } = yield* CurrentApiKey
   const missing = scopes.filter((scope) => !satisfies(held, [scope]))
-  if (missing.length > 0) return yield* Effect.fail(new Problem.ScopeNotHeldProblem({ scopes: missing }))
+  if (missing.length === 0) return
+  yield* challengeScopes(missing)
+  return yield* Effect.fail(new Problem.ScopeNotHeldProblem({ scopes: missing }))
 })
 
 const entityTag = ({ version }: ApiKey): string => `"${version}"`

@@ -64,13 +64,16 @@ export const layerProblems: Layer.Layer<never, never, HttpRouter.HttpRouter> = H
 )
 
 const asProblem = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
-  // Effect's own answer to an unknown media type is the one with a body that isn't meant for anybody's eyes.
-  if (response.status < 400 || (response.body._tag !== "Empty" && response.status !== 415)) return response
+  if (response.status < 400 || (response.body._tag !== "Empty" && !isUnsupportedMediaType(response))) return response
   const [name, title] = titles[response.status] ?? ["error", "Error"]
   const problem = ProblemDetails.toResponse({ type: `urn:effect-api-key:problem:${name}`, title, status: response.status })
   const { "content-type": _type, "content-length": _length, ...headers } = response.headers
   return HttpServerResponse.setHeaders(problem, headers)
 }
+
+/** Effect's own answer to an unknown media type, which has a body of plain text. */
+const isUnsupportedMediaType = ({ status, body }: HttpServerResponse.HttpServerResponse): boolean =>
+  status === 415 && body._tag === "Uint8Array" && new TextDecoder().decode(body.body).startsWith("Unsupported content-type: ")
 
 const titles: Record<number, readonly [name: string, title: string]> = {
   400: ["invalid-request", "Invalid request"],

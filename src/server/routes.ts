@@ -37,8 +37,24 @@ export const routes: Layer.Layer<
     layerReady,
     layerMethodNotAllowed(ServerApi, { "/docs": ["GET"], "/openapi.json": ["GET"], "/healthz": ["GET"], "/readyz": ["GET"] }),
     layerProblems,
+    layerPolicy,
   )
 })
+
+/** The reference page brings all it needs; the browser is told to load nothing from elsewhere. */
+const layerPolicy = HttpRouter.use((router) =>
+  router.addGlobalMiddleware((effect) =>
+    Effect.map(effect, (response) =>
+      response.headers["content-type"]?.startsWith("text/html")
+        ? HttpServerResponse.setHeader(
+            response,
+            "content-security-policy",
+            "default-src 'self' 'unsafe-inline' data: blob:; frame-ancestors 'none'",
+          )
+        : response,
+    ),
+  ),
+)
 
 const layerReady = HttpRouter.use(
   Effect.fnUntraced(function* (router) {

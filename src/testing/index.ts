@@ -6,3 +6,6 @@
 export * as arbitraries from "./arbitraries.ts"
 export { makeStoredApiKey } from "./fixtures.ts"
 export { repositoryContract } from "./repositoryContract.ts"
+export { layerMemory } from "../ApiKeys.ts"
+export { layerEphemeral as layerHasher } from "../ApiKeyHasher.ts"
+export { layerMemory as layerRepository } from "../ApiKeyRepository.ts"

@@ -160,6 +160,7 @@ const routes = Layer.mergeAll(
     ),
   ),
   HttpRouter.add("GET", "/own", HttpServerResponse.text("slow down", { status: 429, headers: { "retry-after": "7" } })),
+  HttpRouter.add("GET", "/media", HttpServerResponse.text("only PNG", { status: 415 })),
   HttpRouter.add("GET", "/bare", HttpServerResponse.empty({ status: 409, headers: { "x-own": "1" } })),
   layerProblems,
 )
@@ -181,6 +182,8 @@ describe("layerProblems", () => {
       const own = yield* Effect.promise(() => fetch(`${url}/own`))
       assert.deepStrictEqual([own.status, own.headers.get("retry-after")], [429, "7"])
       assert.strictEqual(yield* Effect.promise(() => own.text()), "slow down")
+      const media = yield* Effect.promise(() => fetch(`${url}/media`))
+      assert.strictEqual(yield* Effect.promise(() => media.text()), "only PNG")
       const bare = yield* Effect.promise(() => fetch(`${url}/bare`))
       assert.deepStrictEqual(
         [bare.status, bare.headers.get("content-type"), bare.headers.get("x-own")],

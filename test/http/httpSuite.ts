@@ -139,6 +139,51 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
       }),
     )
 
+    it.effect("filters by everything that it offers", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey("*")
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const { apiKey } = yield* apiKeys.create({
+          name: "Filter Me 100%",
+          ownerId: "filters",
+          scopes: ["f:a", "f:b"],
+          expiresAt: DateTime.makeUnsafe("2500-06-01T00:00:00Z"),
+        })
+        const count = (query: string) =>
+          Effect.map(send("GET", `/api-keys/count?ownerId=filters&${query}`, { token }), ({ body }) => body.count)
+        const yes = [
+          "name=filter%20me",
+          "name=100%25",
+          `keyId=${apiKey.keyId}`,
+          "isActive=true",
+          "scopes=f:a&scopes=f:b",
+          "createdAfter=2020-01-01T00:00:00Z",
+          "createdBefore=2900-01-01T00:00:00Z",
+          "expiresAfter=2500-06-01T00:00:00Z",
+          "expiresBefore=2500-06-01T00:00:01Z",
+          "neverUsed=true",
+          "expired=false",
+        ]
+        const no = [
+          "name=nobody",
+          "name=1_0",
+          "keyId=0000000000000000",
+          "isActive=false",
+          "scopes=f:a&scopes=f:c",
+          "createdAfter=2900-01-01T00:00:00Z",
+          "createdBefore=2020-01-01T00:00:00Z",
+          "expiresAfter=2500-06-01T00:00:01Z",
+          "expiresBefore=2500-06-01T00:00:00Z",
+          "lastUsedAfter=2020-01-01T00:00:00Z",
+          "lastUsedBefore=2900-01-01T00:00:00Z",
+          "neverUsed=false",
+          "expired=true",
+        ]
+        for (const query of yes) assert.strictEqual(yield* count(query), 1, query)
+        for (const query of no) assert.strictEqual(yield* count(query), 0, query)
+      }),
+    )
+
     it.effect("a lost race gets 412", () =>
       Effect.gen(function* () {
         const { token } = yield* makeKey("*")
@@ -225,7 +270,9 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         const { token, id } = yield* makeKey("api-keys:*", "invoices:*")
         assert.strictEqual((yield* send("POST", "/api-keys", { token, body: { name: "x", scopes: ["invoices:read"] } })).status, 201)
         for (const scopes of [["*"], ["invoices"], ["invoices:read", "users:read"]]) {
-          assertProblem(yield* send("POST", "/api-keys", { token, body: { name: "x", scopes } }), 403, "scope-not-held")
+          const refused = yield* send("POST", "/api-keys", { token, body: { name: "x", scopes } })
+          assertProblem(refused, 403, "scope-not-held")
+          assert.match(challengeOf(refused) ?? "", /^Bearer realm="api-keys", error="insufficient_scope", scope="/)
           assertProblem(yield* send("PATCH", `/api-keys/${id}`, { token, body: { scopes } }), 403, "scope-not-held")
         }
       }),
@@ -262,9 +309,24 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
           valid: false,
           error: { _tag: "InsufficientScope", keyId: key.keyId, required: ["b"], granted: ["a"] },
         })
+        const apiKeys = yield* ApiKeys.ApiKeys
+        yield* apiKeys.update(key.id, { expiresAt: DateTime.makeUnsafe("2020-01-01T00:00:00Z") })
+        assert.deepStrictEqual((yield* ask(key.token)).body, {
+          valid: false,
+          error: { _tag: "Expired", keyId: key.keyId, expiresAt: "2020-01-01T00:00:00.000Z" },
+        })
+        yield* apiKeys.deactivate(key.id)
+        assert.deepInclude((yield* ask(key.token)).body.error, { _tag: "Inactive", keyId: key.keyId })
+        yield* apiKeys.delete(key.id)
+        assert.deepInclude((yield* ask(key.token)).body.error, { _tag: "NotFound", keyId: key.keyId })
         assert.deepInclude((yield* ask("nonsense")).body.error, { _tag: "MalformedToken" })
-        assert.deepInclude((yield* ask(withOtherSecret(key.token))).body.error, { _tag: "InvalidSecret" })
-        assertProblem(yield* send("POST", "/api-keys/verify", { token: key.token, body: { token: key.token } }), 403, "insufficient-scope")
+        assert.deepInclude((yield* ask(withOtherSecret(caller.token))).body.error, { _tag: "InvalidSecret" })
+        const plain = yield* makeKey()
+        assertProblem(
+          yield* send("POST", "/api-keys/verify", { token: plain.token, body: { token: key.token } }),
+          403,
+          "insufficient-scope",
+        )
       }),
     )
 
@@ -335,6 +397,7 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assert.strictEqual((yield* send("GET", "/readyz")).status, 200)
         const docs = yield* send("GET", "/docs")
         assert.strictEqual(docs.status, 200)
+        assert.match(docs.headers.get("content-security-policy") ?? "", /^default-src 'self' 'unsafe-inline' data: blob:;/)
         assert.notMatch(docs.text.slice(0, 2_000), /<(?:script|link)[^>]+(?:src|href)=["']?https?:/)
         const { body: spec } = yield* send("GET", "/openapi.json")
         assert.sameMembers(Object.keys(spec.paths), [

@@ -5,6 +5,8 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { startPostgres } from "../support/postgres.ts"
 
 const main = new URL("../../src/server/main.ts", import.meta.url).pathname
 const tokenPattern = /ak-[0-9a-f]{16}-[0-9A-Za-z]{64}/
@@ -140,7 +142,9 @@ describe("the server", () => {
     const busy = await startReady(directory)
     for (const [env, message] of [
       [{ PORT: "abc" }, /PORT/],
-      [{ PORT: "70000" }, /PORT/],
+      [{ PORT: "70000" }, /^effect-api-key: PORT: /],
+      [{ API_KEY_SEPARATOR: "x", API_KEY_DATA_DIR: "other3" }, /^effect-api-key: API_KEY_SEPARATOR: Expected "-"/],
+      [{ API_KEY_MAXIMUM_LIFETIME: "soon", API_KEY_DATA_DIR: "other4" }, /^effect-api-key: API_KEY_MAXIMUM_LIFETIME: /],
       [{ DATABASE_URL: "postgres://127.0.0.1:1/none" }, /API_KEY_PEPPER must be set along with DATABASE_URL/],
       [{ DATABASE_URL: "postgres://127.0.0.1:1/none", API_KEY_PEPPER: "x".repeat(16) }, /./],
       [{ API_KEY_PEPPER: "short", API_KEY_DATA_DIR: "other" }, /at least 16|needs at least 16/],
@@ -155,6 +159,32 @@ describe("the server", () => {
       assert.isFalse(server.output().includes("x".repeat(16)))
     }
   })
+
+  it("starts twice at once on an empty PostgreSQL, and makes one administrator's key", { timeout: 120_000 }, () =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const env = { DATABASE_URL: Redacted.value(yield* startPostgres()), API_KEY_PEPPER: "a pepper that both nodes share" }
+        const directory = makeDirectory()
+        const servers = yield* Effect.promise(() => Promise.all([startReady(directory, env), startReady(directory, env)]))
+        const token = yield* Effect.promise(() =>
+          until(() => servers.map(({ output }) => tokenPattern.exec(output())?.[0]).find((found) => found !== undefined)),
+        )
+        yield* Effect.promise(async () => {
+          for (const { call } of servers) assert.deepInclude(await (await call("GET", "/api-keys/count", token)).json(), { count: 1 })
+          for (const { child } of servers) child.kill("SIGTERM")
+          assert.deepStrictEqual(await Promise.all(servers.map(({ exit }) => exit)), [0, 0])
+        })
+        assert.lengthOf(
+          servers
+            .map(({ output }) => output())
+            .join("")
+            .match(/An administrator's key was made/g) ?? [],
+          1,
+        )
+        assert.isFalse(existsSync(join(directory, ".effect-api-key")))
+      }).pipe(Effect.scoped),
+    ),
+  )
 
   it("keeps the folder to itself even if it was open before", async () => {
     const directory = makeDirectory()
