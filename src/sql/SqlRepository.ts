@@ -69,6 +69,8 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
 
   const findStored = (operation: string, condition: Fragment) =>
     sql`SELECT ${stored} FROM ${keys} WHERE ${condition}`.pipe(
+      // A span keeps what its effect gave, and these rows hold hashes. The caller's span tells of the look-up.
+      Effect.withTracerEnabled(false),
       Effect.flatMap(decodeStored),
       Effect.map(([row]) => Option.map(Option.fromUndefinedOr(row), toStored)),
       Effect.mapError(toRepositoryError(operation)),
@@ -330,7 +332,7 @@ const toApiKey = (row: typeof KeyRow.Type): ApiKey =>
   )
 
 const toStored = (row: typeof StoredRow.Type): StoredApiKey =>
-  new StoredApiKey({ apiKey: toApiKey(row), hash: Redacted.make(row.hash) }, checked)
+  new StoredApiKey({ apiKey: toApiKey(row), hash: Redacted.make(row.hash, { label: "hash" }) }, checked)
 
 const orderOf = ({ by, order }: Sort) => ({ ...sortColumns[by], direction: order === "asc" ? "ASC" : "DESC" })
 

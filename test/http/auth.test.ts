@@ -7,6 +7,8 @@ import { Effect, Layer, Logger, Option, Redacted, References, Schema, Tracer } f
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpApiTest, OpenApi } from "effect/http-api"
 import * as ApiKeys from "../../src/ApiKeys.ts"
+import * as Argon2Node from "../../src/hasher/Argon2Node.ts"
+import * as Pglite from "../../src/sql/Pglite.ts"
 import {
   ApiKeyAuth,
   assertProtected,
@@ -164,10 +166,12 @@ const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/bare", HttpServerResponse.empty({ status: 409, headers: { "x-own": "1" } })),
   layerProblems,
 )
-const server = HttpRouter.serve(routes, { disableListenLog: true }).pipe(
-  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
-  Layer.provideMerge(ApiKeys.layer.pipe(Layer.provideMerge(layerEphemeral), Layer.provideMerge(Layer.fresh(Repository.layerMemory)))),
-)
+const serverOn = <E>(services: Layer.Layer<ApiKeys.ApiKeys | ApiKeyRepository, E>) =>
+  HttpRouter.serve(routes, { disableListenLog: true }).pipe(
+    Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
+    Layer.provideMerge(services),
+  )
+const server = serverOn(ApiKeys.layer.pipe(Layer.provide(layerEphemeral), Layer.provideMerge(Layer.fresh(Repository.layerMemory))))
 const get = (path: string, token?: string) =>
   Effect.gen(function* () {
     const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
@@ -208,7 +212,18 @@ describe("OptionalApiKeyAuth", () => {
   )
 })
 
-describe("what the server says of a request", () => {
+const pepper = Redacted.make("a pepper for this test alone")
+const databases = {
+  memory: server,
+  "PGlite and Argon2": serverOn(
+    ApiKeys.layer.pipe(
+      Layer.provide(Argon2Node.layer({ pepper, parameters: { memory: 64, passes: 1, parallelism: 1 } })),
+      Layer.provideMerge(Layer.fresh(Pglite.layerPglite())),
+    ),
+  ),
+}
+
+describe.each(Object.entries(databases))("what the server on %s says of a request", (_name, server) => {
   it.live("holds no secret and no hash: not in logs, spans or answers", () => {
     const seen: Array<string> = []
     const spans: Array<Tracer.Span> = []
@@ -237,7 +252,8 @@ describe("what the server says of a request", () => {
       const everything = seen.join("\n")
       assert.isAbove(spans.length, 10)
       assert.isTrue(everything.includes(apiKey.keyId))
-      for (const hidden of [secret.slice(-64), wrong.slice(-64), Redacted.value(stored.hash)]) assert.isFalse(everything.includes(hidden))
+      for (const hidden of [secret.slice(-64), wrong.slice(-64), Redacted.value(stored.hash), Redacted.value(pepper)])
+        assert.isFalse(everything.includes(hidden))
     }).pipe(Effect.provide(server), Effect.provide([logger, tracer, Layer.succeed(References.MinimumLogLevel, "Trace")]))
   })
 })
