@@ -8,6 +8,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import { isStorableText } from "./internal/storableText.ts"
 import { ScopeSet } from "./Scope.ts"
 
 /**
@@ -34,8 +35,6 @@ export const KeyId: Schema.brand<Schema.String, "KeyId"> = Schema.String.check(
 /** @since 0.1.0 */
 export type KeyId = typeof KeyId.Type
 
-// PostgreSQL stores neither NUL nor unpaired surrogates, so no text of ours contains them.
-const isStorableText = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 const isStorable = Schema.makeFilter<string>((text) => isStorableText(text) || "text without NUL and unpaired surrogates")
 
 /**

@@ -19,7 +19,7 @@ import type {
   RepositoryError,
   VersionConflict,
 } from "../ApiKeyError.ts"
-import { ApiKeys } from "../ApiKeys.ts"
+import { ApiKeys, type IfVersion, type UpdateInput } from "../ApiKeys.ts"
 import type { Sort } from "../ApiKeyRepository.ts"
 import { satisfies, type Scope } from "../Scope.ts"
 import { type ApiKeyAuth, assertProtected, CurrentApiKey } from "./ApiKeyAuth.ts"
@@ -58,6 +58,13 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
         const current = yield* apiKeys.get(id)
         if (!accepted.includes(entityTag(current))) return yield* Effect.fail(new Problem.VersionConflictProblem())
         return { ifVersion: current.version }
+      })
+
+      /** A longer life, or another one, is a grant of the scopes that the key has; only those that were checked may get it. */
+      const updateCovered = Effect.fnUntraced(function* (id: ApiKeyId, input: UpdateInput, guard: IfVersion = {}) {
+        const { scopes, version } = yield* apiKeys.get(id)
+        yield* checkGrant(scopes)
+        return yield* apiKeys.update(id, input, { ifVersion: version, ...guard })
       })
 
       return handlers.handleAll({
@@ -104,37 +111,13 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             yield* checkGrant(payload.scopes)
             const guard = yield* ifVersion(params.id, headers["if-match"])
             if (payload.expiresAt === undefined) return tagged(yield* apiKeys.update(params.id, payload, guard))
-            // A longer life is a grant of the scopes that the key has, and only those that were checked may get it.
-            const { scopes, version } = yield* apiKeys.get(params.id)
-            yield* checkGrant(scopes)
-            return tagged(yield* apiKeys.update(params.id, payload, { ifVersion: version, ...guard }))
-          }).pipe(
-            Effect.catchTags({
-              InvalidInput: invalidInput,
-              ApiKeyNotFound: notFound,
-              VersionConflict: versionConflict,
-              RepositoryError: failUnavailable,
-            }),
-          ),
+            return tagged(yield* updateCovered(params.id, payload, guard))
+          }).pipe(Effect.catchTags(changeProblems)),
         delete: ({ params, headers }) =>
           Effect.flatMap(ifVersion(params.id, headers["if-match"]), (options) => apiKeys.delete(params.id, options)).pipe(
             Effect.catchTags({ ApiKeyNotFound: notFound, VersionConflict: versionConflict, RepositoryError: failUnavailable }),
           ),
-        activate: ({ params }) =>
-          Effect.gen(function* () {
-            // So is another life.
-            const { scopes, version } = yield* apiKeys.get(params.id)
-            yield* checkGrant(scopes)
-            // Only the scopes that were checked may come to life.
-            return tagged(yield* apiKeys.update(params.id, { isActive: true }, { ifVersion: version }))
-          }).pipe(
-            Effect.catchTags({
-              InvalidInput: invalidInput,
-              ApiKeyNotFound: notFound,
-              VersionConflict: versionConflict,
-              RepositoryError: failUnavailable,
-            }),
-          ),
+        activate: ({ params }) => Effect.map(updateCovered(params.id, { isActive: true }), tagged).pipe(Effect.catchTags(changeProblems)),
         deactivate: ({ params }) =>
           Effect.map(apiKeys.deactivate(params.id), tagged).pipe(
             Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),
@@ -172,3 +155,9 @@ const invalidCursor = (_: InvalidCursor) =>
 const notFound = ({ id }: ApiKeyNotFound) => Effect.fail(new Problem.NotFoundProblem({ id }))
 const versionConflict = (_: VersionConflict) => Effect.fail(new Problem.VersionConflictProblem())
 const failUnavailable = (error: RepositoryError | HasherError) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))
+const changeProblems = {
+  InvalidInput: invalidInput,
+  ApiKeyNotFound: notFound,
+  VersionConflict: versionConflict,
+  RepositoryError: failUnavailable,
+}

@@ -19,6 +19,7 @@ import { ApiKey, ApiKeyId, Description, isInRange, KeyId, Metadata, Name, OwnerI
 import { ApiKeyNotFound, DuplicateKeyId, type InvalidCursor, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
 import { ApiKeyRepository, type Changes, defaultSort, type Filter, type Sort } from "../ApiKeyRepository.ts"
 import * as Cursor from "../internal/cursor.ts"
+import { isStorableText } from "../internal/storableText.ts"
 import { toSimpleLowerCase } from "../internal/lowerCase.ts"
 import { ScopeSet } from "../Scope.ts"
 import { type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
@@ -95,7 +96,7 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   const where = (filter: Filter): Fragment => {
     const { ownerId, isActive, scopes, name, keyId, neverUsed, expired } = filter
     const texts = [ownerId, name, keyId, ...(scopes ?? [])]
-    if (texts.some((text) => text !== undefined && !isStorable(text))) return sql.literal("FALSE")
+    if (texts.some((text) => text !== undefined && !isStorableText(text))) return sql.literal("FALSE")
     const clauses: Array<Fragment> = []
     if (ownerId !== undefined) clauses.push(sql`owner_id = ${ownerId}::text`)
     if (isActive !== undefined) clauses.push(sql`is_active = ${isActive}::boolean`)
@@ -350,9 +351,6 @@ const orderBy = (sort: Sort, prefix = ""): string => {
 }
 
 const toDate = <A extends DateTime.Utc | null>(instant: A): Date | null => (instant === null ? null : DateTime.toDateUtc(instant))
-
-// PostgreSQL refuses NUL, and a driver would replace unpaired surrogates; no record holds either.
-const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes("\0")
 
 /** Connections that break, resources that are used up, and a server that is being stopped or started: all of them pass. */
 const isPassing = (sqlState: string): boolean => /^(?:08|53|57P0)/.test(sqlState)

@@ -144,6 +144,40 @@ describe("ApiKeyAuth", () => {
     }).pipe(Effect.scoped, Effect.provide(layers)),
   )
 
+  it.effect("brings no scopes to life that weren't checked, even if they come between check and change", () => {
+    const racing = Layer.effect(
+      ApiKeys.ApiKeys,
+      Effect.map(Effect.service(ApiKeys.ApiKeys), (apiKeys) => ({
+        ...apiKeys,
+        get: (id) => Effect.tap(apiKeys.get(id), () => Effect.orDie(apiKeys.update(id, { scopes: ["*"] }))),
+      })),
+    ).pipe(Layer.provide(Layer.fresh(ApiKeys.layerMemory)))
+    return Effect.gen(function* () {
+      const { token } = yield* makeKey("api-keys:write")
+      const { apiKey } = yield* makeKey()
+      const apiKeys = yield* ApiKeys.ApiKeys
+      yield* apiKeys.deactivate(apiKey.id)
+      const client = yield* HttpApiTest.groups(Api, ["apiKeys"]).pipe(Effect.provide(ApiKeyAuth.layerClient(token)))
+      const params = { id: apiKey.id }
+      assert.strictEqual(yield* tagOf(client.apiKeys.activate({ params })), "VersionConflictProblem")
+      yield* apiKeys.update(apiKey.id, { scopes: [] })
+      assert.strictEqual(
+        yield* tagOf(client.apiKeys.update({ params, headers: {}, payload: { expiresAt: null } })),
+        "VersionConflictProblem",
+      )
+      assert.isFalse((yield* apiKeys.search({ keyId: apiKey.keyId })).items[0]?.isActive)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        layerHandlers(Api).pipe(
+          Layer.provideMerge(middleware),
+          Layer.provideMerge(racing),
+          Layer.provideMerge(NodeHttpServer.layerHttpServices),
+        ),
+      ),
+    )
+  })
+
   it("takes another path", () => {
     const moved = HttpApi.make("moved").add(makeApiKeysGroup("/keys")).prefix("/v1")
     assert.includeMembers(Object.keys(OpenApi.fromApi(moved).paths), ["/v1/keys", "/v1/keys/{id}"])
