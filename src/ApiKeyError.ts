@@ -132,8 +132,36 @@ export class HasherError extends Schema.TaggedError<HasherError>()("HasherError"
   }
 }
 
+/**
+ * More secrets are waiting to be hashed than the queue holds, or this one waited too long. Nothing is said of the token; the caller may
+ * try again after `retryAfterSeconds`.
+ * @category errors
+ * @since 0.1.0
+ */
+export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", { retryAfterSeconds: Schema.Int }) {
+  override get message(): string {
+    return `Too many secrets wait to be hashed; try again in ${this.retryAfterSeconds} s`
+  }
+}
+
+/**
+ * The change was made and stands, but not every live node has said that it applied it. Those in `nodes` haven't; without any, it couldn't
+ * be found out which nodes live.
+ * @category errors
+ * @since 0.1.0
+ */
+export class Unconfirmed extends Schema.TaggedError<Unconfirmed>()("Unconfirmed", {
+  id: ApiKeyId,
+  nodes: Schema.Array(Schema.String),
+}) {
+  override get message(): string {
+    const whom = this.nodes.length === 0 ? "the other nodes can't be asked" : `not by ${this.nodes.join(", ")}`
+    return `The change of the API key ${this.id} was made, but isn't confirmed (${whom})`
+  }
+}
+
 /** Why a token isn't good, as opposed to infrastructure that failed. @category models @since 0.1.0 */
 export type InvalidKey = MalformedToken | NotFound | InvalidSecret | Inactive | Expired | InsufficientScope
 
 /** Everything that `verify` can fail with. @category models @since 0.1.0 */
-export type VerifyError = InvalidKey | RepositoryError | HasherError
+export type VerifyError = InvalidKey | RepositoryError | HasherError | Overloaded

@@ -1,0 +1,49 @@
+/**
+ * How nodes hear of each other's changes. Provide one of these layers along with `ApiKeys` wherever more than one node, or anything but
+ * this program, writes the keys: `layerPostgres` or `layerPglite` of `effect-api-key/sql/Invalidation`, or `layerRedis` of
+ * `effect-api-key/redis/Invalidation`. Without one, a node hears of its own changes only, and of others' when what it cached has expired.
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+
+/** The nodes can't be reached through what connects them. @category errors @since 0.1.0 */
+export class InvalidationError extends Schema.TaggedError<InvalidationError>()("InvalidationError", {
+  operation: Schema.String,
+  cause: Schema.Defect(),
+}) {
+  override get message(): string {
+    return `The other nodes can't be reached (${this.operation})`
+  }
+}
+
+/**
+ * What connects the nodes: a channel that all of them hear, and a register of those that live. Messages are short lines of ASCII (up to
+ * 300 characters); they may be doubled, delayed and reordered, as long as a loss ends the subscription or comes to an end with the time
+ * to live of what is cached.
+ * @category services
+ * @since 0.1.0
+ */
+export class ApiKeyInvalidation extends Context.Service<
+  ApiKeyInvalidation,
+  {
+    /** Whether a write to the table tells the nodes by itself, as a trigger does. Otherwise the service publishes what it has changed. */
+    readonly announcesWrites: boolean
+    /** Sends a message to every node that listens, this one included. */
+    readonly publish: (message: string) => Effect.Effect<void, InvalidationError>
+    /**
+     * Listens until the scope closes. What is published after this returns arrives in the queue; the queue fails when a message may have
+     * been missed.
+     */
+    readonly subscribe: Effect.Effect<Queue.Dequeue<string, InvalidationError>, InvalidationError, Scope.Scope>
+    /** Counts a node as live for that long, by a clock that all nodes share. */
+    readonly register: (node: string, lease: Duration.Duration) => Effect.Effect<void, InvalidationError>
+    readonly unregister: (node: string) => Effect.Effect<void, InvalidationError>
+    /** The nodes that are live now. */
+    readonly nodes: Effect.Effect<ReadonlyArray<string>, InvalidationError>
+  }
+>()("effect-api-key/ApiKeyInvalidation") {}
