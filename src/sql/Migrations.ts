@@ -1,6 +1,6 @@
 /**
- * Creates the table of API keys. {@link layer} does it when the program starts; {@link migrations} is for an application that runs
- * the migrations together with its own.
+ * Creates the table of API keys and what tells every node of its changes. {@link layer} does it when the program starts;
+ * {@link migrations} is for an application that runs the migrations together with its own.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -25,17 +25,28 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * Migrator.fromRecord({
  *   "0001_users": users,
  *   "0002_api_keys": Migrations.migrations()["0001_create_api_keys"],
+ *   "0003_announce_api_keys": Migrations.migrations()["0002_announce_changes"],
  * })
  * ```
  *
- * The schema has to exist then. All text is collated "C", so the database's locale changes nothing. Each look-up and each sort order has
+ * The schema has to exist then.
+ *
+ * `0001_create_api_keys` makes the table. All text is collated "C", so the database's locale changes nothing. Each look-up and each sort order has
  * an index, except a search for part of a name: no index of PostgreSQL's own serves it, so it reads every key that passes the other
  * filters. `pg_trgm` isn't required, as it often isn't allowed.
+ *
+ * `0002_announce_changes` makes the triggers that tell the nodes of every change, one by hand in psql too, with `NOTIFY` once it is
+ * committed; and the table `<table>_nodes`, in which nodes register. A change of nothing but `last_used_at` isn't told. Transactions
+ * that change keys commit one at a time from then on, and can't be prepared for a commit in two phases: so it is with `NOTIFY`. What
+ * is done while triggers are disabled isn't told.
  * @category migrations
  * @since 0.1.0
  */
-export const migrations = (options: TableOptions = {}): { readonly "0001_create_api_keys": Migration } => ({
+export const migrations = (
+  options: TableOptions = {},
+): { readonly "0001_create_api_keys": Migration; readonly "0002_announce_changes": Migration } => ({
   "0001_create_api_keys": createApiKeys(options),
+  "0002_announce_changes": announceChanges(options),
 })
 
 /**
@@ -120,4 +131,64 @@ const createApiKeys = (options: TableOptions): Migration =>
     for (const [name, columns] of Object.entries(indexes)) {
       yield* sql`CREATE INDEX ${sql.literal(`"${table}_${name}_idx" ON ${qualify(schema, table)} ${columns}`)}`
     }
+  })
+
+/** All but `last_used_at`, which is written on nearly every request and which nobody caches. */
+const announced = [
+  "id",
+  "key_id",
+  "hash",
+  "prefix",
+  "name",
+  "name_lower",
+  "description",
+  "owner_id",
+  "scopes",
+  "metadata",
+  "is_active",
+  "expires_at",
+  "created_at",
+  "updated_at",
+  "hint",
+  "version",
+]
+
+const announceChanges = (options: TableOptions): Migration =>
+  Effect.gen(function* () {
+    const { table, schema, qualified, nodes, channel } = yield* resolve(options)
+    const sql = (yield* SqlClient).withoutTransforms()
+    const tell = qualify(schema, `${table}_tell`)
+    // The messages are those of `internal/invalidationMessage.ts`. A row written by hand may have a key id that is too long for one, which
+    // mustn't make the write fail.
+    const message = (row: string) => `CASE WHEN octet_length(${row}.key_id) <= 128 THEN 'changed ' || ${row}.key_id ELSE 'everything' END`
+    // A function finds names along the path of whoever writes, unless it has one of its own.
+    yield* sql`${sql.literal(`CREATE FUNCTION ${tell}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$
+      BEGIN
+        IF TG_OP = 'TRUNCATE' THEN
+          PERFORM pg_notify('${channel}', 'everything');
+          RETURN NULL;
+        END IF;
+        IF TG_OP <> 'INSERT' THEN
+          PERFORM pg_notify('${channel}', ${message("OLD")});
+        END IF;
+        IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND OLD.key_id <> NEW.key_id) THEN
+          PERFORM pg_notify('${channel}', ${message("NEW")});
+        END IF;
+        RETURN NULL;
+      END
+    $tell$`)}`
+    // `UPDATE OF` would look at the columns that a statement names, which a trigger before this one may have added to.
+    const row = (name: string) => `ROW(${announced.map((column) => `${name}.${column}`).join(", ")})`
+    const triggers = {
+      write: `AFTER INSERT OR DELETE ON ${qualified} FOR EACH ROW`,
+      update: `AFTER UPDATE ON ${qualified} FOR EACH ROW WHEN (${row("OLD")} IS DISTINCT FROM ${row("NEW")})`,
+      truncate: `AFTER TRUNCATE ON ${qualified} FOR EACH STATEMENT`,
+    }
+    for (const [name, event] of Object.entries(triggers)) {
+      const trigger = `"${table}_tell_${name}"`
+      yield* sql`${sql.literal(`CREATE TRIGGER ${trigger} ${event} EXECUTE FUNCTION ${tell}()`)}`
+      // What a replica applies is told there too.
+      yield* sql`${sql.literal(`ALTER TABLE ${qualified} ENABLE ALWAYS TRIGGER ${trigger}`)}`
+    }
+    yield* sql`CREATE TABLE ${sql.literal(nodes)} (node text COLLATE "C" PRIMARY KEY, live_until timestamptz NOT NULL)`
   })

@@ -15,7 +15,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
-import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -26,8 +25,12 @@ import * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
+import * as BoundedQueue from "../internal/boundedQueue.ts"
 import * as Migrations from "./Migrations.ts"
+import { type Notification, PgliteClient } from "./PgliteClient.ts"
 import * as SqlRepository from "./SqlRepository.ts"
+
+export { type Notification, PgliteClient } from "./PgliteClient.ts"
 
 /** Another process uses the folder. @category errors @since 0.1.0 */
 export class DataDirLocked extends Schema.TaggedError<DataDirLocked>()("DataDirLocked", { dataDir: Schema.String }) {
@@ -42,25 +45,6 @@ export class PgliteUnavailable extends Schema.TaggedError<PgliteUnavailable>()("
     return `The embedded database can't be opened: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
   }
 }
-
-/** What came over a channel. @category models @since 0.1.0 */
-export interface Notification {
-  readonly channel: string
-  readonly payload: string
-}
-
-/**
- * What PGlite offers beyond an `SqlClient`.
- * @category services
- * @since 0.1.0
- */
-export class PgliteClient extends Context.Service<
-  PgliteClient,
-  {
-    /** Hears `NOTIFY` on the channel until the scope closes. Must not be called in a transaction, which it would wait for. */
-    readonly listen: (channel: string) => Effect.Effect<Queue.Dequeue<Notification>, SqlError.SqlError, Scope.Scope>
-  }
->()("effect-api-key/sql/PgliteClient") {}
 
 /** @category models @since 0.1.0 */
 export interface PgliteOptions {
@@ -153,11 +137,11 @@ const listen = (pglite: PGlite, session: Semaphore.Semaphore): PgliteClient["Ser
     }).pipe(Effect.uninterruptible, session.withPermit)
   return (channel) =>
     Effect.gen(function* () {
-      const queue = yield* Effect.acquireRelease(Queue.unbounded<Notification>(), Queue.shutdown)
+      const queue = yield* BoundedQueue.make<Notification, SqlError.SqlError>()
       yield* Effect.acquireRelease(
         Effect.sync(() =>
           pglite.onNotification((from, payload) => {
-            if (from === channel) Queue.offerUnsafe(queue, { channel, payload })
+            if (from === channel) BoundedQueue.offerUnsafe(queue, { channel, payload }, fellBehind)
           }),
         ),
         (stop) => Effect.sync(stop),
@@ -166,6 +150,8 @@ const listen = (pglite: PGlite, session: Semaphore.Semaphore): PgliteClient["Ser
       return queue
     })
 }
+
+const fellBehind = () => toSqlError(new Error(`The listener is ${BoundedQueue.capacity} notifications behind`), "listen")
 
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, PgliteUnavailable> =>
   Effect.tryPromise({ try: run, catch: (cause) => new PgliteUnavailable({ cause }) })

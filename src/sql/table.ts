@@ -26,6 +26,13 @@ export interface Table {
   readonly schema: string | undefined
   /** Quoted, with the schema when there is one. */
   readonly qualified: string
+  /** The table in which nodes register, quoted likewise. */
+  readonly nodes: string
+  /**
+   * What `NOTIFY` and `LISTEN` call the changes of this table. The schema isn't in it, as it may come from a connection's search path;
+   * tables of one name in several schemas hear each other's changes, which does no harm.
+   */
+  readonly channel: string
 }
 
 const defaultTable = "api_keys"
@@ -34,7 +41,14 @@ export const resolve = ({ table = defaultTable, schema }: TableOptions): Effect.
   // 23 characters are left for what the names of indexes add to the table's.
   if (!isIdentifier(table, 40)) return Effect.fail(new InvalidIdentifier({ identifier: table }))
   if (schema !== undefined && !isIdentifier(schema, 63)) return Effect.fail(new InvalidIdentifier({ identifier: schema }))
-  return Effect.succeed({ table, schema, qualified: qualify(schema, table) })
+  return Effect.succeed({
+    table,
+    schema,
+    qualified: qualify(schema, table),
+    nodes: qualify(schema, `${table}_nodes`),
+    // 55 bytes at most, of the 63 that a channel's name may have.
+    channel: `effect_api_key_${table}`,
+  })
 }
 
 export const qualify = (schema: string | undefined, name: string): string => (schema === undefined ? `"${name}"` : `"${schema}"."${name}"`)

@@ -1,0 +1,30 @@
+/** Apart from `Pglite.ts`, so that what only asks for the service loads without PGlite. */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import type { SqlError } from "effect/sql/SqlError"
+
+/** What came over a channel. @category models @since 0.1.0 */
+export interface Notification {
+  readonly channel: string
+  readonly payload: string
+}
+
+/**
+ * What PGlite offers beyond an `SqlClient`.
+ * @category services
+ * @since 0.1.0
+ */
+export class PgliteClient extends Context.Service<
+  PgliteClient,
+  {
+    /**
+     * Hears `NOTIFY` on the channel until the scope closes. Must not be called in a transaction, which it would wait for.
+     *
+     * The queue holds 10,000 notifications. When a listener falls further behind, it fails after those, as it does where a connection
+     * to PostgreSQL is lost: no notification is dropped without the listener's knowing.
+     */
+    readonly listen: (channel: string) => Effect.Effect<Queue.Dequeue<Notification, SqlError>, SqlError, Scope.Scope>
+  }
+>()("effect-api-key/sql/PgliteClient") {}
