@@ -1,0 +1,134 @@
+/**
+ * Connects the nodes through Redis, for programs that have it, or whose keys aren't in PostgreSQL. Redis tells only what a node's service
+ * has changed: a change by hand isn't heard.
+ *
+ * Needs the packages `@effect/platform-node` and `redis` (node-redis, 5 or later), and Redis 6 or later. The program's Redis user needs
+ * the channel `<prefix>changes`, the key `<prefix>nodes`, and the commands `PUBLISH`, `SUBSCRIBE`, `EVAL`, `TIME`, `PEXPIREAT` and those on
+ * sorted sets.
+ * @since 0.1.0
+ */
+import { NodeRedis } from "@effect/platform-node/NodeRedis"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { ApiKeyInvalidation, InvalidationError } from "../ApiKeyInvalidation.ts"
+import * as BoundedQueue from "../internal/boundedQueue.ts"
+
+/** @category models @since 0.1.0 */
+export interface RedisOptions {
+  /**
+   * What the names of the channel and of the key begin with. Services that share their keys share the prefix; others on the same Redis
+   * have another, also in another of its databases, as channels know none. Default: `effect-api-key:`.
+   */
+  readonly prefix?: string | undefined
+}
+
+/**
+ * Through Redis.
+ *
+ * Whoever listens has a connection of its own, made with the client's options, and hears that it is lost: unlike the client, it doesn't
+ * come back by itself, as it would have missed what was told in between. What can't be sent within two seconds fails and isn't sent later.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerRedis = (options: RedisOptions = {}): Layer.Layer<ApiKeyInvalidation, never, NodeRedis> =>
+  Layer.effect(
+    ApiKeyInvalidation,
+    Effect.map(NodeRedis, ({ client }) => make(client, options.prefix ?? "effect-api-key:")),
+  )
+
+type Client = NodeRedis["Service"]["client"]
+
+/** How long Redis may take to answer. */
+const patience = Duration.seconds(2)
+
+const make = (client: Client, prefix: string): ApiKeyInvalidation["Service"] => {
+  const channel = `${prefix}changes`
+  const nodes = `${prefix}nodes`
+
+  /** A command that waits to be sent, as it does while the client connects again, is withdrawn with the signal. */
+  const send = <A>(operation: string, command: (client: Client) => Promise<A>): Effect.Effect<A, InvalidationError> =>
+    bounded(
+      operation,
+      attempt(operation, (signal) => command(client.withCommandOptions({ abortSignal: signal, typeMapping: {} }))),
+    )
+
+  return {
+    announcesWrites: false,
+    publish: (message) => Effect.asVoid(send("publish", (client) => client.publish(channel, message))),
+    subscribe: subscribe(client, channel),
+    register: (node, lease) =>
+      Effect.asVoid(
+        send("register", (client) =>
+          client.eval(registerScript, { keys: [nodes], arguments: [node, String(Math.round(Duration.toMillis(lease)))] }),
+        ),
+      ),
+    unregister: (node) => Effect.asVoid(send("unregister", (client) => client.zRem(nodes, node))),
+    nodes: send("nodes", (client) => client.eval(nodesScript, { keys: [nodes] })).pipe(
+      Effect.flatMap((reply) => Effect.mapError(decodeNodes(reply), (cause) => new InvalidationError({ operation: "nodes", cause }))),
+    ),
+  }
+}
+
+const subscribe = (
+  client: Client,
+  channel: string,
+): Effect.Effect<Queue.Dequeue<string, InvalidationError>, InvalidationError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const heard = yield* BoundedQueue.make<string, InvalidationError>()
+    const listener = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        client
+          // Silence is no sign of a connection that is lost, nor may Redis move this one elsewhere unnoticed.
+          .duplicate({ socket: { ...client.options.socket, reconnectStrategy: false, socketTimeout: 0 }, maintNotifications: "disabled" })
+          .on("error", (cause) => Queue.failCauseUnsafe(heard, Cause.fail(new InvalidationError({ operation: "listen", cause })))),
+      ),
+      (listener) =>
+        Effect.sync(() => {
+          if (listener.isOpen) listener.destroy()
+        }),
+    )
+    yield* bounded(
+      "subscribe",
+      attempt("subscribe", (signal) =>
+        listener.connect().then(() =>
+          // A connection that is made too late outlives the client's end.
+          signal.aborted
+            ? listener.destroy()
+            : listener.subscribe(channel, (message) => BoundedQueue.offerUnsafe(heard, message, fellBehind)),
+        ),
+      ),
+    )
+    return heard
+  })
+
+const attempt = <A>(operation: string, run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, InvalidationError> =>
+  Effect.tryPromise({ try: run, catch: (cause) => new InvalidationError({ operation, cause }) })
+
+const bounded = <A>(operation: string, effect: Effect.Effect<A, InvalidationError>): Effect.Effect<A, InvalidationError> =>
+  Effect.timeoutOrElse(effect, {
+    duration: patience,
+    orElse: () => Effect.fail(new InvalidationError({ operation, cause: new Error("Redis doesn't answer") })),
+  })
+
+const fellBehind = () =>
+  new InvalidationError({ operation: "listen", cause: new Error(`The listener is ${BoundedQueue.capacity} messages behind`) })
+
+// Nodes live until the score, in milliseconds of Redis's clock. The key goes with the last of them.
+const now = `local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`
+
+const registerScript = `${now}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('PEXPIREAT', KEYS[1], redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2])
+return redis.status_reply('OK')`
+
+const nodesScript = `${now}
+return redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', now), '+inf')`
+
+const decodeNodes = Schema.decodeUnknownEffect(Schema.Array(Schema.String))
