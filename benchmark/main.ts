@@ -45,7 +45,8 @@ const program = Effect.gen(function* () {
       failed.push(benchmark.name)
       continue
     }
-    ran.add(benchmark.name)
+    // One that was passed over leaves what it found before.
+    if (found.length > 0) ran.add(benchmark.name)
     figures.push(...found)
     yield* Console.log(toText(found))
   }
