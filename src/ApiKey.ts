@@ -139,13 +139,16 @@ export class StoredApiKey extends Schema.Class<StoredApiKey>("StoredApiKey")({
 export type Status = "active" | "inactive" | "expired"
 
 /**
- * Tells a key's status at `now`. A key that was deactivated is `inactive` even when it has expired as well. Expiry is exclusive:
+ * Tells a key's status at `now`, an instant or its milliseconds since 1970. A key that was deactivated is `inactive` even when it has expired as well. Expiry is exclusive:
  * at `expiresAt` itself the key is expired.
  * @category predicates
  * @since 0.1.0
  */
-export const status = (key: Pick<ApiKey, "isActive" | "expiresAt">, now: DateTime.Utc): Status =>
-  !key.isActive ? "inactive" : key.expiresAt !== null && DateTime.isLessThanOrEqualTo(key.expiresAt, now) ? "expired" : "active"
+export const status = (key: Pick<ApiKey, "isActive" | "expiresAt">, now: DateTime.Utc | number): Status => {
+  if (!key.isActive) return "inactive"
+  if (key.expiresAt === null) return "active"
+  return key.expiresAt.epochMilliseconds <= (typeof now === "number" ? now : now.epochMilliseconds) ? "expired" : "active"
+}
 
 function isJsonObject(input: unknown): input is Schema.JsonObject {
   return typeof input === "object" && input !== null && !Array.isArray(input) && isPlain(input)

@@ -24,6 +24,8 @@ export class ApiKeyHasher extends Context.Service<
   {
     readonly hash: (secret: Redacted.Redacted) => Effect.Effect<Redacted.Redacted, HasherError>
     readonly verify: (secret: Redacted.Redacted, hash: Redacted.Redacted) => Effect.Effect<boolean, HasherError>
+    /** How many threads one hash keeps busy, from which follows how many run at a time. Default: 1. */
+    readonly threads?: number
   }
 >()("effect-api-key/ApiKeyHasher") {}
 

@@ -80,9 +80,22 @@ export type Changes = {
 }
 
 /**
+ * What is read in a transaction may be undone, and what is written counts when it ends: so the first isn't cached, and the second is made known
+ * then.
+ * @category models
+ * @since 0.1.0
+ */
+export interface TransactionSupport {
+  /** Whether a fiber with this context is inside a transaction of this store. */
+  readonly isOpen: (context: Context.Context<never>) => boolean
+  /** Runs the effect after the caller's transaction has committed, or now when there is none. */
+  readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
+}
+
+/**
  * The contract. `update` sets `updatedAt` to `at`, adds 1 to `version`, and touches no field that isn't in `changes`; with
  * `ifVersion`, a record at another version is left alone. `touch` moves `lastUsedAt` forward, never back, and changes nothing else;
- * ids it doesn't know are passed over. A key id is compared byte by byte.
+ * ids it doesn't know are passed over. `delete` gives what it deleted. A key id is compared byte by byte.
  * @category services
  * @since 0.1.0
  */
@@ -100,13 +113,15 @@ export class ApiKeyRepository extends Context.Service<
     readonly delete: (
       id: ApiKeyId,
       options?: { readonly ifVersion?: number | undefined },
-    ) => Effect.Effect<void, ApiKeyNotFound | VersionConflict | RepositoryError>
+    ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
     readonly search: (search: Search) => Effect.Effect<Page, InvalidCursor | RepositoryError>
     readonly count: (filter: Filter) => Effect.Effect<number, RepositoryError>
     readonly stream: (filter: Filter, sort?: Sort) => Stream.Stream<ApiKey, RepositoryError>
     readonly touch: (
       uses: ReadonlyArray<{ readonly id: ApiKeyId; readonly lastUsedAt: DateTime.Utc }>,
     ) => Effect.Effect<void, RepositoryError>
+    /** For a store whose caller can open transactions. */
+    readonly transaction?: TransactionSupport
   }
 >()("effect-api-key/ApiKeyRepository") {}
 

@@ -46,12 +46,21 @@ export interface TokenFormat {
   /** The prefix of new tokens. */
   readonly prefix: string
   readonly parse: (token: string) => Result.Result<TokenParts, MalformedToken>
+  /**
+   * Where a token's key id stands, unchecked: it finds what was verified before, which is then compared with the whole token. Without it,
+   * each token is parsed first.
+   */
+  readonly locateKeyId?: (token: string) => string | undefined
   readonly format: (parts: TokenParts) => Redacted.Redacted
   /** Makes a new key id and secret. */
   readonly generate: Effect.Effect<TokenParts, never, SecureRandom>
   /** What of the secret may be shown, to tell two keys apart. */
   readonly hint: (secret: Redacted.Redacted) => string
 }
+
+const refuse = (reason: MalformedToken["reason"]) => Result.fail(new MalformedToken({ reason }))
+// Made once, as they say the same of every token and an error's stack costs more than all the checks.
+const malformed = { length: refuse("length"), prefix: refuse("prefix"), format: refuse("format"), checksum: refuse("checksum") }
 
 /**
  * The prefix (default `ak`) matches `[A-Za-z][A-Za-z0-9_]*`, up to 32 characters, and doesn't contain the separator (default
@@ -84,16 +93,18 @@ export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, Inval
     const separatorIndex = start.length + keyIdLength
     const length = separatorIndex + 1 + secretLength
     const textOf = ({ prefix, keyId, secret }: TokenParts) => `${prefix}${separator}${keyId}${separator}${Redacted.value(secret)}`
-    return {
+    const hasShape = (token: string) => token.length === length && token.startsWith(start) && token[separatorIndex] === separator
+    const format: TokenFormat = {
       prefix,
+      locateKeyId: (token) => (hasShape(token) ? token.slice(start.length, separatorIndex) : undefined),
       parse: (token) => {
-        if (token.length > maxTokenLength) return malformed("length")
-        if (!token.startsWith(start)) return malformed("prefix")
-        if (token.length !== length || token[separatorIndex] !== separator) return malformed("format")
+        if (token.length > maxTokenLength) return malformed.length
+        if (!token.startsWith(start)) return malformed.prefix
+        if (!hasShape(token)) return malformed.format
         const keyId = token.slice(start.length, separatorIndex)
         const secret = token.slice(separatorIndex + 1)
-        if (!isHex(keyId) || !isAlphanumeric(secret)) return malformed("format")
-        if (checksum(token.slice(0, -checksumLength)) !== token.slice(-checksumLength)) return malformed("checksum")
+        if (!isHex(keyId) || !isAlphanumeric(secret)) return malformed.format
+        if (checksum(token.slice(0, -checksumLength)) !== token.slice(-checksumLength)) return malformed.checksum
         // `isHex` has proved what the brand stands for.
         return Result.succeed({ prefix, keyId: keyId as KeyId, secret: Redacted.make(secret, { label: "secret" }) })
       },
@@ -114,7 +125,12 @@ export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, Inval
       }),
       hint: (secret) => Redacted.value(secret).slice(randomLength - 4, randomLength),
     }
+    ownFormats.add(format)
+    return format
   })
+
+// What `make` gave neither throws nor takes for a key id what none can be.
+const ownFormats = new WeakSet<TokenFormat>()
 
 /**
  * The format with prefix `ak` and separator `-`.
@@ -129,9 +145,10 @@ export const defaultFormat: TokenFormat = Result.getOrThrow(make())
  * @since 0.1.0
  */
 export const parse = (token: string, format: TokenFormat = defaultFormat): Result.Result<TokenParts, MalformedToken> => {
-  if (token.length > maxTokenLength) return malformed("length")
+  if (ownFormats.has(format)) return format.parse(token)
+  if (token.length > maxTokenLength) return malformed.length
   return Result.flatMap(Result.try({ try: () => format.parse(token), catch: () => new MalformedToken({ reason: "format" }) }), (parsed) =>
-    Result.isSuccess(parsed) && !isKeyId(parsed.success.keyId) ? malformed("format") : parsed,
+    Result.isSuccess(parsed) && !isKeyId(parsed.success.keyId) ? malformed.format : parsed,
   )
 }
 
@@ -204,8 +221,6 @@ function resolve({ prefix = "ak", separator = "-" }: TokenConfig): Result.Result
 
 // A format of the application's own may take for a key id what none can be.
 const isKeyId = Schema.is(KeyId)
-
-const malformed = (reason: MalformedToken["reason"]) => Result.fail(new MalformedToken({ reason }))
 
 const isHex = (text: string): boolean => {
   for (let i = 0; i < text.length; i++) {

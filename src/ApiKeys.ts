@@ -3,12 +3,14 @@
  * steps, and call the methods of {@link ApiKeys}.
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import { layerWebCrypto, SecureRandom } from "effect/crypto/SecureRandom"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -18,24 +20,28 @@ import * as Stream from "effect/Stream"
 import * as Model from "./ApiKey.ts"
 import {
   ApiKeyNotFound,
-  Expired,
   HasherError,
-  Inactive,
-  InsufficientScope,
   InvalidInput,
-  InvalidSecret,
-  NotFound,
+  Overloaded,
   RepositoryError,
+  Unconfirmed,
   type DuplicateKeyId,
   type InvalidCursor,
   type VerifyError,
   type VersionConflict,
 } from "./ApiKeyError.ts"
 import { ApiKeyHasher, layerEphemeral } from "./ApiKeyHasher.ts"
+import { ApiKeyInvalidation } from "./ApiKeyInvalidation.ts"
+import * as ApiKeyMetrics from "./ApiKeyMetrics.ts"
 import * as Repository from "./ApiKeyRepository.ts"
 import * as ApiKeyToken from "./ApiKeyToken.ts"
+import * as HashQueue from "./internal/hashQueue.ts"
 import * as LastUsed from "./internal/lastUsed.ts"
-import { type Scope, satisfies, ScopeSet } from "./Scope.ts"
+import * as Nodes from "./internal/nodes.ts"
+import * as Verification from "./internal/verification.ts"
+import * as VerifyCounts from "./internal/verifyCounts.ts"
+import { ScopeSet } from "./Scope.ts"
+import * as VerificationCache from "./VerificationCache.ts"
 
 /**
  * What a new key is made from. `expiresAt` left out means the default lifetime, `null` means for ever.
@@ -85,7 +91,49 @@ export interface IfVersion {
 }
 
 /**
- * How keys are issued.
+ * To return only when every live node has said that it applied the change, or fail with `Unconfirmed` after that time; the change stands
+ * either way. In a transaction of the caller's it fails at once, as no node can see the change before the commit.
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConfirmWithin {
+  readonly confirmWithin?: Duration.Input | undefined
+}
+
+/** What is asked of a token. @category models @since 0.1.0 */
+export interface VerifyOptions {
+  /** The key must hold all of these. */
+  readonly scopes?: ReadonlyArray<string> | undefined
+  /** How old the answer may be. Less than the cache's time to live makes it ask the store more often, 0 each time. */
+  readonly maxAge?: Duration.Input | undefined
+}
+
+/** A good token's record, and when the store said so. @category models @since 0.1.0 */
+export interface Verified {
+  readonly apiKey: Model.ApiKey
+  /** The record is as it was at this moment, or later. Changes that were heard of since have been applied. */
+  readonly checkedAt: DateTime.Utc
+}
+
+/**
+ * How much hashing may go on, and wait.
+ * @category models
+ * @since 0.1.0
+ */
+export interface HashingOptions {
+  /**
+   * Secrets hashed at a time. Default: as many as there are cores, divided by the threads that a hash takes, and at least one less than
+   * libuv's pool has (`UV_THREADPOOL_SIZE`, 4 unless set), which file reads and name look-ups share with the hashers.
+   */
+  readonly permits?: number | undefined
+  /** How many may wait, of those with a known key id and of those with an unknown one. Default: 1,000. */
+  readonly queue?: number | undefined
+  /** How long one may wait before it fails with `Overloaded`. Default: 2 seconds. */
+  readonly maxWait?: Duration.Input | undefined
+}
+
+/**
+ * How keys are issued and verified.
  * @category models
  * @since 0.1.0
  */
@@ -98,6 +146,16 @@ export interface Options {
   readonly maximumLifetime?: Duration.Input | undefined
   /** How often `lastUsedAt` is written, in one statement for all keys. Default: 10 seconds. */
   readonly lastUsedInterval?: Duration.Input | undefined
+  /** What verification remembers. Default: 100,000 keys for 60 seconds each, {@link VerificationCache.Options}. */
+  readonly cache?: VerificationCache.Options | "off" | undefined
+  readonly hashing?: HashingOptions | undefined
+  /**
+   * What is told of each verification, on top of the counters of `ApiKeyMetrics` and the spans of look-ups: `"metrics"` adds how long it
+   * took, `"traces"` also a span, warm ones included. Default: `"counters"`, as both cost more than a warm verification itself.
+   */
+  readonly telemetry?: "counters" | "metrics" | "traces" | undefined
+  /** Names this node to people, in `Unconfirmed` say; a random part is added. `[A-Za-z0-9._-]`, up to 64 characters. Default: `node`. */
+  readonly nodeName?: string | undefined
 }
 
 /** The options contradict each other, or a lifetime is none. @category errors @since 0.1.0 */
@@ -119,12 +177,9 @@ export class ApiKeys extends Context.Service<
   ApiKeys,
   {
     /** Issues a key. It is durable when this returns, unless the caller's own transaction rolls back. */
-    readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | RepositoryError | HasherError>
+    readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | RepositoryError | HasherError | Overloaded>
     /** Gives the record of a token that is good and whose key holds all of `scopes`. */
-    readonly verify: (
-      token: string | Redacted.Redacted,
-      options?: { readonly scopes?: ReadonlyArray<string> | undefined },
-    ) => Effect.Effect<Model.ApiKey, VerifyError>
+    readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
     readonly get: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
     readonly search: (input?: SearchInput) => Effect.Effect<Repository.Page, InvalidInput | InvalidCursor | RepositoryError>
     readonly count: (filter?: Filter) => Effect.Effect<number, InvalidInput | RepositoryError>
@@ -133,11 +188,20 @@ export class ApiKeys extends Context.Service<
     readonly update: (
       id: Model.ApiKeyId,
       input: UpdateInput,
-      options?: IfVersion,
-    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError>
-    readonly activate: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
-    readonly deactivate: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
-    readonly delete: (id: Model.ApiKeyId, options?: IfVersion) => Effect.Effect<void, ApiKeyNotFound | VersionConflict | RepositoryError>
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly activate: (
+      id: Model.ApiKeyId,
+      options?: ConfirmWithin,
+    ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError | Unconfirmed>
+    readonly deactivate: (
+      id: Model.ApiKeyId,
+      options?: ConfirmWithin,
+    ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError | Unconfirmed>
+    readonly delete: (
+      id: Model.ApiKeyId,
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<void, ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
   }
 >()("effect-api-key/ApiKeys") {}
 
@@ -224,7 +288,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
   if (defaultLifetime !== undefined && maximumLifetime !== undefined && Duration.isGreaterThan(defaultLifetime, maximumLifetime)) {
     return yield* new InvalidOptions({ reason: "The default lifetime must not be longer than the maximum" })
   }
-  const lastUsed = yield* LastUsed.make(repository, options.lastUsedInterval ?? "10 seconds")
   const generate = Effect.provideService(format.generate, SecureRandom, random)
 
   // Checked when there is no record, so that an unknown key id costs what a wrong secret costs.
@@ -232,6 +295,41 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const decoy = yield* hasher.hash(decoySecret)
   // A hasher that can't check its own hashes, because of its bounds say, shows itself now and not at the first request.
   if (!(yield* hasher.verify(decoySecret, decoy))) return yield* new HasherError({ reason: "Failed" })
+
+  const hashQueue = HashQueue.make(yield* decodeHashing(options.hashing ?? {}, hasher.threads ?? 1))
+  const lastUsed = yield* LastUsed.make(repository, options.lastUsedInterval ?? "10 seconds")
+  const counts = yield* VerifyCounts.register({ hashesInFlight: hashQueue.inFlight, cacheEntries: () => verification.cacheSize() })
+  const cache = yield* decodeCache(options.cache)
+  const verification = Verification.make({ repository, hasher, hashQueue, decoy, format, cache, lastUsed, counts })
+  const invalidation = yield* Effect.serviceOption(ApiKeyInvalidation)
+  const nodes = Option.isNone(invalidation)
+    ? Nodes.alone
+    : yield* Nodes.make(invalidation.value, yield* nameNode(options.nodeName, random), verification)
+
+  /** Makes a change known: here before this returns, and to the other nodes, when it can be seen. */
+  const announce = ({ keyId }: Model.ApiKey): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      verification.changed(keyId)
+      const { transaction } = repository
+      if (transaction === undefined) return nodes.tell(keyId)
+      // The record as it was may have been read, and kept, until the commit.
+      return transaction.afterCommit(
+        Effect.andThen(
+          Effect.sync(() => verification.changed(keyId)),
+          nodes.tell(keyId),
+        ),
+      )
+    })
+
+  const announceChange = (apiKey: Model.ApiKey, { confirmWithin }: ConfirmWithin = {}): Effect.Effect<Model.ApiKey, Unconfirmed> =>
+    Effect.contextWith((context: Context.Context<never>) => {
+      const announced = Effect.as(announce(apiKey), apiKey)
+      if (confirmWithin === undefined) return announced
+      if (repository.transaction?.isOpen(context) === true) {
+        return Effect.andThen(announced, Effect.fail(new Unconfirmed({ id: apiKey.id, nodes: [] })))
+      }
+      return Effect.tap(announced, () => nodes.confirm(apiKey.id, apiKey.keyId, Duration.fromInputUnsafe(confirmWithin)))
+    })
 
   const checkLifetime = (createdAt: DateTime.Utc, expiresAt: DateTime.Utc | null): Effect.Effect<void, InvalidInput> => {
     if (maximumLifetime === undefined) return Effect.void
@@ -256,20 +354,29 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const parts = { ...(yield* generate), prefix }
       const { keyId, secret } = parts
       const apiKey = new Model.ApiKey({ ...record, keyId, prefix, hint: format.hint(secret) })
-      const hash = yield* hasher.hash(secret)
+      const hash = yield* hashQueue.run("known", keyId, hasher.hash(secret))
       taken = yield* repository.insert(new Model.StoredApiKey({ apiKey, hash })).pipe(
         Effect.as(undefined),
         Effect.catchTag("DuplicateKeyId", (error) => Effect.succeed(error)),
       )
-      if (taken === undefined) return { apiKey, token: format.format(parts) }
+      if (taken === undefined) {
+        // Somebody may have been told that there is no such key.
+        yield* announce(apiKey)
+        return { apiKey, token: format.format(parts) }
+      }
     }
     return yield* new RepositoryError({ operation: "find a free key id", isRetryable: true, cause: taken })
   })
 
-  const setActive = (id: Model.ApiKeyId, isActive: boolean) =>
+  const setActive = (id: Model.ApiKeyId, isActive: boolean, options: ConfirmWithin | undefined) =>
     Effect.flatMap(DateTime.now, (at) => repository.update(id, { isActive }, { at })).pipe(
       Effect.catchTag("VersionConflict", (impossible) => Effect.die(impossible)),
+      Effect.flatMap((apiKey) => announceChange(apiKey, options)),
     )
+
+  const { telemetry = "counters" } = options
+  const timed: ApiKeys["Service"]["verify"] =
+    telemetry === "counters" ? verification.verify : (token, options) => observe(verification.verify(token, options))
 
   return ApiKeys.of({
     create: Effect.fn("ApiKeys.create")(function* (input) {
@@ -295,21 +402,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       yield* Effect.annotateCurrentSpan({ "api_key.id": created.apiKey.id, "api_key.key_id": created.apiKey.keyId })
       return created
     }),
-    verify: Effect.fn("ApiKeys.verify")(function* (token, { scopes = [] } = {}) {
-      const { keyId, secret } = yield* Effect.fromResult(
-        ApiKeyToken.parse(typeof token === "string" ? token : Redacted.value(token), format),
-      )
-      yield* Effect.annotateCurrentSpan("api_key.key_id", keyId)
-      const stored = yield* repository.findByKeyId(keyId)
-      const matches = yield* hasher.verify(secret, Option.isSome(stored) ? stored.value.hash : decoy)
-      if (Option.isNone(stored)) return yield* new NotFound({ keyId })
-      if (!matches) return yield* new InvalidSecret({ keyId })
-      const { apiKey } = stored.value
-      const now = yield* DateTime.now
-      yield* checkUse(apiKey, now, scopes)
-      lastUsed.record(apiKey.id, now)
-      return apiKey
-    }),
+    verify: telemetry === "traces" ? (token, options) => Effect.withSpan(timed(token, options), "ApiKeys.verify") : timed,
     get: Effect.fn("ApiKeys.get")(function* (id) {
       const stored = yield* repository.findById(id)
       if (Option.isNone(stored)) return yield* new ApiKeyNotFound({ id })
@@ -337,42 +430,68 @@ const make = Effect.fnUntraced(function* (options: Options) {
     }),
     stream: (filter = {}) =>
       Stream.unwrap(Effect.map(decodeFilter(filter), (decoded) => repository.stream(decoded))).pipe(Stream.withSpan("ApiKeys.stream")),
-    update: Effect.fn("ApiKeys.update")(function* (id, input, { ifVersion } = {}) {
+    update: Effect.fn("ApiKeys.update")(function* (id, input, { ifVersion, confirmWithin } = {}) {
       yield* Effect.annotateCurrentSpan("api_key.id", id)
       const changes = yield* decodeUpdate(input)
       if (changes.expiresAt !== undefined && maximumLifetime !== undefined) {
         const current = yield* repository.findById(id)
         if (Option.isSome(current)) yield* checkLifetime(current.value.apiKey.createdAt, changes.expiresAt)
       }
-      return yield* repository.update(id, changes, { at: yield* DateTime.now, ifVersion })
+      const updated = yield* repository.update(id, changes, { at: yield* DateTime.now, ifVersion })
+      return yield* announceChange(updated, { confirmWithin })
     }),
-    activate: Effect.fn("ApiKeys.activate")((id) => setActive(id, true)),
-    deactivate: Effect.fn("ApiKeys.deactivate")((id) => setActive(id, false)),
-    delete: Effect.fn("ApiKeys.delete")((id, options) => repository.delete(id, options)),
+    activate: Effect.fn("ApiKeys.activate")((id, options) => setActive(id, true, options)),
+    deactivate: Effect.fn("ApiKeys.deactivate")((id, options) => setActive(id, false, options)),
+    delete: Effect.fn("ApiKeys.delete")((id, options) =>
+      Effect.flatMap(repository.delete(id, options), (deleted) => Effect.asVoid(announceChange(deleted, options))),
+    ),
   })
 })
 
-const checkUse = (
-  apiKey: Model.ApiKey,
-  now: DateTime.Utc,
-  required: ReadonlyArray<string>,
-): Effect.Effect<void, Inactive | Expired | InsufficientScope> => {
-  const { keyId, expiresAt } = apiKey
-  switch (Model.status(apiKey, now)) {
-    case "inactive":
-      return Effect.fail(new Inactive({ keyId }))
-    case "expired":
-      // Only a key with an expiry expires.
-      return Effect.fail(new Expired({ keyId, expiresAt: expiresAt! }))
-    case "active":
-      return satisfies(apiKey.scopes, required)
-        ? Effect.void
-        : // `required` comes from the application and may hold what isn't a scope; that is no reason to crash.
-          Effect.fail(
-            new InsufficientScope({ keyId, required: required as ReadonlyArray<Scope>, granted: apiKey.scopes }, { disableChecks: true }),
-          )
-  }
+/** How long a verification took, whether it succeeded or not. */
+const observe = <A, E>(verify: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) => {
+    const clock = fiber.getRef(Clock.Clock)
+    const begun = clock.monotonicTimeNanosUnsafe()
+    return Effect.ensuring(
+      verify,
+      Effect.sync(() => ApiKeyMetrics.duration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, fiber.context)),
+    )
+  })
+
+const decodeHashing = Effect.fnUntraced(function* (
+  { permits, queue = 1_000, maxWait = "2 seconds" }: HashingOptions,
+  threads: number,
+): Effect.fn.Return<HashQueue.HashQueueOptions, InvalidOptions> {
+  const decoded = { permits: permits ?? defaultPermits(threads), queue, maxWait: Duration.fromInputUnsafe(maxWait) }
+  if (!Number.isInteger(decoded.permits) || decoded.permits < 1)
+    return yield* new InvalidOptions({ reason: "hashing.permits must be at least 1" })
+  if (!Number.isInteger(queue) || queue < 0) return yield* new InvalidOptions({ reason: "hashing.queue must be a whole number" })
+  if (!Duration.isFinite(decoded.maxWait)) return yield* new InvalidOptions({ reason: "hashing.maxWait must be finite" })
+  return decoded
+})
+
+const defaultPermits = (threads: number): number => {
+  const cores = globalThis.navigator?.hardwareConcurrency ?? 4
+  const poolSize = Number(globalThis.process?.env["UV_THREADPOOL_SIZE"] ?? 4)
+  return Math.max(1, Math.min(Math.floor(cores / threads), poolSize - 1))
 }
+
+const decodeCache = (options: VerificationCache.Options | "off" | undefined): Effect.Effect<VerificationCache.Settings, InvalidOptions> => {
+  const settings = VerificationCache.settings(options)
+  const wrong = Object.entries(settings).find(([, value]) => !(Number.isFinite(value) && value >= 0))
+  return wrong === undefined
+    ? Effect.succeed(settings)
+    : Effect.fail(new InvalidOptions({ reason: `cache.${wrong[0]} must be finite and at least 0` }))
+}
+
+const nameNode = Effect.fnUntraced(function* (
+  name: string = "node",
+  random: SecureRandom["Service"],
+): Effect.fn.Return<string, InvalidOptions> {
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) return yield* new InvalidOptions({ reason: "nodeName must match [A-Za-z0-9._-]{1,64}" })
+  return `${name}-${Hex.encode(yield* random.randomBytes(6))}`
+})
 
 const optionalFields = {
   description: Schema.optional(Schema.NullOr(Model.Description)),

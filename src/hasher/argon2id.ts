@@ -63,6 +63,8 @@ export const make = Effect.fnUntraced(function* (
     parallelism: Math.max(configured.parallelism, own.parallelism),
   }
   return {
+    // Each lane is a thread.
+    threads: own.parallelism,
     hash: Effect.fnUntraced(function* (secret) {
       const salt = randomBytes(saltBytes)
       const tag = yield* computeTag({ secret: bytesOf(secret), pepper, salt, length: tagBytes, parameters: own })

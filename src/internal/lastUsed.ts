@@ -18,31 +18,45 @@ const capacity = 100_000
 /** Keys a statement. */
 const batchSize = 10_000
 
+/** A key's latest use. It is held by what the key is verified with, so that noting a use is an assignment. */
+export interface Use {
+  readonly id: ApiKeyId
+  /** In milliseconds. */
+  lastUsedAt: number
+  /** Whether it waits to be written. */
+  isPending: boolean
+}
+
 export interface LastUsed {
-  readonly record: (id: ApiKeyId, at: DateTime.Utc) => void
+  readonly record: (use: Use, at: number) => void
 }
 
 export const make = Effect.fnUntraced(function* (
   repository: ApiKeyRepository["Service"],
   interval: Duration.Input,
 ): Effect.fn.Return<LastUsed, never, Scope.Scope> {
-  const pending = new Map<ApiKeyId, DateTime.Utc>()
+  let pending: Array<Use> = []
 
-  const record = (id: ApiKeyId, at: DateTime.Utc): void => {
-    const known = pending.get(id)
-    if (known === undefined ? pending.size < capacity : DateTime.isLessThan(known, at)) pending.set(id, at)
+  const enqueue = (use: Use): void => {
+    if (use.isPending || pending.length >= capacity) return
+    use.isPending = true
+    pending.push(use)
+  }
+  const record = (use: Use, at: number): void => {
+    if (at > use.lastUsedAt) use.lastUsedAt = at
+    if (!use.isPending) enqueue(use)
   }
 
   const flush = Effect.suspend(() => {
-    if (pending.size === 0) return Effect.void
-    const batch = Array.from(pending).slice(0, batchSize)
-    for (const [id] of batch) pending.delete(id)
-    return repository.touch(batch.map(([id, lastUsedAt]) => ({ id, lastUsedAt }))).pipe(
+    const batch = pending.slice(0, batchSize)
+    pending = pending.slice(batchSize)
+    for (const use of batch) use.isPending = false
+    return repository.touch(batch.map(({ id, lastUsedAt }) => ({ id, lastUsedAt: DateTime.makeUnsafe(lastUsedAt) }))).pipe(
       // Whatever went wrong, an interruption included, the batch waits for its next chance.
-      Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => batch.forEach(([id, at]) => record(id, at))))),
+      Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => batch.forEach(enqueue)))),
     )
   })
-  const flushAll = Effect.whileLoop({ while: () => pending.size > 0, body: () => flush, step: () => undefined }).pipe(
+  const flushAll = Effect.whileLoop({ while: () => pending.length > 0, body: () => flush, step: () => undefined }).pipe(
     Effect.catchCause((cause) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.failCause(cause)
@@ -51,6 +65,7 @@ export const make = Effect.fnUntraced(function* (
   )
 
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(flushAll, "5 seconds")))
-  yield* Effect.forkScoped(Effect.repeat(flushAll, Schedule.spaced(interval)))
+  // Jittered, lest nodes that started together write together.
+  yield* Effect.forkScoped(Effect.repeat(flushAll, Schedule.jittered(Schedule.spaced(interval))))
   return { record }
 })

@@ -83,7 +83,13 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
           return changed
         }),
       ),
-    delete: (id, options) => Effect.suspend(() => Effect.map(find(id, options?.ifVersion), () => remove(id))),
+    delete: (id, options) =>
+      Effect.suspend(() =>
+        Effect.map(find(id, options?.ifVersion), ({ apiKey }) => {
+          remove(id)
+          return apiKey
+        }),
+      ),
     search: ({ filter, sort, limit, page }) =>
       Effect.gen(function* () {
         const keys = sorted(filter, sort)

@@ -5,6 +5,7 @@
  * id that is taken doesn't abort it.
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -210,9 +211,12 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       ),
 
     delete: (id, options) =>
-      sql`DELETE FROM ${keys} WHERE ${only(id, options?.ifVersion)} RETURNING version`.pipe(
+      sql`DELETE FROM ${keys} WHERE ${only(id, options?.ifVersion)} RETURNING ${columns}`.pipe(
+        Effect.flatMap(decodeKeys),
         Effect.mapError(toRepositoryError("delete")),
-        Effect.flatMap((rows) => (rows.length > 0 ? Effect.void : conflictOrAbsence("delete", id, options?.ifVersion))),
+        Effect.flatMap(([row]) =>
+          row === undefined ? conflictOrAbsence("delete", id, options?.ifVersion) : Effect.succeed(toApiKey(row)),
+        ),
       ),
 
     search: ({ filter, sort, limit, page }) =>
@@ -273,6 +277,11 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
             Effect.asVoid,
             Effect.mapError(toRepositoryError("touch")),
           ),
+
+    transaction: {
+      isOpen: (context) => Context.getOrUndefined(context, sql.transactionService) !== undefined,
+      afterCommit: sql.afterCommit,
+    },
   }
 }
 

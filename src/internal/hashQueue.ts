@@ -1,0 +1,151 @@
+/**
+ * Bounds how many secrets are hashed at a time, and who waits for it.
+ *
+ * Those who give a known key id and those who give an unknown one wait in lanes of their own, and take turns; within the lane of known
+ * ones the key ids take turns. So neither a flood of invented key ids nor one of guesses at some keys keeps the holder of another from
+ * being verified. A lane holds so many and no more; a known key id that has fewer waiting takes the place of the last of the one that has
+ * most.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { Overloaded } from "../ApiKeyError.ts"
+
+/** Whether there is a record with the key id. */
+export type LaneName = "known" | "unknown"
+
+export interface HashQueue {
+  /**
+   * Runs `hash` as soon as there is room. Once it runs it isn't interrupted, as what computes in another thread can't be stopped and would
+   * be hashed beyond the bound.
+   */
+  readonly run: <A, E>(lane: LaneName, keyId: string, hash: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
+  readonly inFlight: () => number
+}
+
+export interface HashQueueOptions {
+  readonly permits: number
+  /** How many may wait in each lane. */
+  readonly queue: number
+  readonly maxWait: Duration.Duration
+}
+
+export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue => {
+  let inFlight = 0
+  const lanes = { known: new Lane(queue), unknown: new Lane(queue) }
+  let turn: LaneName = "known"
+  const overloaded = Effect.fail(new Overloaded({ retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(maxWait))) }))
+
+  const release = (): void => {
+    const other = turn === "known" ? "unknown" : "known"
+    const next = lanes[turn].shift() ?? lanes[other].shift()
+    turn = other
+    // The permit goes on to who waits, in a task of its own: hashes that never pause would pile up on the stack.
+    if (next === undefined) inFlight--
+    else queueMicrotask(next.admit)
+  }
+
+  const releaseAfter = <A, E>(hash: Effect.Effect<A, E>) => Effect.ensuring(hash, Effect.sync(release))
+
+  // One callback for both outcomes, so that a permit can't be handed to who has just given up.
+  const wait = (lane: Lane, keyId: string) =>
+    Effect.withFiber<void, Overloaded>((fiber) =>
+      Effect.callback((resume) => {
+        const waiter: Waiter = {
+          keyId,
+          admit: () => {
+            timer.interruptUnsafe()
+            resume(Effect.void)
+          },
+          refuse: () => {
+            timer.interruptUnsafe()
+            resume(overloaded)
+          },
+        }
+        const giveUp = Effect.sync(() => {
+          if (lane.remove(waiter)) resume(overloaded)
+        })
+        const timer = Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(maxWait), giveUp))
+        lane.push(waiter)
+        return Effect.sync(() => {
+          timer.interruptUnsafe()
+          // It was its turn already, so the permit goes on.
+          if (!lane.remove(waiter)) release()
+        })
+      }),
+    )
+
+  return {
+    run: (laneName, keyId, hash) =>
+      Effect.uninterruptibleMask((restore) => {
+        if (inFlight < permits) {
+          inFlight++
+          return releaseAfter(hash)
+        }
+        return Effect.andThen(restore(wait(lanes[laneName], keyId)), releaseAfter(hash))
+      }),
+    inFlight: () => inFlight,
+  }
+}
+
+interface Waiter {
+  readonly keyId: string
+  readonly admit: () => void
+  readonly refuse: () => void
+}
+
+/** Who waits, by key id, in the order of the key ids' turns. */
+class Lane {
+  private readonly waiting = new Map<string, Array<Waiter>>()
+  private readonly capacity: number
+  private size = 0
+
+  constructor(capacity: number) {
+    this.capacity = capacity
+  }
+
+  push(waiter: Waiter): void {
+    const ours = this.waiting.get(waiter.keyId)
+    if (this.size >= this.capacity) {
+      const longest = this.longest()
+      const last = longest !== undefined && longest.length > (ours?.length ?? 0) + 1 ? longest.at(-1) : undefined
+      if (last === undefined) return waiter.refuse()
+      this.remove(last)
+      last.refuse()
+    }
+    this.size++
+    if (ours === undefined) this.waiting.set(waiter.keyId, [waiter])
+    else ours.push(waiter)
+  }
+
+  /** The next in turn. */
+  shift(): Waiter | undefined {
+    for (const [keyId, waiters] of this.waiting) {
+      const next = waiters.shift()
+      this.waiting.delete(keyId)
+      if (waiters.length > 0) this.waiting.set(keyId, waiters)
+      if (next === undefined) continue
+      this.size--
+      return next
+    }
+    return undefined
+  }
+
+  /** Whether it was still waiting. */
+  remove(waiter: Waiter): boolean {
+    const ours = this.waiting.get(waiter.keyId)
+    const index = ours?.indexOf(waiter) ?? -1
+    if (ours === undefined || index < 0) return false
+    ours.splice(index, 1)
+    if (ours.length === 0) this.waiting.delete(waiter.keyId)
+    this.size--
+    return true
+  }
+
+  private longest(): Array<Waiter> | undefined {
+    let longest: Array<Waiter> | undefined
+    for (const waiters of this.waiting.values()) {
+      if (longest === undefined || waiters.length > longest.length) longest = waiters
+    }
+    return longest
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * A bounded map that keeps what is used again: SIEVE (Zhang et al., NSDI 2024). A hit sets a mark and moves nothing; a hand that goes from
+ * old to new drops the first node without a mark and takes the mark off the others. Keys that are seen once pass through beside the busy
+ * ones, however many they are.
+ */
+
+/** What a map holds: the caller's object, with three fields that belong to the map. */
+export interface Node<Self> {
+  readonly key: string
+  /** Its estimated share of the memory, in bytes. */
+  readonly size: number
+  /** The mark: it was used since the hand came by. */
+  isVisited: boolean
+  older: Self | undefined
+  newer: Self | undefined
+}
+
+export class Sieve<A extends Node<A>> {
+  private readonly nodes = new Map<string, A>()
+  private readonly entries: number
+  private readonly bytes: number
+  private usedBytes = 0
+  private oldest: A | undefined
+  private newest: A | undefined
+  private hand: A | undefined
+
+  constructor(limits: { readonly entries: number; readonly bytes: number }) {
+    this.entries = limits.entries
+    this.bytes = limits.bytes
+  }
+
+  get size(): number {
+    return this.nodes.size
+  }
+
+  /** Doesn't count as a use: who has decided that it is one sets the mark. */
+  get(key: string): A | undefined {
+    return this.nodes.get(key)
+  }
+
+  /** Replaces what has the same key, which keeps its mark. */
+  set(node: A): void {
+    const known = this.nodes.get(node.key)
+    if (known !== undefined) {
+      node.isVisited = known.isVisited
+      this.delete(known)
+    }
+    const { size } = node
+    if (this.entries < 1 || size > this.bytes) return
+    while (this.nodes.size >= this.entries || this.usedBytes + size > this.bytes) this.evict()
+    this.nodes.set(node.key, node)
+    this.usedBytes += size
+    node.older = this.newest
+    if (this.newest === undefined) this.oldest = node
+    else this.newest.newer = node
+    this.newest = node
+  }
+
+  delete(node: A): void {
+    if (this.nodes.get(node.key) !== node) return
+    this.nodes.delete(node.key)
+    this.usedBytes -= node.size
+    if (this.hand === node) this.hand = node.newer
+    if (node.older === undefined) this.oldest = node.newer
+    else node.older.newer = node.newer
+    if (node.newer === undefined) this.newest = node.older
+    else node.newer.older = node.older
+    node.older = node.newer = undefined
+  }
+
+  // Each step takes a mark off or ends the walk, and only use puts marks on.
+  private evict(): void {
+    let node = this.hand ?? this.oldest
+    while (node?.isVisited) {
+      node.isVisited = false
+      node = node.newer ?? this.oldest
+    }
+    if (node === undefined) return
+    this.hand = node.newer
+    this.delete(node)
+  }
+}
