@@ -4,7 +4,6 @@
  * On PostgreSQL when `DATABASE_URL` is set, else on PGlite in a folder of its own.
  * @since 0.1.0
  */
-import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as ByteSize from "effect/ByteSize"
@@ -25,10 +24,12 @@ import * as Pglite from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
 import { readOrMakePepper } from "./embedded.ts"
 import { printFirstKey } from "./firstKey.ts"
+import { defaultLimits, layerRequestLimits, type Limits, makeServer } from "./limits.ts"
 import { routes } from "./routes.ts"
 
 export { ServerApi } from "./api.ts"
 export { DataDirError } from "./embedded.ts"
+export { defaultLimits, type Limits } from "./limits.ts"
 export { routes } from "./routes.ts"
 
 /** With `DATABASE_URL`, keys outlive this machine's disk, and so must their pepper. @category errors @since 0.1.0 */
@@ -47,8 +48,11 @@ const settings = Config.all({
 })
 type Settings = Config.Success<typeof settings>
 
-/** The largest body that is read. */
-const maxBodySize = ByteSize.kibibytes(64)
+/** @category models @since 0.1.0 */
+export interface Options {
+  /** Where the defaults don't suit: see {@link Limits}. */
+  readonly limits?: Partial<Limits> | undefined
+}
 
 const layerDatabase = ({
   databaseUrl,
@@ -78,21 +82,30 @@ const readPepper = Effect.fnUntraced(function* ({ pepper, databaseUrl, dataDir }
  * @category layers
  * @since 0.1.0
  */
-export const layer = Layer.unwrap(
-  Effect.gen(function* () {
-    const config = yield* settings
-    const pepper = yield* readPepper(config)
-    const services = ApiKeys.layerConfig.pipe(Layer.provide(Argon2.layer({ pepper })), Layer.provideMerge(layerStorage(config)))
-    const server = NodeHttpServer.layer(() => createServer({ maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 30_000 }), {
-      host: config.host,
-      port: config.port,
-      gracefulShutdownTimeout: "10 seconds",
-    })
-    return Layer.effectDiscard(printFirstKey).pipe(
-      Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true })),
-      Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, maxBodySize)),
-      Layer.provideMerge(server),
-      Layer.provide(services),
-    )
-  }),
-)
+export const layerWith = (options: Options) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const limits = { ...defaultLimits, ...options.limits }
+      const config = yield* settings
+      const pepper = yield* readPepper(config)
+      const services = ApiKeys.layerConfig.pipe(Layer.provide(Argon2.layer({ pepper })), Layer.provideMerge(layerStorage(config)))
+      const server = NodeHttpServer.layer(yield* makeServer(limits), {
+        host: config.host,
+        port: config.port,
+        gracefulShutdownTimeout: "10 seconds",
+      })
+      return Layer.effectDiscard(printFirstKey).pipe(
+        Layer.provideMerge(HttpRouter.serve(Layer.mergeAll(routes, layerRequestLimits(limits)), { disableLogger: true })),
+        Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(limits.bodyBytes))),
+        Layer.provideMerge(server),
+        Layer.provide(services),
+      )
+    }),
+  )
+
+/**
+ * {@link layerWith} with the default limits.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = layerWith({})

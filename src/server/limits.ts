@@ -1,0 +1,138 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as ProblemDetails from "effect/http/ProblemDetails"
+import type * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+
+/**
+ * How much of the server one caller, or all callers together, can take up. What goes beyond is answered where HTTP has an answer for it,
+ * and closed.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Limits {
+  /** The largest body that is read, in bytes; beyond it, 413. Default: 64 KiB. */
+  readonly bodyBytes: number
+  /** The request line and the headers together, in bytes; beyond it, 431. Default: 16 KiB. */
+  readonly headerBytes: number
+  /** The length of path and query; beyond it, 414. Default: 8,192. */
+  readonly urlLength: number
+  /** For the headers to arrive, from the moment of connecting or of the first byte; beyond it, 408. Default: 10 seconds. */
+  readonly headerTime: Duration.Input
+  /** For the whole request to arrive, body included; beyond it, 408. Not shorter than `headerTime`. Default: 30 seconds. */
+  readonly requestTime: Duration.Input
+  /**
+   * From the end of the headers until the caller has taken the whole answer, which one that doesn't read never does; beyond it, the
+   * connection is closed. Default: 60 seconds.
+   */
+  readonly responseTime: Duration.Input
+  /** How long a connection may idle between requests. Default: 5 seconds. */
+  readonly keepAliveTime: Duration.Input
+  /** Connections at a time; a further one is closed at once, and counted in `api_key_server_connections_refused`. Default: 1,000. */
+  readonly connections: number
+  /** Requests that are being worked on at a time; a further one gets 503. Default: 1,000. */
+  readonly requests: number
+  /** Requests of one connection, sent without waiting for answers, that are being worked on at a time; a further one gets 503. Default: 16. */
+  readonly requestsPerConnection: number
+}
+
+/** @category models @since 0.1.0 */
+export const defaultLimits: Limits = {
+  bodyBytes: 65_536,
+  headerBytes: 16_384,
+  urlLength: 8_192,
+  headerTime: "10 seconds",
+  requestTime: "30 seconds",
+  responseTime: "60 seconds",
+  keepAliveTime: "5 seconds",
+  connections: 1_000,
+  requests: 1_000,
+  requestsPerConnection: 16,
+}
+
+const connectionsRefused = Metric.counter("api_key_server_connections_refused", {
+  description: "Connections closed at once, because there were as many as there may be",
+  incremental: true,
+})
+
+/** Node's server within the limits that bear on connections. */
+export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
+  Effect.contextWith((context) =>
+    Effect.succeed(() => {
+      const headersTimeout = toTimeout(limits.headerTime)
+      const server = createServer({
+        maxHeaderSize: limits.headerBytes,
+        headersTimeout,
+        requestTimeout: Math.max(headersTimeout, toTimeout(limits.requestTime)),
+        keepAliveTimeout: toTimeout(limits.keepAliveTime),
+        // Node looks for connections that are too slow each 30 seconds, unless told otherwise.
+        connectionsCheckingInterval: Math.min(1_000, Math.ceil(headersTimeout / 4)),
+      })
+      server.maxConnections = limits.connections
+      server.on("drop", () => connectionsRefused.updateUnsafe(1, context))
+      const responseTimeout = toTimeout(limits.responseTime)
+      // Node has no limit for callers that don't read: `server.timeout` starts anew with each byte.
+      const closeLate = ({ socket }: IncomingMessage, response: ServerResponse) => {
+        const timer = setTimeout(() => socket.destroy(), responseTimeout)
+        response.once("close", () => clearTimeout(timer))
+      }
+      server.on("request", closeLate)
+      server.on("checkContinue", closeLate)
+      // No route upgrades, but a request that asks for it leaves Node's own limits.
+      server.on("upgrade", (_request, socket: Socket) => {
+        const timer = setTimeout(() => socket.destroy(), headersTimeout)
+        socket.once("close", () => clearTimeout(timer))
+      })
+      return server
+    }),
+  )
+
+/** Not 0, which means no limit to Node, and no more than its timers hold. */
+const toTimeout = (time: Duration.Input): number =>
+  Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(Duration.toMillis(Duration.fromInputUnsafe(time)))))
+
+/** The limits that bear on requests, in front of all routes. */
+export const layerRequestLimits = (limits: Limits): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  HttpRouter.use((router) => {
+    let open = 0
+    // Node parses, and hands out, all that a connection has sent, whether what came before is answered or not.
+    const openOf = new WeakMap<Socket, number>()
+    return router.addGlobalMiddleware((effect) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+        const { socket, url = "" } = NodeHttpServerRequest.toIncomingMessage(request)
+        if (url.length > limits.urlLength) return Effect.succeed(uriTooLong)
+        // Whoever asks whether the process lives must not take one that is busy for dead.
+        if (url === "/healthz") return effect
+        const ofSocket = openOf.get(socket) ?? 0
+        if (open >= limits.requests || ofSocket >= limits.requestsPerConnection) return Effect.succeed(tooManyRequests)
+        open++
+        openOf.set(socket, ofSocket + 1)
+        return Effect.onExit(effect, () =>
+          Effect.sync(() => {
+            open--
+            openOf.set(socket, (openOf.get(socket) ?? 1) - 1)
+          }),
+        )
+      }),
+    )
+  })
+
+const uriTooLong = ProblemDetails.toResponse({ type: "urn:effect-api-key:problem:uri-too-long", title: "URI too long", status: 414 })
+
+const tooManyRequests = HttpServerResponse.setHeader(
+  ProblemDetails.toResponse({
+    type: "urn:effect-api-key:problem:overloaded",
+    title: "Overloaded",
+    status: 503,
+    detail: "Too many requests at a time",
+    retryAfterSeconds: 1,
+  }),
+  "retry-after",
+  "1",
+)
