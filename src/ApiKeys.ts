@@ -22,7 +22,6 @@ import {
   ApiKeyNotFound,
   HasherError,
   InvalidInput,
-  Overloaded,
   RepositoryError,
   Unconfirmed,
   type DuplicateKeyId,
@@ -177,7 +176,7 @@ export class ApiKeys extends Context.Service<
   ApiKeys,
   {
     /** Issues a key. It is durable when this returns, unless the caller's own transaction rolls back. */
-    readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | RepositoryError | HasherError | Overloaded>
+    readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | RepositoryError | HasherError>
     /** Gives the record of a token that is good and whose key holds all of `scopes`. */
     readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
     readonly get: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
@@ -354,7 +353,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const parts = { ...(yield* generate), prefix }
       const { keyId, secret } = parts
       const apiKey = new Model.ApiKey({ ...record, keyId, prefix, hint: format.hint(secret) })
-      const hash = yield* hashQueue.run("known", keyId, hasher.hash(secret))
+      const hash = yield* hashQueue.runNew(hasher.hash(secret))
       taken = yield* repository.insert(new Model.StoredApiKey({ apiKey, hash })).pipe(
         Effect.as(undefined),
         Effect.catchTag("DuplicateKeyId", (error) => Effect.succeed(error)),

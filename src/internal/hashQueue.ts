@@ -4,7 +4,7 @@
  * Those who give a known key id and those who give an unknown one wait in lanes of their own, and take turns; within the lane of known
  * ones the key ids take turns. So neither a flood of invented key ids nor one of guesses at some keys keeps the holder of another from
  * being verified. A lane holds so many and no more; a known key id that has fewer waiting takes the place of the last of the one that has
- * most.
+ * most. Secrets of new keys, which no stranger asks for, have a third lane that takes all and in which they wait as long as it takes.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,6 +19,8 @@ export interface HashQueue {
    * be hashed beyond the bound.
    */
   readonly run: <A, E>(lane: LaneName, keyId: string, hash: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
+  /** The same for the secret of a new key. */
+  readonly runNew: <A, E>(hash: Effect.Effect<A, E>) => Effect.Effect<A, E>
   readonly inFlight: () => number
 }
 
@@ -32,57 +34,56 @@ export interface HashQueueOptions {
 export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue => {
   let inFlight = 0
   const lanes = { known: new Lane(queue), unknown: new Lane(queue) }
-  let turn: LaneName = "known"
+  const laneOfNew = new Lane(Number.POSITIVE_INFINITY)
+  /** Whose turn it is comes first. */
+  const turns = [lanes.known, lanes.unknown, laneOfNew]
   const overloaded = Effect.fail(new Overloaded({ retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(maxWait))) }))
 
   const release = (): void => {
-    const other = turn === "known" ? "unknown" : "known"
-    const next = lanes[turn].shift() ?? lanes[other].shift()
-    turn = other
+    const lane = turns.find(({ size }) => size > 0)
+    const next = lane?.shift()
+    if (lane === undefined || next === undefined) {
+      inFlight--
+      return
+    }
+    turns.push(...turns.splice(turns.indexOf(lane), 1))
     // The permit goes on to who waits, in a task of its own: hashes that never pause would pile up on the stack.
-    if (next === undefined) inFlight--
-    else queueMicrotask(next.admit)
+    queueMicrotask(next.admit)
   }
 
-  const releaseAfter = <A, E>(hash: Effect.Effect<A, E>) => Effect.ensuring(hash, Effect.sync(release))
-
   // One callback for both outcomes, so that a permit can't be handed to who has just given up.
-  const wait = (lane: Lane, keyId: string) =>
-    Effect.withFiber<void, Overloaded>((fiber) =>
+  const wait = <E>(lane: Lane, keyId: string, refusal: Effect.Effect<never, E>, atMost?: Duration.Duration) =>
+    Effect.withFiber<void, E>((fiber) =>
       Effect.callback((resume) => {
-        const waiter: Waiter = {
-          keyId,
-          admit: () => {
-            timer.interruptUnsafe()
-            resume(Effect.void)
-          },
-          refuse: () => {
-            timer.interruptUnsafe()
-            resume(overloaded)
-          },
+        const settle = (outcome: Effect.Effect<void, E>): void => {
+          timer?.interruptUnsafe()
+          resume(outcome)
         }
+        const waiter: Waiter = { keyId, admit: () => settle(Effect.void), refuse: () => settle(refusal) }
         const giveUp = Effect.sync(() => {
-          if (lane.remove(waiter)) resume(overloaded)
+          if (lane.remove(waiter)) waiter.refuse()
         })
-        const timer = Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(maxWait), giveUp))
+        const timer = atMost === undefined ? undefined : Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(atMost), giveUp))
         lane.push(waiter)
         return Effect.sync(() => {
-          timer.interruptUnsafe()
+          timer?.interruptUnsafe()
           // It was its turn already, so the permit goes on.
           if (!lane.remove(waiter)) release()
         })
       }),
     )
 
+  const whenAdmitted = <A, E, F>(hash: Effect.Effect<A, E>, admission: () => Effect.Effect<void, F>) =>
+    Effect.uninterruptibleMask((restore): Effect.Effect<A, E | F> => {
+      const released = Effect.ensuring(hash, Effect.sync(release))
+      if (inFlight >= permits) return Effect.andThen(restore(admission()), released)
+      inFlight++
+      return released
+    })
+
   return {
-    run: (laneName, keyId, hash) =>
-      Effect.uninterruptibleMask((restore) => {
-        if (inFlight < permits) {
-          inFlight++
-          return releaseAfter(hash)
-        }
-        return Effect.andThen(restore(wait(lanes[laneName], keyId)), releaseAfter(hash))
-      }),
+    run: (lane, keyId, hash) => whenAdmitted(hash, () => wait(lanes[lane], keyId, overloaded, maxWait)),
+    runNew: (hash) => whenAdmitted(hash, () => wait(laneOfNew, "", Effect.never)),
     inFlight: () => inFlight,
   }
 }
@@ -97,7 +98,7 @@ interface Waiter {
 class Lane {
   private readonly waiting = new Map<string, Array<Waiter>>()
   private readonly capacity: number
-  private size = 0
+  size = 0
 
   constructor(capacity: number) {
     this.capacity = capacity
