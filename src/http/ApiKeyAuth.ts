@@ -34,6 +34,7 @@ export const authProblems = [
   Problem.ExpiredProblem,
   Problem.InsufficientScopeProblem,
   Problem.ServiceUnavailableProblem,
+  Problem.OverloadedProblem,
 ] as const
 
 const security = {

@@ -11,8 +11,10 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
+import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Model from "../ApiKey.ts"
 import * as ApiKeyError from "../ApiKeyError.ts"
 import { ScopeSet } from "../Scope.ts"
@@ -38,15 +40,35 @@ export const UpdatePayload = Schema.Struct({ name: Schema.optionalKey(Model.Name
 /** @category schemas @since 0.1.0 */
 export const CreatedBody = Schema.Struct({ apiKey: Model.ApiKey, token: Schema.RedactedFromValue(Schema.String, { label: "token" }) })
 
+// Not `DurationFromString`, which reads strings of any length.
+const DurationText = Schema.String.check(Schema.isMaxLength(32))
+  .annotate({ description: "A duration such as `2 seconds` or `500 millis`" })
+  .pipe(Schema.decodeTo(Schema.Duration, SchemaTransformation.durationFromString))
+
+/** How old an answer may be: a duration such as `2 seconds`, or `0 seconds`. @category schemas @since 0.1.0 */
+export const MaxAge = DurationText.check(
+  Schema.makeFilter((age: Duration.Duration) => Duration.isGreaterThanOrEqualTo(age, Duration.zero) || "must not be negative"),
+)
+
+/** How long to wait for the nodes: a duration of more than 0 and at most 30 seconds. @category schemas @since 0.1.0 */
+export const ConfirmWithin = DurationText.check(
+  Schema.makeFilter(
+    (time: Duration.Duration) =>
+      (Duration.isGreaterThan(time, Duration.zero) && Duration.isLessThanOrEqualTo(time, Duration.seconds(30))) ||
+      "must be more than 0 and at most 30 seconds",
+  ),
+)
+
 /** @category schemas @since 0.1.0 */
 export const VerifyPayload = Schema.Struct({
   token: Schema.RedactedFromValue(Schema.String, { label: "token" }),
   scopes: Schema.optionalKey(ScopeSet),
+  maxAge: Schema.optionalKey(MaxAge),
 })
 
 /** @category schemas @since 0.1.0 */
 export const VerifiedBody = Schema.Union([
-  Schema.Struct({ valid: Schema.Literal(true), apiKey: Model.ApiKey }),
+  Schema.Struct({ valid: Schema.Literal(true), apiKey: Model.ApiKey, checkedAt: Model.Instant }),
   Schema.Struct({
     valid: Schema.Literal(false),
     error: Schema.Union([
@@ -122,6 +144,7 @@ export const SearchQuery = {
 const entityTag = { etag: Schema.String }
 const ApiKeyBody = HttpApiSchema.WithHeaders(Model.ApiKey, entityTag)
 const params = { id: Model.ApiKeyId }
+const query = { confirmWithin: Schema.optionalKey(ConfirmWithin) }
 const ifMatch = { "if-match": Schema.optionalKey(Schema.String) }
 
 /**
@@ -161,33 +184,49 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
       HttpApiEndpoint.post("verify", "/verify", {
         payload: VerifyPayload,
         success: HttpApiSchema.WithHeaders(VerifiedBody, { "cache-control": Schema.String }),
-        error: errors,
+        error: [...errors, Problem.OverloadedProblem],
       }).pipe(requireScopes("api-keys:verify")),
       HttpApiEndpoint.get("get", "/:id", { params, success: ApiKeyBody, error: [...errors, Problem.NotFoundProblem] }).pipe(
         requireScopes("api-keys:read"),
       ),
       HttpApiEndpoint.patch("update", "/:id", {
         params,
+        query,
         headers: ifMatch,
         payload: UpdatePayload,
         success: ApiKeyBody,
-        error: [...errors, Problem.NotFoundProblem, Problem.ScopeNotHeldProblem, Problem.VersionConflictProblem],
+        error: [
+          ...errors,
+          Problem.NotFoundProblem,
+          Problem.ScopeNotHeldProblem,
+          Problem.VersionConflictProblem,
+          Problem.UnconfirmedProblem,
+        ],
       }).pipe(requireScopes("api-keys:write")),
       HttpApiEndpoint.delete("delete", "/:id", {
         params,
+        query,
         headers: ifMatch,
         success: HttpApiSchema.NoContent,
-        error: [...errors, Problem.NotFoundProblem, Problem.VersionConflictProblem],
+        error: [...errors, Problem.NotFoundProblem, Problem.VersionConflictProblem, Problem.UnconfirmedProblem],
       }).pipe(requireScopes("api-keys:write")),
       HttpApiEndpoint.post("activate", "/:id/activate", {
         params,
+        query,
         success: ApiKeyBody,
-        error: [...errors, Problem.NotFoundProblem, Problem.ScopeNotHeldProblem, Problem.VersionConflictProblem],
+        error: [
+          ...errors,
+          Problem.NotFoundProblem,
+          Problem.ScopeNotHeldProblem,
+          Problem.VersionConflictProblem,
+          Problem.UnconfirmedProblem,
+        ],
       }).pipe(requireScopes("api-keys:write")),
       HttpApiEndpoint.post("deactivate", "/:id/deactivate", {
         params,
+        query,
         success: ApiKeyBody,
-        error: [...errors, Problem.NotFoundProblem],
+        error: [...errors, Problem.NotFoundProblem, Problem.UnconfirmedProblem],
       }).pipe(requireScopes("api-keys:write")),
     )
     .middleware(ApiKeyAuth)

@@ -82,3 +82,22 @@ export class ServiceUnavailableProblem extends HttpApiError.Problem<ServiceUnava
   status: 503,
   title: "Service unavailable",
 }) {}
+
+/** Too much is waiting to be done; try again after `retryAfterSeconds`, which `Retry-After` says too. @category problems @since 0.1.0 */
+export class OverloadedProblem extends HttpApiError.Problem<OverloadedProblem>()(
+  "OverloadedProblem",
+  { type: urn("overloaded"), status: 503, title: "Overloaded" },
+  { retryAfterSeconds: Schema.Int },
+) {}
+
+/**
+ * The change was made and stands, but the nodes in `nodes` haven't confirmed within the time asked for that they applied it; without any,
+ * it couldn't be found out which nodes live.
+ * @category problems
+ * @since 0.1.0
+ */
+export class UnconfirmedProblem extends HttpApiError.Problem<UnconfirmedProblem>()(
+  "UnconfirmedProblem",
+  { type: urn("unconfirmed"), status: 504, title: "The change stands, but isn't confirmed" },
+  { id: Schema.String, nodes: Schema.Array(Schema.String) },
+) {}

@@ -17,14 +17,15 @@ import type {
   InvalidInput,
   InvalidKey,
   RepositoryError,
+  Unconfirmed,
   VersionConflict,
 } from "../ApiKeyError.ts"
-import { ApiKeys, type IfVersion, type UpdateInput } from "../ApiKeys.ts"
+import { ApiKeys, type ConfirmWithin, type IfVersion, type UpdateInput } from "../ApiKeys.ts"
 import type { Sort } from "../ApiKeyRepository.ts"
 import { satisfies, type Scope } from "../Scope.ts"
 import { type ApiKeyAuth, assertProtected, CurrentApiKey } from "./ApiKeyAuth.ts"
 import { ApiKeysApi, type RequestProblems, type SortQuery, type VerifiedBody } from "./ApiKeysGroup.ts"
-import { challengeScopes, unavailable } from "./auth.ts"
+import { challengeScopes, overloaded, unavailable } from "./auth.ts"
 import * as Problem from "./Problem.ts"
 
 /**
@@ -61,10 +62,10 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
       })
 
       /** A longer life, or another one, is a grant of the scopes that the key has; only those that were checked may get it. */
-      const updateCovered = Effect.fnUntraced(function* (id: ApiKeyId, input: UpdateInput, guard: IfVersion = {}) {
+      const updateCovered = Effect.fnUntraced(function* (id: ApiKeyId, input: UpdateInput, options: IfVersion & ConfirmWithin) {
         const { scopes, version } = yield* apiKeys.get(id)
         yield* checkGrant(scopes)
-        return yield* apiKeys.update(id, input, { ifVersion: version, ...guard })
+        return yield* apiKeys.update(id, input, { ifVersion: version, ...options })
       })
 
       return handlers.handleAll({
@@ -99,35 +100,41 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           ),
         verify: ({ payload: { token, ...options } }) =>
           apiKeys.verify(token, options).pipe(
-            Effect.map((apiKey): typeof VerifiedBody.Type => ({ valid: true, apiKey })),
-            Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable }),
+            Effect.map(({ apiKey, checkedAt }): typeof VerifiedBody.Type => ({ valid: true, apiKey, checkedAt })),
+            Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded }),
             Effect.catchIf(isInvalidKey, (error) => Effect.succeed<typeof VerifiedBody.Type>({ valid: false, error })),
             Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
           ),
         get: ({ params }) =>
           Effect.map(apiKeys.get(params.id), tagged).pipe(Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable })),
-        update: ({ params, headers, payload }) =>
+        update: ({ params, query, headers, payload }) =>
           Effect.gen(function* () {
             yield* checkGrant(payload.scopes)
-            const guard = yield* ifVersion(params.id, headers["if-match"])
-            if (payload.expiresAt === undefined) return tagged(yield* apiKeys.update(params.id, payload, guard))
-            return tagged(yield* updateCovered(params.id, payload, guard))
+            const options = { ...query, ...(yield* ifVersion(params.id, headers["if-match"])) }
+            if (payload.expiresAt === undefined) return tagged(yield* apiKeys.update(params.id, payload, options))
+            return tagged(yield* updateCovered(params.id, payload, options))
           }).pipe(Effect.catchTags(changeProblems)),
-        delete: ({ params, headers }) =>
-          Effect.flatMap(ifVersion(params.id, headers["if-match"]), (options) => apiKeys.delete(params.id, options)).pipe(
-            Effect.catchTags({ ApiKeyNotFound: notFound, VersionConflict: versionConflict, RepositoryError: failUnavailable }),
+        delete: ({ params, query, headers }) =>
+          Effect.flatMap(ifVersion(params.id, headers["if-match"]), (guard) => apiKeys.delete(params.id, { ...query, ...guard })).pipe(
+            Effect.catchTags({
+              ApiKeyNotFound: notFound,
+              VersionConflict: versionConflict,
+              RepositoryError: failUnavailable,
+              Unconfirmed: unconfirmed,
+            }),
           ),
-        activate: ({ params }) => Effect.map(updateCovered(params.id, { isActive: true }), tagged).pipe(Effect.catchTags(changeProblems)),
-        deactivate: ({ params }) =>
-          Effect.map(apiKeys.deactivate(params.id), tagged).pipe(
-            Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),
+        activate: ({ params, query }) =>
+          Effect.map(updateCovered(params.id, { isActive: true }, query), tagged).pipe(Effect.catchTags(changeProblems)),
+        deactivate: ({ params, query }) =>
+          Effect.map(apiKeys.deactivate(params.id, query), tagged).pipe(
+            Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable, Unconfirmed: unconfirmed }),
           ),
       })
     }),
   )
 
-const isInvalidKey = (error: InvalidKey | Problem.ServiceUnavailableProblem): error is InvalidKey =>
-  error._tag !== "ServiceUnavailableProblem"
+const isInvalidKey = (error: InvalidKey | Problem.ServiceUnavailableProblem | Problem.OverloadedProblem): error is InvalidKey =>
+  error._tag !== "ServiceUnavailableProblem" && error._tag !== "OverloadedProblem"
 
 /** Refuses to grant scopes that the caller's own key doesn't cover. */
 const checkGrant = Effect.fnUntraced(function* (scopes: ReadonlyArray<Scope> = []) {
@@ -154,10 +161,15 @@ const invalidCursor = (_: InvalidCursor) =>
   Effect.fail(new Problem.InvalidRequestProblem({ errors: [{ path: ["query", "cursor"], message: "doesn't belong to this search" }] }))
 const notFound = ({ id }: ApiKeyNotFound) => Effect.fail(new Problem.NotFoundProblem({ id }))
 const versionConflict = (_: VersionConflict) => Effect.fail(new Problem.VersionConflictProblem())
+const unconfirmed = ({ id, nodes }: Unconfirmed) => {
+  const whom = nodes.length === 0 ? "it can't be found out which nodes live" : "not every node has confirmed it in time"
+  return Effect.fail(new Problem.UnconfirmedProblem({ id, nodes, detail: `The change was made and stands, but ${whom}` }))
+}
 const failUnavailable = (error: RepositoryError | HasherError) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))
 const changeProblems = {
   InvalidInput: invalidInput,
   ApiKeyNotFound: notFound,
   VersionConflict: versionConflict,
   RepositoryError: failUnavailable,
+  Unconfirmed: unconfirmed,
 }
