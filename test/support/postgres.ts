@@ -18,7 +18,10 @@ const freePort = Effect.callback<number>((resume) => {
 })
 
 /** Starts a server and gives the URL of its database; all goes when the scope closes. */
-export const startPostgres = (options: { readonly locale?: string } = {}) =>
+export const startPostgres = (options: { readonly locale?: string } = {}) => Effect.map(startServer(options), ({ url }) => url)
+
+/** As {@link startPostgres}, with what stops the server, cutting its connections, and starts it again on the same data. */
+export const startServer = (options: { readonly locale?: string } = {}) =>
   Effect.gen(function* () {
     const folder = yield* Effect.acquireRelease(
       Effect.promise(() => mkdtemp(join(tmpdir(), "effect-api-key-"))),
@@ -32,7 +35,7 @@ export const startPostgres = (options: { readonly locale?: string } = {}) =>
       port,
       user: "postgres",
       password: "password",
-      persistent: false,
+      persistent: true,
       createPostgresUser: process.getuid?.() === 0,
       initdbFlags: [
         "--encoding=UTF8",
@@ -47,7 +50,11 @@ export const startPostgres = (options: { readonly locale?: string } = {}) =>
       Effect.promise(() => server.initialise().then(() => server.start())),
       () => Effect.promise(() => server.stop()),
     )
-    return Redacted.make(`postgres://postgres:password@127.0.0.1:${port}/postgres`)
+    return {
+      url: Redacted.make(`postgres://postgres:password@127.0.0.1:${port}/postgres`),
+      stop: Effect.promise(() => server.stop()),
+      start: Effect.promise(() => server.start()),
+    }
   })
 
 /** A client of a server of its own. */

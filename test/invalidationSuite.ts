@@ -1,0 +1,314 @@
+/** What every transport of `ApiKeyInvalidation` must do, and what those that announce writes must besides. */
+import { assert, layer as describeWith } from "@effect/vitest"
+import { Context, DateTime, Duration, Effect, Exit, Layer, Queue } from "effect"
+import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { ApiKeyInvalidation, InvalidationError } from "../src/ApiKeyInvalidation.ts"
+import { ApiKeyRepository } from "../src/ApiKeyRepository.ts"
+import { parse } from "../src/internal/invalidationMessage.ts"
+import { makeStoredApiKey } from "../src/testing/index.ts"
+
+/** Two channels of one transport. */
+export class Channels extends Context.Service<
+  Channels,
+  {
+    readonly one: ApiKeyInvalidation["Service"]
+    readonly other: ApiKeyInvalidation["Service"]
+    /** Cuts the connections of those who listen to the first. */
+    readonly cut: Effect.Effect<void>
+  }
+>()("test/Channels") {}
+
+/** Builds a transport's two channels. */
+export const layerChannels = <E, R>(
+  one: Layer.Layer<ApiKeyInvalidation, E, R>,
+  other: Layer.Layer<ApiKeyInvalidation, E, R>,
+  cut: Effect.Effect<void, unknown, R> = Effect.die("no connection to cut"),
+): Layer.Layer<Channels, E, R> =>
+  Layer.effect(
+    Channels,
+    Effect.gen(function* () {
+      const context = yield* Effect.context<R>()
+      return {
+        one: Context.get(yield* Layer.build(one), ApiKeyInvalidation),
+        other: Context.get(yield* Layer.build(other), ApiKeyInvalidation),
+        cut: Effect.orDie(Effect.provideContext(cut, context)),
+      }
+    }),
+  )
+
+/** What comes before the message that ends it. */
+const heardBefore = (heard: Queue.Dequeue<string, InvalidationError>, end: string) =>
+  Effect.gen(function* () {
+    const messages: Array<string> = []
+    while (true) {
+      const message = yield* Queue.take(heard)
+      if (message === end) return messages
+      messages.push(message)
+    }
+  })
+
+/** Asks again until it holds, by the real clock. */
+const eventually = <E>(holds: Effect.Effect<boolean, E>) =>
+  TestClock.withLive(Effect.repeat(Effect.delay(holds, "20 millis"), { until: (held) => held }))
+
+export const invalidationSuite = <E>(
+  name: string,
+  layer: Layer.Layer<Channels, E>,
+  { hasConnections = true }: { readonly hasConnections?: boolean } = {},
+): void =>
+  describeWith(layer)(`ApiKeyInvalidation through ${name}`, (it) => {
+    it.effect("tells everyone who listens, the sender too, and nobody on another channel", () =>
+      Effect.gen(function* () {
+        const { one, other } = yield* Channels
+        const first = yield* one.subscribe
+        const second = yield* one.subscribe
+        const elsewhere = yield* other.subscribe
+        const messages = ["changed a", `confirm ${"c".repeat(64)} ${"!'\"\\$;~".repeat(18)}`, "changed a", "everything"]
+        for (const message of messages) yield* one.publish(message)
+        yield* one.publish("end")
+        yield* other.publish("end")
+        assert.deepStrictEqual(yield* heardBefore(first, "end"), messages)
+        assert.deepStrictEqual(yield* heardBefore(second, "end"), messages)
+        assert.deepStrictEqual(yield* heardBefore(elsewhere, "end"), [])
+      }),
+    )
+
+    it.effect("gives back what listening takes", () =>
+      Effect.gen(function* () {
+        const { one } = yield* Channels
+        // More than a pool has connections.
+        for (let i = 0; i < 15; i++) {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const heard = yield* one.subscribe
+              yield* one.publish(`changed ${i}`)
+              assert.strictEqual(yield* Queue.take(heard), `changed ${i}`)
+            }),
+          )
+        }
+      }),
+    )
+
+    it.effect("fails whoever falls far behind, after what it did hear", () =>
+      Effect.gen(function* () {
+        const { one } = yield* Channels
+        const heard = yield* one.subscribe
+        const numbers = Array.from({ length: 10_001 }, (_, i) => i)
+        yield* Effect.forEach(numbers, (i) => one.publish(`changed ${i}`), { concurrency: 50, discard: true })
+        yield* eventually(Effect.sync(() => heard.state._tag === "Closing"))
+        let count = 0
+        const error = yield* Queue.take(heard).pipe(
+          Effect.tap(() => Effect.sync(() => count++)),
+          Effect.forever,
+          Effect.flip,
+        )
+        assert.deepInclude(error, { _tag: "InvalidationError", operation: "listen" })
+        assert.strictEqual(count, 10_000)
+      }),
+    )
+
+    it.effect.skipIf(!hasConnections)("notices when the connection is lost, and hears again on a new one", () =>
+      Effect.gen(function* () {
+        const { one, cut } = yield* Channels
+        for (let i = 0; i < 3; i++) {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const heard = yield* one.subscribe
+              yield* one.publish("changed a")
+              assert.strictEqual(yield* Queue.take(heard), "changed a")
+              yield* cut
+              const error = yield* Effect.flip(Queue.take(heard))
+              assert.instanceOf(error, InvalidationError)
+              assert.strictEqual(error.operation, "listen")
+            }),
+          )
+        }
+        const heard = yield* one.subscribe
+        yield* one.publish("changed b")
+        assert.strictEqual(yield* Queue.take(heard), "changed b")
+      }),
+    )
+
+    it.effect("keeps a register of the nodes that live", () =>
+      Effect.gen(function* () {
+        const { one, other } = yield* Channels
+        assert.deepStrictEqual(yield* one.nodes, [])
+        yield* one.register("a", Duration.hours(1))
+        yield* one.register("b", Duration.hours(1))
+        yield* one.register("b", Duration.hours(1))
+        yield* one.register("short", Duration.millis(1))
+        yield* other.register("elsewhere", Duration.hours(1))
+        yield* eventually(Effect.map(one.nodes, (nodes) => !nodes.includes("short")))
+        assert.sameMembers([...(yield* one.nodes)], ["a", "b"])
+
+        yield* one.register("short", Duration.hours(1))
+        assert.sameMembers([...(yield* one.nodes)], ["a", "b", "short"])
+        yield* one.unregister("short")
+        yield* one.unregister("never there")
+        yield* one.register("a", Duration.millis(1))
+        yield* eventually(Effect.map(one.nodes, (nodes) => nodes.length === 1))
+        assert.deepStrictEqual(yield* one.nodes, ["b"])
+        yield* one.unregister("b")
+        assert.deepStrictEqual(yield* one.nodes, [])
+        assert.deepStrictEqual(yield* other.nodes, ["elsewhere"])
+        yield* other.unregister("elsewhere")
+      }),
+    )
+  })
+
+/** `table` is that of the first channel, and the repository's. */
+export const announcementSuite = <E>(
+  name: string,
+  table: string,
+  layer: Layer.Layer<Channels | ApiKeyRepository | SqlClient.SqlClient, E>,
+): void =>
+  describeWith(layer)(`Writes announced through ${name}`, (it) => {
+    const at = DateTime.makeUnsafe("2026-02-01T00:00:00Z")
+
+    /** What is told of an effect: all of it, as messages are told in the order of commits. */
+    const toldOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { one } = yield* Channels
+          assert.isTrue(one.announcesWrites)
+          const heard = yield* one.subscribe
+          yield* effect
+          yield* one.publish("end")
+          const messages = yield* heardBefore(heard, "end")
+          return messages.map((message) => {
+            const parsed = parse(message)
+            return parsed._tag === "Changed" ? parsed.keyId : parsed._tag
+          })
+        }),
+      )
+
+    it.effect("tells what the repository changes, and not what it only touches", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const { apiKey, ...rest } = makeStoredApiKey()
+        assert.deepStrictEqual(yield* toldOf(repository.insert({ apiKey, ...rest })), [apiKey.keyId])
+        assert.deepStrictEqual(yield* toldOf(repository.update(apiKey.id, { name: "new" }, { at })), [apiKey.keyId])
+        assert.deepStrictEqual(yield* toldOf(repository.update(apiKey.id, { isActive: false }, { at })), [apiKey.keyId])
+        assert.deepStrictEqual(yield* toldOf(repository.touch([{ id: apiKey.id, lastUsedAt: at }])), [])
+        assert.deepStrictEqual(yield* toldOf(repository.findByKeyId(apiKey.keyId)), [])
+        assert.deepStrictEqual(yield* toldOf(repository.delete(apiKey.id)), [apiKey.keyId])
+        assert.deepStrictEqual(yield* toldOf(Effect.flip(repository.delete(apiKey.id))), [])
+      }),
+    )
+
+    it.effect("tells what is changed by hand", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repository = yield* ApiKeyRepository
+        const keys = sql.literal(`"${table}"`)
+        const first = makeStoredApiKey().apiKey
+        const second = makeStoredApiKey().apiKey
+        yield* repository.insert(makeStoredApiKey({ ...first }))
+        yield* repository.insert(makeStoredApiKey({ ...second }))
+        const set = (assignment: string) => toldOf(sql`UPDATE ${keys} SET ${sql.literal(assignment)} WHERE id = ${first.id}::uuid`)
+
+        for (const assignment of [
+          "hash = 'other'",
+          "scopes = ARRAY['a']",
+          `metadata = '{"a": 1}'`,
+          "is_active = NOT is_active",
+          "expires_at = now()",
+          "expires_at = NULL",
+          "owner_id = 'x', last_used_at = now()",
+          "description = ''",
+          "hint = 'wxyz'",
+          "version = version + 1",
+        ]) {
+          assert.deepStrictEqual(yield* set(assignment), [first.keyId], assignment)
+        }
+        assert.deepStrictEqual(yield* set("last_used_at = clock_timestamp()"), [])
+        assert.deepStrictEqual(yield* set("last_used_at = NULL, hint = 'wxyz'"), [])
+        assert.deepStrictEqual(yield* set("key_id = 'moved'"), [first.keyId, "moved"])
+        assert.sameMembers(yield* toldOf(sql`UPDATE ${keys} SET version = version + 1`), ["moved", second.keyId])
+        // Whatever a hand may write, the write succeeds, and nobody keeps what was.
+        assert.deepStrictEqual(yield* set("key_id = repeat('long', 3000)"), ["moved", "Everything"])
+        assert.deepStrictEqual(yield* set("key_id = 'has blanks in it'"), ["Everything", "Everything"])
+        assert.deepStrictEqual(yield* set("key_id = ''"), ["Everything", "Everything"])
+        assert.sameMembers(yield* toldOf(sql`DELETE FROM ${keys}`), ["Everything", second.keyId])
+        assert.deepStrictEqual(yield* toldOf(sql`TRUNCATE ${keys}`), ["Everything"])
+      }),
+    )
+
+    it.effect("tells what other triggers change", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repository = yield* ApiKeyRepository
+        const { apiKey } = makeStoredApiKey()
+        yield* repository.insert(makeStoredApiKey({ ...apiKey }))
+        yield* sql`CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.is_active := false; RETURN NEW; END'`
+        yield* sql`CREATE TRIGGER meddle BEFORE UPDATE ON ${sql.literal(`"${table}"`)} FOR EACH ROW EXECUTE FUNCTION meddle()`
+        assert.deepStrictEqual(yield* toldOf(repository.touch([{ id: apiKey.id, lastUsedAt: at }])), [apiKey.keyId])
+        yield* sql`DROP FUNCTION meddle() CASCADE`
+        yield* repository.delete(apiKey.id)
+      }),
+    )
+
+    it.effect("tells once it is committed, and never what is rolled back", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repository = yield* ApiKeyRepository
+        const { one } = yield* Channels
+        const kept = makeStoredApiKey()
+        const lost = makeStoredApiKey()
+        const told = yield* toldOf(
+          Effect.gen(function* () {
+            const heard = yield* one.subscribe
+            yield* sql.withTransaction(
+              Effect.gen(function* () {
+                yield* repository.insert(kept)
+                yield* repository.update(kept.apiKey.id, { name: "new" }, { at })
+                yield* Effect.exit(sql.withTransaction(Effect.andThen(repository.insert(lost), Effect.fail("no"))))
+                assert.strictEqual(yield* Queue.size(heard), 0)
+              }),
+            )
+            assert.strictEqual(yield* Queue.take(heard), `changed ${kept.apiKey.keyId}`)
+            const failed = yield* Effect.exit(sql.withTransaction(Effect.andThen(repository.delete(kept.apiKey.id), Effect.fail("no"))))
+            assert.isTrue(Exit.isFailure(failed))
+          }),
+        )
+        assert.deepStrictEqual(told, [kept.apiKey.keyId])
+      }),
+    )
+
+    it.effect("tells whatever the search path of the writer", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repository = yield* ApiKeyRepository
+        const { apiKey } = makeStoredApiKey()
+        yield* repository.insert(makeStoredApiKey({ ...apiKey }))
+        const [place] = yield* sql<{ readonly schema: string }>`SELECT current_schema() AS schema`
+        yield* sql`CREATE SCHEMA decoy`
+        yield* sql`CREATE FUNCTION decoy.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''fooled''; END'`
+        const told = yield* toldOf(
+          sql.withTransaction(
+            Effect.gen(function* () {
+              yield* sql`SET LOCAL search_path = decoy, pg_catalog`
+              yield* sql`UPDATE ${sql.literal(`"${place?.schema}"."${table}"`)} SET version = 9 WHERE id = ${apiKey.id}::uuid`
+            }),
+          ),
+        )
+        assert.deepStrictEqual(told, [apiKey.keyId])
+        yield* sql`DROP SCHEMA decoy CASCADE`
+        yield* repository.delete(apiKey.id)
+      }),
+    )
+
+    it.effect("tells what a replica applies", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repository = yield* ApiKeyRepository
+        const key = makeStoredApiKey()
+        const told = yield* toldOf(
+          sql.withTransaction(Effect.andThen(sql`SET LOCAL session_replication_role = replica`, repository.insert(key))),
+        )
+        assert.deepStrictEqual(told, [key.apiKey.keyId])
+        yield* repository.delete(key.apiKey.id)
+      }),
+    )
+  })

@@ -1,0 +1,244 @@
+/** The nodes connected through the database, and what its triggers tell them. */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Layer, Option, Queue, Redacted, String } from "effect"
+import { Migrator, SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { KeyId } from "../../src/ApiKey.ts"
+import { ApiKeyInvalidation } from "../../src/ApiKeyInvalidation.ts"
+import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
+import * as Invalidation from "../../src/sql/Invalidation.ts"
+import * as Migrations from "../../src/sql/Migrations.ts"
+import * as Pglite from "../../src/sql/Pglite.ts"
+import * as SqlRepository from "../../src/sql/SqlRepository.ts"
+import { makeStoredApiKey } from "../../src/testing/index.ts"
+import { announcementSuite, invalidationSuite, layerChannels } from "../invalidationSuite.ts"
+import { layerPostgres, startServer } from "../support/postgres.ts"
+
+// Names of their own, as all schemas of a database hear each other.
+const table = `keys_${crypto.randomUUID().replaceAll("-", "")}`
+const options = { table }
+const otherOptions = { table: `other_${table.slice(5)}` }
+
+const migrated = Layer.mergeAll(Migrations.layer(options), Migrations.layer(otherOptions))
+const dropped = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    yield* Effect.addFinalizer(() =>
+      Effect.forEach([table, otherOptions.table], (name) =>
+        Effect.orDie(
+          Effect.gen(function* () {
+            for (const suffix of ["", "_nodes", "_migrations"]) yield* sql`DROP TABLE IF EXISTS ${sql.literal(`"${name}${suffix}"`)}`
+            yield* sql`DROP FUNCTION IF EXISTS ${sql.literal(`"${name}_tell"`)}()`
+          }),
+        ),
+      ),
+    )
+  }),
+)
+const repository = SqlRepository.layerWith(options)
+
+const cutPostgres = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+  const cut = yield* sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE ${`LISTEN "effect_api_key_${table}"%`}`
+  assert.isAtLeast(cut.length, 1)
+})
+
+const postgres = layerChannels(Invalidation.layerPostgres(options), Invalidation.layerPostgres(otherOptions), cutPostgres).pipe(
+  Layer.merge(repository),
+  Layer.provideMerge(migrated),
+  Layer.provideMerge(dropped),
+)
+const pglite = layerChannels(Invalidation.layerPglite(options), Invalidation.layerPglite(otherOptions)).pipe(
+  Layer.merge(repository),
+  Layer.provideMerge(migrated),
+  Layer.provideMerge(Pglite.layer()),
+)
+
+const servers = { PostgreSQL: layerPostgres() }
+const databaseUrl = process.env["TEST_DATABASE_URL"]
+if (databaseUrl !== undefined) {
+  Object.assign(servers, { "the PostgreSQL of TEST_DATABASE_URL": PgClient.layer({ url: Redacted.make(databaseUrl) }) })
+}
+for (const [name, server] of Object.entries(servers)) {
+  invalidationSuite(name, Layer.provide(postgres, Layer.fresh(server)))
+  announcementSuite(name, table, Layer.provideMerge(postgres, Layer.fresh(server)))
+}
+invalidationSuite("PGlite", pglite, { hasConnections: false })
+announcementSuite("PGlite", table, pglite)
+
+const unmigrated: Record<string, Layer.Layer<ApiKeyInvalidation | ApiKeyRepository | SqlClient.SqlClient, unknown>> = {
+  PostgreSQL: Layer.provideMerge(Layer.mergeAll(Invalidation.layerPostgres(), SqlRepository.layer), layerPostgres()),
+  PGlite: Layer.provideMerge(Layer.mergeAll(Invalidation.layerPglite(), SqlRepository.layer), Pglite.layer()),
+}
+for (const [name, database] of Object.entries(unmigrated)) {
+  describe(`Announcing through ${name}`, () => {
+    it.effect("comes to a table that has keys already", () =>
+      Effect.gen(function* () {
+        const { findByKeyId, insert, update } = yield* ApiKeyRepository
+        const { publish, register, subscribe } = yield* ApiKeyInvalidation
+        const { "0001_create_api_keys": first } = Migrations.migrations()
+        const log = { table: "effect_api_key_migrations" }
+        yield* Migrator.make({})({ ...log, loader: Migrator.fromRecord({ "0001_create_api_keys": first }) })
+        const key = makeStoredApiKey()
+        yield* insert(key)
+        assert.strictEqual((yield* Effect.flip(register("a", Duration.hours(1))))._tag, "InvalidationError")
+
+        assert.deepStrictEqual(yield* Migrations.migrate(), [[2, "announce_changes"]])
+        assert.deepStrictEqual(yield* Migrations.migrate(), [])
+        const heard = yield* subscribe
+        assert.deepStrictEqual(
+          Option.map(yield* findByKeyId(key.apiKey.keyId), ({ apiKey }) => apiKey),
+          Option.some(key.apiKey),
+        )
+        yield* update(key.apiKey.id, { name: "new" }, { at: key.apiKey.createdAt })
+        yield* publish("end")
+        assert.deepStrictEqual(yield* Queue.takeN(heard, 2), [`changed ${key.apiKey.keyId}`, "end"])
+      }).pipe(Effect.provide(database)),
+    )
+
+    it.effect("clears the register of nodes that are long gone", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { nodes, register } = yield* ApiKeyInvalidation
+        yield* Migrations.migrate()
+        yield* sql`INSERT INTO api_keys_nodes VALUES ('gone', now() - interval '2 hours'), ('late', now() - interval '1 minute'),
+          ('b', now() - interval '2 hours')`
+        yield* register("b", Duration.seconds(3600))
+        assert.deepStrictEqual(yield* sql`SELECT node FROM api_keys_nodes ORDER BY node`, [{ node: "b" }, { node: "late" }])
+        assert.deepStrictEqual(
+          yield* sql`SELECT live_until - now() BETWEEN '59 minutes' AND '1 hour' AS hour FROM api_keys_nodes WHERE node = 'b'`,
+          [{ hour: true }],
+        )
+        assert.deepStrictEqual(yield* nodes, ["b"])
+      }).pipe(Effect.provide(database)),
+    )
+  })
+}
+
+describe("A transaction of the caller's", () => {
+  it.effect("has no part in what is told through PostgreSQL", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { nodes, publish, register, subscribe, unregister } = yield* ApiKeyInvalidation
+      yield* register("b", Duration.hours(1))
+      const heard = yield* subscribe
+      const rolledBack = yield* Effect.flip(
+        sql.withTransaction(
+          Effect.gen(function* () {
+            yield* publish("everything")
+            assert.strictEqual(yield* Queue.take(heard), "everything")
+            yield* register("a", Duration.hours(1))
+            yield* unregister("b")
+            assert.deepStrictEqual(yield* nodes, ["a"])
+            const inside = yield* subscribe
+            yield* publish("changed a")
+            assert.strictEqual(yield* Queue.take(inside), "changed a")
+            // What fails here doesn't abort the transaction.
+            yield* Effect.flip(publish("too long".repeat(1000)))
+            yield* sql`SELECT 1`
+            return yield* Effect.fail("no")
+          }),
+        ),
+      )
+      assert.strictEqual(rolledBack, "no")
+      assert.deepStrictEqual(yield* nodes, ["a"])
+    }).pipe(Effect.provide(Layer.provideMerge(Invalidation.layerPostgres(), Layer.provideMerge(Migrations.layer(), layerPostgres())))),
+  )
+
+  it.effect("isn't waited for on PGlite, where it has the only session", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { nodes, publish, register, subscribe, unregister } = yield* ApiKeyInvalidation
+      yield* sql.withTransaction(
+        Effect.gen(function* () {
+          for (const attempt of [publish("everything"), register("a", Duration.hours(1)), unregister("a"), nodes, subscribe]) {
+            assert.strictEqual((yield* Effect.flip(attempt))._tag, "InvalidationError")
+          }
+        }),
+      )
+      assert.deepStrictEqual(yield* nodes, [])
+    }).pipe(Effect.provide(Layer.provideMerge(Invalidation.layerPglite(), Layer.provideMerge(Migrations.layer(), Pglite.layer())))),
+  )
+})
+
+describe("A database that is away", () => {
+  it.effect("is noticed by those who listen, and by those who speak; when it is back, all is as before", () =>
+    Effect.gen(function* () {
+      const server = yield* startServer()
+      yield* Effect.gen(function* () {
+        const { nodes, publish, register, subscribe } = yield* ApiKeyInvalidation
+        yield* register("a", Duration.hours(1))
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const heard = yield* subscribe
+            yield* publish("changed a")
+            yield* server.stop
+            assert.strictEqual(yield* Queue.take(heard), "changed a")
+            assert.strictEqual((yield* Effect.flip(Queue.take(heard))).operation, "listen")
+          }),
+        )
+        for (const attempt of [publish("everything"), nodes, Effect.scoped(subscribe)]) {
+          assert.strictEqual((yield* Effect.flip(attempt))._tag, "InvalidationError")
+        }
+        yield* server.start
+        const heard = yield* subscribe
+        yield* publish("changed b")
+        assert.strictEqual(yield* Queue.take(heard), "changed b")
+        assert.deepStrictEqual(yield* nodes, ["a"])
+      }).pipe(
+        Effect.provide(
+          Layer.provideMerge(Invalidation.layerPostgres(), Layer.provideMerge(Migrations.layer(), PgClient.layer({ url: server.url }))),
+        ),
+      )
+    }),
+  )
+
+  it.effect("is given up after five seconds when it doesn't answer", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { publish } = yield* ApiKeyInvalidation
+      // Both connections of the pool are taken.
+      const waiting = yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* sql.reserve
+          yield* sql.reserve
+          const fiber = yield* Effect.forkChild(Effect.flip(publish("everything")))
+          yield* TestClock.adjust("4999 millis")
+          assert.isUndefined(fiber.pollUnsafe())
+          yield* TestClock.adjust("1 millis")
+          return yield* Fiber.join(fiber)
+        }),
+      )
+      assert.deepInclude(waiting, { _tag: "InvalidationError", operation: "publish" })
+      yield* publish("everything")
+    }).pipe(Effect.provide(Layer.provideMerge(Invalidation.layerPostgres(), layerPostgres({ maxConnections: 2 })))),
+  )
+})
+
+describe("Names", () => {
+  it.effect("that aren't identifiers are refused", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(Invalidation.layerPostgres({ table: 'a"b' }))))
+      assert.strictEqual(error._tag, "InvalidIdentifier")
+    }).pipe(Effect.provide(PgClient.layer({}))),
+  )
+
+  it.effect("may be as long as they may be, and in any schema", () =>
+    Effect.gen(function* () {
+      const place = { schema: "S".repeat(63), table: "T".repeat(40) }
+      yield* Migrations.migrate(place)
+      const program = Effect.gen(function* () {
+        const key = makeStoredApiKey({ keyId: KeyId.make("~".repeat(128)) })
+        const { nodes, register, subscribe } = yield* ApiKeyInvalidation
+        const { insert } = yield* ApiKeyRepository
+        const heard = yield* subscribe
+        yield* insert(key)
+        assert.strictEqual(yield* Queue.take(heard), `changed ${"~".repeat(128)}`)
+        yield* register("a", Duration.hours(1))
+        assert.deepStrictEqual(yield* nodes, ["a"])
+      })
+      yield* Effect.provide(program, [Invalidation.layerPostgres(place), SqlRepository.layerWith(place)])
+    }).pipe(Effect.provide(layerPostgres({ transformQueryNames: String.camelToSnake, transformResultNames: String.snakeToCamel }))),
+  )
+})
