@@ -1,7 +1,8 @@
 /**
  * A server that manages API keys, ready to run (`npm start`) or to embed ({@link layer}).
  *
- * On PostgreSQL when `DATABASE_URL` is set, else on PGlite in a folder of its own.
+ * On PostgreSQL when `DATABASE_URL` is set, else on PGlite in a folder of its own. Nodes hear of each other's changes through PostgreSQL,
+ * or through Redis when `REDIS_URL` is set too.
  * @since 0.1.0
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -13,12 +14,18 @@ import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { RedisError } from "effect/persistence/Redis"
 import * as Schema from "effect/Schema"
+import type { MigrationError } from "effect/sql/Migrator"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import type { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
+import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import * as ApiKeys from "../ApiKeys.ts"
 import * as Argon2 from "../hasher/Argon2.ts"
 import * as Pepper from "../hasher/Pepper.ts"
+import * as Invalidation from "../sql/Invalidation.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import * as Pglite from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
@@ -43,6 +50,7 @@ const settings = Config.all({
   host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
   port: Config.Port("PORT").pipe(Config.withDefault(3000)),
   databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
+  redisUrl: Config.option(Config.Redacted("REDIS_URL")),
   dataDir: Config.String("API_KEY_DATA_DIR").pipe(Config.withDefault(".effect-api-key")),
   pepper: Config.option(Config.Redacted("API_KEY_PEPPER")),
 })
@@ -54,16 +62,31 @@ export interface Options {
   readonly limits?: Partial<Limits> | undefined
 }
 
-const layerDatabase = ({
-  databaseUrl,
-  dataDir,
-}: Settings): Layer.Layer<SqlClient, SqlError | Pglite.DataDirLocked | Pglite.PgliteUnavailable> =>
-  Option.isSome(databaseUrl)
-    ? PgClient.layer({ url: databaseUrl.value, applicationName: "effect-api-key", connectTimeout: "5 seconds" })
-    : Pglite.layer({ dataDir })
+const layerRepository = SqlRepository.layer.pipe(Layer.provide(Migrations.layer()))
 
-const layerStorage = (config: Settings) =>
-  SqlRepository.layer.pipe(Layer.provide(Migrations.layer()), Layer.provideMerge(layerDatabase(config)))
+/** The keys, and what connects the nodes that share them. */
+const layerStorage = ({
+  databaseUrl,
+  redisUrl,
+  dataDir,
+}: Settings): Layer.Layer<
+  ApiKeyRepository | ApiKeyInvalidation | SqlClient,
+  SqlError | MigrationError | Invalidation.InvalidIdentifier | RedisError | Pglite.DataDirLocked | Pglite.PgliteUnavailable
+> =>
+  Option.isSome(databaseUrl)
+    ? Layer.mergeAll(layerRepository, Option.match(redisUrl, { onNone: () => Invalidation.layerPostgres(), onSome: layerRedis })).pipe(
+        Layer.provideMerge(PgClient.layer({ url: databaseUrl.value, applicationName: "effect-api-key", connectTimeout: "5 seconds" })),
+      )
+    : Layer.mergeAll(layerRepository, Invalidation.layerPglite()).pipe(Layer.provideMerge(Pglite.layer({ dataDir })))
+
+/** Loaded where it is asked for, as most have no need of the package `redis`. */
+const layerRedis = (url: Redacted.Redacted) =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => Promise.all([import("@effect/platform-node/NodeRedis"), import("../redis/Invalidation.ts")])),
+      ([NodeRedis, RedisInvalidation]) => RedisInvalidation.layerRedis().pipe(Layer.provide(NodeRedis.layer({ url: Redacted.value(url) }))),
+    ),
+  )
 
 const readPepper = Effect.fnUntraced(function* ({ pepper, databaseUrl, dataDir }: Settings) {
   if (Option.isSome(pepper)) {
@@ -76,7 +99,7 @@ const readPepper = Effect.fnUntraced(function* ({ pepper, databaseUrl, dataDir }
 })
 
 /**
- * The whole server, configured by `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `API_KEY_PEPPER`, `API_KEY_DATA_DIR`
+ * The whole server, configured by `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `REDIS_URL`, `API_KEY_PEPPER`, `API_KEY_DATA_DIR`
  * (`.effect-api-key`) and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
  * its scope closes, requests in flight get up to 10 seconds.
  * @category layers

@@ -1,4 +1,5 @@
 /** The entry of `npm start`: exit code 0 after SIGTERM or SIGINT, 1 with one line on standard error when it can't start. */
+import "./threadPool.ts"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"

@@ -1,0 +1,7 @@
+/**
+ * Sizes libuv's pool, in which secrets are hashed, before anything starts it: so the entry imports this first. Its size follows the cores,
+ * and four threads are left to file reads and name look-ups. `UV_THREADPOOL_SIZE` overrules it.
+ */
+import { availableParallelism } from "node:os"
+
+process.env["UV_THREADPOOL_SIZE"] ??= String(Math.min(1_024, availableParallelism() + 4))
