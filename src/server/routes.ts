@@ -69,6 +69,6 @@ const layerReady = HttpRouter.use(
     // Whoever asks often, or all at once, has the database asked once a second.
     const answer = yield* Effect.cachedWithTTL(askDatabase, "1 second")
     // Callers who go away don't end the look-up that they share, lest each next one begin another.
-    yield* router.add("GET", "/readyz", Effect.uninterruptible(answer), { uninterruptible: true })
+    yield* router.add("GET", "/readyz", Effect.uninterruptible(answer))
   }),
 )

@@ -4,4 +4,7 @@
  */
 import { availableParallelism } from "node:os"
 
-process.env["UV_THREADPOOL_SIZE"] ??= String(Math.min(1_024, availableParallelism() + 4))
+// Before Node 24, loading the entry has started the pool already, and `ApiKeys` would count on threads that aren't there.
+if (Number(process.versions.node.split(".")[0]) >= 24) {
+  process.env["UV_THREADPOOL_SIZE"] ??= String(Math.min(1_024, availableParallelism() + 4))
+}
