@@ -1,17 +1,21 @@
-// How fast each hasher verifies, as a share of the bare function that it calls, measured in turns in the same run: `npm run bench`.
-import { createHmac, createSecretKey, randomBytes, argon2 as nodeArgon2 } from "node:crypto"
-import { Console, Effect, type Layer, Redacted } from "effect"
-import { ApiKeyHasher } from "../src/ApiKeyHasher.ts"
-import * as Argon2 from "../src/hasher/Argon2.ts"
-import * as Argon2Node from "../src/hasher/Argon2Node.ts"
-import * as Hmac from "../src/hasher/Hmac.ts"
+// How fast each hasher verifies, as a share of the bare function that it calls.
+import { argon2 as nodeArgon2, createHmac, createSecretKey, randomBytes } from "node:crypto"
+import * as nodeBcrypt from "@node-rs/bcrypt"
+import { Effect, type Layer, Redacted } from "effect"
+import { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
+import * as Argon2 from "../../src/hasher/Argon2.ts"
+import * as Argon2Node from "../../src/hasher/Argon2Node.ts"
+import * as Bcrypt from "../../src/hasher/Bcrypt.ts"
+import * as Hmac from "../../src/hasher/Hmac.ts"
+import { emit } from "../figure.ts"
+import { measure, share } from "../measure.ts"
+import { pepper } from "../support/keys.ts"
 
-const pepper = Redacted.make(randomBytes(32).toString("hex"))
 const secret = Redacted.make(randomBytes(32).toString("hex"))
 const key = createSecretKey(Buffer.from(Redacted.value(pepper)))
 
-const bareArgon2 = () =>
-  new Promise<void>((resolve) =>
+const argon2 = () =>
+  new Promise<unknown>((resolve) => {
     nodeArgon2(
       "argon2id",
       {
@@ -23,40 +27,39 @@ const bareArgon2 = () =>
         passes: 2,
         parallelism: 1,
       },
-      () => resolve(),
-    ),
-  )
-const bareHmac = async () => void createHmac("sha256", key).update(Redacted.value(secret)).digest()
+      resolve,
+    )
+  })
+const hmac = () => createHmac("sha256", key).update(Redacted.value(secret)).digest()
+const bcryptHash = await nodeBcrypt.hash(hmac().toString("base64"), { cost: 8 })
+const bcrypt = () => nodeBcrypt.verify(hmac().toString("base64"), bcryptHash)
 
-/** Runs a second. */
-const rate = async (run: () => Promise<unknown>, rounds: number): Promise<number> => {
-  const start = performance.now()
-  for (let round = 0; round < rounds; round++) await run()
-  return (rounds / (performance.now() - start)) * 1_000
-}
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
-
-const compare = (name: string, layer: Layer.Layer<ApiKeyHasher, unknown>, bare: () => Promise<unknown>, rounds: number) =>
+const compare = (name: string, layer: Layer.Layer<ApiKeyHasher, unknown>, bare: () => unknown, milliseconds: number) =>
   Effect.gen(function* () {
     const hasher = yield* ApiKeyHasher
     const hash = yield* hasher.hash(secret)
-    const verify = () => Effect.runPromise(hasher.verify(secret, hash))
-    const pairs: Array<readonly [number, number]> = []
-    for (let pair = 0; pair < 7; pair++) {
-      pairs.push([yield* Effect.promise(() => rate(verify, rounds)), yield* Effect.promise(() => rate(bare, rounds))])
-    }
-    const share = median(pairs.map(([ours, floor]) => ours / floor))
-    yield* Console.log(
-      `${name.padEnd(12)} ${median(pairs.map(([ours]) => ours))
-        .toFixed(0)
-        .padStart(8)} a second, ${share.toFixed(2)} of the bare function`,
+    const repeat = (call: () => unknown) => ({
+      run: async (count: number) => {
+        for (let index = 0; index < count; index++) await call()
+      },
+    })
+    const rates = yield* Effect.promise(() =>
+      measure({ hasher: repeat(() => Effect.runPromise(hasher.verify(secret, hash))), bare: repeat(bare) }, { milliseconds }),
     )
+    emit({
+      benchmark: "hashers",
+      name: `${name}, of the bare function`,
+      unit: "share",
+      ...share(rates, "hasher", "bare"),
+      note: "one at a time",
+    })
   }).pipe(Effect.provide(layer))
 
 await Effect.runPromise(
-  Effect.all([
-    compare("Argon2", Argon2.layer({ pepper }), bareArgon2, 40),
-    compare("Argon2Node", Argon2Node.layer({ pepper }), bareArgon2, 40),
-    compare("Hmac", Hmac.layer({ pepper }), bareHmac, 20_000),
-  ]),
+  Effect.gen(function* () {
+    yield* compare("Argon2", Argon2.layer({ pepper }), argon2, 500)
+    yield* compare("Argon2Node", Argon2Node.layer({ pepper }), argon2, 500)
+    yield* compare("Bcrypt", Bcrypt.layer({ pepper, cost: 8 }), bcrypt, 500)
+    yield* compare("Hmac", Hmac.layer({ pepper }), hmac, 150)
+  }),
 )
