@@ -23,6 +23,11 @@ afterEach(() => {
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
 })
 
+interface Created {
+  readonly token: string
+  readonly apiKey: { readonly id: string }
+}
+
 interface Server {
   readonly child: ChildProcess
   readonly output: () => string
@@ -185,6 +190,50 @@ describe("the server", () => {
       }).pipe(Effect.scoped),
     ),
   )
+
+  // What connects the nodes is a choice of the operator's, and the same to callers.
+  it.each([
+    ["PostgreSQL", {}],
+    ...(process.env["TEST_REDIS_URL"] === undefined ? [] : [["Redis", { REDIS_URL: process.env["TEST_REDIS_URL"] }] as const]),
+  ] as const)("tells other nodes of changes through %s before it says that they are confirmed", { timeout: 120_000 }, (_, connection) =>
+    Effect.runPromise(
+      Effect.gen(function* () {
+        const env = {
+          DATABASE_URL: Redacted.value(yield* startPostgres()),
+          API_KEY_PEPPER: "a pepper that both nodes share",
+          ...connection,
+        }
+        const directory = makeDirectory()
+        yield* Effect.promise(async () => {
+          const [a, b] = await Promise.all([startReady(directory, env), startReady(directory, env)])
+          const token = await until(() => [a, b].map(({ output }) => tokenPattern.exec(output())?.[0]).find((found) => found !== undefined))
+          for (let round = 0; round < 3; round++) {
+            const created = (await (await a.call("POST", "/api-keys", token, { name: "k" })).json()) as Created
+            const path = `/api-keys/${created.apiKey.id}`
+            // Both have it in memory now.
+            for (const node of [a, b, a, b]) assert.strictEqual((await node.call("GET", "/protected", created.token)).status, 200)
+            const confirmed = await a.call("POST", `${path}/deactivate?confirmWithin=30%20seconds`, token)
+            assert.strictEqual(confirmed.status, 200, await confirmed.text())
+            for (const node of [a, b]) assert.strictEqual((await node.call("GET", "/protected", created.token)).status, 401)
+          }
+          for (const { child } of [a, b]) child.kill("SIGTERM")
+          assert.deepStrictEqual(await Promise.all([a.exit, b.exit]), [0, 0])
+        })
+      }).pipe(Effect.scoped),
+    ),
+  )
+
+  it("is bounded as its defaults say", async () => {
+    const server = await startReady(makeDirectory())
+    const long = await fetch(`${server.url}/healthz?${"a".repeat(9_000)}`)
+    assert.deepInclude(await long.json(), { status: 414 })
+    assert.strictEqual((await fetch(`${server.url}/healthz?${"a".repeat(8_000)}`)).status, 200)
+    assert.strictEqual((await server.call("POST", "/api-keys", "x", "a".repeat(70_000))).status, 401)
+    const token = await until(() => tokenPattern.exec(server.output())?.[0])
+    assert.strictEqual((await server.call("POST", "/api-keys", token, { name: "a".repeat(70_000) })).status, 413)
+    server.child.kill("SIGTERM")
+    assert.strictEqual(await server.exit, 0)
+  })
 
   it("keeps the folder to itself even if it was open before", async () => {
     const directory = makeDirectory()
