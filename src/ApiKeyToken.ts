@@ -24,6 +24,12 @@ const randomLength = 58
 const checksumLength = 6
 const secretLength = randomLength + checksumLength
 
+const crcTable = Uint32Array.from({ length: 256 }, (_, index) => {
+  let value = index
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1
+  return value
+})
+
 /**
  * The parts of a token. `secret` includes the checksum.
  * @category models
@@ -47,10 +53,10 @@ export interface TokenFormat {
   readonly prefix: string
   readonly parse: (token: string) => Result.Result<TokenParts, MalformedToken>
   /**
-   * Where a token's key id stands, unchecked: it finds what was verified before, which is then compared with the whole token. Without it,
-   * each token is parsed first.
+   * The key id of any token that `parse` accepts, and `undefined` for most others, without making the parts, which costs more than the rest
+   * of a warm verification. Without it each token is parsed.
    */
-  readonly locateKeyId?: (token: string) => string | undefined
+  readonly keyIdOf?: (token: string) => string | undefined
   readonly format: (parts: TokenParts) => Redacted.Redacted
   /** Makes a new key id and secret. */
   readonly generate: Effect.Effect<TokenParts, never, SecureRandom>
@@ -93,20 +99,25 @@ export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, Inval
     const separatorIndex = start.length + keyIdLength
     const length = separatorIndex + 1 + secretLength
     const textOf = ({ prefix, keyId, secret }: TokenParts) => `${prefix}${separator}${keyId}${separator}${Redacted.value(secret)}`
-    const hasShape = (token: string) => token.length === length && token.startsWith(start) && token[separatorIndex] === separator
+    const startState = updateCrc(0xffffffff, start, 0, start.length)
+    const hasShape = (token: string): boolean => token.length === length && token.startsWith(start) && token[separatorIndex] === separator
+    const hasChecksum = (token: string): boolean => {
+      const state = updateCrc(startState, token, start.length, length - checksumLength)
+      return digitsValue(token, length - checksumLength, length) === finishCrc(state)
+    }
     const format: TokenFormat = {
       prefix,
-      locateKeyId: (token) => (hasShape(token) ? token.slice(start.length, separatorIndex) : undefined),
+      keyIdOf: (token) => (hasShape(token) && hasChecksum(token) ? token.slice(start.length, separatorIndex) : undefined),
       parse: (token) => {
         if (token.length > maxTokenLength) return malformed.length
         if (!token.startsWith(start)) return malformed.prefix
         if (!hasShape(token)) return malformed.format
-        const keyId = token.slice(start.length, separatorIndex)
-        const secret = token.slice(separatorIndex + 1)
-        if (!isHex(keyId) || !isAlphanumeric(secret)) return malformed.format
-        if (checksum(token.slice(0, -checksumLength)) !== token.slice(-checksumLength)) return malformed.checksum
-        // `isHex` has proved what the brand stands for.
-        return Result.succeed({ prefix, keyId: keyId as KeyId, secret: Redacted.make(secret, { label: "secret" }) })
+        if (!isOf(hexDigit, token, start.length, separatorIndex)) return malformed.format
+        if (!isOf(alphanumeric, token, separatorIndex + 1, length)) return malformed.format
+        if (!hasChecksum(token)) return malformed.checksum
+        // The characters were just proved to be what the brand stands for.
+        const keyId = token.slice(start.length, separatorIndex) as KeyId
+        return Result.succeed({ prefix, keyId, secret: Redacted.make(token.slice(separatorIndex + 1), { label: "secret" }) })
       },
       format: (parts) => Redacted.make(textOf(parts), { label: "token" }),
       generate: Effect.gen(function* () {
@@ -190,12 +201,7 @@ export const regex = (config: TokenConfig = {}): Result.Result<RegExp, InvalidTo
  * @since 0.1.0
  */
 export const checksum = (text: string): string => {
-  let crc = 0xffffffff
-  for (let i = 0; i < text.length; i++) {
-    // The table has 256 entries and the index is a byte.
-    crc = crcTable[(crc ^ text.charCodeAt(i)) & 0xff]! ^ (crc >>> 8)
-  }
-  let rest = (crc ^ 0xffffffff) >>> 0
+  let rest = finishCrc(updateCrc(0xffffffff, text, 0, text.length))
   let digits = ""
   for (let i = 0; i < checksumLength; i++) {
     digits = alphabet[rest % 62] + digits
@@ -204,11 +210,24 @@ export const checksum = (text: string): string => {
   return digits
 }
 
-const crcTable = Uint32Array.from({ length: 256 }, (_, index) => {
-  let value = index
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1
+function updateCrc(state: number, text: string, from: number, to: number): number {
+  let crc = state
+  for (let i = from; i < to; i++) {
+    // The table has 256 entries and the index is a byte.
+    crc = crcTable[(crc ^ text.charCodeAt(i)) & 0xff]! ^ (crc >>> 8)
+  }
+  return crc
+}
+
+const finishCrc = (state: number): number => (state ^ 0xffffffff) >>> 0
+
+/** What base-62 digits stand for. Six of them can stand for more than 32 bits hold, and then for no checksum. */
+const digitsValue = (text: string, from: number, to: number): number => {
+  let value = 0
+  // What isn't a digit makes NaN, which no checksum equals.
+  for (let i = from; i < to; i++) value = value * 62 + (digitValues[text.charCodeAt(i)] ?? Number.NaN)
   return value
-})
+}
 
 function resolve({ prefix = "ak", separator = "-" }: TokenConfig): Result.Result<Required<TokenConfig>, InvalidTokenConfig> {
   const invalid = (reason: string) => Result.fail(new InvalidTokenConfig({ reason }))
@@ -222,18 +241,23 @@ function resolve({ prefix = "ak", separator = "-" }: TokenConfig): Result.Result
 // A format of the application's own may take for a key id what none can be.
 const isKeyId = Schema.is(KeyId)
 
-const isHex = (text: string): boolean => {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (!((code >= 48 && code <= 57) || (code >= 97 && code <= 102))) return false
-  }
-  return true
+/** Marks the characters of a class, by code. */
+const characterClass = (characters: string): Uint8Array => {
+  const marks = new Uint8Array(128)
+  for (const character of characters) marks[character.charCodeAt(0)] = 1
+  return marks
 }
+const hexDigit = characterClass("0123456789abcdef")
+const alphanumeric = characterClass(alphabet)
+const digitValues: ReadonlyArray<number> = Array.from({ length: 128 }, (_, code) => {
+  const value = alphabet.indexOf(String.fromCharCode(code))
+  return value < 0 ? Number.NaN : value
+})
 
-const isAlphanumeric = (text: string): boolean => {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (!((code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122))) return false
+const isOf = (marks: Uint8Array, text: string, from: number, to: number): boolean => {
+  for (let i = from; i < to; i++) {
+    // A code beyond the table has no mark.
+    if (marks[text.charCodeAt(i)] !== 1) return false
   }
   return true
 }

@@ -96,7 +96,13 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
   let sequence = 0
 
   const digestOf = cache.entries > 0 ? sha256 : undefined
-  const locate = format.locateKeyId ?? (() => undefined)
+  // A text that isn't well-formed has the digest of another one.
+  const keyIdOf =
+    format.keyIdOf ??
+    ((token: string): string | undefined => {
+      const parsed = ApiKeyToken.parse(token, format)
+      return Result.isSuccess(parsed) && token.isWellFormed() ? parsed.success.keyId : undefined
+    })
 
   // A clock that was set back makes an entry's age negative: it isn't used then.
   const isFresh = (entry: Entry, now: number, maxAge: number): boolean => {
@@ -186,7 +192,7 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
       }
       return yield* new RepositoryError({ operation: "read a record that keeps changing", isRetryable: true, cause: undefined })
     },
-    (effect, { keyId }) => Effect.withSpan(effect, "ApiKeys.lookUp", { attributes: { "api_key.key_id": keyId } }),
+    (effect, { keyId }) => Effect.withSpan(effect, "ApiKeys.lookUp", { captureStackTrace: false, attributes: { "api_key.key_id": keyId } }),
   )
 
   const proofOf = (digest: string, keyId: string): string | undefined => {
@@ -273,28 +279,23 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
         const text = typeof token === "string" ? token : Redacted.value(token)
         const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
         const maxAge = options?.maxAge === undefined ? Number.POSITIVE_INFINITY : toMillis(options.maxAge)
-        const entry = digestOf === undefined || text.length > ApiKeyToken.maxTokenLength ? undefined : entries.get(locate(text) ?? "")
-        let digest: string | undefined
-        if (entry !== undefined && digestOf !== undefined) {
-          digest = digestOf(text)
-          if (isSameDigest(entry.digest, digest) && isFresh(entry, now, maxAge)) {
+        const keyId = digestOf === undefined || text.length > ApiKeyToken.maxTokenLength ? undefined : keyIdOf(text)
+        const digest = keyId === undefined ? undefined : digestOf?.(text)
+        if (keyId !== undefined && digest !== undefined) {
+          const entry = entries.get(keyId)
+          if (entry !== undefined && isSameDigest(entry.digest, digest) && isFresh(entry, now, maxAge)) {
             counts.hits++
             entry.isVisited = true
             return judge(entry, now, options?.scopes)
           }
-        }
-        const parsed = ApiKeyToken.parse(text, format)
-        if (Result.isFailure(parsed)) return refuse(parsed.failure)
-        const { keyId } = parsed.success
-        digest ??= digestOf?.(text)
-        if (digest !== undefined && maxAge === Number.POSITIVE_INFINITY) {
-          const refusal = refusalOf(digest, keyId, now)
+          const refusal = maxAge === Number.POSITIVE_INFINITY ? refusalOf(digest, keyId, now) : undefined
           if (refusal !== undefined) {
             counts.hits++
             return refuse(refusal)
           }
         }
-        return cold(fiber, parsed.success, digest, now, maxAge, options?.scopes)
+        const parsed = ApiKeyToken.parse(text, format)
+        return Result.isFailure(parsed) ? refuse(parsed.failure) : cold(fiber, parsed.success, digest, now, maxAge, options?.scopes)
       }),
     changed: (keyId) => {
       generations.changed(keyId)

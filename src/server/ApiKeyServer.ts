@@ -15,7 +15,6 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type { RedisError } from "effect/persistence/Redis"
 import * as Schema from "effect/Schema"
 import type { MigrationError } from "effect/sql/Migrator"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -46,6 +45,13 @@ export class PepperRequired extends Schema.TaggedError<PepperRequired>()("Pepper
   }
 }
 
+/** What `REDIS_URL` names can't be reached. @category errors @since 0.1.0 */
+export class RedisUnavailable extends Schema.TaggedError<RedisUnavailable>()("RedisUnavailable", { reason: Schema.String }) {
+  override get message(): string {
+    return `REDIS_URL: ${this.reason}`
+  }
+}
+
 const settings = Config.all({
   host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
   port: Config.Port("PORT").pipe(Config.withDefault(3000)),
@@ -71,7 +77,7 @@ const layerStorage = ({
   dataDir,
 }: Settings): Layer.Layer<
   ApiKeyRepository | ApiKeyInvalidation | SqlClient,
-  SqlError | MigrationError | Invalidation.InvalidIdentifier | RedisError | Pglite.DataDirLocked | Pglite.PgliteUnavailable
+  SqlError | MigrationError | Invalidation.InvalidIdentifier | RedisUnavailable | Pglite.DataDirLocked | Pglite.PgliteUnavailable
 > =>
   Option.isSome(databaseUrl)
     ? Layer.mergeAll(layerRepository, Option.match(redisUrl, { onNone: () => Invalidation.layerPostgres(), onSome: layerRedis })).pipe(
@@ -80,13 +86,21 @@ const layerStorage = ({
     : Layer.mergeAll(layerRepository, Invalidation.layerPglite()).pipe(Layer.provideMerge(Pglite.layer({ dataDir })))
 
 /** Loaded where it is asked for, as most have no need of the package `redis`. */
-const layerRedis = (url: Redacted.Redacted) =>
-  Layer.unwrap(
+const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, RedisUnavailable> => {
+  if (!URL.canParse(Redacted.value(url))) return Layer.effectContext(new RedisUnavailable({ reason: "isn't a URL" }))
+  return Layer.unwrap(
     Effect.map(
       Effect.promise(() => Promise.all([import("@effect/platform-node/NodeRedis"), import("../redis/Invalidation.ts")])),
-      ([NodeRedis, RedisInvalidation]) => RedisInvalidation.layerRedis().pipe(Layer.provide(NodeRedis.layer({ url: Redacted.value(url) }))),
+      ([NodeRedis, RedisInvalidation]) =>
+        RedisInvalidation.layerRedis().pipe(
+          Layer.provide(NodeRedis.layer({ url: Redacted.value(url) })),
+          Layer.catch(({ cause }) =>
+            Layer.effectContext(new RedisUnavailable({ reason: cause instanceof Error ? cause.message : "can't be reached" })),
+          ),
+        ),
     ),
   )
+}
 
 const readPepper = Effect.fnUntraced(function* ({ pepper, databaseUrl, dataDir }: Settings) {
   if (Option.isSome(pepper)) {

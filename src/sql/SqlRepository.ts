@@ -11,6 +11,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Request from "effect/Request"
+import * as RequestResolver from "effect/RequestResolver"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
@@ -69,14 +71,38 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   const columns = sql.literal(columnList)
   const stored = sql.literal(`${columnList}, hash`)
 
-  const findStored = (operation: string, condition: Fragment) =>
-    sql`SELECT ${stored} FROM ${keys} WHERE ${condition}`.pipe(
-      // A span keeps what its effect gave, and these rows hold hashes. The caller's span tells of the look-up.
-      Effect.withTracerEnabled(false),
-      Effect.flatMap(decodeStored),
-      Effect.map(([row]) => Option.map(Option.fromUndefinedOr(row), toStored)),
-      Effect.mapError(toRepositoryError(operation)),
-    )
+  const isInTransaction = (context: Context.Context<never>): boolean =>
+    Context.getOrUndefined(context, sql.transactionService) !== undefined
+
+  const toLookUpError = toRepositoryError("look up")
+  // A span keeps what its effect gave, and these rows hold hashes. The caller's span tells of the look-up. One text for any number of ids
+  // stays one prepared statement.
+  const selectStored = (column: "id" | "key_id", type: "uuid" | "text") => {
+    const text = `SELECT ${columnList}, hash FROM ${table.qualified} WHERE ${column} = ANY($1::${type}[])`
+    return (values: ReadonlyArray<string>) =>
+      Effect.mapError(Effect.withTracerEnabled(sql.unsafe<Record<string, unknown>>(text, [values]), false), toLookUpError)
+  }
+  const selectByIds = selectStored("id", "uuid")
+  const selectByKeyIds = selectStored("key_id", "text")
+
+  const decodeRow = (row: unknown): Effect.Effect<StoredApiKey, RepositoryError> =>
+    Effect.mapBoth(decodeStored(row), { onSuccess: toStored, onFailure: toLookUpError })
+  const decodeFirst = ([row]: ReadonlyArray<unknown>) => (row === undefined ? Effect.succeedNone : Effect.asSome(decodeRow(row)))
+
+  /** Look-ups that are made together share a statement; a row that can't be read fails its own look-up alone. */
+  const lookUps = RequestResolver.make<LookUp>((entries) =>
+    Effect.flatMap(selectByKeyIds(Array.from(new Set(entries.map(({ request }) => request.keyId)))), (rows) => {
+      const byKeyId = new Map(rows.map((row) => [row["key_id"], row]))
+      return Effect.forEach(
+        entries,
+        (entry) => {
+          const row = byKeyId.get(entry.request.keyId)
+          return Request.completeEffect(entry, row === undefined ? Effect.succeedNone : Effect.asSome(decodeRow(row)))
+        },
+        { discard: true },
+      )
+    }),
+  )
 
   const conflictOrAbsence = (operation: string, id: ApiKeyId, ifVersion: number | undefined) =>
     ifVersion === undefined
@@ -198,9 +224,13 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       )
     },
 
-    findById: (id) => findStored("findById", sql`id = ${id}::uuid`),
+    findById: (id) => Effect.flatMap(selectByIds([id]), decodeFirst),
 
-    findByKeyId: (keyId) => findStored("findByKeyId", sql`key_id = ${keyId}::text`),
+    // What one transaction sees isn't for others to read.
+    findByKeyId: (keyId) =>
+      Effect.contextWith((context: Context.Context<never>) =>
+        isInTransaction(context) ? Effect.flatMap(selectByKeyIds([keyId]), decodeFirst) : Effect.request(new LookUp({ keyId }), lookUps),
+      ),
 
     update: (id, changes, { at, ifVersion }) =>
       sql`UPDATE ${keys} SET ${sql.csv([...assignments(changes), sql`updated_at = ${toDate(at)}::timestamptz`, sql`version = version + 1`])}
@@ -278,12 +308,11 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
             Effect.mapError(toRepositoryError("touch")),
           ),
 
-    transaction: {
-      isOpen: (context) => Context.getOrUndefined(context, sql.transactionService) !== undefined,
-      afterCommit: sql.afterCommit,
-    },
+    transaction: { isOpen: isInTransaction, afterCommit: sql.afterCommit },
   }
 }
+
+class LookUp extends Request.Class<{ readonly keyId: KeyId }, Option.Option<StoredApiKey>, RepositoryError> {}
 
 const batchSize = 500
 
@@ -312,7 +341,7 @@ const KeyRow = Schema.Struct(keyColumns)
 const StoredRow = Schema.Struct({ ...keyColumns, hash: Schema.String })
 
 const decodeKeys = Schema.decodeUnknownEffect(Schema.Array(KeyRow))
-const decodeStored = Schema.decodeUnknownEffect(Schema.Array(StoredRow))
+const decodeStored = Schema.decodeUnknownEffect(StoredRow)
 const decodeVersion = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ version: Schema.Int })))
 const decodeTotal = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ total: Schema.Int })))
 
