@@ -1,14 +1,20 @@
 /** What the types promise. `tsc` checks them; the assertions at run time are only there to have a test. */
 import type { Effect, Layer, Redacted } from "effect"
+import type { HttpApiClient } from "effect/http-api"
 import { describe, expectTypeOf, it } from "vitest"
 import type { ApiKey, StoredApiKey } from "../../src/ApiKey.ts"
 import type * as Errors from "../../src/ApiKeyError.ts"
 import type { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import type * as ApiKeys from "../../src/ApiKeys.ts"
+import type { ApiKeysApi } from "../../src/http/definition.ts"
 
 type Service = ApiKeys.ApiKeys["Service"]
 type ErrorOf<F> = F extends (...args: never) => Effect.Effect<unknown, infer E, infer _R> ? E : never
+
+type Client = HttpApiClient.ForApi<typeof ApiKeysApi>["apiKeys"]
+type ClientErrorOf<Name extends keyof Client> = ErrorOf<Client[Name]>
+type Overload = Extract<ClientErrorOf<"verify">, { _tag: "OverloadedProblem" }>
 
 describe("types", () => {
   it("the stored form is no record, nor the other way round", () => {
@@ -19,14 +25,31 @@ describe("types", () => {
 
   it("operations fail with what they can fail with", () => {
     expectTypeOf<ErrorOf<Service["verify"]>["_tag"]>().toEqualTypeOf<
-      "MalformedToken" | "NotFound" | "InvalidSecret" | "Inactive" | "Expired" | "InsufficientScope" | "RepositoryError" | "HasherError"
+      | "MalformedToken"
+      | "NotFound"
+      | "InvalidSecret"
+      | "Inactive"
+      | "Expired"
+      | "InsufficientScope"
+      | "RepositoryError"
+      | "HasherError"
+      | "Overloaded"
     >()
     expectTypeOf<ErrorOf<Service["verify"]>>().toEqualTypeOf<Errors.VerifyError>()
-    expectTypeOf<Exclude<Errors.VerifyError, Errors.InvalidKey>>().toEqualTypeOf<Errors.RepositoryError | Errors.HasherError>()
+    expectTypeOf<Exclude<Errors.VerifyError, Errors.InvalidKey>>().toEqualTypeOf<
+      Errors.RepositoryError | Errors.HasherError | Errors.Overloaded
+    >()
     expectTypeOf<ErrorOf<Service["create"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError | Errors.HasherError>()
     expectTypeOf<ErrorOf<Service["get"]>>().toEqualTypeOf<Errors.ApiKeyNotFound | Errors.RepositoryError>()
-    expectTypeOf<ErrorOf<Service["deactivate"]>>().toEqualTypeOf<Errors.ApiKeyNotFound | Errors.RepositoryError>()
+    expectTypeOf<ErrorOf<Service["deactivate"]>>().toEqualTypeOf<Errors.ApiKeyNotFound | Errors.RepositoryError | Errors.Unconfirmed>()
     expectTypeOf<ErrorOf<Service["count"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError>()
+  })
+
+  it("the wire tells what of it a caller can act on", () => {
+    expectTypeOf<Overload["_tag"]>().toEqualTypeOf<"OverloadedProblem">()
+    expectTypeOf<Overload["retryAfterSeconds"]>().toEqualTypeOf<number>()
+    expectTypeOf<Extract<ClientErrorOf<"deactivate">, { _tag: "UnconfirmedProblem" }>["nodes"]>().toEqualTypeOf<ReadonlyArray<string>>()
+    expectTypeOf<Extract<ClientErrorOf<"get">, { _tag: "UnconfirmedProblem" }>>().toEqualTypeOf<never>()
   })
 
   it("the layer needs a hasher and a repository, and nothing else", () => {
