@@ -241,10 +241,11 @@ export const announcementSuite = <E>(
         const repository = yield* ApiKeyRepository
         const { apiKey } = makeStoredApiKey()
         yield* repository.insert(makeStoredApiKey({ ...apiKey }))
-        yield* sql`CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.is_active := false; RETURN NEW; END'`
-        yield* sql`CREATE TRIGGER meddle BEFORE UPDATE ON ${sql.literal(`"${table}"`)} FOR EACH ROW EXECUTE FUNCTION meddle()`
+        const meddle = sql.literal(`"${table}_meddle"`)
+        yield* sql`CREATE FUNCTION ${meddle}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.is_active := false; RETURN NEW; END'`
+        yield* sql`CREATE TRIGGER ${meddle} BEFORE UPDATE ON ${sql.literal(`"${table}"`)} FOR EACH ROW EXECUTE FUNCTION ${meddle}()`
         assert.deepStrictEqual(yield* toldOf(repository.touch([{ id: apiKey.id, lastUsedAt: at }])), [apiKey.keyId])
-        yield* sql`DROP FUNCTION meddle() CASCADE`
+        yield* sql`DROP FUNCTION ${meddle}() CASCADE`
         yield* repository.delete(apiKey.id)
       }),
     )
@@ -283,18 +284,19 @@ export const announcementSuite = <E>(
         const { apiKey } = makeStoredApiKey()
         yield* repository.insert(makeStoredApiKey({ ...apiKey }))
         const [place] = yield* sql<{ readonly schema: string }>`SELECT current_schema() AS schema`
-        yield* sql`CREATE SCHEMA decoy`
-        yield* sql`CREATE FUNCTION decoy.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''fooled''; END'`
+        const decoy = sql.literal(`"${table}_decoy"`)
+        yield* sql`CREATE SCHEMA ${decoy}`
+        yield* sql`CREATE FUNCTION ${decoy}.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''fooled''; END'`
         const told = yield* toldOf(
           sql.withTransaction(
             Effect.gen(function* () {
-              yield* sql`SET LOCAL search_path = decoy, pg_catalog`
+              yield* sql`SET LOCAL search_path = ${decoy}, pg_catalog`
               yield* sql`UPDATE ${sql.literal(`"${place?.schema}"."${table}"`)} SET version = 9 WHERE id = ${apiKey.id}::uuid`
             }),
           ),
         )
         assert.deepStrictEqual(told, [apiKey.keyId])
-        yield* sql`DROP SCHEMA decoy CASCADE`
+        yield* sql`DROP SCHEMA ${decoy} CASCADE`
         yield* repository.delete(apiKey.id)
       }),
     )

@@ -67,6 +67,7 @@ for (const [name, server] of Object.entries(servers)) {
 invalidationSuite("PGlite", pglite, { hasConnections: false })
 announcementSuite("PGlite", table, pglite)
 
+// Whoever listens stops before the client does, which would wait for it.
 const unmigrated: Record<string, Layer.Layer<ApiKeyInvalidation | ApiKeyRepository | SqlClient.SqlClient, unknown>> = {
   PostgreSQL: Layer.provideMerge(Layer.mergeAll(Invalidation.layerPostgres(), SqlRepository.layer), layerPostgres()),
   PGlite: Layer.provideMerge(Layer.mergeAll(Invalidation.layerPglite(), SqlRepository.layer), Pglite.layer()),
@@ -94,7 +95,7 @@ for (const [name, database] of Object.entries(unmigrated)) {
         yield* update(key.apiKey.id, { name: "new" }, { at: key.apiKey.createdAt })
         yield* publish("end")
         assert.deepStrictEqual(yield* Queue.takeN(heard, 2), [`changed ${key.apiKey.keyId}`, "end"])
-      }).pipe(Effect.provide(database)),
+      }).pipe(Effect.scoped, Effect.provide(database)),
     )
 
     it.effect("clears the register of nodes that are long gone", () =>
@@ -111,7 +112,7 @@ for (const [name, database] of Object.entries(unmigrated)) {
           [{ hour: true }],
         )
         assert.deepStrictEqual(yield* nodes, ["b"])
-      }).pipe(Effect.provide(database)),
+      }).pipe(Effect.scoped, Effect.provide(database)),
     )
   })
 }
@@ -141,9 +142,12 @@ describe("A transaction of the caller's", () => {
           }),
         ),
       )
-      assert.strictEqual(rolledBack, "no")
+      assert.deepStrictEqual<unknown>(rolledBack, "no")
       assert.deepStrictEqual(yield* nodes, ["a"])
-    }).pipe(Effect.provide(Layer.provideMerge(Invalidation.layerPostgres(), Layer.provideMerge(Migrations.layer(), layerPostgres())))),
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Layer.provideMerge(Invalidation.layerPostgres(), Layer.provideMerge(Migrations.layer(), layerPostgres()))),
+    ),
   )
 
   it.effect("isn't waited for on PGlite, where it has the only session", () =>
@@ -158,7 +162,10 @@ describe("A transaction of the caller's", () => {
         }),
       )
       assert.deepStrictEqual(yield* nodes, [])
-    }).pipe(Effect.provide(Layer.provideMerge(Invalidation.layerPglite(), Layer.provideMerge(Migrations.layer(), Pglite.layer())))),
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Layer.provideMerge(Invalidation.layerPglite(), Layer.provideMerge(Migrations.layer(), Pglite.layer()))),
+    ),
   )
 })
 
@@ -187,6 +194,7 @@ describe("A database that is away", () => {
         assert.strictEqual(yield* Queue.take(heard), "changed b")
         assert.deepStrictEqual(yield* nodes, ["a"])
       }).pipe(
+        Effect.scoped,
         Effect.provide(
           Layer.provideMerge(Invalidation.layerPostgres(), Layer.provideMerge(Migrations.layer(), PgClient.layer({ url: server.url }))),
         ),
@@ -212,7 +220,7 @@ describe("A database that is away", () => {
       )
       assert.deepInclude(waiting, { _tag: "InvalidationError", operation: "publish" })
       yield* publish("everything")
-    }).pipe(Effect.provide(Layer.provideMerge(Invalidation.layerPostgres(), layerPostgres({ maxConnections: 2 })))),
+    }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(Invalidation.layerPostgres(), layerPostgres({ maxConnections: 2 })))),
   )
 })
 
@@ -221,7 +229,7 @@ describe("Names", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(Layer.build(Invalidation.layerPostgres({ table: 'a"b' }))))
       assert.strictEqual(error._tag, "InvalidIdentifier")
-    }).pipe(Effect.provide(PgClient.layer({}))),
+    }).pipe(Effect.scoped, Effect.provide(PgClient.layer({}))),
   )
 
   it.effect("may be as long as they may be, and in any schema", () =>
@@ -238,7 +246,10 @@ describe("Names", () => {
         yield* register("a", Duration.hours(1))
         assert.deepStrictEqual(yield* nodes, ["a"])
       })
-      yield* Effect.provide(program, [Invalidation.layerPostgres(place), SqlRepository.layerWith(place)])
-    }).pipe(Effect.provide(layerPostgres({ transformQueryNames: String.camelToSnake, transformResultNames: String.snakeToCamel }))),
+      yield* Effect.provide(Effect.scoped(program), [Invalidation.layerPostgres(place), SqlRepository.layerWith(place)])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(layerPostgres({ transformQueryNames: String.camelToSnake, transformResultNames: String.snakeToCamel })),
+    ),
   )
 })

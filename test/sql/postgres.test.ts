@@ -193,7 +193,10 @@ describe("Migrations on PostgreSQL", () => {
             concurrency: "unbounded",
           },
         )
-        assert.deepStrictEqual(runs.flat(), [[1, "create_api_keys"]])
+        assert.deepStrictEqual(runs.flat(), [
+          [1, "create_api_keys"],
+          [2, "announce_changes"],
+        ])
       }
     }),
   )
@@ -204,7 +207,7 @@ describe("Migrations on PostgreSQL", () => {
       yield* sql`CREATE TABLE api_keys (mine int)`
       assert.strictEqual((yield* Effect.flip(Migrations.migrate()))._tag, "MigrationError")
       yield* sql`DROP TABLE api_keys`
-      assert.strictEqual((yield* Migrations.migrate()).length, 1)
+      assert.strictEqual((yield* Migrations.migrate()).length, 2)
     }).pipe(Effect.provide(layerPostgres())),
   )
 
