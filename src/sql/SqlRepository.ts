@@ -8,6 +8,7 @@
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -85,22 +86,16 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   const selectByIds = selectStored("id", "uuid")
   const selectByKeyIds = selectStored("key_id", "text")
 
-  const decodeRow = (row: unknown): Effect.Effect<StoredApiKey, RepositoryError> =>
-    Effect.mapBoth(decodeStored(row), { onSuccess: toStored, onFailure: toLookUpError })
-  const decodeFirst = ([row]: ReadonlyArray<unknown>) => (row === undefined ? Effect.succeedNone : Effect.asSome(decodeRow(row)))
+  const decodeRow = (row: unknown): Exit.Exit<Option.Option<StoredApiKey>, RepositoryError> =>
+    row === undefined
+      ? Exit.succeed(Option.none())
+      : Exit.mapBoth(decodeStored(row), { onSuccess: (decoded) => Option.some(toStored(decoded)), onFailure: toLookUpError })
 
   /** Look-ups that are made together share a statement; a row that can't be read fails its own look-up alone. */
   const lookUps = RequestResolver.make<LookUp>((entries) =>
-    Effect.flatMap(selectByKeyIds(Array.from(new Set(entries.map(({ request }) => request.keyId)))), (rows) => {
+    Effect.map(selectByKeyIds(Array.from(new Set(entries.map(({ request }) => request.keyId)))), (rows) => {
       const byKeyId = new Map(rows.map((row) => [row["key_id"], row]))
-      return Effect.forEach(
-        entries,
-        (entry) => {
-          const row = byKeyId.get(entry.request.keyId)
-          return Request.completeEffect(entry, row === undefined ? Effect.succeedNone : Effect.asSome(decodeRow(row)))
-        },
-        { discard: true },
-      )
+      for (const entry of entries) entry.completeUnsafe(decodeRow(byKeyId.get(entry.request.keyId)))
     }),
   )
 
@@ -224,12 +219,14 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       )
     },
 
-    findById: (id) => Effect.flatMap(selectByIds([id]), decodeFirst),
+    findById: (id) => Effect.flatMap(selectByIds([id]), ([row]) => decodeRow(row)),
 
     // What one transaction sees isn't for others to read.
     findByKeyId: (keyId) =>
       Effect.contextWith((context: Context.Context<never>) =>
-        isInTransaction(context) ? Effect.flatMap(selectByKeyIds([keyId]), decodeFirst) : Effect.request(new LookUp({ keyId }), lookUps),
+        isInTransaction(context)
+          ? Effect.flatMap(selectByKeyIds([keyId]), ([row]) => decodeRow(row))
+          : Effect.request(new LookUp({ keyId }), lookUps),
       ),
 
     update: (id, changes, { at, ifVersion }) =>
@@ -320,6 +317,8 @@ const columnList =
   "id, key_id, prefix, name, description, owner_id, scopes, metadata, is_active, expires_at, created_at, updated_at, last_used_at, hint, version"
 
 const InstantColumn = Schema.DateTimeUtcFromDate.check(isInRange())
+// Null first: a union tries its members in turn, and each failure costs more than all the other columns.
+const OptionalInstantColumn = Schema.Union([Schema.Null, InstantColumn])
 const keyColumns = {
   id: ApiKeyId,
   key_id: KeyId,
@@ -330,10 +329,10 @@ const keyColumns = {
   scopes: ScopeSet,
   metadata: Metadata,
   is_active: Schema.Boolean,
-  expires_at: Schema.NullOr(InstantColumn),
+  expires_at: OptionalInstantColumn,
   created_at: InstantColumn,
   updated_at: InstantColumn,
-  last_used_at: Schema.NullOr(InstantColumn),
+  last_used_at: OptionalInstantColumn,
   hint: Schema.String,
   version: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)),
 }
@@ -341,7 +340,7 @@ const KeyRow = Schema.Struct(keyColumns)
 const StoredRow = Schema.Struct({ ...keyColumns, hash: Schema.String })
 
 const decodeKeys = Schema.decodeUnknownEffect(Schema.Array(KeyRow))
-const decodeStored = Schema.decodeUnknownEffect(StoredRow)
+const decodeStored = Schema.decodeUnknownExit(StoredRow)
 const decodeVersion = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ version: Schema.Int })))
 const decodeTotal = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ total: Schema.Int })))
 
