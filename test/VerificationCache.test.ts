@@ -1,0 +1,539 @@
+import { assert, describe, it } from "@effect/vitest"
+import { DateTime, Duration, Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Schema, Tracer } from "effect"
+import { TestClock } from "effect/testing"
+import type { ApiKey, KeyId } from "../src/ApiKey.ts"
+import { RepositoryError } from "../src/ApiKeyError.ts"
+import { ApiKeyHasher } from "../src/ApiKeyHasher.ts"
+import * as ApiKeyMetrics from "../src/ApiKeyMetrics.ts"
+import * as Repository from "../src/ApiKeyRepository.ts"
+import * as ApiKeys from "../src/ApiKeys.ts"
+import * as ApiKeyToken from "../src/ApiKeyToken.ts"
+
+/** A well-formed token for the same key id whose secret is wrong. */
+const wrongSecret = (token: Redacted.Redacted, variant = 0) => {
+  const text = Redacted.value(token)
+  const body = text.slice(0, -8) + (text.at(-8) === "A" ? "B" : "A") + "0123456789"[variant]
+  return body + ApiKeyToken.checksum(body)
+}
+
+const unknownToken = (number: number) => {
+  const body = `ak-${number.toString(16).padStart(16, "0")}-${"x".repeat(58)}`
+  return body + ApiKeyToken.checksum(body)
+}
+
+/** Counts what verification costs, and can hold it up. */
+interface Instruments {
+  lookUps: number
+  hashes: number
+  /** Waited for by each look-up, before or after it reads. */
+  beforeRead: Effect.Effect<void>
+  afterRead: Effect.Effect<void>
+  /** Waited for by each hash. */
+  beforeHash: Effect.Effect<void>
+  failure: RepositoryError | undefined
+}
+
+const makeInstruments = (): Instruments => ({
+  lookUps: 0,
+  hashes: 0,
+  beforeRead: Effect.void,
+  afterRead: Effect.void,
+  beforeHash: Effect.void,
+  failure: undefined,
+})
+
+const layerInstrumented = (instruments: Instruments) =>
+  Layer.mergeAll(
+    Layer.effect(
+      Repository.ApiKeyRepository,
+      Effect.map(Repository.ApiKeyRepository, (repository) => ({
+        ...repository,
+        findByKeyId: (keyId: KeyId) =>
+          Effect.suspend(() => {
+            instruments.lookUps++
+            if (instruments.failure !== undefined) return Effect.fail(instruments.failure)
+            const { beforeRead, afterRead } = instruments
+            return beforeRead.pipe(
+              Effect.andThen(repository.findByKeyId(keyId)),
+              Effect.tap(() => afterRead),
+            )
+          }),
+      })),
+    ).pipe(Layer.provideMerge(Layer.fresh(Repository.layerMemory))),
+    Layer.succeed(ApiKeyHasher, {
+      hash: (secret) => Effect.succeed(Redacted.make(`plain ${Redacted.value(secret)}`)),
+      verify: (secret, hash) =>
+        Effect.suspend(() => {
+          instruments.hashes++
+          return Effect.as(instruments.beforeHash, Redacted.value(hash) === `plain ${Redacted.value(secret)}`)
+        }),
+    }),
+  )
+
+const withKeys = <A, E>(
+  test: (
+    apiKeys: ApiKeys.ApiKeys["Service"],
+    instruments: Instruments,
+    repository: Repository.ApiKeyRepository["Service"],
+  ) => Effect.Effect<A, E>,
+  options: ApiKeys.Options = {},
+) => {
+  const instruments = makeInstruments()
+  return Effect.gen(function* () {
+    instruments.lookUps = instruments.hashes = 0
+    return yield* test(yield* ApiKeys.ApiKeys, instruments, yield* Repository.ApiKeyRepository)
+  }).pipe(Effect.provide(ApiKeys.layerWith(options).pipe(Layer.provideMerge(layerInstrumented(instruments)))))
+}
+
+const tagOf = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>) =>
+  Effect.match(effect, { onSuccess: () => "good", onFailure: ({ _tag }) => _tag })
+
+describe("A warm key", () => {
+  it.effect("is verified without a look-up or a hash until its time is over, and then without a hash", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+        const first = yield* apiKeys.verify(token)
+        assert.deepStrictEqual(first.apiKey, apiKey)
+        assert.deepStrictEqual(first.checkedAt, yield* DateTime.now)
+        yield* TestClock.adjust("59999 millis")
+        assert.deepStrictEqual(yield* apiKeys.verify(Redacted.value(token)), first)
+        assert.deepInclude(instruments, { lookUps: 1, hashes: 1 })
+        // Use doesn't lengthen its life.
+        yield* TestClock.adjust("1 millis")
+        const second = yield* apiKeys.verify(token)
+        assert.deepStrictEqual(second.checkedAt, yield* DateTime.now)
+        assert.deepInclude(instruments, { lookUps: 2, hashes: 1 })
+      }),
+    ),
+  )
+
+  it.effect("expires, and lacks scopes, as it would without a cache", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const expiresAt = DateTime.addDuration(yield* DateTime.now, Duration.seconds(10))
+        const { token } = yield* apiKeys.create({ name: "k", scopes: ["a"], expiresAt })
+        yield* apiKeys.verify(token)
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token, { scopes: ["b"] })), "InsufficientScope")
+        yield* TestClock.adjust("9999 millis")
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token, { scopes: ["a"] })), "good")
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token, { scopes: ["b"] })), "Expired")
+        assert.strictEqual(instruments.lookUps, 1)
+      }),
+    ),
+  )
+
+  it.effect("follows each change made here at once, and isn't hashed again for it", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k", scopes: ["a"] })
+        yield* apiKeys.verify(token)
+        yield* apiKeys.deactivate(apiKey.id)
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Inactive")
+        yield* apiKeys.activate(apiKey.id)
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "good")
+        yield* apiKeys.update(apiKey.id, { scopes: [] })
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token, { scopes: ["a"] })), "InsufficientScope")
+        assert.strictEqual(instruments.hashes, 1)
+        yield* apiKeys.delete(apiKey.id)
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "NotFound")
+        // The same as for a key id that was never there.
+        assert.strictEqual(instruments.hashes, 2)
+      }),
+    ),
+  )
+
+  it.effect("with another secret, or the same one under another hash, costs what an unknown key costs, and is refused", () =>
+    withKeys((apiKeys, instruments, repository) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+        yield* apiKeys.verify(token)
+        instruments.lookUps = instruments.hashes = 0
+        assert.strictEqual(yield* tagOf(apiKeys.verify(wrongSecret(token))), "InvalidSecret")
+        assert.deepInclude(instruments, { lookUps: 1, hashes: 1 })
+        assert.strictEqual(yield* tagOf(apiKeys.verify(unknownToken(1))), "NotFound")
+        assert.deepInclude(instruments, { lookUps: 2, hashes: 2 })
+
+        // As somebody who writes the table by hand would, unheard.
+        const stored = Option.getOrThrow(yield* repository.findById(apiKey.id))
+        yield* repository.delete(apiKey.id)
+        yield* repository.insert({ ...stored, hash: Redacted.make("plain other") })
+        yield* TestClock.adjust("60 seconds")
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "InvalidSecret")
+      }),
+    ),
+  )
+
+  it.effect("answers as of when the caller wants it", () =>
+    withKeys((apiKeys, instruments, repository) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+        yield* apiKeys.verify(token)
+        // Behind the service's back, as another node would.
+        yield* repository.update(apiKey.id, { isActive: false }, { at: yield* DateTime.now })
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token, { maxAge: "6 seconds" })), "good")
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token, { maxAge: "5 seconds" })), "Inactive")
+        yield* repository.update(apiKey.id, { isActive: true }, { at: yield* DateTime.now })
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Inactive")
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token, { maxAge: 0 })), "good")
+        assert.deepInclude(instruments, { lookUps: 3, hashes: 1 })
+      }),
+    ),
+  )
+
+  it.effect("isn't trusted when the clock is set back", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(1_000_000)
+        const { token } = yield* apiKeys.create({ name: "k" })
+        yield* apiKeys.verify(token)
+        yield* TestClock.setTime(500_000)
+        yield* apiKeys.verify(token)
+        assert.strictEqual(instruments.lookUps, 2)
+      }),
+    ),
+  )
+
+  it.effect("is not kept where the cache is off", () =>
+    withKeys(
+      (apiKeys, instruments) =>
+        Effect.gen(function* () {
+          const { token } = yield* apiKeys.create({ name: "k" })
+          yield* apiKeys.verify(token)
+          yield* apiKeys.verify(token)
+          yield* apiKeys.verify(wrongSecret(token)).pipe(Effect.ignore, Effect.repeat({ times: 1 }))
+          assert.deepInclude(instruments, { lookUps: 4, hashes: 4 })
+        }),
+      { cache: "off" },
+    ),
+  )
+
+  it.effect("of a format of one's own is found by parsing", () => {
+    const custom: ApiKeyToken.TokenFormat = {
+      prefix: "x",
+      parse: ApiKeyToken.defaultFormat.parse,
+      format: ApiKeyToken.defaultFormat.format,
+      generate: ApiKeyToken.defaultFormat.generate,
+      hint: () => "",
+    }
+    return withKeys(
+      (apiKeys, instruments) =>
+        Effect.gen(function* () {
+          const { token } = yield* apiKeys.create({ name: "k" })
+          const text = Redacted.value(token)
+          assert.strictEqual(yield* tagOf(apiKeys.verify(text)), yield* tagOf(apiKeys.verify(text)))
+          assert.isAtMost(instruments.lookUps, 1)
+        }),
+      { token: custom },
+    )
+  })
+})
+
+describe("Eviction", () => {
+  it.effect("keeps the busy keys through a flood of others", () =>
+    withKeys(
+      (apiKeys, instruments) =>
+        Effect.gen(function* () {
+          const create = (count: number) => Effect.replicateEffect(apiKeys.create({ name: "k" }), count)
+          const busy = yield* create(10)
+          const flood = yield* create(1_000)
+          for (const { token } of [...busy, ...busy]) yield* apiKeys.verify(token)
+          instruments.lookUps = 0
+          for (const [index, { token }] of flood.entries()) {
+            yield* apiKeys.verify(token)
+            yield* apiKeys.verify(busy[index % busy.length]!.token)
+          }
+          // The busy ones took no more than their first look-up again.
+          assert.isAtMost(instruments.lookUps, flood.length + 2 * busy.length)
+          assert.isAtMost((yield* Metric.value(ApiKeyMetrics.cacheEntries)).value, 50)
+        }),
+      { cache: { entries: 50 } },
+    ).pipe(Effect.provideService(Metric.MetricRegistry, new Map())),
+  )
+
+  it.effect("keeps to the bytes allowed, and passes over what is too large for them", () =>
+    withKeys(
+      (apiKeys, instruments) =>
+        Effect.gen(function* () {
+          const small = yield* apiKeys.create({ name: "k" })
+          const large = yield* apiKeys.create({ name: "k", metadata: { text: "x".repeat(8_000) } })
+          for (const { token } of [small, large, small, large, small]) yield* apiKeys.verify(token)
+          assert.strictEqual(instruments.lookUps, 3)
+        }),
+      { cache: { bytes: 10_000 } },
+    ),
+  )
+})
+
+describe("A refused token", () => {
+  it.effect("costs one hash, not one a request, for a few seconds", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { token } = yield* apiKeys.create({ name: "k" })
+        for (const [refused, tag] of [
+          [wrongSecret(token), "InvalidSecret"],
+          [unknownToken(1), "NotFound"],
+        ] as const) {
+          instruments.lookUps = instruments.hashes = 0
+          for (let i = 0; i < 10; i++) assert.strictEqual(yield* tagOf(apiKeys.verify(refused)), tag)
+          assert.deepInclude(instruments, { lookUps: 1, hashes: 1 })
+          yield* TestClock.adjust("5 seconds")
+          assert.strictEqual(yield* tagOf(apiKeys.verify(refused)), tag)
+          assert.deepInclude(instruments, { lookUps: 2, hashes: 2 })
+        }
+      }),
+    ),
+  )
+
+  it.effect("works at once when its key is created a moment later", () =>
+    withKeys((apiKeys, _, repository) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+        const stored = Option.getOrThrow(yield* repository.findById(apiKey.id))
+        yield* apiKeys.delete(apiKey.id)
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "NotFound")
+        yield* repository.insert(stored)
+        yield* apiKeys.activate(apiKey.id)
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "good")
+      }),
+    ),
+  )
+
+  it.effect("is remembered in bounded memory", () =>
+    withKeys(
+      (apiKeys, instruments) =>
+        Effect.gen(function* () {
+          for (let i = 0; i < 30; i++) yield* Effect.ignore(apiKeys.verify(unknownToken(i)))
+          instruments.hashes = 0
+          for (let i = 20; i < 30; i++) yield* Effect.ignore(apiKeys.verify(unknownToken(i)))
+          assert.strictEqual(instruments.hashes, 0)
+          yield* Effect.ignore(apiKeys.verify(unknownToken(0)))
+          assert.strictEqual(instruments.hashes, 1)
+        }),
+      { cache: { refusals: 10 } },
+    ),
+  )
+})
+
+describe("A cold key", () => {
+  const heldUp = (instruments: Instruments, which: "beforeRead" | "afterRead" | "beforeHash") =>
+    Effect.sync(() => {
+      instruments[which] = Effect.sleep("1 second")
+    })
+
+  it.effect("that many ask for costs one look-up and one hash", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { token } = yield* apiKeys.create({ name: "k" })
+        yield* heldUp(instruments, "beforeHash")
+        const fibers = yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.forkChild(apiKeys.verify(token)))
+        yield* TestClock.adjust("1 second")
+        const answers = yield* Effect.forEach(fibers, Fiber.join)
+        assert.strictEqual(new Set(answers.map(({ apiKey }) => apiKey.id)).size, 1)
+        assert.deepInclude(instruments, { lookUps: 1, hashes: 1 })
+      }),
+    ),
+  )
+
+  it.effect("is verified for the others when one of them, the first even, gives up", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { token } = yield* apiKeys.create({ name: "k" })
+        yield* heldUp(instruments, "beforeRead")
+        const first = yield* Effect.forkChild(apiKeys.verify(token), { startImmediately: true })
+        const second = yield* Effect.forkChild(apiKeys.verify(token), { startImmediately: true })
+        yield* Fiber.interrupt(first)
+        yield* TestClock.adjust("1 second")
+        assert.isTrue(Exit.isSuccess(yield* Fiber.await(second)))
+        assert.strictEqual(instruments.lookUps, 1)
+      }),
+    ),
+  )
+
+  it.effect("that everybody gave up on is looked up again by the next", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { token } = yield* apiKeys.create({ name: "k" })
+        yield* heldUp(instruments, "beforeHash")
+        const first = yield* Effect.forkChild(apiKeys.verify(token), { startImmediately: true })
+        yield* Fiber.interrupt(first)
+        // The hash can't be stopped and still runs.
+        const second = yield* Effect.forkChild(apiKeys.verify(token), { startImmediately: true })
+        yield* TestClock.adjust("2 seconds")
+        assert.isTrue(Exit.isSuccess(yield* Fiber.await(second)))
+      }),
+    ),
+  )
+
+  for (const moment of ["beforeRead", "afterRead", "beforeHash"] as const) {
+    it.effect(`that is changed while it is looked up is answered by the change, and never cached without it (${moment})`, () =>
+      withKeys((apiKeys, instruments) =>
+        Effect.gen(function* () {
+          const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+          yield* heldUp(instruments, moment)
+          const early = yield* Effect.forkChild(tagOf(apiKeys.verify(token)), { startImmediately: true })
+          yield* TestClock.adjust("500 millis")
+          yield* apiKeys.deactivate(apiKey.id)
+          const late = yield* Effect.forkChild(tagOf(apiKeys.verify(token)), { startImmediately: true })
+          yield* TestClock.adjust("10 seconds")
+          assert.strictEqual(yield* Fiber.join(late), "Inactive")
+          assert.strictEqual(yield* Fiber.join(early), "Inactive")
+          assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Inactive")
+        }),
+      ),
+    )
+  }
+
+  it.effect("that changes again and again fails closed, as a failure of the store", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+        instruments.afterRead = Effect.orDie(Effect.asVoid(apiKeys.update(apiKey.id, { name: "again" })))
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "RepositoryError")
+        assert.isAtMost(instruments.lookUps, 10)
+      }),
+    ),
+  )
+
+  it.effect("is tried again after a failure of the store", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { token } = yield* apiKeys.create({ name: "k" })
+        instruments.failure = new RepositoryError({ operation: "look up", isRetryable: true, cause: "down" })
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "RepositoryError")
+        instruments.failure = undefined
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "good")
+      }),
+    ),
+  )
+
+  it.effect("asked for anew doesn't take a look-up that began before", () =>
+    withKeys((apiKeys, instruments, repository) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+        yield* heldUp(instruments, "afterRead")
+        const early = yield* Effect.forkChild(tagOf(apiKeys.verify(token)), { startImmediately: true })
+        // Unheard, as by another node.
+        yield* repository.update(apiKey.id, { isActive: false }, { at: yield* DateTime.now })
+        const late = yield* Effect.forkChild(tagOf(apiKeys.verify(token, { maxAge: 0 })), { startImmediately: true })
+        const later = yield* Effect.forkChild(tagOf(apiKeys.verify(token, { maxAge: 0 })), { startImmediately: true })
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(yield* Effect.forEach([early, late, later], Fiber.join), ["good", "Inactive", "Inactive"])
+        assert.strictEqual(instruments.hashes, 1)
+      }),
+    ),
+  )
+})
+
+describe("Warm and cold", () => {
+  const Step = Schema.Union([
+    Schema.TaggedStruct("Create", {
+      scopes: Schema.Array(Schema.Literals(["a", "b:*"])).check(Schema.isMaxLength(2)),
+      lives: Schema.Literals([0, 5, 70]),
+    }),
+    Schema.TaggedStruct("Verify", { key: Schema.Literals([0, 1, 2]), wrong: Schema.Boolean, scope: Schema.Literals(["", "a", "b:c"]) }),
+    Schema.TaggedStruct("SetActive", { key: Schema.Literals([0, 1, 2]), to: Schema.Boolean }),
+    Schema.TaggedStruct("Rescope", {
+      key: Schema.Literals([0, 1, 2]),
+      scopes: Schema.Array(Schema.Literals(["a", "b:*"])).check(Schema.isMaxLength(2)),
+    }),
+    Schema.TaggedStruct("Delete", { key: Schema.Literals([0, 1, 2]) }),
+    Schema.TaggedStruct("Wait", { seconds: Schema.Literals([1, 4, 30, 61]) }),
+  ])
+
+  // The service without a cache is the specification of the one with it.
+  it.effect.prop("agree on every history", [Schema.Array(Step).check(Schema.isMinLength(5), Schema.isMaxLength(40))], ([steps]) =>
+    Effect.gen(function* () {
+      const repository = Layer.fresh(Repository.layerMemory)
+      const services = yield* Layer.build(layerInstrumented(makeInstruments()).pipe(Layer.provide(repository)))
+      const build = (options: ApiKeys.Options) =>
+        Effect.map(Layer.build(ApiKeys.layerWith(options).pipe(Layer.provide(Layer.succeedContext(services)))), (context) =>
+          Effect.provide(ApiKeys.ApiKeys, context),
+        )
+      const warm = yield* yield* build({ cache: { entries: 2 } })
+      const cold = yield* yield* build({ cache: "off" })
+      const keys: Array<{ readonly apiKey: ApiKey; readonly token: Redacted.Redacted }> = []
+      for (const step of steps) {
+        if (step._tag === "Create") {
+          const expiresAt = step.lives === 0 ? null : DateTime.addDuration(yield* DateTime.now, Duration.seconds(step.lives))
+          keys.push(yield* warm.create({ name: "k", scopes: step.scopes, expiresAt }))
+          continue
+        }
+        if (step._tag === "Wait") {
+          yield* TestClock.adjust(Duration.seconds(step.seconds))
+          continue
+        }
+        const key = keys[step.key]
+        if (key === undefined) continue
+        if (step._tag === "Verify") {
+          const token = step.wrong ? wrongSecret(key.token) : key.token
+          const options = step.scope === "" ? {} : { scopes: [step.scope] }
+          const expected = yield* Effect.exit(Effect.map(cold.verify(token, options), ({ apiKey }) => withoutUse(apiKey)))
+          const actual = yield* Effect.exit(Effect.map(warm.verify(token, options), ({ apiKey }) => withoutUse(apiKey)))
+          assert.deepStrictEqual(actual, expected)
+        } else if (step._tag === "SetActive") {
+          yield* Effect.ignore(step.to ? warm.activate(key.apiKey.id) : warm.deactivate(key.apiKey.id))
+        } else if (step._tag === "Rescope") {
+          yield* Effect.ignore(warm.update(key.apiKey.id, { scopes: step.scopes }))
+        } else {
+          yield* Effect.ignore(warm.delete(key.apiKey.id))
+        }
+      }
+    }).pipe(Effect.scoped),
+  )
+
+  const withoutUse = ({ lastUsedAt: _, ...apiKey }: ApiKey) => apiKey
+})
+
+describe("Telemetry", () => {
+  const withRegistry = Effect.provideService(Metric.MetricRegistry, new Map())
+
+  it.effect("counts hits, misses and failures by tag", () =>
+    withKeys((apiKeys) =>
+      Effect.gen(function* () {
+        const { token } = yield* apiKeys.create({ name: "k" })
+        yield* apiKeys.verify(token)
+        yield* apiKeys.verify(token)
+        yield* Effect.ignore(apiKeys.verify("nonsense"))
+        yield* Effect.ignore(apiKeys.verify(token, { scopes: ["a"] }))
+        const count = (metric: Metric.Counter<number>) => Effect.map(Metric.value(metric), (state) => state.count)
+        assert.strictEqual(yield* count(ApiKeyMetrics.hits), 2)
+        assert.strictEqual(yield* count(ApiKeyMetrics.misses), 1)
+        assert.strictEqual(yield* count(ApiKeyMetrics.failures("MalformedToken")), 1)
+        assert.strictEqual(yield* count(ApiKeyMetrics.failures("InsufficientScope")), 1)
+        assert.strictEqual(yield* count(ApiKeyMetrics.failures("Expired")), 0)
+        assert.strictEqual((yield* Metric.value(ApiKeyMetrics.coldDuration)).count, 1)
+        assert.strictEqual((yield* Metric.value(ApiKeyMetrics.duration)).count, 0)
+        assert.strictEqual((yield* Metric.value(ApiKeyMetrics.hashesInFlight)).value, 0)
+        assert.strictEqual((yield* Metric.value(ApiKeyMetrics.cacheEntries)).value, 1)
+      }),
+    ).pipe(withRegistry),
+  )
+
+  it.effect("tells of look-ups by spans, and of warm verifications when asked to", () =>
+    Effect.gen(function* () {
+      const spans: Array<string> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          spans.push(options.name)
+          return new Tracer.NativeSpan(options)
+        },
+      })
+      const twice = (apiKeys: ApiKeys.ApiKeys["Service"]) =>
+        Effect.gen(function* () {
+          const { token } = yield* apiKeys.create({ name: "k" })
+          spans.length = 0
+          yield* apiKeys.verify(token)
+          yield* apiKeys.verify(token)
+          return spans.slice()
+        })
+      const byDefault = yield* withKeys(twice).pipe(Effect.withTracer(tracer))
+      assert.deepStrictEqual(byDefault, ["ApiKeys.lookUp"])
+      const traced = yield* withKeys(twice, { telemetry: "traces" }).pipe(Effect.withTracer(tracer))
+      assert.deepStrictEqual(traced, ["ApiKeys.verify", "ApiKeys.lookUp", "ApiKeys.verify"])
+      assert.strictEqual((yield* Metric.value(ApiKeyMetrics.duration)).count, 2)
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())),
+  )
+})
