@@ -15,7 +15,8 @@ export const against = (peer: string, check: Contender, atLeast: number | undefi
     const apiKeys = yield* ApiKeys
     const tokens = new Tokens(shuffle(yield* createKeys(keyCount)))
     const verify: Contender = { before: tokens.renew, run: (count) => inOneFiber(count, (index) => apiKeys.verify(tokens.at(index))) }
-    const rates = yield* Effect.promise(() => measure({ verify, peer: check }, { maximum: keyCount }))
+    // One pass over the keys doesn't take long, so there are more rounds.
+    const rates = yield* Effect.promise(() => measure({ verify, peer: check }, { maximum: keyCount, rounds: 25 }))
     const { value, spread, rates: medians } = share(rates, "verify", "peer")
     emit({
       benchmark: peer,

@@ -1,6 +1,6 @@
 // What a cached key takes of the heap: 100,000 keys are verified with the cache and without, and the growths compared. The repository hands
 // out a record of its own for each look-up, as a database does.
-import { Effect, Layer, Option, Redacted } from "effect"
+import { DateTime, Effect, Layer, Option, Redacted } from "effect"
 import { ApiKey, type KeyId, StoredApiKey } from "../../src/ApiKey.ts"
 import { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
@@ -28,6 +28,8 @@ const copyOf = ({ apiKey, hash }: StoredApiKey): StoredApiKey =>
           ownerId: apiKey.ownerId === null ? null : copy(apiKey.ownerId),
           scopes: apiKey.scopes.map(copy),
           metadata: {},
+          createdAt: DateTime.makeUnsafe(apiKey.createdAt.epochMilliseconds),
+          updatedAt: DateTime.makeUnsafe(apiKey.updatedAt.epochMilliseconds),
           hint: copy(apiKey.hint),
         },
         { disableChecks: true },
