@@ -306,6 +306,8 @@ export const announcementSuite = <E>(
         const sql = yield* SqlClient.SqlClient
         const repository = yield* ApiKeyRepository
         const key = makeStoredApiKey()
+        const [role] = yield* sql<{ readonly may: boolean }>`SELECT current_setting('is_superuser') = 'on' AS may`
+        if (role?.may !== true) return
         const told = yield* toldOf(
           sql.withTransaction(Effect.andThen(sql`SET LOCAL session_replication_role = replica`, repository.insert(key))),
         )

@@ -3,11 +3,15 @@
  * `effect-api-key/sql/Migrations` creates, one by hand in psql too, once it is committed.
  *
  * ```ts
- * const Nodes = Invalidation.layerPostgres()
- * const Keys = ApiKeys.layer().pipe(Layer.provide([SqlRepository.layer, Nodes, hasher]), Layer.provide(Postgres))
+ * const live = ApiKeys.layer.pipe(
+ *   Layer.provide([SqlRepository.layer, Invalidation.layerPostgres(), hasher]),
+ *   Layer.provide(Migrations.layer()),
+ *   Layer.provide(PgClient.layer({ url })),
+ * )
  * ```
  *
- * Whoever the program connects as needs the rights to read and write `<table>_nodes`.
+ * Whoever the program connects as needs the rights to read and write `<table>_nodes`. The database has to be the primary: a standby
+ * knows no `LISTEN`.
  * @since 0.1.0
  */
 import type * as Pg from "@effect/sql-pg/PgClient"
@@ -32,7 +36,8 @@ export { InvalidIdentifier, type TableOptions } from "./table.ts"
  * Through PostgreSQL. The options are those of the repository.
  *
  * Listening keeps a connection of the client's pool to itself for as long as it lasts, so the pool needs at least two. A pooler between
- * the program and the database has to pool sessions: in PgBouncer's transaction mode nothing is heard.
+ * the program and the database has to pool sessions: in PgBouncer's transaction mode nothing is heard. Whoever calls `subscribe` closes
+ * its scope before the client's, which would wait for it.
  *
  * Whoever listens hears that a connection is lost as soon as the operating system does; a network that goes silent it notices by the
  * client's `keepAlive`. What the service sends joins no transaction of the caller's.
