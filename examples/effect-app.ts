@@ -14,8 +14,8 @@ const program = Effect.gen(function* () {
   })
   yield* Console.log(`issued ${apiKey.name}: …${apiKey.hint}`)
 
-  const { ownerId } = yield* apiKeys.verify(token, { scopes: ["invoices:read"] })
-  yield* Console.log(`verified for ${ownerId}`)
+  const verified = yield* apiKeys.verify(token, { scopes: ["invoices:read"] })
+  yield* Console.log(`verified for ${verified.apiKey.ownerId}`)
 
   const refused = yield* Effect.flip(apiKeys.verify(token, { scopes: ["invoices:write"] }))
   yield* Console.log(`refused: ${refused.message}`)

@@ -13,7 +13,7 @@ const consume = (jobs: Queue.Dequeue<Job, Cause.Done>) =>
     Stream.mapEffect(
       ({ token, task }) =>
         ApiKeys.ApiKeys.use((apiKeys) => apiKeys.verify(token, { scopes: ["jobs:run"] })).pipe(
-          Effect.flatMap((apiKey) => Console.log(`${task} for ${apiKey.name}`)),
+          Effect.flatMap(({ apiKey }) => Console.log(`${task} for ${apiKey.name}`)),
           // A key that is no good ends the job; a database that is down (`RepositoryError`) ends the stream.
           Effect.catchTag(["MalformedToken", "NotFound", "InvalidSecret", "Inactive", "Expired", "InsufficientScope"], (error) =>
             Console.log(`${task} refused: ${error._tag}`),

@@ -228,8 +228,10 @@ export const layer: Layer.Layer<ApiKeys, HasherError, ApiKeyHasher | Repository.
 )
 
 /**
- * As {@link layerWith}, from configuration: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and
- * `API_KEY_MAXIMUM_LIFETIME` (durations such as `90 days`).
+ * As {@link layerWith}, from configuration. How keys are issued: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and
+ * `API_KEY_MAXIMUM_LIFETIME` (durations such as `90 days`). How they are verified: `API_KEY_CACHE` (`off`), `API_KEY_CACHE_ENTRIES`,
+ * `API_KEY_CACHE_BYTES`, `API_KEY_CACHE_TIME_TO_LIVE`, `API_KEY_HASHING_PERMITS`, `API_KEY_HASHING_QUEUE`, `API_KEY_HASHING_MAX_WAIT`,
+ * `API_KEY_LAST_USED_INTERVAL`, `API_KEY_TELEMETRY` and `API_KEY_NODE_NAME`.
  * @category layers
  * @since 0.1.0
  */
@@ -241,18 +243,33 @@ export const layerConfig: Layer.Layer<
   Effect.gen(function* () {
     const prefix = yield* Config.option(Config.String("API_KEY_PREFIX"))
     const separator = yield* Config.option(Config.Literals(["-", "_", ".", "~", ":"], "API_KEY_SEPARATOR"))
-    const defaultLifetime = yield* Config.option(Config.Duration("API_KEY_DEFAULT_LIFETIME"))
-    const maximumLifetime = yield* Config.option(Config.Duration("API_KEY_MAXIMUM_LIFETIME"))
+    const isCacheOff = Option.isSome(yield* Config.option(Config.Literals(["off"], "API_KEY_CACHE")))
+    const cache = {
+      entries: yield* optional(Config.Int("API_KEY_CACHE_ENTRIES")),
+      bytes: yield* optional(Config.Int("API_KEY_CACHE_BYTES")),
+      timeToLive: yield* optional(Config.Duration("API_KEY_CACHE_TIME_TO_LIVE")),
+    }
     return layerWith({
       token: {
         ...(Option.isSome(prefix) ? { prefix: prefix.value } : {}),
         ...(Option.isSome(separator) ? { separator: separator.value } : {}),
       },
-      defaultLifetime: Option.getOrUndefined(defaultLifetime),
-      maximumLifetime: Option.getOrUndefined(maximumLifetime),
+      defaultLifetime: yield* optional(Config.Duration("API_KEY_DEFAULT_LIFETIME")),
+      maximumLifetime: yield* optional(Config.Duration("API_KEY_MAXIMUM_LIFETIME")),
+      lastUsedInterval: yield* optional(Config.Duration("API_KEY_LAST_USED_INTERVAL")),
+      cache: isCacheOff ? "off" : cache,
+      hashing: {
+        permits: yield* optional(Config.Int("API_KEY_HASHING_PERMITS")),
+        queue: yield* optional(Config.Int("API_KEY_HASHING_QUEUE")),
+        maxWait: yield* optional(Config.Duration("API_KEY_HASHING_MAX_WAIT")),
+      },
+      telemetry: yield* optional(Config.Literals(["counters", "metrics", "traces"], "API_KEY_TELEMETRY")),
+      nodeName: yield* optional(Config.String("API_KEY_NODE_NAME")),
     })
   }),
 )
+
+const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> => Config.map(Config.option(config), Option.getOrUndefined)
 
 /**
  * The service in memory, with {@link layerEphemeral} as its hasher: for tests and first steps.
