@@ -11,9 +11,9 @@ export const sha256: ((text: string) => string) | undefined = ((): ((text: strin
   return hash === undefined ? undefined : (text) => hash("sha256", text, "binary")
 })()
 
-/** Compares without telling by its time where two digests differ. */
-export const isSameDigest = (a: string, b: string): boolean => {
-  let difference = a.length ^ b.length
-  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)
+/** Whether `text` starts with the digest, without telling by its time where the two differ. */
+export const startsWithDigest = (text: string, digest: string): boolean => {
+  let difference = 0
+  for (let i = 0; i < digest.length; i++) difference |= text.charCodeAt(i) ^ digest.charCodeAt(i)
   return difference === 0
 }
