@@ -26,7 +26,7 @@ export interface Options {
   readonly timeToLive?: Duration.Input | undefined
   /** How many refused tokens (unknown key id or wrong secret). Default: 10,000. */
   readonly refusals?: number | undefined
-  /** How long a refused token is refused again unasked. Default: 5 seconds. */
+  /** How long a refused token is refused again unasked, at most `timeToLive`. Default: 5 seconds. */
   readonly refusalTimeToLive?: Duration.Input | undefined
 }
 
@@ -44,11 +44,14 @@ export interface Settings {
 /** Fills in the defaults. @category constructors @since 0.1.0 */
 export const settings = (options: Options | "off" = {}): Settings => {
   if (options === "off") return { entries: 0, bytes: 0, timeToLive: 0, refusals: 0, refusalTimeToLive: 0 }
+  const timeToLive = toMillis(options.timeToLive ?? "60 seconds")
   return {
     entries: options.entries ?? 100_000,
     bytes: options.bytes ?? 128 * 1_024 * 1_024,
-    timeToLive: Duration.toMillis(Duration.fromInputUnsafe(options.timeToLive ?? "60 seconds")),
+    timeToLive,
     refusals: options.refusals ?? 10_000,
-    refusalTimeToLive: Duration.toMillis(Duration.fromInputUnsafe(options.refusalTimeToLive ?? "5 seconds")),
+    refusalTimeToLive: Math.min(timeToLive, toMillis(options.refusalTimeToLive ?? "5 seconds")),
   }
 }
+
+const toMillis = (duration: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(duration))

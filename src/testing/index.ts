@@ -6,6 +6,7 @@
 export * as arbitraries from "./arbitraries.ts"
 export { makeStoredApiKey } from "./fixtures.ts"
 export { repositoryContract } from "./repositoryContract.ts"
+export { simulate, SimulationFailure, type SimulationOptions, type Statistics, verificationSimulation } from "./simulation.ts"
 export { layerMemory } from "../ApiKeys.ts"
 export { layerEphemeral as layerHasher } from "../ApiKeyHasher.ts"
 export { layerMemory as layerRepository } from "../ApiKeyRepository.ts"

@@ -411,7 +411,16 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         ])
         assert.deepStrictEqual(spec.paths["/api-keys"].post.security, [{ bearer: ["api-keys:write"] }, { apiKey: ["api-keys:write"] }])
         assert.sameMembers(Object.keys(spec.paths["/api-keys"].post.responses), ["201", "400", "401", "403", "503"])
-        assert.sameMembers(Object.keys(spec.paths["/api-keys/{id}"].patch.responses), ["200", "400", "401", "403", "404", "412", "503", "504"])
+        assert.sameMembers(Object.keys(spec.paths["/api-keys/{id}"].patch.responses), [
+          "200",
+          "400",
+          "401",
+          "403",
+          "404",
+          "412",
+          "503",
+          "504",
+        ])
         assert.isFalse(JSON.stringify(spec).includes('"hash"'))
       }),
     )

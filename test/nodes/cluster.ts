@@ -72,7 +72,7 @@ export const makeEndings = () => {
   return {
     add: (ending: () => Promise<void> | void): void => void endings.push(ending),
     run: async (): Promise<void> => {
-      for (const ending of endings.splice(0).reverse()) await ending()
+      for (const ending of endings.splice(0).toReversed()) await ending()
     },
   }
 }

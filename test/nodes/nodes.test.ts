@@ -103,6 +103,7 @@ const watch = (node: Server, { token }: Key) => {
   const seen: Array<{ readonly sent: number; readonly received: number; readonly status: number }> = []
   let isOver = false
   const watching = (async () => {
+    // oxlint-disable-next-line no-unmodified-loop-condition -- set below, while this loop waits
     while (!isOver) {
       const sent = performance.now()
       const { status } = await caller.call("GET", "/protected", token)

@@ -69,7 +69,7 @@ describe("the tarball", () => {
       )
       const program = ApiKeys.ApiKeys.use((apiKeys) =>
         Effect.flatMap(apiKeys.create({ name: "k", scopes: ["a"] }), ({ token }) => apiKeys.verify(token, { scopes: ["a"] })))
-      console.log((await Effect.runPromise(Effect.provide(program, layer))).name)
+      console.log((await Effect.runPromise(Effect.provide(program, layer))).apiKey.name)
     `)
     assert.deepStrictEqual([code, output.trim()], [0, "k"])
   })
