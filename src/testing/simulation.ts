@@ -110,7 +110,7 @@ export const verificationSimulation = <E>(name: string, layer: Layer.Layer<ApiKe
 }
 
 /**
- * Runs one history on the clock of the test.
+ * Runs one history on the clock of the test, which is set to 0: so a history is the same whatever was run before it.
  * @category tests
  * @since 0.1.0
  */
@@ -121,7 +121,8 @@ export const simulate = ({
   readonly seed: number
   readonly steps: number
 }): Effect.Effect<Statistics, SimulationFailure, ApiKeyRepository> =>
-  Effect.scoped(runEpisode(seed, steps)).pipe(
+  TestClock.setTime(0).pipe(
+    Effect.andThen(Effect.scoped(runEpisode(seed, steps))),
     Random.withSeed(seed),
     // Nodes that are cut off say so, often.
     Effect.provideService(References.MinimumLogLevel, "None"),
@@ -133,6 +134,8 @@ export const simulate = ({
 
 /** A node that hasn't heard its own heartbeat for so long asks the store, in milliseconds. */
 const lease = 10_000
+/** How often a node asks for a confirmation, in milliseconds. */
+const askAgain = 500
 /** How long a refused token is refused again unasked, in milliseconds. */
 const refusalTimeToLive = 5_000
 
@@ -207,6 +210,8 @@ class NodeModel {
   private endedAt = Number.NEGATIVE_INFINITY
   /** When it last said, or tried to say, that a key has changed. */
   readonly told = new Map<string, number>()
+  /** When it last asked whether a key's change was applied, and the clock's time then. */
+  readonly asked = new Map<string, { readonly moment: number; readonly millis: number }>()
   /** Whether there is a change of which it couldn't tell. */
   private owes = false
   private hasBeaten: number | undefined
@@ -253,6 +258,10 @@ class NodeModel {
     if (message._tag === "Changed") {
       this.told.set(message.keyId, moment)
       if (hasFailed) this.owes = true
+    }
+    if (message._tag === "Confirm") {
+      // Who can't ask gives up.
+      this.asked.set(message.keyId, { moment, millis: hasFailed ? Number.POSITIVE_INFINITY : millis })
     }
     if (message._tag === "Everything") {
       this.hasBeaten = undefined
@@ -322,6 +331,7 @@ const textOf = (draw: Draw, length: number, digits: number): string => {
   return text
 }
 
+const firstKeys = 6
 const scopesOfKeys = ["a", "b", "c"]
 
 const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
@@ -337,7 +347,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
   const announcesWrites = chance(30)
   const nodeCount = 2 + draw(3)
   const faults: Faults = {
-    failed: pick([0, 0, 20_000]),
+    failed: pick([0, 0, 0, 20_000]),
     lost: pick([0, 10_000, 100_000]),
     doubled: 50_000,
     delay: pick([5, 200, 3_000]),
@@ -639,29 +649,34 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
           }
           if (made.committed === undefined || keyId === undefined) return
           moment++
-          // It was applied there as soon as the store had it, however long the confirmation took.
-          node.model.ofKey(keyId).learn(made.committed)
+          // It was applied there as soon as the store had it, however long the confirmation took: so nothing later need be known.
+          const known = made.committed + 0.5
+          node.model.ofKey(keyId).learn(known)
           if (!announcesWrites && (node.model.told.get(keyId) ?? 0) < made.committed) {
             return fail(keyId, `${node.name} didn't tell the others that it did ${what}`)
           }
           if (confirmWithin === undefined) return
           if (Exit.isFailure(exit)) {
             statistics.unconfirmed++
+            const asked = node.model.asked.get(keyId)
+            if (asked !== undefined && asked.moment > made.committed && asked.millis < millis() - askAgain) {
+              fail(keyId, `${node.name} gave up on a confirmation, and hadn't asked again`)
+            }
             return
           }
           statistics.confirmed++
           // Whatever starts from now on knows of the change, if of nothing later.
-          confirmed.set(keyId, Math.max(confirmed.get(keyId) ?? 0, made.committed + 0.5))
+          confirmed.set(keyId, Math.max(confirmed.get(keyId) ?? 0, known))
         }),
       )
     })
 
   const expiryFor = (): DateTime.Utc | null => {
     const now = Math.floor(millis())
-    if (chance(30)) return null
-    return DateTime.makeUnsafe(chance(60) ? now + 50 + draw(4_000) : now + 10_000 + draw(60_000))
+    if (chance(40)) return null
+    return DateTime.makeUnsafe(chance(50) ? now + 50 + draw(4_000) : now + 10_000 + draw(60_000))
   }
-  const scopesFor = () => set(...scopesOfKeys.filter(() => chance(60)))
+  const scopesFor = () => set(...scopesOfKeys.filter(() => chance(75)))
 
   const create = (node: SimulatedNode): Effect.Effect<void> => {
     const input = { name: "k", scopes: scopesFor(), expiresAt: chance(70) ? null : expiryFor() }
@@ -680,12 +695,14 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
   const changeOne = (node: SimulatedNode): Effect.Effect<void> => {
     const keyId = pickKeyId()
     const { apiKey } = stateOf(keyId)
-    if (apiKey === undefined) return chance(50) && lastSecretOf(keyId) !== "" ? reinsert(keyId) : verify(node, drawAttempt())
+    if (apiKey === undefined) return lastSecretOf(keyId) !== "" ? reinsert(keyId) : verify(node, drawAttempt())
     const confirmWithin = chance(25) ? 1_000 + draw(12_000) : undefined
     const options = { confirmWithin }
     const { id, isActive } = apiKey
     const run = <A>(what: string, effect: Effect.Effect<A, { readonly _tag: string }>) =>
       change(node, () => keyId, `${what}${confirmWithin === undefined ? "" : ` confirmed within ${confirmWithin}`}`, confirmWithin, effect)
+    // Most keys are good at most times, lest all nodes agree that none is.
+    if (!isActive && chance(60)) return run("activate", node.apiKeys.activate(id, options))
     const kind = draw(100)
     if (kind < 15) return run("delete", node.apiKeys.delete(id, options))
     if (kind < 50) {
@@ -731,7 +748,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
 
   const disturb = (node: SimulatedNode): Effect.Effect<void> => {
     const { channel, name } = node
-    const kind = draw(4)
+    const kind = draw(5)
     const length = 1 + draw(20_000)
     const during = (what: string, begin: () => void, end: () => void) =>
       Effect.sync(() => {
@@ -741,7 +758,8 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     // By the clock, so that it waits for what follows.
     const cut = Effect.andThen(Effect.sleep(1), channel.cut)
     if (kind === 0) return cut
-    if (kind === 1) {
+    // The most treacherous, as the node doesn't learn of it.
+    if (kind < 3) {
       return during(
         "deaf",
         () => (channel.isDeaf = true),
@@ -749,11 +767,11 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       )
     }
     const mute = during(
-      kind === 2 ? "mute" : "cut off",
+      kind === 3 ? "mute" : "cut off",
       () => (channel.isMute = true),
       () => (channel.isMute = false),
     )
-    return kind === 2 ? mute : Effect.all([mute, cut], { concurrency: 2, discard: true })
+    return kind === 3 ? mute : Effect.all([mute, cut], { concurrency: 2, discard: true })
   }
 
   // --- the history --------------------------------------------------------------------------------------------------------------------
@@ -763,14 +781,14 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     const index = draw(nodes.length)
     const node = nodes[index]
     if (node === undefined) return Effect.void
-    if (what < 30) return inBackground(disturb(node))
-    if (what < 45 && nodes.length > 1) return inBackground(restart(index))
-    if (what < 200 && keyIds.length < 30) return inBackground(create(node))
-    if (what < 1_100) return inBackground(changeOne(node))
+    if (what < 60) return inBackground(disturb(node))
+    if (what < 75 && nodes.length > 1) return inBackground(restart(index))
+    if (what < 230 && keyIds.length < 30) return inBackground(create(node))
+    if (what < 1_130) return inBackground(changeOne(node))
     const attempt = drawAttempt()
     // A caller who gives up leaves the others alone.
-    if (what < 1_300) return inBackground(Effect.timeoutOption(verify(node, attempt), 1 + draw(20)))
-    if (what > 1_600) return inBackground(verify(node, attempt))
+    if (what < 1_330) return inBackground(Effect.timeoutOption(verify(node, attempt), 1 + draw(20)))
+    if (what > 1_630) return inBackground(verify(node, attempt))
     const together = Array.from({ length: 2 + draw(4) }, () => inBackground(verify(node, attempt)))
     statistics.steps += together.length - 1
     return Effect.all(together, { discard: true })
@@ -787,6 +805,8 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       yield* inBackground(Effect.map(startNode, (node) => void nodes.push(node)))
       yield* TestClock.adjust(storeDelay * 4)
     }
+    for (let i = 0; i < firstKeys; i++) yield* inBackground(create(pick(nodes)))
+    yield* TestClock.adjust(storeDelay * 4)
     // Set by what the steps start.
     const hasFailed = (): boolean => failure !== undefined
     while (statistics.steps < steps && !hasFailed()) {
