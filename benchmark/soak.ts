@@ -203,7 +203,7 @@ const startLoad = async (port: number, keys: ReadonlyArray<Key>) => {
   const start = performance.now()
   let made = 0
   let verified = 0
-  let isOver = false
+  const progress = { isOver: false }
   let mayFail = false
   // Each key once before chance decides.
   const next = (): Key => keys[made] ?? pick(keys)
@@ -217,7 +217,7 @@ const startLoad = async (port: number, keys: ReadonlyArray<Key>) => {
       if (!mayFail) countError(error.message)
       return undefined
     })
-    if (answer === undefined) return void (isOver ||= mayFail)
+    if (answer === undefined) return void (progress.isOver ||= mayFail)
     const { status } = answer
     verified++
     if (status === 200) key.used(answer)
@@ -227,7 +227,7 @@ const startLoad = async (port: number, keys: ReadonlyArray<Key>) => {
   }
   const work = async (caller: Caller): Promise<void> => {
     // oxlint-disable-next-line no-unmodified-loop-condition -- set below, while this loop waits
-    while (!isOver) {
+    while (!progress.isOver) {
       if (made >= ((performance.now() - start) / 1_000) * requestsPerSecond) await sleep(2)
       else await verifyOne(caller)
     }
@@ -236,7 +236,7 @@ const startLoad = async (port: number, keys: ReadonlyArray<Key>) => {
   return {
     verified: () => verified,
     stop: async () => {
-      isOver = true
+      progress.isOver = true
       await working
       for (const { close } of callers) close()
     },
@@ -294,11 +294,11 @@ const startChanges = async (port: number, admin: string, keys: Array<Key>, deact
     },
   ]
   let made = 0
-  let isOver = false
+  const progress = { isOver: false }
   const byHand = new Set<Promise<void>>()
   const working = (async () => {
     // oxlint-disable-next-line no-unmodified-loop-condition -- set below, while this loop waits
-    while (!isOver) {
+    while (!progress.isOver) {
       const kind = kinds[made++ % kinds.length]
       const making = kind?.() ?? Promise.resolve()
       // Those by hand take a while to count, and don't keep others waiting.
@@ -311,7 +311,7 @@ const startChanges = async (port: number, admin: string, keys: Array<Key>, deact
   return {
     made: () => made,
     stop: async () => {
-      isOver = true
+      progress.isOver = true
       await working
       caller.close()
     },
