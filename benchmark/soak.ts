@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Config, DateTime, Effect, Layer, ManagedRuntime, Redacted } from "effect"
+import { Cause, Config, DateTime, Effect, Exit, Layer, ManagedRuntime, Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { HttpRouter, HttpServer } from "effect/http"
 import { SqlClient } from "effect/sql"
@@ -22,7 +22,6 @@ import { routes } from "../src/server/routes.ts"
 import * as Invalidation from "../src/sql/Invalidation.ts"
 import * as Migrations from "../src/sql/Migrations.ts"
 import * as SqlRepository from "../src/sql/SqlRepository.ts"
-import { startPostgres } from "../test/support/postgres.ts"
 import { layerHmac } from "./support/keys.ts"
 
 const keyCount = 100_000
@@ -85,7 +84,7 @@ const serve = (): void => {
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: "10 seconds" })),
     Layer.provide(services),
     Layer.launch,
-    NodeRuntime.runMain,
+    NodeRuntime.runMain({ teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1) }),
   )
 }
 
@@ -498,6 +497,8 @@ const run = async (minutes: number, databaseUrl: Redacted.Redacted): Promise<boo
 if (process.argv[2] === "serve") serve()
 else {
   const minutes = Number(process.argv[2] ?? "5")
+  // Not in the server: it loads a package that ends the process on SIGTERM, whatever else would be done then.
+  const { startPostgres } = await import("../test/support/postgres.ts")
   const isGood = await Effect.runPromise(Effect.scoped(Effect.flatMap(startPostgres(), (url) => Effect.promise(() => run(minutes, url)))))
   process.exitCode = isGood ? 0 : 1
 }
