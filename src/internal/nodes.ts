@@ -102,7 +102,7 @@ export const make = Effect.fnUntraced(function* (
     yield* invalidation.publish(Message.beat(node, count))
     if (!hasMissed) return
     hasMissed = false
-    yield* invalidation.publish(Message.everything)
+    yield* Effect.onError(invalidation.publish(Message.everything), () => Effect.sync(() => void (hasMissed = true)))
   })
 
   /** Ends when the connection does. */
@@ -119,8 +119,9 @@ export const make = Effect.fnUntraced(function* (
     Effect.tapCause((cause) =>
       Effect.suspend(() => {
         const wasTrusted = trustedUntil > Number.NEGATIVE_INFINITY
-        distrust()
+        // What isn't trusted needn't be distrusted again: each time makes all look-ups under way begin anew.
         if (!wasTrusted) return Effect.logDebug("Other nodes still can't be heard", cause)
+        distrust()
         return Effect.andThen(
           Metric.update(ApiKeyMetrics.outages, 1),
           Effect.logWarning("Changes that other nodes make aren't heard any more; asking the database for each request meanwhile", cause),

@@ -77,7 +77,7 @@ export interface Statistics {
 export interface SimulationOptions {
   /** Which history. One seed gives one history. Default: `SIMULATION_SEED`, or 1. */
   readonly seed?: number | undefined
-  /** How many operations. Default: `SIMULATION_STEPS`, or 50,000. */
+  /** How many operations. Default: `SIMULATION_STEPS`, or 100,000. */
   readonly steps?: number | undefined
 }
 
@@ -99,7 +99,7 @@ export const verificationSimulation = <E>(name: string, layer: Layer.Layer<ApiKe
       () =>
         Effect.gen(function* () {
           const seed = options.seed ?? (yield* Config.Int("SIMULATION_SEED").pipe(Config.withDefault(1)))
-          const steps = options.steps ?? (yield* Config.Int("SIMULATION_STEPS").pipe(Config.withDefault(50_000)))
+          const steps = options.steps ?? (yield* Config.Int("SIMULATION_STEPS").pipe(Config.withDefault(100_000)))
           for (let done = 0; done < steps; done += stepsOfEpisode) {
             yield* simulate({ seed: seed + done / stepsOfEpisode, steps: Math.min(stepsOfEpisode, steps - done) })
           }
@@ -347,7 +347,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
   const announcesWrites = chance(30)
   const nodeCount = 2 + draw(3)
   const faults: Faults = {
-    failed: pick([0, 0, 0, 20_000]),
+    failed: pick([0, 0, 20_000, 200_000]),
     lost: pick([0, 10_000, 100_000]),
     doubled: 50_000,
     delay: pick([5, 200, 3_000]),
