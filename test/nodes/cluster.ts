@@ -176,7 +176,8 @@ export const startCluster = async (endings: Endings, databaseUrl: Redacted.Redac
   }
 }
 
-const withCaller = async <A>(node: Server, use: (caller: Caller) => Promise<A>): Promise<A> => {
+/** A connection for one purpose, on which nothing else is waited for. */
+export const withCaller = async <A>(node: Server, use: (caller: Caller) => Promise<A>): Promise<A> => {
   const caller = makeCaller(node.port)
   return use(caller).finally(caller.close)
 }
