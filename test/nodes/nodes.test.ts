@@ -246,6 +246,7 @@ describe("Two nodes and PostgreSQL", () => {
       const [control, one, other] = [await cluster.create(), await cluster.create(), await cluster.create()]
       for (const key of [control, one, other]) await cluster.warm(b, key)
       const [control_, one_, other_] = [watch(b, control), watch(b, one), watch(b, other)]
+      await Promise.all([control_, one_, other_].map(({ saw }) => saw(200)))
       await Effect.runPromise(database.stop)
       await control_.saw(503)
       assert.strictEqual((await a.call("POST", `/api-keys/${one.id}/deactivate`, admin)).status, 503)
@@ -330,6 +331,7 @@ describe.skipIf(redisUrl === undefined)("Two nodes, PostgreSQL and Redis", () =>
         const [control, one, other] = [await cluster.create(), await cluster.create(), await cluster.create()]
         for (const key of [control, one, other]) await cluster.warm(b, key)
         const [control_, one_, other_] = [watch(b, control), watch(b, one), watch(b, other)]
+        await Promise.all([control_, one_, other_].map(({ saw }) => saw(200)))
         await redis.stop()
         // Each from its own answer.
         const answered = (answer: Answer) => ({ ...answer, at: performance.now() })
