@@ -242,6 +242,30 @@ describe("ApiKeys", () => {
     }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))),
   )
 
+  it.effect("writes lastUsedAt once an interval, even when keys are used while it is written", () =>
+    Effect.gen(function* () {
+      const repository = yield* Repository.ApiKeyRepository
+      let statements = 0
+      let use: Effect.Effect<unknown> = Effect.void
+      const busy = Layer.succeed(Repository.ApiKeyRepository, {
+        ...repository,
+        // Bounded, so that a writer without a pause fails the test instead of hanging it.
+        touch: (uses) => Effect.tap(repository.touch(uses), () => (statements++ < 100 ? use : Effect.void)),
+      })
+      yield* Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const { token } = yield* apiKeys.create({ name: "k" })
+        use = Effect.orDie(apiKeys.verify(token))
+        yield* use
+        yield* TestClock.adjust("12 seconds")
+        assert.strictEqual(statements, 1)
+        yield* TestClock.adjust("60 seconds")
+        assert.isAtMost(statements, 9)
+        use = Effect.void
+      }).pipe(Effect.provide(ApiKeys.layer.pipe(Layer.provide([busy, layerEphemeral])), { local: true }))
+    }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))),
+  )
+
   it.effect("keeps a batch whose writing was interrupted or died, and writes it when the layer closes", () =>
     Effect.gen(function* () {
       const repository = yield* Repository.ApiKeyRepository

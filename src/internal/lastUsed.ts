@@ -56,7 +56,17 @@ export const make = Effect.fnUntraced(function* (
       Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => batch.forEach(enqueue)))),
     )
   })
-  const flushAll = Effect.whileLoop({ while: () => pending.length > 0, body: () => flush, step: () => undefined }).pipe(
+  // What is noted meanwhile waits for the next interval, or a busy service would write without a pause.
+  const flushAll = Effect.suspend(() => {
+    let left = pending.length
+    return Effect.whileLoop({
+      while: () => left > 0,
+      body: () => flush,
+      step: () => {
+        left -= batchSize
+      },
+    })
+  }).pipe(
     Effect.catchCause((cause) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.failCause(cause)
