@@ -18,7 +18,7 @@ const makeHub = () => {
   const live = new Set<string>()
   const published: Array<string> = []
   const silent = new Set<string>()
-  const state = { isDown: false }
+  const state = { isDown: false, isHanging: false }
   const away = (operation: string) => new InvalidationError({ operation, cause: "down" })
   const connect = (name: string): ApiKeyInvalidation["Service"] => {
     const whileUp = <A>(operation: string, run: () => A) =>
@@ -34,7 +34,7 @@ const makeHub = () => {
         whileUp("subscribe", () => undefined),
         Effect.acquireRelease(
           Effect.tap(Queue.unbounded<string, InvalidationError>(), (queue) => Effect.sync(() => listeners.set(name, queue))),
-          () => Effect.sync(() => listeners.delete(name)),
+          () => Effect.suspend(() => (state.isHanging ? Effect.never : Effect.sync(() => listeners.delete(name)))),
         ),
       ),
       register: (node) => whileUp("register", () => void live.add(node)),
@@ -52,7 +52,7 @@ const makeHub = () => {
     }),
     TestClock.adjust("1 second"),
   )
-  return { connect, cut, restore, silent, live, published }
+  return { connect, cut, restore, silent, state, live, published }
 }
 
 interface Cluster {
@@ -168,6 +168,26 @@ describe("Nodes", () => {
         assert.strictEqual(yield* tagOf(a.verify(token)), "Inactive")
         yield* TestClock.adjust("20 seconds")
         assert.strictEqual((yield* Metric.value(ApiKeyMetrics.outages)).count, 1)
+      }),
+    ),
+  )
+
+  it.effect("listen anew while a connection that has gone silent can't even be closed", () =>
+    withCluster(({ start, hub, lookUps }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const { token } = yield* a.create({ name: "k" })
+        hub.silent.add("a")
+        hub.state.isHanging = true
+        yield* TestClock.adjust("15 seconds")
+        assert.strictEqual((yield* Metric.value(ApiKeyMetrics.outages)).count, 1)
+        hub.silent.delete("a")
+        yield* TestClock.adjust("15 seconds")
+        lookUps.count = 0
+        yield* a.verify(token)
+        yield* a.verify(token)
+        assert.strictEqual(lookUps.count, 1)
+        hub.state.isHanging = false
       }),
     ),
   )

@@ -9,10 +9,11 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { ApiKeyId, KeyId } from "../ApiKey.ts"
 import { Unconfirmed } from "../ApiKeyError.ts"
 import { type ApiKeyInvalidation, InvalidationError } from "../ApiKeyInvalidation.ts"
@@ -105,17 +106,13 @@ export const make = Effect.fnUntraced(function* (
     yield* Effect.onError(invalidation.publish(Message.everything), () => Effect.sync(() => void (hasMissed = true)))
   })
 
-  /** Ends when the connection does. */
-  const session = Effect.scoped(
-    Effect.gen(function* () {
-      const messages = yield* invalidation.subscribe
-      // What was read before may have changed unheard.
-      distrust()
-      const listen = Effect.forever(Effect.flatMap(Queue.take(messages), hear))
-      return yield* Effect.raceFirst(listen, Effect.forever(Effect.andThen(beat, Effect.sleep(heartbeat))))
-    }),
-  )
-  const stayInTouch = Effect.suspend(() => session).pipe(
+  const converse = Effect.gen(function* () {
+    const messages = yield* invalidation.subscribe
+    // What was read before may have changed unheard.
+    distrust()
+    const listen = Effect.forever(Effect.flatMap(Queue.take(messages), hear))
+    return yield* Effect.raceFirst(listen, Effect.forever(Effect.andThen(beat, Effect.sleep(heartbeat))))
+  }).pipe(
     Effect.tapCause((cause) =>
       Effect.suspend(() => {
         const wasTrusted = trustedUntil > Number.NEGATIVE_INFINITY
@@ -128,8 +125,16 @@ export const make = Effect.fnUntraced(function* (
         )
       }),
     ),
-    Effect.retry(Schedule.jittered(Schedule.spaced("250 millis"))),
   )
+  /** Ends when the connection does. One that hangs isn't waited for: it may take as long to close as it was silent. */
+  const session = Effect.flatMap(Scope.make(), (scope) =>
+    Effect.onExit(Effect.provideService(converse, Scope.Scope, scope), (exit) =>
+      Effect.flatMap(Effect.forkDetach(Scope.close(scope, exit), { startImmediately: true }), (closing) =>
+        Effect.timeoutOption(Effect.interruptible(Fiber.await(closing)), "1 second"),
+      ),
+    ),
+  )
+  const stayInTouch = Effect.retry(session, Schedule.jittered(Schedule.spaced("250 millis")))
 
   // Nothing is cached before the first heartbeat has come back.
   distrust()
