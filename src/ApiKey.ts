@@ -96,6 +96,39 @@ export function isInRange() {
 }
 
 /**
+ * Why a key was deactivated: by somebody who manages keys, because it was found where it shouldn't be, or by somebody who had its token.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const DeactivationReason: Schema.Literals<readonly ["manual", "leaked", "possession"]> = Schema.Literals([
+  "manual",
+  "leaked",
+  "possession",
+])
+/** @since 0.1.0 */
+export type DeactivationReason = typeof DeactivationReason.Type
+
+/** How long a previous token may work on: 90 days. @since 0.1.0 */
+export const maxGraceSeconds = 7_776_000
+
+/**
+ * The token that a rotation replaced, which works on until its grace ends.
+ * @category models
+ * @since 0.1.0
+ */
+export class PreviousToken extends Schema.Class<PreviousToken>("PreviousToken")({
+  keyId: KeyId,
+  /** The last 4 characters of its secret's random part. */
+  hint: Schema.String,
+  /** The first moment at which it no longer works, or the latest that it can be if the grace waits for the new token's first use. */
+  expiresAt: Schema.NullOr(Instant),
+  /** How long it works on after the new token's first use; `null` once that is settled in `expiresAt`. If both are, it has ended. */
+  graceSeconds: Schema.NullOr(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxGraceSeconds }))),
+  /** When it was last used since the rotation. */
+  lastUsedAt: Schema.NullOr(Instant),
+}) {}
+
+/**
  * An API key's record, without its hash.
  * @category models
  * @since 0.1.0
@@ -110,6 +143,9 @@ export class ApiKey extends Schema.Class<ApiKey>("ApiKey")({
   scopes: ScopeSet,
   metadata: Metadata,
   isActive: Schema.Boolean,
+  /** When it was deactivated, and why; `null` while it is active, or where that isn't known. */
+  deactivatedAt: Schema.NullOr(Instant),
+  deactivationReason: Schema.NullOr(DeactivationReason),
   /** The first moment at which the key no longer works; `null` if it never expires. */
   expiresAt: Schema.NullOr(Instant),
   createdAt: Instant,
@@ -117,18 +153,34 @@ export class ApiKey extends Schema.Class<ApiKey>("ApiKey")({
   lastUsedAt: Schema.NullOr(Instant),
   /** The last 4 characters of the secret's random part. */
   hint: Schema.String,
-  /** Starts at 1 and grows by 1 with each change; `lastUsedAt` doesn't count as one. */
+  /** Starts at 1 and grows by 1 with each change; uses, and a hash made anew, don't count as one. */
   version: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)),
+  /** When the current token was made, if it isn't the first one. */
+  rotatedAt: Schema.NullOr(Instant),
+  /** The token before the current one, which may still work. */
+  previous: Schema.NullOr(PreviousToken),
 }) {}
 
+/** Which of a key's tokens: the newest, or the one before. @category models @since 0.1.0 */
+export type UsedToken = "current" | "previous"
+
+/** When the current token was made. Its age counts from then. @category models @since 0.1.0 */
+export const tokenCreatedAt = ({ rotatedAt, createdAt }: Pick<ApiKey, "rotatedAt" | "createdAt">): DateTime.Utc => rotatedAt ?? createdAt
+
+/** Every key id that leads to the record. @category models @since 0.1.0 */
+export const keyIdsOf = ({ keyId, previous }: Pick<ApiKey, "keyId" | "previous">): ReadonlyArray<KeyId> =>
+  previous === null ? [keyId] : [keyId, previous.keyId]
+
 /**
- * What a repository keeps: the record and the hash of its secret. Its JSON codec refuses to write the hash.
+ * What a repository keeps: the record, the hash of its secret, and that of the previous one. Its JSON codec refuses to write them.
  * @category models
  * @since 0.1.0
  */
 export class StoredApiKey extends Schema.Class<StoredApiKey>("StoredApiKey")({
   apiKey: ApiKey,
   hash: Schema.Redacted(Schema.String, { disallowJsonEncode: true }),
+  /** `null` exactly if the record has no previous token. */
+  previousHash: Schema.NullOr(Schema.Redacted(Schema.String, { disallowJsonEncode: true })),
 }) {}
 
 /**

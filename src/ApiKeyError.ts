@@ -118,17 +118,21 @@ export class RepositoryError extends Schema.TaggedError<RepositoryError>()("Repo
 
 /**
  * A secret couldn't be hashed or checked: the hash string belongs to another hasher, is broken, asks for more work than is
- * allowed, or the hasher itself failed. Never means "wrong secret".
+ * allowed, was made under a pepper that isn't there, or the hasher itself failed. Never means "wrong secret".
  * @category errors
  * @since 0.1.0
  */
 export class HasherError extends Schema.TaggedError<HasherError>()("HasherError", {
-  reason: Schema.Literals(["UnsupportedHash", "MalformedHash", "ParametersOutOfBounds", "Failed"]),
+  reason: Schema.Literals(["UnsupportedHash", "MalformedHash", "ParametersOutOfBounds", "MissingPepper", "Failed"]),
+  /** With `MissingPepper`: the id of the pepper, which isn't secret, or `""` for the unlabelled one. */
+  pepperId: Schema.optionalKey(Schema.String),
   /** Absent where it could hold part of a hash. */
   cause: Schema.optionalKey(Schema.Defect()),
 }) {
   override get message(): string {
-    return `The API key hasher failed (${this.reason})`
+    if (this.pepperId === undefined) return `The API key hasher failed (${this.reason})`
+    const which = this.pepperId === "" ? "the unlabelled pepper (API_KEY_PEPPER, or the built-in one)" : `the pepper ${this.pepperId}`
+    return `The API key hasher failed (${this.reason}): ${which} isn't configured`
   }
 }
 
@@ -157,6 +161,36 @@ export class Unconfirmed extends Schema.TaggedError<Unconfirmed>()("Unconfirmed"
   override get message(): string {
     const whom = this.nodes.length === 0 ? "the other nodes can't be asked" : `not by ${this.nodes.join(", ")}`
     return `The change of the API key ${this.id} was made, but isn't confirmed (${whom})`
+  }
+}
+
+/**
+ * The key was rotated before, and the token that was replaced then still works: until `expiresAt`, or for a time after the new one's first
+ * use if that is `null`. Rotate with `ifPrevious: "end"` to end it at once.
+ * @category errors
+ * @since 0.1.0
+ */
+export class GraceRunning extends Schema.TaggedError<GraceRunning>()("GraceRunning", {
+  id: ApiKeyId,
+  expiresAt: Schema.NullOr(Instant),
+}) {
+  override get message(): string {
+    return `The token that the API key ${this.id} had before still works`
+  }
+}
+
+/**
+ * Keys have hashes under peppers that aren't configured, so the service wasn't built. `id` is the pepper's, `""` for the one without a label
+ * (`API_KEY_PEPPER`); `count` says how many hashes need it.
+ * @category errors
+ * @since 0.1.0
+ */
+export class MissingPeppers extends Schema.TaggedError<MissingPeppers>()("MissingPeppers", {
+  peppers: Schema.Array(Schema.Struct({ id: Schema.String, count: Schema.Int })),
+}) {
+  override get message(): string {
+    const each = this.peppers.map(({ id, count }) => `${count} ${id === "" ? "without a label (API_KEY_PEPPER)" : `under ${id}`}`)
+    return `Hashes of API keys need peppers that aren't configured: ${each.join(", ")}. Configure them as older ones, or start with acceptMissingPeppers (API_KEY_ACCEPT_MISSING_PEPPERS=true)`
   }
 }
 

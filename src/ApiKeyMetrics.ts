@@ -71,6 +71,12 @@ export const duration: Metric.Histogram<number> = Metric.histogram("api_key_veri
 /** Secrets that are being hashed just now. Its name is `api_key_hashes_in_flight`. @category metrics @since 0.1.0 */
 export const hashesInFlight: Metric.Gauge<number> = Metric.gauge("api_key_hashes_in_flight", { description: "Secrets being hashed" })
 
+/** Hashes replaced by current ones, as their secrets came by. Its name is `api_key_rehashes`. @category metrics @since 0.1.0 */
+export const rehashes: Metric.Counter<number> = Metric.counter("api_key_rehashes", {
+  description: "Hashes replaced by current ones",
+  incremental: true,
+})
+
 /** Keys in the cache. Its name is `api_key_cache_entries`. @category metrics @since 0.1.0 */
 export const cacheEntries: Metric.Gauge<number> = Metric.gauge("api_key_cache_entries", { description: "Keys in the cache" })
 

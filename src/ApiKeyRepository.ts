@@ -8,6 +8,7 @@ import type * as DateTime from "effect/DateTime"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { ApiKey, ApiKeyId, KeyId, StoredApiKey } from "./ApiKey.ts"
 import type { ApiKeyNotFound, DuplicateKeyId, InvalidCursor, RepositoryError, VersionConflict } from "./ApiKeyError.ts"
@@ -25,6 +26,7 @@ export interface Filter {
   readonly scopes?: ReadonlyArray<string> | undefined
   /** A substring of the name, in any letter case (Unicode's simple lower case). `%` and `_` mean themselves. */
   readonly name?: string | undefined
+  /** That of the current token or of the previous one. */
   readonly keyId?: KeyId | undefined
   readonly createdAfter?: DateTime.Utc | undefined
   readonly createdBefore?: DateTime.Utc | undefined
@@ -32,6 +34,9 @@ export interface Filter {
   readonly expiresBefore?: DateTime.Utc | undefined
   readonly lastUsedAfter?: DateTime.Utc | undefined
   readonly lastUsedBefore?: DateTime.Utc | undefined
+  /** When the current token was made: at the key's last rotation, or with the key. */
+  readonly tokenCreatedAfter?: DateTime.Utc | undefined
+  readonly tokenCreatedBefore?: DateTime.Utc | undefined
   /** `true`: has never been used. `false`: has. */
   readonly neverUsed?: boolean | undefined
   /** Expired, or not, at the moment `at`. */
@@ -45,7 +50,8 @@ export interface Filter {
  * @since 0.1.0
  */
 export interface Sort {
-  readonly by: "createdAt" | "name" | "lastUsedAt" | "expiresAt"
+  /** `tokenCreatedAt`: when the current token was made. */
+  readonly by: "createdAt" | "name" | "lastUsedAt" | "expiresAt" | "tokenCreatedAt"
   readonly order: "asc" | "desc"
 }
 
@@ -76,7 +82,9 @@ export interface Page {
 
 /** The fields to set; a field left out stays as it is. @category models @since 0.1.0 */
 export type Changes = {
-  readonly [Field in "name" | "description" | "ownerId" | "scopes" | "metadata" | "isActive" | "expiresAt"]?: ApiKey[Field] | undefined
+  readonly [
+    Field in "name" | "description" | "ownerId" | "scopes" | "metadata" | "isActive" | "deactivatedAt" | "deactivationReason" | "expiresAt"
+  ]?: ApiKey[Field] | undefined
 }
 
 /**
@@ -92,10 +100,25 @@ export interface TransactionSupport {
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
 }
 
+/** A use of a key by the token with this key id. @category models @since 0.1.0 */
+export interface Use {
+  readonly id: ApiKeyId
+  readonly keyId: KeyId
+  readonly lastUsedAt: DateTime.Utc
+}
+
+/** How many keys have a hash of this scheme: the hash string without salt and tag. @category models @since 0.1.0 */
+export interface SchemeCount {
+  readonly scheme: string
+  readonly count: number
+}
+
 /**
  * The contract. `update` sets `updatedAt` to `at`, adds 1 to `version`, and touches no field that isn't in `changes`; with
- * `ifVersion`, a record at another version is left alone. `touch` moves `lastUsedAt` forward, never back, and changes nothing else;
- * ids it doesn't know are passed over. `delete` gives what it deleted. A key id is compared byte by byte.
+ * `ifVersion`, a record at another version is left alone. `touch` moves `lastUsedAt` forward, never back, and that of the previous token
+ * if its key id was used since the rotation; the first use of the current one since a rotation whose grace waits for it settles the grace (`expiresAt` of the
+ * previous token, not after what it was or the key's own). It changes nothing else; ids it doesn't know are passed over. `delete` gives what it deleted. A key
+ * id is compared byte by byte, and leads to a record whether it is the current token's or the previous one's. No two records share one.
  * @category services
  * @since 0.1.0
  */
@@ -110,6 +133,26 @@ export class ApiKeyRepository extends Context.Service<
       changes: Changes,
       options: { readonly at: DateTime.Utc; readonly ifVersion?: number | undefined },
     ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
+    /**
+     * Writes the record's tokens as they are in `key` (`keyId`, `prefix`, `hint`, `rotatedAt`, `previous` and both hashes), sets `updatedAt` to
+     * `at` and adds 1 to `version`, if the record still is at the version that `key` has.
+     */
+    readonly replaceTokens: (
+      key: StoredApiKey,
+      options: { readonly at: DateTime.Utc },
+    ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | DuplicateKeyId | RepositoryError>
+    /** Puts `to` in the place of `from`, of whichever token it is the hash, if it still is; gives whether it did. Nothing else changes. */
+    readonly replaceHash: (id: ApiKeyId, from: Redacted.Redacted, to: Redacted.Redacted) => Effect.Effect<boolean, RepositoryError>
+    /** How many hashes there are of each scheme, those of previous tokens that work at `at` included. */
+    readonly countSchemes: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SchemeCount>, RepositoryError>
+    /**
+     * Inserts those whose id and key ids are free, in one statement, and gives what is there now of each, in the same order: `"inserted"`,
+     * `"present"` if the id is taken, `"duplicate"` if only a key id is. A dry run only says what it would do.
+     */
+    readonly insertMany: (
+      keys: ReadonlyArray<StoredApiKey>,
+      options?: { readonly isDryRun?: boolean | undefined },
+    ) => Effect.Effect<ReadonlyArray<"inserted" | "present" | "duplicate">, RepositoryError>
     readonly delete: (
       id: ApiKeyId,
       options?: { readonly ifVersion?: number | undefined },
@@ -117,9 +160,10 @@ export class ApiKeyRepository extends Context.Service<
     readonly search: (search: Search) => Effect.Effect<Page, InvalidCursor | RepositoryError>
     readonly count: (filter: Filter) => Effect.Effect<number, RepositoryError>
     readonly stream: (filter: Filter, sort?: Sort) => Stream.Stream<ApiKey, RepositoryError>
-    readonly touch: (
-      uses: ReadonlyArray<{ readonly id: ApiKeyId; readonly lastUsedAt: DateTime.Utc }>,
-    ) => Effect.Effect<void, RepositoryError>
+    /** As `stream`, oldest first, with the hashes. */
+    readonly streamStored: (filter: Filter) => Stream.Stream<StoredApiKey, RepositoryError>
+    /** Gives the records whose grace it settled. */
+    readonly touch: (uses: ReadonlyArray<Use>) => Effect.Effect<ReadonlyArray<ApiKey>, RepositoryError>
     /** For a store whose caller can open transactions. */
     readonly transaction?: TransactionSupport
   }

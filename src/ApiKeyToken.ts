@@ -164,6 +164,25 @@ export const parse = (token: string, format: TokenFormat = defaultFormat): Resul
 }
 
 /**
+ * How the key id of a token is read without making its parts; `undefined` for what isn't a token, or couldn't be told from another one by its
+ * digest.
+ * @internal
+ */
+export const keyIdReader = (format: TokenFormat): ((token: string) => string | undefined) => {
+  const { keyIdOf } = format
+  if (keyIdOf !== undefined && ownFormats.has(format)) return keyIdOf
+  const read =
+    keyIdOf ??
+    ((token: string) => {
+      const parsed = parse(token, format)
+      return Result.isSuccess(parsed) ? parsed.success.keyId : undefined
+    })
+  const attempt = (token: string) => Result.getOrUndefined(Result.try({ try: () => read(token), catch: () => undefined }))
+  // A text that isn't well-formed has the digest of another one.
+  return (token) => (token.isWellFormed() ? attempt(token) : undefined)
+}
+
+/**
  * A codec between a token as a plain string and its parts.
  * @category schemas
  * @since 0.1.0

@@ -11,35 +11,46 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
 import * as Model from "./ApiKey.ts"
 import {
   ApiKeyNotFound,
+  type DuplicateKeyId,
+  GraceRunning,
   HasherError,
+  type InvalidCursor,
   InvalidInput,
+  MissingPeppers,
   RepositoryError,
   Unconfirmed,
-  type DuplicateKeyId,
-  type InvalidCursor,
   type VerifyError,
-  type VersionConflict,
+  VersionConflict,
 } from "./ApiKeyError.ts"
-import { ApiKeyHasher, layerEphemeral } from "./ApiKeyHasher.ts"
+import { ApiKeyHasher, layerEphemeral, parseScheme, scheme, several } from "./ApiKeyHasher.ts"
 import { ApiKeyInvalidation } from "./ApiKeyInvalidation.ts"
 import * as ApiKeyMetrics from "./ApiKeyMetrics.ts"
 import * as Repository from "./ApiKeyRepository.ts"
+import * as ApiKeyTransfer from "./ApiKeyTransfer.ts"
 import * as ApiKeyToken from "./ApiKeyToken.ts"
 import * as HashQueue from "./internal/hashQueue.ts"
+import { importKeys, rehearse } from "./internal/importKeys.ts"
+import { decodeCreate, decodeFilter, decodeUpdate } from "./internal/input.ts"
 import * as LastUsed from "./internal/lastUsed.ts"
+import { isLegacyHash } from "./internal/legacyHash.ts"
 import * as Nodes from "./internal/nodes.ts"
+import { checkPeppers } from "./internal/peppers.ts"
+import * as Rehash from "./internal/rehash.ts"
+import * as Rotation from "./internal/rotation.ts"
+import { upcoming } from "./internal/upcoming.ts"
 import * as Verification from "./internal/verification.ts"
 import * as VerifyCounts from "./internal/verifyCounts.ts"
-import { ScopeSet } from "./Scope.ts"
+import type { LegacyTokens } from "./LegacyTokens.ts"
 import * as VerificationCache from "./VerificationCache.ts"
 
 /**
@@ -84,6 +95,53 @@ export interface SearchInput extends Filter {
   readonly cursor?: string | undefined
 }
 
+/**
+ * How a key's token is replaced.
+ * @category models
+ * @since 0.1.0
+ */
+export interface RotateOptions extends IfVersion {
+  /** How long the token so far works on: 0 to 90 days, in whole seconds rounded up, and not beyond the key's own expiry. Default: 24 hours. */
+  readonly grace?: Duration.Input | undefined
+  /**
+   * From when on the grace counts: from now, or from the new token's first use, as it is noted (within `lastUsedInterval`). Default: `now`.
+   */
+  readonly graceFrom?: "now" | "firstUse" | undefined
+  /** What becomes of the token before that, if it still works: `end` ends it at once, `refuse` fails with `GraceRunning`. Default: `refuse`. */
+  readonly ifPrevious?: "end" | "refuse" | undefined
+}
+
+/**
+ * A key that is about to stop working, or to need a new token: when its expiry comes, or when its token comes of age.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Upcoming {
+  readonly apiKey: Model.ApiKey
+  readonly reason: "expires" | "comesOfAge"
+  readonly at: DateTime.Utc
+}
+
+/** What became of a token that was presented to be ended. @category models @since 0.1.0 */
+export interface Revoked {
+  readonly apiKey: Model.ApiKey
+  /** `"previous"`: only the grace was ended, and the key's current token works on. */
+  readonly usedToken: Model.UsedToken
+}
+
+/** How many hashes there are of one kind. @category models @since 0.1.0 */
+export interface HashUsage {
+  /** For example `argon2id`. */
+  readonly algorithm: string
+  /** For example `v=19,m=19456,t=2,p=1`. */
+  readonly parameters: string
+  /** The pepper's id, `""` for the one without a label, `null` where a pepper means nothing. */
+  readonly pepper: string | null
+  readonly count: number
+  /** Whether new hashes are of this kind. */
+  readonly isCurrent: boolean
+}
+
 /** Only if the record is still at this version. @category models @since 0.1.0 */
 export interface IfVersion {
   readonly ifVersion?: number | undefined
@@ -99,6 +157,19 @@ export interface ConfirmWithin {
   readonly confirmWithin?: Duration.Input | undefined
 }
 
+/** Which keys are exported, and whether with their hashes. @category models @since 0.1.0 */
+export interface ExportOptions {
+  /** An export with hashes is as secret as the table, and only it can be imported. Default: no. */
+  readonly hashes?: boolean | undefined
+  /** Default: all. */
+  readonly filter?: Filter | undefined
+}
+
+/** Why a key is deactivated, for the record. Default: `manual`. @category models @since 0.1.0 */
+export interface DeactivateOptions {
+  readonly reason?: Model.DeactivationReason | undefined
+}
+
 /** What is asked of a token. @category models @since 0.1.0 */
 export interface VerifyOptions {
   /** The key must hold all of these. */
@@ -110,6 +181,8 @@ export interface VerifyOptions {
 /** A good token's record, and when the store said so. @category models @since 0.1.0 */
 export interface Verified {
   readonly apiKey: Model.ApiKey
+  /** Whether it was the key's token, or the one before, whose grace still runs. */
+  readonly usedToken: Model.UsedToken
   /** The record is as it was at this moment, or later. Changes that were heard of since have been applied. */
   readonly checkedAt: DateTime.Utc
 }
@@ -143,6 +216,17 @@ export interface Options {
   readonly defaultLifetime?: Duration.Input | undefined
   /** How long a key may live at most, from its creation. Default: without limit. */
   readonly maximumLifetime?: Duration.Input | undefined
+  /** How old a token should grow, from its creation or the key's last rotation: see `upcoming`. Default: without limit. */
+  readonly maximumAge?: Duration.Input | undefined
+  /** Whether a token that is older than `maximumAge` is refused, with `Expired`. Default: no. */
+  readonly refuseAged?: boolean | undefined
+  /**
+   * Systems whose tokens work too, tried in this order when a token isn't of our format: see `effect-api-key/legacy/*`. Their keys come in by
+   * `import`, and get a hash of ours at their first use.
+   */
+  readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
+  /** Whether to start although hashes need a pepper that isn't configured, whose keys then fail with `HasherError`. Default: no. */
+  readonly acceptMissingPeppers?: boolean | undefined
   /** How often `lastUsedAt` is written, in one statement for all keys. Default: 10 seconds. */
   readonly lastUsedInterval?: Duration.Input | undefined
   /** What verification remembers. Default: 100,000 keys for 60 seconds each, {@link VerificationCache.Options}. */
@@ -195,12 +279,51 @@ export class ApiKeys extends Context.Service<
     ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError | Unconfirmed>
     readonly deactivate: (
       id: Model.ApiKeyId,
-      options?: ConfirmWithin,
+      options?: ConfirmWithin & DeactivateOptions,
     ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError | Unconfirmed>
     readonly delete: (
       id: Model.ApiKeyId,
       options?: IfVersion & ConfirmWithin,
     ) => Effect.Effect<void, ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    /**
+     * Replaces the key's token. The record stays, with a new key id and hint; the token so far works on until its grace ends, and is refused
+     * as `Expired` then. One token before the current one is kept, not more.
+     */
+    readonly rotate: (
+      id: Model.ApiKeyId,
+      options?: RotateOptions,
+    ) => Effect.Effect<Created, InvalidInput | ApiKeyNotFound | VersionConflict | GraceRunning | RepositoryError | HasherError>
+    /** Ends the previous token at once. Where none works any more it changes nothing, but is confirmed all the same. */
+    readonly endGrace: (
+      id: Model.ApiKeyId,
+      options?: ConfirmWithin,
+    ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError | Unconfirmed>
+    /**
+     * Ends the token that somebody presents, if it works: deactivates its key, or ends its grace if it is the previous one. Asks the store;
+     * fails as `verify` does if the token doesn't work.
+     */
+    readonly revoke: (
+      token: string | Redacted.Redacted,
+      options: { readonly reason: Model.DeactivationReason },
+    ) => Effect.Effect<Revoked, VerifyError | ApiKeyNotFound>
+    /** Keys that expire within a time from now, then those whose tokens come of age (`maximumAge`, here or of the service) within it. */
+    readonly upcoming: (options: {
+      readonly within: Duration.Input
+      readonly maximumAge?: Duration.Input | undefined
+    }) => Stream.Stream<Upcoming, RepositoryError>
+    /** How many hashes there are of each algorithm, parameters and pepper. It reads the whole table. */
+    readonly hashReport: Effect.Effect<ReadonlyArray<HashUsage>, RepositoryError | HasherError>
+    /**
+     * Keeps keys of another database or system, batch by batch, and tells of each row that it refused and, after each batch, how far it has
+     * come. A key whose id is there already is left as it is, so that an import may be run again; one whose key id belongs to another
+     * record is refused. See `ApiKeyTransfer` for the rows. Fails with `InvalidInput` for `skip` and `batchSize` that make no sense.
+     */
+    readonly import: <E, R>(
+      rows: Stream.Stream<unknown, E, R>,
+      options?: ApiKeyTransfer.ImportOptions,
+    ) => Stream.Stream<ApiKeyTransfer.ImportEvent, E | InvalidInput | RepositoryError, R>
+    /** Keys as lines of JSON, each with its end, oldest first: `ApiKeyTransfer.ExportedKey`. */
+    readonly export: (options?: ExportOptions) => Stream.Stream<string, InvalidInput | RepositoryError>
   }
 >()("effect-api-key/ApiKeys") {}
 
@@ -208,28 +331,33 @@ export class ApiKeys extends Context.Service<
  * The service over the hasher and repository provided, with options.
  *
  * Fails with `InvalidTokenConfig` for a bad prefix or separator, with `InvalidOptions` for lifetimes that make no sense, and with
- * `HasherError` if the hasher can't check what it hashes.
+ * `HasherError` if the hasher can't check what it hashes, and with `MissingPeppers` if hashes need a pepper that isn't configured (which
+ * nobody can tell, and a warning says, as long as the store can't be read).
  * @category layers
  * @since 0.1.0
  */
 export const layerWith = (
   options: Options,
-): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError, ApiKeyHasher | Repository.ApiKeyRepository> =>
-  Layer.effect(ApiKeys, make(options)).pipe(Layer.provide(layerWebCrypto))
+): Layer.Layer<
+  ApiKeys,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers,
+  ApiKeyHasher | Repository.ApiKeyRepository
+> => Layer.effect(ApiKeys, make(options)).pipe(Layer.provide(layerWebCrypto))
 
 /**
  * The service over the hasher and repository provided, with default options.
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<ApiKeys, HasherError, ApiKeyHasher | Repository.ApiKeyRepository> = Layer.suspend(() =>
+export const layer: Layer.Layer<ApiKeys, HasherError | MissingPeppers, ApiKeyHasher | Repository.ApiKeyRepository> = Layer.suspend(() =>
   // The defaults are valid.
   Layer.catchTag(layerWith({}), ["InvalidTokenConfig", "InvalidOptions"], (error) => Layer.effectContext(Effect.die(error))),
 )
 
 /**
  * As {@link layerWith}, from configuration. How keys are issued: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and
- * `API_KEY_MAXIMUM_LIFETIME` (durations such as `90 days`). How they are verified: `API_KEY_CACHE` (`off`), `API_KEY_CACHE_ENTRIES`,
+ * `API_KEY_MAXIMUM_LIFETIME` (durations such as `90 days`). How old their tokens grow: `API_KEY_MAXIMUM_AGE` and `API_KEY_REFUSE_AGED`
+ * (`true`). Whether a pepper may be missing: `API_KEY_ACCEPT_MISSING_PEPPERS` (`true`). How they are verified: `API_KEY_CACHE` (`off`), `API_KEY_CACHE_ENTRIES`,
  * `API_KEY_CACHE_BYTES`, `API_KEY_CACHE_TIME_TO_LIVE`, `API_KEY_HASHING_PERMITS`, `API_KEY_HASHING_QUEUE`, `API_KEY_HASHING_MAX_WAIT`,
  * `API_KEY_LAST_USED_INTERVAL`, `API_KEY_TELEMETRY` and `API_KEY_NODE_NAME`.
  * @category layers
@@ -237,7 +365,7 @@ export const layer: Layer.Layer<ApiKeys, HasherError, ApiKeyHasher | Repository.
  */
 export const layerConfig: Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | Config.ConfigError,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository
 > = Layer.unwrap(
   Effect.gen(function* () {
@@ -256,6 +384,9 @@ export const layerConfig: Layer.Layer<
       },
       defaultLifetime: yield* optional(Config.Duration("API_KEY_DEFAULT_LIFETIME")),
       maximumLifetime: yield* optional(Config.Duration("API_KEY_MAXIMUM_LIFETIME")),
+      maximumAge: yield* optional(Config.Duration("API_KEY_MAXIMUM_AGE")),
+      refuseAged: yield* optional(Config.Boolean("API_KEY_REFUSE_AGED")),
+      acceptMissingPeppers: yield* optional(Config.Boolean("API_KEY_ACCEPT_MISSING_PEPPERS")),
       lastUsedInterval: yield* optional(Config.Duration("API_KEY_LAST_USED_INTERVAL")),
       cache: isCacheOff ? "off" : cache,
       hashing: {
@@ -278,7 +409,7 @@ const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> => 
  */
 export const layerMemory: Layer.Layer<ApiKeys> = Layer.suspend(() =>
   // Its hasher always hashes; a failure would mean a runtime without WebCrypto.
-  Layer.catchTag(layer, "HasherError", (error) => Layer.effectContext(Effect.die(error))),
+  Layer.catchTag(layer, ["HasherError", "MissingPeppers"], (error) => Layer.effectContext(Effect.die(error))),
 ).pipe(Layer.provide([layerEphemeral, Repository.layerMemory]))
 
 const insertAttempts = 5
@@ -288,8 +419,34 @@ const isLifetime = (lifetime: Duration.Duration): boolean => {
   return days > 0 && days <= 36_500
 }
 
+const activity = (isActive: boolean, at: DateTime.Utc, reason: Model.DeactivationReason = "manual") => ({
+  isActive,
+  deactivatedAt: isActive ? null : at,
+  deactivationReason: isActive ? null : reason,
+})
+
+const missingPepper = (hash: Redacted.Redacted, known: ReadonlySet<string>): ReadonlyArray<string> => {
+  const { pepper } = parseScheme(scheme(Redacted.value(hash)))
+  return pepper === null || known.has(pepper) ? [] : [pepper]
+}
+
+/** The application's hasher, and those of other systems, which only check. */
+const withLegacy = (hasher: ApiKeyHasher["Service"], legacy: ReadonlyArray<LegacyTokens>): ApiKeyHasher["Service"] => ({
+  ...several(hasher, ...legacy.map(({ verify }) => ({ hash: hasher.hash, verify }))),
+  ...(hasher.pepperIds !== undefined && { pepperIds: hasher.pepperIds }),
+  isCurrent: (hash) => !isLegacyHash(hash) && (hasher.isCurrent?.(hash) ?? true),
+})
+
+const decodeMaximumAge = (age: Duration.Input | undefined): Effect.Effect<Duration.Duration, InvalidOptions> => {
+  const decoded = age === undefined ? Duration.infinity : Duration.fromInputUnsafe(age)
+  return Duration.isGreaterThan(decoded, Duration.zero)
+    ? Effect.succeed(decoded)
+    : Effect.fail(new InvalidOptions({ reason: "maximumAge must be more than 0" }))
+}
+
 const make = Effect.fnUntraced(function* (options: Options) {
-  const hasher = yield* ApiKeyHasher
+  const { legacy = [] } = options
+  const hasher = withLegacy(yield* ApiKeyHasher, legacy)
   const repository = yield* Repository.ApiKeyRepository
   const random = yield* SecureRandom
   const { token: tokenOption = {} } = options
@@ -313,17 +470,18 @@ const make = Effect.fnUntraced(function* (options: Options) {
   if (!(yield* hasher.verify(decoySecret, decoy))) return yield* new HasherError({ reason: "Failed" })
 
   const hashQueue = HashQueue.make(yield* decodeHashing(options.hashing ?? {}, hasher.threads ?? 1))
-  const lastUsed = yield* LastUsed.make(repository, options.lastUsedInterval ?? "10 seconds")
+  yield* checkPeppers(repository, hasher, options.acceptMissingPeppers ?? false)
+  const maximumAge = yield* decodeMaximumAge(options.maximumAge)
+  const refusedAge = options.refuseAged === true ? maximumAge : Duration.infinity
   const counts = yield* VerifyCounts.register({ hashesInFlight: hashQueue.inFlight, cacheEntries: () => verification.cacheSize() })
   const cache = yield* decodeCache(options.cache)
-  const verification = Verification.make({ repository, hasher, hashQueue, decoy, format, cache, lastUsed, counts })
   const invalidation = yield* Effect.serviceOption(ApiKeyInvalidation)
-  const nodes = Option.isNone(invalidation)
-    ? Nodes.alone
-    : yield* Nodes.make(invalidation.value, yield* nameNode(options.nodeName, random), verification)
+  const nodeName = Option.isNone(invalidation) ? "" : yield* nameNode(options.nodeName, random)
 
   /** Makes a change known: here before this returns, and to the other nodes, when it can be seen. */
-  const announce = ({ keyId }: Model.ApiKey): Effect.Effect<void> =>
+  const announce = (apiKey: Model.ApiKey): Effect.Effect<void> => Effect.forEach(Model.keyIdsOf(apiKey), announceKeyId, { discard: true })
+
+  const announceKeyId = (keyId: Model.KeyId): Effect.Effect<void> =>
     Effect.suspend(() => {
       verification.changed(keyId)
       const { transaction } = repository
@@ -337,14 +495,52 @@ const make = Effect.fnUntraced(function* (options: Options) {
       )
     })
 
-  const announceChange = (apiKey: Model.ApiKey, { confirmWithin }: ConfirmWithin = {}): Effect.Effect<Model.ApiKey, Unconfirmed> =>
+  const rehash = yield* Rehash.make(repository, hasher, hashQueue)
+  const verification = Verification.make({
+    repository,
+    hasher,
+    hashQueue,
+    decoy: { secret: decoySecret, hash: decoy },
+    format,
+    cache,
+    lastUsed: yield* LastUsed.make(repository, options.lastUsedInterval ?? "10 seconds", announce),
+    counts,
+    legacy,
+    maximumAge: Duration.toMillis(refusedAge),
+    rehash,
+  })
+  const nodes = Option.isNone(invalidation) ? Nodes.alone : yield* Nodes.make(invalidation.value, nodeName, verification)
+
+  /**
+   * A write and its announcement are one. Whoever gives up on it leaves it to end by itself, lest it take place and nobody hear of it; in a
+   * transaction of the caller's it is undone then.
+   */
+  const changing = <E extends { readonly _tag: string }>(id: Model.ApiKeyId, write: Effect.Effect<Model.ApiKey, E>) => {
+    // What failed on its way may have taken place all the same.
+    const announceDoubt = ({ _tag }: E) =>
+      _tag === "RepositoryError"
+        ? Effect.suspend(() => Effect.forEach(verification.keyIdsOf(id), announceKeyId, { discard: true }))
+        : Effect.void
+    const whole = write.pipe(Effect.tapError(announceDoubt), Effect.tap(announce))
+    return Effect.contextWith((context: Context.Context<never>) =>
+      repository.transaction?.isOpen(context) === true
+        ? whole
+        : Effect.flatMap(Effect.forkDetach(whole, { startImmediately: true }), Fiber.join),
+    )
+  }
+
+  const confirmChange = (apiKey: Model.ApiKey, { confirmWithin }: ConfirmWithin = {}): Effect.Effect<Model.ApiKey, Unconfirmed> =>
     Effect.contextWith((context: Context.Context<never>) => {
-      const announced = Effect.as(announce(apiKey), apiKey)
-      if (confirmWithin === undefined) return announced
-      if (repository.transaction?.isOpen(context) === true) {
-        return Effect.andThen(announced, Effect.fail(new Unconfirmed({ id: apiKey.id, nodes: [] })))
-      }
-      return Effect.tap(announced, () => nodes.confirm(apiKey.id, apiKey.keyId, Duration.fromInputUnsafe(confirmWithin)))
+      if (confirmWithin === undefined) return Effect.succeed(apiKey)
+      return repository.transaction?.isOpen(context) === true
+        ? Effect.fail(new Unconfirmed({ id: apiKey.id, nodes: [] }))
+        : Effect.as(
+            Effect.forEach(Model.keyIdsOf(apiKey), (keyId) => nodes.confirm(apiKey.id, keyId, Duration.fromInputUnsafe(confirmWithin)), {
+              concurrency: "unbounded",
+              discard: true,
+            }),
+            apiKey,
+          )
     })
 
   const checkLifetime = (createdAt: DateTime.Utc, expiresAt: DateTime.Utc | null): Effect.Effect<void, InvalidInput> => {
@@ -371,7 +567,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const { keyId, secret } = parts
       const apiKey = new Model.ApiKey({ ...record, keyId, prefix, hint: format.hint(secret) })
       const hash = yield* hashQueue.runNew(hasher.hash(secret))
-      taken = yield* repository.insert(new Model.StoredApiKey({ apiKey, hash })).pipe(
+      taken = yield* repository.insert(new Model.StoredApiKey({ apiKey, hash, previousHash: null })).pipe(
         Effect.as(undefined),
         Effect.catchTag("DuplicateKeyId", (error) => Effect.succeed(error)),
       )
@@ -384,10 +580,49 @@ const make = Effect.fnUntraced(function* (options: Options) {
     return yield* new RepositoryError({ operation: "find a free key id", isRetryable: true, cause: taken })
   })
 
-  const setActive = (id: Model.ApiKeyId, isActive: boolean, options: ConfirmWithin | undefined) =>
-    Effect.flatMap(DateTime.now, (at) => repository.update(id, { isActive }, { at })).pipe(
+  /**
+   * Whoever refused these key ids as unknown looks again: this node now, others when a trigger tells them of each, or within
+   * `refusalTimeToLive`.
+   */
+  const noticeInserted = (keys: ReadonlyArray<Model.StoredApiKey>): Effect.Effect<void> => {
+    const keyIds = keys.flatMap(({ apiKey }) => Model.keyIdsOf(apiKey))
+    const notice = Effect.sync(() => keyIds.forEach(verification.changed))
+    const { transaction } = repository
+    return transaction === undefined ? notice : Effect.andThen(notice, transaction.afterCommit(notice))
+  }
+
+  const insertMany = (keys: ReadonlyArray<Model.StoredApiKey>) =>
+    Effect.onExit(repository.insertMany(keys), (exit) =>
+      // One that failed on its way may have taken place all the same.
+      noticeInserted(Exit.isSuccess(exit) ? keys.filter((_, index) => exit.value[index] === "inserted") : keys),
+    )
+
+  const rotation = Rotation.make({
+    repository,
+    format,
+    generate,
+    hash: (secret) => hashQueue.runNew(hasher.hash(secret)),
+    changing,
+    announceKeyId,
+    refusedAge,
+  })
+
+  /** A hash that nobody can check, imported unnoticed, would keep the service from starting again. */
+  const whyNotImported = Effect.map(hasher.pepperIds ?? Effect.succeed(undefined), (known) => (key: Model.StoredApiKey) => {
+    if (known === undefined || options.acceptMissingPeppers === true) return undefined
+    const missing = [key.hash, key.previousHash].flatMap((hash) => (hash === null ? [] : missingPepper(hash, known)))
+    return missing.length === 0
+      ? undefined
+      : new InvalidInput({
+          field: "hash",
+          reason: `It needs a pepper that isn't configured (${missing.join(", ") || "the one without a label"})`,
+        })
+  })
+
+  const setActive = (id: Model.ApiKeyId, isActive: boolean, options: (ConfirmWithin & DeactivateOptions) | undefined) =>
+    Effect.flatMap(DateTime.now, (at) => changing(id, repository.update(id, activity(isActive, at, options?.reason), { at }))).pipe(
       Effect.catchTag("VersionConflict", (impossible) => Effect.die(impossible)),
-      Effect.flatMap((apiKey) => announceChange(apiKey, options)),
+      Effect.flatMap((apiKey) => confirmChange(apiKey, options)),
     )
 
   const { telemetry = "counters" } = options
@@ -408,12 +643,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
         ownerId: fields.ownerId ?? null,
         scopes: fields.scopes ?? [],
         metadata: fields.metadata ?? {},
-        isActive: fields.isActive ?? true,
+        ...activity(fields.isActive ?? true, now),
         expiresAt,
         createdAt: now,
         updatedAt: now,
         lastUsedAt: null,
         version: 1,
+        rotatedAt: null,
+        previous: null,
       })
       yield* Effect.annotateCurrentSpan({ "api_key.id": created.apiKey.id, "api_key.key_id": created.apiKey.keyId })
       return created
@@ -421,8 +658,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     verify: telemetry === "traces" ? (token, options) => Effect.withSpan(timed(token, options), "ApiKeys.verify") : timed,
     get: Effect.fn("ApiKeys.get")(function* (id) {
       const stored = yield* repository.findById(id)
-      if (Option.isNone(stored)) return yield* new ApiKeyNotFound({ id })
-      return stored.value.apiKey
+      return Option.isSome(stored) ? stored.value.apiKey : yield* new ApiKeyNotFound({ id })
     }),
     search: Effect.fn("ApiKeys.search")(function* ({ sort, limit = 50, offset, cursor, ...filter } = {}) {
       if (!Number.isInteger(limit) || limit < 1 || limit > 200) {
@@ -453,14 +689,55 @@ const make = Effect.fnUntraced(function* (options: Options) {
         const current = yield* repository.findById(id)
         if (Option.isSome(current)) yield* checkLifetime(current.value.apiKey.createdAt, changes.expiresAt)
       }
-      const updated = yield* repository.update(id, changes, { at: yield* DateTime.now, ifVersion })
-      return yield* announceChange(updated, { confirmWithin })
+      const at = yield* DateTime.now
+      const all = changes.isActive === undefined ? changes : { ...changes, ...activity(changes.isActive, at) }
+      const updated = yield* changing(id, repository.update(id, all, { at, ifVersion }))
+      return yield* confirmChange(updated, { confirmWithin })
     }),
     activate: Effect.fn("ApiKeys.activate")((id, options) => setActive(id, true, options)),
     deactivate: Effect.fn("ApiKeys.deactivate")((id, options) => setActive(id, false, options)),
     delete: Effect.fn("ApiKeys.delete")((id, options) =>
-      Effect.flatMap(repository.delete(id, options), (deleted) => Effect.asVoid(announceChange(deleted, options))),
+      Effect.flatMap(changing(id, repository.delete(id, options)), (deleted) => Effect.asVoid(confirmChange(deleted, options))),
     ),
+    rotate: Effect.fn("ApiKeys.rotate")(function* (id, options = {}) {
+      yield* Effect.annotateCurrentSpan("api_key.id", id)
+      return yield* rotation.rotate(id, options)
+    }),
+    endGrace: Effect.fn("ApiKeys.endGrace")((id, options) =>
+      Effect.flatMap(rotation.endGrace(id), (apiKey) => confirmChange(apiKey, options)),
+    ),
+    revoke: Effect.fn("ApiKeys.revoke")(function* (token, { reason }) {
+      const { apiKey, usedToken } = yield* verification.verify(token, { maxAge: 0 })
+      const at = yield* DateTime.now
+      const ended =
+        usedToken === "previous"
+          ? rotation.endGrace(apiKey.id, apiKey.previous?.keyId)
+          : changing(apiKey.id, repository.update(apiKey.id, activity(false, at, reason), { at })).pipe(
+              Effect.catchTag("VersionConflict", (impossible) => Effect.die(impossible)),
+            )
+      return { apiKey: yield* ended, usedToken }
+    }),
+    upcoming: (options) =>
+      upcoming(
+        repository,
+        Duration.fromInputUnsafe(options.within),
+        options.maximumAge === undefined ? maximumAge : Duration.fromInputUnsafe(options.maximumAge),
+      ).pipe(Stream.withSpan("ApiKeys.upcoming")),
+    hashReport: Effect.gen(function* () {
+      const current = scheme(Redacted.value(yield* hashQueue.runNew(hasher.hash(decoySecret))))
+      const counts = yield* repository.countSchemes(yield* DateTime.now)
+      return counts.map(({ scheme, count }) => ({ ...parseScheme(scheme), count, isCurrent: scheme === current }))
+    }).pipe(Effect.withSpan("ApiKeys.hashReport")),
+    import: (rows, options = {}) =>
+      importKeys(rows, options, () => (options.dryRun === true ? rehearse(repository) : insertMany), whyNotImported),
+    export: ({ hashes = false, filter = {} } = {}) =>
+      Stream.unwrap(
+        Effect.map(decodeFilter(filter), (decoded) =>
+          hashes
+            ? Stream.map(repository.streamStored(decoded), ApiKeyTransfer.encodeLine)
+            : Stream.map(repository.stream(decoded, { by: "createdAt", order: "asc" }), ApiKeyTransfer.encodeLine),
+        ),
+      ).pipe(Stream.withSpan("ApiKeys.export", { attributes: { "api_key.hashes": hashes } })),
   })
 })
 
@@ -507,51 +784,4 @@ const nameNode = Effect.fnUntraced(function* (
 ): Effect.fn.Return<string, InvalidOptions> {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) return yield* new InvalidOptions({ reason: "nodeName must match [A-Za-z0-9._-]{1,64}" })
   return `${name}-${Hex.encode(yield* random.randomBytes(6))}`
-})
-
-const optionalFields = {
-  description: Schema.optional(Schema.NullOr(Model.Description)),
-  ownerId: Schema.optional(Schema.NullOr(Model.OwnerId)),
-  scopes: Schema.optional(ScopeSet),
-  metadata: Schema.optional(Model.Metadata),
-  isActive: Schema.optional(Schema.Boolean),
-  expiresAt: Schema.optional(Schema.NullOr(Schema.toType(Model.Instant))),
-}
-
-/** Decodes a caller's input; what it finds wrong becomes `InvalidInput` with the field's name. */
-const decoder = <A, I>(schema: Schema.Codec<A, I>): ((input: unknown) => Effect.Effect<A, InvalidInput>) => {
-  const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error" })
-  return (input) =>
-    Effect.mapError(decode(input), ({ issue }) => {
-      const first = formatIssue(issue).issues[0]
-      const field = (first?.path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
-      return new InvalidInput({ field: field === "" ? "input" : field, reason: first?.message ?? "invalid" })
-    })
-}
-const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
-
-const decodeCreate = decoder(Schema.Struct({ name: Model.Name, ...optionalFields }))
-const decodeUpdate = decoder(Schema.Struct({ name: Schema.optional(Model.Name), ...optionalFields }))
-
-const Moment = Schema.optional(Schema.toType(Model.Instant))
-const decodeFilterFields = decoder(
-  Schema.Struct({
-    ownerId: Schema.optional(Model.OwnerId),
-    isActive: Schema.optional(Schema.Boolean),
-    scopes: Schema.optional(ScopeSet),
-    name: Schema.optional(Model.Description),
-    keyId: Schema.optional(Model.KeyId),
-    createdAfter: Moment,
-    createdBefore: Moment,
-    expiresAfter: Moment,
-    expiresBefore: Moment,
-    lastUsedAfter: Moment,
-    lastUsedBefore: Moment,
-    neverUsed: Schema.optional(Schema.Boolean),
-    expired: Schema.optional(Schema.Boolean),
-  }),
-)
-const decodeFilter = Effect.fnUntraced(function* (filter: Filter): Effect.fn.Return<Repository.Filter, InvalidInput> {
-  const { expired, ...rest } = yield* decodeFilterFields(filter)
-  return expired === undefined ? rest : { ...rest, expired: { is: expired, at: yield* DateTime.now } }
 })

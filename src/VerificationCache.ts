@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
+import { toMillis } from "./internal/millis.ts"
 
 /**
  * How much is remembered, and for how long.
@@ -53,5 +54,3 @@ export const settings = (options: Options | "off" = {}): Settings => {
     refusalTimeToLive: Math.min(timeToLive, toMillis(options.refusalTimeToLive ?? "5 seconds")),
   }
 }
-
-const toMillis = (duration: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(duration))

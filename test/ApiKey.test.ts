@@ -20,12 +20,16 @@ const wire = {
   scopes: ["a:read", "b"],
   metadata: { a: [1, { b: null }] },
   isActive: true,
+  deactivatedAt: null,
+  deactivationReason: null,
   expiresAt: "2027-01-31T00:00:00.000Z",
   createdAt: "2026-01-31T00:00:00.000Z",
   updatedAt: "2026-01-31T00:00:00.001Z",
   lastUsedAt: null,
   hint: "abcd",
   version: 2,
+  rotatedAt: "2026-01-31T00:00:00.001Z",
+  previous: { keyId: "0a74caa323a5410d", hint: "wxyz", expiresAt: "2026-02-01T00:00:00.001Z", graceSeconds: null, lastUsedAt: null },
 }
 
 describe("ApiKey", () => {
@@ -81,7 +85,7 @@ describe("ApiKey", () => {
     const codec = Schema.toCodecJson(ApiKey.ApiKey)
     const apiKey = Schema.decodeUnknownSync(codec)(wire)
     assert.deepStrictEqual<unknown>(Schema.encodeSync(codec)(apiKey), wire)
-    const stored = new ApiKey.StoredApiKey({ apiKey, hash: Redacted.make("$hash$") })
+    const stored = new ApiKey.StoredApiKey({ apiKey, hash: Redacted.make("$hash$"), previousHash: Redacted.make("$hash$") })
     const encoded = Schema.encodeUnknownResult(Schema.toCodecJson(ApiKey.StoredApiKey))(stored)
     assert.isTrue(Result.isFailure(encoded))
     for (const shown of [

@@ -18,7 +18,7 @@ const makeHub = () => {
   const live = new Set<string>()
   const published: Array<string> = []
   const silent = new Set<string>()
-  const state = { isDown: false, isHanging: false }
+  const state = { isDown: false, isHanging: false, beforeAnswer: Effect.void as Effect.Effect<void> }
   const away = (operation: string) => new InvalidationError({ operation, cause: "down" })
   const connect = (name: string): ApiKeyInvalidation["Service"] => {
     const whileUp = <A>(operation: string, run: () => A) =>
@@ -26,10 +26,13 @@ const makeHub = () => {
     return {
       announcesWrites: false,
       publish: (message) =>
-        whileUp("publish", () => {
-          published.push(message)
-          for (const [listener, queue] of listeners) if (!silent.has(listener)) Queue.offerUnsafe(queue, message)
-        }),
+        Effect.andThen(
+          Effect.suspend(() => (message.startsWith("confirmed") ? state.beforeAnswer : Effect.void)),
+          whileUp("publish", () => {
+            published.push(message)
+            for (const [listener, queue] of listeners) if (!silent.has(listener)) Queue.offerUnsafe(queue, message)
+          }),
+        ),
       subscribe: Effect.andThen(
         whileUp("subscribe", () => undefined),
         Effect.acquireRelease(
@@ -46,13 +49,17 @@ const makeHub = () => {
     state.isDown = true
     for (const queue of listeners.values()) Queue.failCauseUnsafe(queue, Cause.fail(away("listen")))
   })
+  const breakDown = (cause: Cause.Cause<InvalidationError>) =>
+    Effect.sync(() => {
+      for (const queue of listeners.values()) Queue.failCauseUnsafe(queue, cause)
+    })
   const restore = Effect.andThen(
     Effect.sync(() => {
       state.isDown = false
     }),
     TestClock.adjust("1 second"),
   )
-  return { connect, cut, restore, silent, state, live, published }
+  return { connect, cut, breakDown, restore, silent, state, live, published }
 }
 
 interface Cluster {
@@ -192,6 +199,61 @@ describe("Nodes", () => {
     ),
   )
 
+  it.effect("don't go on without hearing when their clock is set back", () =>
+    withCluster(({ start, hub, repository }) =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(7_200_000)
+        const a = yield* start("a")
+        const { apiKey, token } = yield* a.create({ name: "k" })
+        yield* a.verify(token)
+        hub.silent.add("a")
+        yield* TestClock.setTime(3_600_000)
+        yield* a.verify(token)
+        yield* repository.update(apiKey.id, { isActive: false }, { at: yield* DateTime.now })
+        assert.strictEqual(yield* tagOf(a.verify(token)), "Inactive")
+      }),
+    ),
+  )
+
+  it.effect("listen anew whatever ended their connection", () =>
+    Effect.forEach([Cause.fail(new InvalidationError({ operation: "listen", cause: "x" })), Cause.die("x"), Cause.interrupt()], (cause) =>
+      withCluster(({ start, hub, lookUps }) =>
+        Effect.gen(function* () {
+          const a = yield* start("a")
+          const { token } = yield* a.create({ name: "k" })
+          yield* hub.breakDown(cause)
+          yield* TestClock.adjust("5 seconds")
+          lookUps.count = 0
+          yield* a.verify(token)
+          yield* a.verify(token)
+          assert.strictEqual(lookUps.count, 1)
+        }),
+      ),
+    ),
+  )
+
+  it.effect("hear of changes while an answer of theirs doesn't get through", () =>
+    withCluster(({ start, hub }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const b = yield* start("b")
+        const first = yield* a.create({ name: "k" })
+        const second = yield* a.create({ name: "k" })
+        yield* b.verify(second.token)
+        hub.state.beforeAnswer = Effect.sleep("4 seconds")
+        const confirming = yield* Effect.forkChild(Effect.exit(a.deactivate(first.apiKey.id, { confirmWithin: "3 seconds" })), {
+          startImmediately: true,
+        })
+        yield* delivered
+        yield* a.deactivate(second.apiKey.id)
+        yield* delivered
+        assert.strictEqual(yield* tagOf(b.verify(second.token)), "Inactive")
+        yield* TestClock.adjust("3 seconds")
+        yield* Fiber.join(confirming)
+      }),
+    ),
+  )
+
   it.effect("tell, when they can again, of what they couldn't", () =>
     withCluster(({ start, hub }) =>
       Effect.gen(function* () {
@@ -248,6 +310,14 @@ describe("Nodes", () => {
         assert.strictEqual(error.nodes.length, 1)
         assert.isTrue(error.nodes[0]?.startsWith("b-"))
         assert.strictEqual(yield* tagOf(a.verify(token)), "Inactive")
+
+        // A register that has lost the node that asks has lost others too.
+        hub.silent.clear()
+        hub.live.clear()
+        assert.deepInclude(yield* Effect.flip(a.update(apiKey.id, { name: "n" }, { confirmWithin: "2 seconds" })), {
+          _tag: "Unconfirmed",
+          nodes: [],
+        })
 
         yield* hub.cut
         assert.deepInclude(yield* Effect.flip(a.activate(apiKey.id, { confirmWithin: "2 seconds" })), { _tag: "Unconfirmed", nodes: [] })

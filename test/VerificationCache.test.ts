@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Schema, Tracer } from "effect"
+import { DateTime, Duration, Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Result, Scheduler, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import type { ApiKey, KeyId } from "../src/ApiKey.ts"
 import { RepositoryError } from "../src/ApiKeyError.ts"
@@ -31,6 +31,10 @@ interface Instruments {
   /** Waited for by each hash. */
   beforeHash: Effect.Effect<void>
   failure: RepositoryError | undefined
+  /** Waited for by each change, once it was made. */
+  afterWrite: Effect.Effect<void, RepositoryError>
+  /** What `touch` was given. */
+  readonly touched: Array<ReadonlyArray<{ readonly id: string }>>
 }
 
 const makeInstruments = (): Instruments => ({
@@ -40,6 +44,8 @@ const makeInstruments = (): Instruments => ({
   afterRead: Effect.void,
   beforeHash: Effect.void,
   failure: undefined,
+  afterWrite: Effect.void,
+  touched: [],
 })
 
 const layerInstrumented = (instruments: Instruments) =>
@@ -48,6 +54,12 @@ const layerInstrumented = (instruments: Instruments) =>
       Repository.ApiKeyRepository,
       Effect.map(Repository.ApiKeyRepository, (repository) => ({
         ...repository,
+        update: (...args: Parameters<typeof repository.update>) => Effect.tap(repository.update(...args), () => instruments.afterWrite),
+        delete: (...args: Parameters<typeof repository.delete>) => Effect.tap(repository.delete(...args), () => instruments.afterWrite),
+        touch: (uses: Parameters<typeof repository.touch>[0]) => {
+          if (uses.length > 0) instruments.touched.push(uses)
+          return repository.touch(uses)
+        },
         findByKeyId: (keyId: KeyId) =>
           Effect.suspend(() => {
             instruments.lookUps++
@@ -183,6 +195,64 @@ describe("A warm key", () => {
     ),
   )
 
+  it.effect("follows a change whose caller gave up on it, or was told that it failed", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const broken = new RepositoryError({ operation: "update", isRetryable: true, cause: undefined })
+        for (const afterWrite of [Effect.sleep("1 second"), Effect.fail(broken)]) {
+          for (const change of [apiKeys.deactivate, apiKeys.delete]) {
+            const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+            yield* apiKeys.verify(token)
+            instruments.afterWrite = afterWrite
+            const changing = yield* Effect.forkChild(Effect.exit(change(apiKey.id)), { startImmediately: true })
+            yield* Fiber.interrupt(changing)
+            instruments.afterWrite = Effect.void
+            yield* TestClock.adjust("1 second")
+            assert.notStrictEqual(yield* tagOf(apiKeys.verify(token)), "good")
+          }
+        }
+      }),
+    ),
+  )
+
+  it.effect("isn't refused because strangers keep the store busy", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { token } = yield* apiKeys.create({ name: "k" })
+        yield* apiKeys.verify(token)
+        yield* TestClock.adjust("60 seconds")
+        instruments.beforeRead = Effect.never
+        const strangers = yield* Effect.forEach(
+          Array.from({ length: 10_000 }, (_, index) => index),
+          (index) => Effect.forkChild(apiKeys.verify(unknownToken(index)), { startImmediately: true }),
+        )
+        assert.strictEqual(yield* tagOf(apiKeys.verify(unknownToken(10_000))), "Overloaded")
+        instruments.beforeRead = Effect.void
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "good")
+        yield* Fiber.interruptAll(strangers)
+      }),
+    ),
+  )
+
+  it.effect("is noted as used once, however often it was looked up", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+        for (let time = 0; time < 100; time++) {
+          yield* TestClock.adjust("1 millis")
+          yield* apiKeys.verify(token, { maxAge: 0 })
+        }
+        const now = yield* DateTime.now
+        yield* TestClock.adjust("15 seconds")
+        assert.deepStrictEqual(
+          instruments.touched.map((uses) => uses.map(({ id }) => id)),
+          [[apiKey.id]],
+        )
+        assert.deepStrictEqual((yield* apiKeys.get(apiKey.id)).lastUsedAt, now)
+      }),
+    ),
+  )
+
   it.effect("isn't trusted when the clock is set back", () =>
     withKeys((apiKeys, instruments) =>
       Effect.gen(function* () {
@@ -227,6 +297,23 @@ describe("A warm key", () => {
           assert.isAtMost(instruments.lookUps, 1)
         }),
       { token: custom },
+    )
+  })
+})
+
+describe("A format of one's own", () => {
+  it.effect("that throws makes a token malformed", () => {
+    const keyIdOf = (token: string) => token.split("-")[1]!.toLowerCase()
+    return withKeys(
+      (apiKeys) =>
+        Effect.gen(function* () {
+          const { token } = yield* apiKeys.create({ name: "k" })
+          for (let time = 0; time < 2; time++) {
+            assert.strictEqual(yield* tagOf(apiKeys.verify("garbage")), "MalformedToken")
+            assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "good")
+          }
+        }),
+      { token: { ...Result.getOrThrow(ApiKeyToken.make()), keyIdOf } },
     )
   })
 })
@@ -349,6 +436,35 @@ describe("A cold key", () => {
         assert.isTrue(Exit.isSuccess(yield* Fiber.await(second)))
         assert.strictEqual(instruments.lookUps, 1)
       }),
+    ),
+  )
+
+  it.effect("is verified, and followed, however little a fiber gets done at a time", () =>
+    Effect.forEach(
+      Array.from({ length: 40 }, (_, index) => index + 3),
+      (operations) =>
+        withKeys((apiKeys, instruments) =>
+          Effect.gen(function* () {
+            const briefly = Effect.provideService(Scheduler.MaxOpsBeforeYield, operations)
+            const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+            instruments.afterRead = Effect.yieldNow
+            const first = yield* Effect.forkChild(apiKeys.verify(token), { startImmediately: true })
+            const second = yield* Effect.forkChild(briefly(tagOf(apiKeys.verify(token))), { startImmediately: true })
+            first.interruptUnsafe()
+            assert.strictEqual(yield* Fiber.join(second), "good")
+            instruments.afterRead = Effect.void
+
+            for (let turns = 1; turns < 30; turns++) {
+              yield* apiKeys.activate(apiKey.id)
+              const verifying = yield* Effect.forkChild(briefly(tagOf(apiKeys.verify(token))), { startImmediately: true })
+              for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+              yield* apiKeys.deactivate(apiKey.id)
+              yield* Fiber.join(verifying)
+              assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Inactive", `${operations} operations, ${turns} turns`)
+            }
+          }),
+        ),
+      { discard: true },
     ),
   )
 

@@ -190,7 +190,7 @@ export const announcementSuite = <E>(
         assert.deepStrictEqual(yield* toldOf(repository.insert({ apiKey, ...rest })), [apiKey.keyId])
         assert.deepStrictEqual(yield* toldOf(repository.update(apiKey.id, { name: "new" }, { at })), [apiKey.keyId])
         assert.deepStrictEqual(yield* toldOf(repository.update(apiKey.id, { isActive: false }, { at })), [apiKey.keyId])
-        assert.deepStrictEqual(yield* toldOf(repository.touch([{ id: apiKey.id, lastUsedAt: at }])), [])
+        assert.deepStrictEqual(yield* toldOf(repository.touch([{ id: apiKey.id, keyId: apiKey.keyId, lastUsedAt: at }])), [])
         assert.deepStrictEqual(yield* toldOf(repository.findByKeyId(apiKey.keyId)), [])
         assert.deepStrictEqual(yield* toldOf(repository.delete(apiKey.id)), [apiKey.keyId])
         assert.deepStrictEqual(yield* toldOf(Effect.flip(repository.delete(apiKey.id))), [])
@@ -244,7 +244,7 @@ export const announcementSuite = <E>(
         const meddle = sql.literal(`"${table}_meddle"`)
         yield* sql`CREATE FUNCTION ${meddle}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.is_active := false; RETURN NEW; END'`
         yield* sql`CREATE TRIGGER ${meddle} BEFORE UPDATE ON ${sql.literal(`"${table}"`)} FOR EACH ROW EXECUTE FUNCTION ${meddle}()`
-        assert.deepStrictEqual(yield* toldOf(repository.touch([{ id: apiKey.id, lastUsedAt: at }])), [apiKey.keyId])
+        assert.deepStrictEqual(yield* toldOf(repository.touch([{ id: apiKey.id, keyId: apiKey.keyId, lastUsedAt: at }])), [apiKey.keyId])
         yield* sql`DROP FUNCTION ${meddle}() CASCADE`
         yield* repository.delete(apiKey.id)
       }),

@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import { HasherError } from "../ApiKeyError.ts"
 import { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import * as Argon2id from "./argon2id.ts"
+import * as Keyring from "./keyring.ts"
 import * as Pepper from "./Pepper.ts"
 
 export type { Options, Parameters } from "./argon2id.ts"
@@ -22,17 +23,32 @@ export type { Options, Parameters } from "./argon2id.ts"
  * @since 0.1.0
  */
 export const layer = (options: Argon2id.Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
-  Layer.effect(ApiKeyHasher, Argon2id.make(computeTag, options))
+  Layer.effect(
+    ApiKeyHasher,
+    Effect.map(Keyring.single(options, Argon2id.prepare), (keyring) => Argon2id.make(computeTag, keyring, options)),
+  )
 
 /**
- * As {@link layer}, with the pepper from `API_KEY_PEPPER`.
+ * As {@link layer}, under the peppers of a ring.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerPeppers = (
+  options: Omit<Argon2id.Options, "pepper"> = {},
+): Layer.Layer<ApiKeyHasher, Pepper.PepperError, Pepper.Peppers> =>
+  Layer.effect(
+    ApiKeyHasher,
+    Effect.map(Keyring.fromPeppers(Argon2id.prepare), (keyring) => Argon2id.make(computeTag, keyring, options)),
+  )
+
+/**
+ * As {@link layerPeppers}, with the peppers from `API_KEY_PEPPERS`, `API_KEY_PEPPERS_FILE` and `API_KEY_PEPPER`.
  * @category layers
  * @since 0.1.0
  */
 export const layerConfig = (
   options: Omit<Argon2id.Options, "pepper"> = {},
-): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Config.ConfigError> =>
-  Layer.unwrap(Effect.map(Pepper.config, (pepper) => layer({ ...options, ...pepper })))
+): Layer.Layer<ApiKeyHasher, Pepper.PepperError | Config.ConfigError> => Layer.provide(layerPeppers(options), Pepper.layerConfig)
 
 // The addon computes in libuv's pool. An interrupted fiber ends at once; the computation under way runs out unseen.
 const computeTag: Argon2id.ComputeTag = ({ secret, pepper, salt, length, parameters }) =>

@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import { HasherError } from "../ApiKeyError.ts"
 import { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import * as Argon2id from "./argon2id.ts"
+import * as Keyring from "./keyring.ts"
 import * as Pepper from "./Pepper.ts"
 
 export type { Options, Parameters } from "./argon2id.ts"
@@ -29,23 +30,42 @@ export class Argon2Unavailable extends Schema.TaggedError<Argon2Unavailable>()("
 export const layer = (options: Argon2id.Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Argon2Unavailable> =>
   Layer.effect(
     ApiKeyHasher,
-    Effect.suspend((): Effect.Effect<ApiKeyHasher["Service"], Pepper.PepperTooShort | Argon2Unavailable> =>
-      // Older runtimes lack the function that the types promise.
-      (crypto.argon2 as typeof crypto.argon2 | undefined) === undefined
-        ? Effect.fail(new Argon2Unavailable())
-        : Argon2id.make(computeTag, options),
+    Effect.andThen(
+      available,
+      Effect.map(Keyring.single(options, Argon2id.prepare), (keyring) => Argon2id.make(computeTag, keyring, options)),
     ),
   )
 
 /**
- * As {@link layer}, with the pepper from `API_KEY_PEPPER`.
+ * As {@link layer}, under the peppers of a ring.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerPeppers = (
+  options: Omit<Argon2id.Options, "pepper"> = {},
+): Layer.Layer<ApiKeyHasher, Pepper.PepperError | Argon2Unavailable, Pepper.Peppers> =>
+  Layer.effect(
+    ApiKeyHasher,
+    Effect.andThen(
+      available,
+      Effect.map(Keyring.fromPeppers(Argon2id.prepare), (keyring) => Argon2id.make(computeTag, keyring, options)),
+    ),
+  )
+
+/**
+ * As {@link layerPeppers}, with the peppers from `API_KEY_PEPPERS`, `API_KEY_PEPPERS_FILE` and `API_KEY_PEPPER`.
  * @category layers
  * @since 0.1.0
  */
 export const layerConfig = (
   options: Omit<Argon2id.Options, "pepper"> = {},
-): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Argon2Unavailable | Config.ConfigError> =>
-  Layer.unwrap(Effect.map(Pepper.config, (pepper) => layer({ ...options, ...pepper })))
+): Layer.Layer<ApiKeyHasher, Pepper.PepperError | Argon2Unavailable | Config.ConfigError> =>
+  Layer.provide(layerPeppers(options), Pepper.layerConfig)
+
+const available: Effect.Effect<void, Argon2Unavailable> = Effect.suspend(() =>
+  // Older runtimes lack the function that the types promise.
+  (crypto.argon2 as typeof crypto.argon2 | undefined) === undefined ? Effect.fail(new Argon2Unavailable()) : Effect.void,
+)
 
 // Node computes in libuv's pool. An interrupted fiber ends at once; the computation under way runs out unseen.
 const computeTag: Argon2id.ComputeTag = ({ secret, pepper, salt, length, parameters }) =>

@@ -3,14 +3,16 @@
  * (44 characters) is what bcrypt sees, since bcrypt cuts its input at 72 bytes and at NUL.
  * @since 0.1.0
  */
-import { createHmac, createSecretKey } from "node:crypto"
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto"
 import * as bcrypt from "@node-rs/bcrypt"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import * as Keyring from "./keyring.ts"
 import * as Pepper from "./Pepper.ts"
 
 /** @category models @since 0.1.0 */
@@ -29,37 +31,47 @@ export interface Options extends Pepper.PepperOptions {
 export const layer = (options: Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
   Layer.effect(
     ApiKeyHasher,
-    Effect.map(Pepper.toBytes(options), (pepper) => {
-      const { cost: ownCost = 12 } = options
-      // A hasher that refused what it wrote itself would lock every new key out.
-      const maximumCost = Math.max(options.maximumCost ?? 15, ownCost)
-      const key = createSecretKey(pepper)
-      const prehash = (secret: Redacted.Redacted) => createHmac("sha256", key).update(Redacted.value(secret), "utf8").digest("base64")
-      return ApiKeyHasher.of({
-        hash: (secret) =>
-          Effect.map(
-            attempt((signal) => bcrypt.hash(prehash(secret), { cost: ownCost, version: "2b", signal })),
-            (hash) => Redacted.make(hash, { label: "hash" }),
-          ),
-        verify: (secret, hash) => {
-          const text = Redacted.value(hash)
-          if (!/^\$2[aby]\$/.test(text)) return Effect.fail(new HasherError({ reason: "UnsupportedHash" }))
-          const cost = pattern.exec(text)?.[1]
-          if (cost === undefined || Number(cost) < 4) return Effect.fail(new HasherError({ reason: "MalformedHash" }))
-          if (Number(cost) > maximumCost) return Effect.fail(new HasherError({ reason: "ParametersOutOfBounds" }))
-          return attempt((signal) => bcrypt.verify(prehash(secret), text, { signal }))
-        },
-      })
-    }),
+    Effect.map(Keyring.single(options, createSecretKey), (keyring) => make(keyring, options)),
   )
 
 /**
- * As {@link layer}, with the pepper from `API_KEY_PEPPER`.
+ * As {@link layer}, under the peppers of a ring.
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = (options: Omit<Options, "pepper"> = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Config.ConfigError> =>
-  Layer.unwrap(Effect.map(Pepper.config, (pepper) => layer({ ...options, ...pepper })))
+export const layerPeppers = (options: Omit<Options, "pepper"> = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperError, Pepper.Peppers> =>
+  Layer.effect(
+    ApiKeyHasher,
+    Effect.map(Keyring.fromPeppers(createSecretKey), (keyring) => make(keyring, options)),
+  )
+
+/**
+ * As {@link layerPeppers}, with the peppers from `API_KEY_PEPPERS`, `API_KEY_PEPPERS_FILE` and `API_KEY_PEPPER`.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (options: Omit<Options, "pepper"> = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperError | Config.ConfigError> =>
+  Layer.provide(layerPeppers(options), Pepper.layerConfig)
+
+const make = (keyring: Keyring.Keyring<KeyObject>, options: Omit<Options, "pepper">): ApiKeyHasher["Service"] => {
+  const { cost: ownCost = 12 } = options
+  // A hasher that refused what it wrote itself would lock every new key out.
+  const maximumCost = Math.max(options.maximumCost ?? 15, ownCost)
+  const prehash = (secret: Redacted.Redacted, key: KeyObject) =>
+    createHmac("sha256", key).update(Redacted.value(secret), "utf8").digest("base64")
+  return Keyring.hasher(keyring, {
+    scheme: `$2b$${String(ownCost).padStart(2, "0")}`,
+    hash: (secret, key) => attempt((signal) => bcrypt.hash(prehash(secret, key), { cost: ownCost, version: "2b", signal })),
+    parse: (hash) => {
+      if (!/^\$2[aby]\$/.test(hash)) return Result.fail(new HasherError({ reason: "UnsupportedHash" }))
+      const cost = pattern.exec(hash)?.[1]
+      if (cost === undefined || Number(cost) < 4) return Result.fail(new HasherError({ reason: "MalformedHash" }))
+      if (Number(cost) > maximumCost) return Result.fail(new HasherError({ reason: "ParametersOutOfBounds" }))
+      return Result.succeed(hash)
+    },
+    verify: (secret, hash, key) => attempt((signal) => bcrypt.verify(prehash(secret, key), hash, { signal })),
+  })
+}
 
 // 22 characters of salt and 31 of hash; the last of each carries fewer than six bits, and the rest of it is zero. The addon calls a hash
 // with other bits there wrong, when it is broken.

@@ -7,13 +7,15 @@
  * can forge a row for a token of their own if they can also write the table, as with any other hasher.
  * @since 0.1.0
  */
-import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto"
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import * as Keyring from "./keyring.ts"
 import * as Pepper from "./Pepper.ts"
 
 /**
@@ -22,36 +24,46 @@ import * as Pepper from "./Pepper.ts"
  * @since 0.1.0
  */
 export const layer = (options: Pepper.PepperOptions = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
-  Layer.effect(
-    ApiKeyHasher,
-    Effect.map(Pepper.toBytes(options), (pepper) => {
-      // A key object is prepared once, which makes each signature five times as fast as a buffer would.
-      const key = createSecretKey(pepper)
-      const sign = (secret: Redacted.Redacted) => createHmac("sha256", key).update(Redacted.value(secret), "utf8").digest()
-      return ApiKeyHasher.of({
-        hash: (secret) => Effect.sync(() => Redacted.make(start + sign(secret).toString("base64url"), { label: "hash" })),
-        verify: (secret, hash) =>
-          Effect.suspend(() => {
-            const text = Redacted.value(hash)
-            if (!text.startsWith("$hmac-sha256$")) return Effect.fail(new HasherError({ reason: "UnsupportedHash" }))
-            const tag = Buffer.from(text.slice(start.length, start.length + 43), "base64url")
-            // Decoding is lenient; writing it again shows whether the string was exactly ours.
-            if (tag.length !== 32 || start + tag.toString("base64url") !== text) {
-              return Effect.fail(new HasherError({ reason: "MalformedHash" }))
-            }
-            return Effect.succeed(timingSafeEqual(tag, sign(secret)))
-          }),
-      })
-    }),
-  )
+  Layer.effect(ApiKeyHasher, Effect.map(Keyring.single(options, createSecretKey), make))
 
 /**
- * As {@link layer}, with the pepper from `API_KEY_PEPPER`.
+ * As {@link layer}, under the peppers of a ring.
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig: Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Config.ConfigError> = Layer.unwrap(
-  Effect.map(Pepper.config, layer),
+export const layerPeppers: Layer.Layer<ApiKeyHasher, Pepper.PepperError, Pepper.Peppers> = Layer.effect(
+  ApiKeyHasher,
+  Effect.map(Keyring.fromPeppers(createSecretKey), (keyring) => make(keyring)),
 )
 
-const start = "$hmac-sha256$v=1$"
+/**
+ * As {@link layerPeppers}, with the peppers from `API_KEY_PEPPERS`, `API_KEY_PEPPERS_FILE` and `API_KEY_PEPPER`.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig: Layer.Layer<ApiKeyHasher, Pepper.PepperError | Config.ConfigError> = Layer.provide(
+  layerPeppers,
+  Pepper.layerConfig,
+)
+
+const ownScheme = "$hmac-sha256$v=1"
+const start = `${ownScheme}$`
+
+// The key object is prepared once, which makes each signature five times as fast as a buffer would.
+const sign = (secret: Redacted.Redacted, key: KeyObject): Buffer =>
+  createHmac("sha256", key).update(Redacted.value(secret), "utf8").digest()
+
+const make = (keyring: Keyring.Keyring<KeyObject>): ApiKeyHasher["Service"] =>
+  Keyring.hasher(keyring, {
+    scheme: ownScheme,
+    hash: (secret, key) => Effect.sync(() => start + sign(secret, key).toString("base64url")),
+    parse: (hash) => {
+      if (!hash.startsWith("$hmac-sha256$")) return Result.fail(new HasherError({ reason: "UnsupportedHash" }))
+      const tag = Buffer.from(hash.slice(start.length, start.length + 43), "base64url")
+      // Decoding is lenient; writing it again shows whether the string was exactly ours.
+      return tag.length === 32 && start + tag.toString("base64url") === hash
+        ? Result.succeed(tag)
+        : Result.fail(new HasherError({ reason: "MalformedHash" }))
+    },
+    verify: (secret, tag, key) => Effect.sync(() => timingSafeEqual(tag, sign(secret, key))),
+  })

@@ -2,9 +2,11 @@
 import { randomBytes, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
-import * as Pepper from "./Pepper.ts"
+import * as Keyring from "./keyring.ts"
+import type * as Pepper from "./Pepper.ts"
 
 /** How much work a hash takes. @category models @since 0.1.0 */
 export interface Parameters {
@@ -49,12 +51,14 @@ export type ComputeTag = (input: {
   readonly parameters: Parameters
 }) => Effect.Effect<Buffer, HasherError>
 
-export const make = Effect.fnUntraced(function* (
+/** A pepper is Argon2's secret input as it is. */
+export const prepare = (pepper: Buffer): Buffer => pepper
+
+export const make = (
   computeTag: ComputeTag,
-  options: Options,
-): Effect.fn.Return<ApiKeyHasher["Service"], Pepper.PepperTooShort> {
-  const pepper = yield* Pepper.toBytes(options)
-  const { parameters: chosen = "owasp", bounds: configured = defaultBounds } = options
+  keyring: Keyring.Keyring<Buffer>,
+  { parameters: chosen = "owasp", bounds: configured = defaultBounds }: Omit<Options, "pepper">,
+): ApiKeyHasher["Service"] => {
   const own = typeof chosen === "string" ? presets[chosen] : chosen
   // A hasher that refused what it wrote itself would lock every new key out.
   const bounds: Parameters = {
@@ -62,47 +66,48 @@ export const make = Effect.fnUntraced(function* (
     passes: Math.max(configured.passes, own.passes),
     parallelism: Math.max(configured.parallelism, own.parallelism),
   }
-  return {
+  return Keyring.hasher(keyring, {
+    scheme: schemeOf(own),
     // Each lane is a thread.
     threads: own.parallelism,
-    hash: Effect.fnUntraced(function* (secret) {
+    hash: Effect.fnUntraced(function* (secret, pepper) {
       const salt = randomBytes(saltBytes)
       const tag = yield* computeTag({ secret: bytesOf(secret), pepper, salt, length: tagBytes, parameters: own })
-      return Redacted.make(format(own, salt, tag), { label: "hash" })
+      return `${schemeOf(own)}$${base64(salt)}$${base64(tag)}`
     }),
-    verify: Effect.fnUntraced(function* (secret, hash) {
-      const { parameters, salt, tag } = yield* parse(Redacted.value(hash), bounds)
-      const computed = yield* computeTag({ secret: bytesOf(secret), pepper, salt, length: tag.length, parameters })
-      return timingSafeEqual(computed, tag)
-    }),
-  }
-})
+    parse: (hash) => parse(hash, bounds),
+    verify: (secret, { parameters, salt, tag }, pepper) =>
+      Effect.map(computeTag({ secret: bytesOf(secret), pepper, salt, length: tag.length, parameters }), (computed) =>
+        timingSafeEqual(computed, tag),
+      ),
+  })
+}
 
 const bytesOf = (secret: Redacted.Redacted): Buffer => Buffer.from(Redacted.value(secret), "utf8")
 
 const base64 = (bytes: Buffer): string => bytes.toString("base64").replace(/=+$/, "")
 
-const format = ({ memory, passes, parallelism }: Parameters, salt: Buffer, tag: Buffer): string =>
-  `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`
+const schemeOf = ({ memory, passes, parallelism }: Parameters): string => `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}`
 
 // The PHC string format: https://github.com/P-H-C/phc-string-format
 const pattern = /^\$argon2id\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,9})\$([A-Za-z0-9+/]{11,})\$([A-Za-z0-9+/]{6,})$/
 
 /** Judges the whole string before any work is done for it. */
-const parse = Effect.fnUntraced(function* (
+const parse = (
   hash: string,
   bounds: Parameters,
-): Effect.fn.Return<{ readonly parameters: Parameters; readonly salt: Buffer; readonly tag: Buffer }, HasherError> {
-  if (!hash.startsWith("$argon2id$")) return yield* new HasherError({ reason: "UnsupportedHash" })
-  if (hash.length > maxHashLength) return yield* new HasherError({ reason: "ParametersOutOfBounds" })
+): Result.Result<{ readonly parameters: Parameters; readonly salt: Buffer; readonly tag: Buffer }, HasherError> => {
+  const refuse = (reason: HasherError["reason"]) => Result.fail(new HasherError({ reason }))
+  if (!hash.startsWith("$argon2id$")) return refuse("UnsupportedHash")
+  if (hash.length > maxHashLength) return refuse("ParametersOutOfBounds")
   const [, memory, passes, parallelism, saltText, tagText] = pattern.exec(hash) ?? []
-  if (saltText === undefined || tagText === undefined) return yield* new HasherError({ reason: "MalformedHash" })
+  if (saltText === undefined || tagText === undefined) return refuse("MalformedHash")
   const parameters = { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism) }
   const salt = Buffer.from(saltText, "base64")
   const tag = Buffer.from(tagText, "base64")
   // A lenient decoder would take several strings for the same bytes; and RFC 9106 §3.1 wants 8 KiB a lane.
   if (base64(salt) !== saltText || base64(tag) !== tagText || parameters.memory < 8 * parameters.parallelism) {
-    return yield* new HasherError({ reason: "MalformedHash" })
+    return refuse("MalformedHash")
   }
   if (
     parameters.memory > bounds.memory ||
@@ -111,8 +116,8 @@ const parse = Effect.fnUntraced(function* (
     salt.length > maxSaltBytes ||
     tag.length > maxTagBytes
   ) {
-    return yield* new HasherError({ reason: "ParametersOutOfBounds" })
+    return refuse("ParametersOutOfBounds")
   }
   // RFC 9106 allows tags from 4 bytes on; one that short could be guessed.
-  return tag.length < 16 ? yield* new HasherError({ reason: "MalformedHash" }) : { parameters, salt, tag }
-})
+  return tag.length < 16 ? refuse("MalformedHash") : Result.succeed({ parameters, salt, tag })
+}

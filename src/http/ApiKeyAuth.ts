@@ -15,15 +15,24 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import type * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type { ApiKey } from "../ApiKey.ts"
+import type * as ApiKeyModel from "../ApiKey.ts"
 import * as Scope from "../Scope.ts"
 import * as Problem from "./Problem.ts"
 
 /** The key that a request was made with. @category services @since 0.1.0 */
-export class CurrentApiKey extends Context.Service<CurrentApiKey, ApiKey>()("effect-api-key/http/CurrentApiKey") {}
+export class CurrentApiKey extends Context.Service<CurrentApiKey, ApiKeyModel.ApiKey>()("effect-api-key/http/CurrentApiKey") {}
 
 /** The key that a request was made with, if it carried one. @category services @since 0.1.0 */
-export class OptionalApiKey extends Context.Service<OptionalApiKey, Option.Option<ApiKey>>()("effect-api-key/http/OptionalApiKey") {}
+export class OptionalApiKey extends Context.Service<OptionalApiKey, Option.Option<ApiKeyModel.ApiKey>>()(
+  "effect-api-key/http/OptionalApiKey",
+) {}
+
+/**
+ * Which of its key's tokens a request was made with.
+ * @category services
+ * @since 0.1.0
+ */
+export const UsedToken = Context.Reference<ApiKeyModel.UsedToken>("effect-api-key/http/UsedToken", { defaultValue: () => "current" })
 
 /** @category schemas @since 0.1.0 */
 export const authProblems = [
@@ -44,6 +53,9 @@ const security = {
 
 /**
  * Lets a request through only with a good API key, from `Authorization: Bearer …` or `X-API-Key`, and provides {@link CurrentApiKey}.
+ *
+ * The answer to a request with the token from before a rotation has `Deprecation` (RFC 9745) and, once it is known when that token ends,
+ * `Sunset` (RFC 8594).
  *
  * Add it after the endpoints it is to cover: `.middleware(ApiKeyAuth)` doesn't reach those added later.
  * @category middleware

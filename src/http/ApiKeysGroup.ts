@@ -37,6 +37,17 @@ export const UpdatePayload = Schema.Struct({ name: Schema.optionalKey(Model.Name
   identifier: "UpdateApiKey",
 })
 
+/**
+ * How a token is replaced, as `RotateOptions` of the service. `graceSeconds`: up to 90 days, 86,400 (a day) unless given.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RotatePayload = Schema.Struct({
+  graceSeconds: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Model.maxGraceSeconds }))),
+  graceFrom: Schema.optionalKey(Schema.Literals(["now", "firstUse"])),
+  ifPrevious: Schema.optionalKey(Schema.Literals(["end", "refuse"])),
+}).annotate({ identifier: "RotateApiKey" })
+
 /** @category schemas @since 0.1.0 */
 export const CreatedBody = Schema.Struct({ apiKey: Model.ApiKey, token: Schema.RedactedFromValue(Schema.String, { label: "token" }) })
 
@@ -61,14 +72,20 @@ export const ConfirmWithin = DurationText.check(
 
 /** @category schemas @since 0.1.0 */
 export const VerifyPayload = Schema.Struct({
-  token: Schema.RedactedFromValue(Schema.String, { label: "token" }),
+  // Without a label, which a client's own `Redacted` needn't have.
+  token: Schema.RedactedFromValue(Schema.String),
   scopes: Schema.optionalKey(ScopeSet),
   maxAge: Schema.optionalKey(MaxAge),
 })
 
 /** @category schemas @since 0.1.0 */
 export const VerifiedBody = Schema.Union([
-  Schema.Struct({ valid: Schema.Literal(true), apiKey: Model.ApiKey, checkedAt: Model.Instant }),
+  Schema.Struct({
+    valid: Schema.Literal(true),
+    apiKey: Model.ApiKey,
+    usedToken: Schema.Literals(["current", "previous"]),
+    checkedAt: Model.Instant,
+  }),
   Schema.Struct({
     valid: Schema.Literal(false),
     error: Schema.Union([
@@ -116,6 +133,8 @@ export const FilterQuery = {
   expiresBefore: Schema.optionalKey(Model.Instant),
   lastUsedAfter: Schema.optionalKey(Model.Instant),
   lastUsedBefore: Schema.optionalKey(Model.Instant),
+  tokenCreatedAfter: Schema.optionalKey(Model.Instant),
+  tokenCreatedBefore: Schema.optionalKey(Model.Instant),
   neverUsed: Schema.optionalKey(Flag),
   expired: Schema.optionalKey(Flag),
 }
@@ -130,6 +149,8 @@ export const SortQuery = Schema.Literals([
   "-lastUsedAt",
   "expiresAt",
   "-expiresAt",
+  "tokenCreatedAt",
+  "-tokenCreatedAt",
 ])
 
 /** @category schemas @since 0.1.0 */
@@ -228,6 +249,39 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         success: ApiKeyBody,
         error: [...errors, Problem.NotFoundProblem, Problem.UnconfirmedProblem],
       }).pipe(requireScopes("api-keys:write")),
+      HttpApiEndpoint.post("rotate", "/:id/rotate", {
+        params,
+        headers: ifMatch,
+        payload: RotatePayload,
+        success: HttpApiSchema.WithHeaders(CreatedBody, { "cache-control": Schema.String, ...entityTag }),
+        error: [
+          ...errors,
+          Problem.InsufficientScopeProblem,
+          Problem.PreviousTokenProblem,
+          Problem.NotFoundProblem,
+          Problem.ScopeNotHeldProblem,
+          Problem.GraceRunningProblem,
+          Problem.VersionConflictProblem,
+        ],
+      }).annotate(
+        OpenApi.Description,
+        "Takes the scope api-keys:write, or api-keys:rotate-self for the key that the request is made with, by its current token.",
+      ),
+      HttpApiEndpoint.post("endGrace", "/:id/end-grace", {
+        params,
+        query,
+        success: ApiKeyBody,
+        error: [
+          ...errors,
+          Problem.InsufficientScopeProblem,
+          Problem.PreviousTokenProblem,
+          Problem.NotFoundProblem,
+          Problem.UnconfirmedProblem,
+        ],
+      }).annotate(
+        OpenApi.Description,
+        "Takes the scope api-keys:write, or api-keys:rotate-self for the key that the request is made with, by its current token.",
+      ),
     )
     .middleware(ApiKeyAuth)
     .middleware(RequestProblems)

@@ -76,6 +76,34 @@ export class VersionConflictProblem extends HttpApiError.Problem<VersionConflict
   title: "The API key has changed meanwhile",
 }) {}
 
+/** The token that the key had before still works, so another rotation was refused. @category problems @since 0.1.0 */
+export class GraceRunningProblem extends HttpApiError.Problem<GraceRunningProblem>()(
+  "GraceRunningProblem",
+  { type: urn("grace-running"), status: 409, title: "The API key's previous token still works" },
+  { id: Schema.String, expiresAt: Schema.NullOr(Instant) },
+) {}
+
+/** A key's previous token was used for what takes the current one. @category problems @since 0.1.0 */
+export class PreviousTokenProblem extends HttpApiError.Problem<PreviousTokenProblem>()("PreviousTokenProblem", {
+  type: urn("previous-token"),
+  status: 403,
+  title: "A previous token can't rotate its key",
+}) {}
+
+/** The body isn't signed by a key that is configured. @category problems @since 0.1.0 */
+export class InvalidSignatureProblem extends HttpApiError.Problem<InvalidSignatureProblem>()("InvalidSignatureProblem", {
+  type: urn("invalid-signature"),
+  status: 403,
+  title: "The body isn't signed by a known key",
+}) {}
+
+/** The server's configuration doesn't offer this. @category problems @since 0.1.0 */
+export class NotOfferedProblem extends HttpApiError.Problem<NotOfferedProblem>()("NotOfferedProblem", {
+  type: urn("not-offered"),
+  status: 404,
+  title: "Not offered",
+}) {}
+
 /** The store or the hasher can't do its work just now. @category problems @since 0.1.0 */
 export class ServiceUnavailableProblem extends HttpApiError.Problem<ServiceUnavailableProblem>()("ServiceUnavailableProblem", {
   type: urn("service-unavailable"),

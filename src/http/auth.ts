@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HttpEffect from "effect/http/HttpEffect"
@@ -18,11 +19,19 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
-import type { ApiKey } from "../ApiKey.ts"
+import { type ApiKey, tokenCreatedAt } from "../ApiKey.ts"
 import { type HasherError, MissingApiKey, type Overloaded, type RepositoryError, type VerifyError } from "../ApiKeyError.ts"
-import { ApiKeys } from "../ApiKeys.ts"
+import { ApiKeys, type Verified } from "../ApiKeys.ts"
 import type { Scope } from "../Scope.ts"
-import { ApiKeyAuth, type authProblems, CurrentApiKey, OptionalApiKey, OptionalApiKeyAuth, requiredScopes } from "./ApiKeyAuth.ts"
+import {
+  ApiKeyAuth,
+  type authProblems,
+  CurrentApiKey,
+  OptionalApiKey,
+  OptionalApiKeyAuth,
+  requiredScopes,
+  UsedToken,
+} from "./ApiKeyAuth.ts"
 import * as Problem from "./Problem.ts"
 
 /** @category models @since 0.1.0 */
@@ -50,9 +59,9 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
             if (typeof credential !== "string") return refuse(request, fiber.context, credential)
             return Effect.matchEffect(apiKeys.verify(credential, demandsOf(target)), {
               onFailure: (error) => refuse(request, fiber.context, error),
-              onSuccess: ({ apiKey }) =>
+              onSuccess: (verified) =>
                 Effect.updateContext(next, (context: Context.Context<never>) =>
-                  Context.add(mention(context, apiKey), CurrentApiKey, apiKey),
+                  Context.add(mention(context, verified), CurrentApiKey, verified.apiKey),
                 ),
             })
           })
@@ -71,9 +80,9 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
             if (typeof credential !== "string") return refuse(request, fiber.context, credential)
             return Effect.matchEffect(apiKeys.verify(credential, demands), {
               onFailure: (error) => refuse(request, fiber.context, error),
-              onSuccess: ({ apiKey }) =>
+              onSuccess: (verified) =>
                 Effect.updateContext(next, (context: Context.Context<never>) =>
-                  Context.add(mention(context, apiKey), OptionalApiKey, Option.some(apiKey)),
+                  Context.add(mention(context, verified), OptionalApiKey, Option.some(verified.apiKey)),
                 ),
             })
           })
@@ -152,18 +161,31 @@ const demandsOf = ({ endpoint, group }: Target): Demands => {
   return found
 }
 
-/** Tells of the key in the request's span, and in the logs of what is run with the context. */
-const mention = (context: Context.Context<never>, { id, keyId }: ApiKey): Context.Context<never> => {
+/** Tells of the key in the request's span, in the logs of what is run with the context, and to the caller if its token is about to end. */
+const mention = (context: Context.Context<never>, { apiKey, usedToken }: Verified): Context.Context<never> => {
+  const { id, keyId } = apiKey
   const span = Context.getOrUndefined(context, Tracer.ParentSpan)
   if (span?._tag === "Span" && span.status._tag === "Started") {
     span.attribute("api_key.id", id)
     span.attribute("api_key.key_id", keyId)
   }
-  return Context.add(context, References.CurrentLogAnnotations, {
+  const mentioned = Context.add(context, References.CurrentLogAnnotations, {
     ...Context.get(context, References.CurrentLogAnnotations),
     "api_key.id": id,
     "api_key.key_id": keyId,
   })
+  if (usedToken === "current") return mentioned
+  HttpEffect.appendPreResponseHandlerUnsafe(context, (_request, response) =>
+    Effect.succeed(HttpServerResponse.setHeaders(response, deprecation(apiKey))),
+  )
+  return Context.add(mentioned, UsedToken, usedToken)
+}
+
+/** A date of a structured field (RFC 9651 §3.3.7) and one of HTTP (RFC 9110 §5.6.7). */
+const deprecation = (apiKey: ApiKey): Record<string, string> => {
+  const since = { deprecation: `@${Math.floor(tokenCreatedAt(apiKey).epochMilliseconds / 1_000)}` }
+  const end = apiKey.previous?.expiresAt ?? null
+  return end === null ? since : { ...since, sunset: DateTime.toDateUtc(end).toUTCString() }
 }
 
 const missing = new MissingApiKey()

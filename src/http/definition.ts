@@ -5,4 +5,5 @@
  */
 export * from "./ApiKeyAuth.ts"
 export { ApiKeysApi, ApiKeysGroup, make as makeApiKeysGroup, RequestProblems } from "./ApiKeysGroup.ts"
+export { LeaksApi, LeaksGroup, make as makeLeaksGroup } from "./LeaksGroup.ts"
 export * as Problem from "./Problem.ts"

@@ -2,6 +2,7 @@
  * Carries out {@link ApiKeysGroup} with the `ApiKeys` service.
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpApi from "effect/http-api/HttpApi"
@@ -12,6 +13,7 @@ import * as Layer from "effect/Layer"
 import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
 import type {
   ApiKeyNotFound,
+  GraceRunning,
   HasherError,
   InvalidCursor,
   InvalidInput,
@@ -22,8 +24,8 @@ import type {
 } from "../ApiKeyError.ts"
 import { ApiKeys, type ConfirmWithin, type IfVersion, type UpdateInput } from "../ApiKeys.ts"
 import type { Sort } from "../ApiKeyRepository.ts"
-import { satisfies, type Scope } from "../Scope.ts"
-import { type ApiKeyAuth, assertProtected, CurrentApiKey } from "./ApiKeyAuth.ts"
+import { satisfies, type Scope, set } from "../Scope.ts"
+import { type ApiKeyAuth, assertProtected, CurrentApiKey, UsedToken } from "./ApiKeyAuth.ts"
 import { ApiKeysApi, type RequestProblems, type SortQuery, type VerifiedBody } from "./ApiKeysGroup.ts"
 import { challengeScopes, overloaded, unavailable } from "./auth.ts"
 import * as Problem from "./Problem.ts"
@@ -68,6 +70,24 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
         return yield* apiKeys.update(id, input, { ifVersion: version, ...options })
       })
 
+      /**
+       * Lets through who may write keys, and a key that may rotate itself; gives the key as the store has it. Never the previous token for its
+       * own key: it may be the one that leaked, and this node may not have heard yet that it is the previous one.
+       */
+      const authorizeRotation = Effect.fnUntraced(function* (id: ApiKeyId) {
+        const caller = yield* CurrentApiKey
+        const isSelf = caller.id === id
+        if (isSelf && (yield* UsedToken) === "previous") return yield* Effect.fail(new Problem.PreviousTokenProblem())
+        const required: ReadonlyArray<Scope> = set(isSelf ? "api-keys:rotate-self" : "api-keys:write")
+        if (!satisfies(caller.scopes, ["api-keys:write"]) && !satisfies(caller.scopes, required)) {
+          yield* challengeScopes(required)
+          return yield* Effect.fail(new Problem.InsufficientScopeProblem({ required }))
+        }
+        const target = yield* apiKeys.get(id)
+        if (isSelf && target.keyId !== caller.keyId) return yield* Effect.fail(new Problem.PreviousTokenProblem())
+        return target
+      })
+
       return handlers.handleAll({
         create: ({ payload }) =>
           Effect.gen(function* () {
@@ -100,7 +120,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           ),
         verify: ({ payload: { token, ...options } }) =>
           apiKeys.verify(token, options).pipe(
-            Effect.map(({ apiKey, checkedAt }): typeof VerifiedBody.Type => ({ valid: true, apiKey, checkedAt })),
+            Effect.map(({ apiKey, usedToken, checkedAt }): typeof VerifiedBody.Type => ({ valid: true, apiKey, usedToken, checkedAt })),
             Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded }),
             Effect.catchIf(isInvalidKey, (error) => Effect.succeed<typeof VerifiedBody.Type>({ valid: false, error })),
             Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
@@ -129,6 +149,33 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           Effect.map(apiKeys.deactivate(params.id, query), tagged).pipe(
             Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable, Unconfirmed: unconfirmed }),
           ),
+        rotate: ({ params, headers, payload: { graceSeconds, ...options } }) =>
+          Effect.gen(function* () {
+            const target = yield* authorizeRotation(params.id)
+            // Who rotates a key gets a token with its scopes.
+            yield* checkGrant(target.scopes)
+            yield* ifVersion(params.id, headers["if-match"])
+            const grace = graceSeconds === undefined ? {} : { grace: Duration.seconds(graceSeconds) }
+            // What was checked is what is rotated.
+            const { apiKey, token } = yield* apiKeys.rotate(params.id, { ...options, ...grace, ifVersion: target.version })
+            return HttpApiSchema.withHeaders({
+              body: { apiKey, token },
+              headers: { "cache-control": "no-store", etag: entityTag(apiKey) },
+            })
+          }).pipe(
+            Effect.catchTags({
+              InvalidInput: invalidInput,
+              ApiKeyNotFound: notFound,
+              VersionConflict: versionConflict,
+              GraceRunning: graceRunning,
+              RepositoryError: failUnavailable,
+              HasherError: failUnavailable,
+            }),
+          ),
+        endGrace: ({ params, query }) =>
+          Effect.andThen(authorizeRotation(params.id), Effect.map(apiKeys.endGrace(params.id, query), tagged)).pipe(
+            Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable, Unconfirmed: unconfirmed }),
+          ),
       })
     }),
   )
@@ -151,7 +198,7 @@ const tagged = (apiKey: ApiKey) => HttpApiSchema.withHeaders({ body: apiKey, hea
 
 const toSort = (sort: typeof SortQuery.Type): Sort => {
   const order = sort.startsWith("-") ? "desc" : "asc"
-  // What is left without the sign is one of the four fields.
+  // What is left without the sign is one of the fields.
   return { by: sort.replace("-", "") as Sort["by"], order }
 }
 
@@ -165,6 +212,7 @@ const unconfirmed = ({ id, nodes }: Unconfirmed) => {
   const whom = nodes.length === 0 ? "it can't be found out which nodes live" : "not every node has confirmed it in time"
   return Effect.fail(new Problem.UnconfirmedProblem({ id, nodes, detail: `The change was made and stands, but ${whom}` }))
 }
+const graceRunning = ({ id, expiresAt }: GraceRunning) => Effect.fail(new Problem.GraceRunningProblem({ id, expiresAt }))
 const failUnavailable = (error: RepositoryError | HasherError) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))
 const changeProblems = {
   InvalidInput: invalidInput,

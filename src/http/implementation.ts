@@ -4,4 +4,5 @@
  */
 export { layerAuth, type AuthOptions } from "./auth.ts"
 export { layerHandlers } from "./handlers.ts"
+export { InvalidSigningKey, layerLeaks, type LeakOptions, type SigningKey } from "./leaks.ts"
 export { layerMethodNotAllowed, layerProblems, layerRequestProblems } from "./problems.ts"

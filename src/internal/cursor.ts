@@ -2,7 +2,7 @@
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { ApiKeyId, Name, type ApiKey } from "../ApiKey.ts"
+import { type ApiKey, ApiKeyId, Name, tokenCreatedAt } from "../ApiKey.ts"
 import { InvalidCursor } from "../ApiKeyError.ts"
 import type { Sort } from "../ApiKeyRepository.ts"
 
@@ -15,7 +15,7 @@ export interface Position {
 const Millis = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 253_402_300_799_999 }))
 const Tuple = Schema.fromJsonString(
   Schema.Tuple([
-    Schema.Literals(["createdAt", "name", "lastUsedAt", "expiresAt"]),
+    Schema.Literals(["createdAt", "name", "lastUsedAt", "expiresAt", "tokenCreatedAt"]),
     Schema.Literals(["asc", "desc"]),
     Schema.NullOr(Schema.Union([Millis, Name])),
     ApiKeyId,
@@ -25,7 +25,10 @@ const decodeTuple = Schema.decodeUnknownResult(Tuple)
 const encodeTuple = Schema.encodeSync(Tuple)
 
 /** The value of `key` that `sort` looks at. */
-export const sortValue = (key: ApiKey, { by }: Sort): Position["value"] => (by === "name" ? key.name : (key[by]?.epochMilliseconds ?? null))
+export const sortValue = (key: ApiKey, { by }: Sort): Position["value"] => {
+  if (by === "name") return key.name
+  return (by === "tokenCreatedAt" ? tokenCreatedAt(key) : key[by])?.epochMilliseconds ?? null
+}
 
 export const encode = (key: ApiKey, sort: Sort): string =>
   Base64Url.encode(new TextEncoder().encode(encodeTuple([sort.by, sort.order, sortValue(key, sort), key.id])))

@@ -5,6 +5,8 @@ const places = 4_096
 export interface Generations {
   /** Differs from what it was before any change of the key. */
   readonly of: (keyId: string) => number
+  /** The same of several keys. */
+  readonly ofAll: (keyIds: ReadonlyArray<string>) => number
   readonly changed: (keyId: string) => void
   readonly everythingChanged: () => void
 }
@@ -15,6 +17,11 @@ export const make = (): Generations => {
   return {
     // Both only grow, so their sum differs after either.
     of: (keyId) => counts[placeOf(keyId)]! + all,
+    ofAll: (keyIds) => {
+      let sum = 0
+      for (const keyId of keyIds) sum += counts[placeOf(keyId)]! + all
+      return sum
+    },
     changed: (keyId) => {
       const place = placeOf(keyId)
       // `placeOf` lies within the table.

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { ApiKeyId } from "../ApiKey.ts"
+import type { ApiKey, ApiKeyId, KeyId } from "../ApiKey.ts"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
 
 const capacity = 100_000
@@ -21,6 +21,8 @@ const batchSize = 10_000
 /** A key's latest use. It is held by what the key is verified with, so that noting a use is an assignment. */
 export interface Use {
   readonly id: ApiKeyId
+  /** That of the token which was used. */
+  readonly keyId: KeyId
   /** In milliseconds. */
   lastUsedAt: number
   /** Whether it waits to be written. */
@@ -34,13 +36,18 @@ export interface LastUsed {
 export const make = Effect.fnUntraced(function* (
   repository: ApiKeyRepository["Service"],
   interval: Duration.Input,
+  /** Told of a record whose grace has begun to run. */
+  announce: (apiKey: ApiKey) => Effect.Effect<void>,
 ): Effect.fn.Return<LastUsed, never, Scope.Scope> {
-  let pending: Array<Use> = []
+  /** By token, as each look-up brings a use of its own. */
+  const pending = new Map<KeyId, Use>()
 
   const enqueue = (use: Use): void => {
-    if (use.isPending || pending.length >= capacity) return
+    const known = pending.get(use.keyId)
+    if (known === undefined && pending.size >= capacity) return
+    if (known !== undefined && known.lastUsedAt > use.lastUsedAt) use.lastUsedAt = known.lastUsedAt
     use.isPending = true
-    pending.push(use)
+    pending.set(use.keyId, use)
   }
   const record = (use: Use, at: number): void => {
     if (at > use.lastUsedAt) use.lastUsedAt = at
@@ -48,17 +55,20 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const flush = Effect.suspend(() => {
-    const batch = pending.slice(0, batchSize)
-    pending = pending.slice(batchSize)
-    for (const use of batch) use.isPending = false
-    return repository.touch(batch.map(({ id, lastUsedAt }) => ({ id, lastUsedAt: DateTime.makeUnsafe(lastUsedAt) }))).pipe(
+    const batch = Array.from(pending.values()).slice(0, batchSize)
+    for (const use of batch) {
+      pending.delete(use.keyId)
+      use.isPending = false
+    }
+    return repository.touch(batch.map(({ id, keyId, lastUsedAt }) => ({ id, keyId, lastUsedAt: DateTime.makeUnsafe(lastUsedAt) }))).pipe(
       // Whatever went wrong, an interruption included, the batch waits for its next chance.
       Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => batch.forEach(enqueue)))),
+      Effect.flatMap((settled) => Effect.forEach(settled, announce, { discard: true })),
     )
   })
   // What is noted meanwhile waits for the next interval, or a busy service would write without a pause.
   const flushAll = Effect.suspend(() => {
-    let left = pending.length
+    let left = pending.size
     return Effect.whileLoop({
       while: () => left > 0,
       body: () => flush,
@@ -68,8 +78,9 @@ export const make = Effect.fnUntraced(function* (
     })
   }).pipe(
     Effect.catchCause((cause) =>
+      // An interruption of our own ends the loop all the same.
       Cause.hasInterruptsOnly(cause)
-        ? Effect.failCause(cause)
+        ? Effect.void
         : Effect.logWarning("Could not write when API keys were last used; trying again later", Cause.pretty(cause)),
     ),
   )

@@ -2,10 +2,12 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { ApiKey, type ApiKeyId, type KeyId, status, StoredApiKey } from "../ApiKey.ts"
+import { ApiKey, type ApiKeyId, keyIdsOf, type KeyId, PreviousToken, status, StoredApiKey, tokenCreatedAt } from "../ApiKey.ts"
 import { ApiKeyNotFound, DuplicateKeyId, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
-import type { ApiKeyRepository, Filter, Sort } from "../ApiKeyRepository.ts"
+import { scheme } from "../ApiKeyHasher.ts"
+import type { ApiKeyRepository, Filter, Sort, Use } from "../ApiKeyRepository.ts"
 import * as Cursor from "./cursor.ts"
 import { toSimpleLowerCase } from "./lowerCase.ts"
 
@@ -16,18 +18,18 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
 
   const store = (key: StoredApiKey): void => {
     remove(key.apiKey.id)
-    const { id, keyId, ownerId } = key.apiKey
+    const { id, ownerId } = key.apiKey
     byId.set(id, key)
-    byKeyId.set(keyId, id)
+    for (const keyId of keyIdsOf(key.apiKey)) byKeyId.set(keyId, id)
     if (ownerId !== null) byOwner.set(ownerId, (byOwner.get(ownerId) ?? new Set()).add(id))
   }
 
   const remove = (id: ApiKeyId): void => {
     const known = byId.get(id)
     if (known === undefined) return
-    const { keyId, ownerId } = known.apiKey
+    const { ownerId } = known.apiKey
     byId.delete(id)
-    byKeyId.delete(keyId)
+    for (const keyId of keyIdsOf(known.apiKey)) byKeyId.delete(keyId)
     if (ownerId === null) return
     const owned = byOwner.get(ownerId)
     owned?.delete(id)
@@ -42,6 +44,13 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
       ? Effect.succeed(known)
       : Effect.fail(new VersionConflict({ id, expected: ifVersion, actual }))
   }
+
+  /** A key id of the record that another one has. */
+  const takenKeyId = ({ apiKey }: StoredApiKey): KeyId | undefined =>
+    keyIdsOf(apiKey).find((keyId) => byKeyId.has(keyId) && byKeyId.get(keyId) !== apiKey.id)
+
+  const insert = (key: StoredApiKey): void =>
+    store(new StoredApiKey({ ...key, apiKey: new ApiKey({ ...key.apiKey, metadata: copyOf(key.apiKey.metadata) }) }))
 
   const candidates = ({ keyId, ownerId }: Filter): Iterable<ApiKeyId> => {
     if (keyId !== undefined) return Array.from(Option.toArray(Option.fromNullishOr(byKeyId.get(keyId))))
@@ -64,25 +73,85 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
   return {
     insert: (key) =>
       Effect.suspend((): Effect.Effect<void, DuplicateKeyId | RepositoryError> => {
-        const { id, keyId, metadata } = key.apiKey
-        if (byKeyId.has(keyId)) return Effect.fail(new DuplicateKeyId({ keyId }))
-        if (byId.has(id)) return Effect.fail(new RepositoryError({ operation: "insert", isRetryable: false, cause: "The id is taken" }))
-        store(new StoredApiKey({ apiKey: new ApiKey({ ...key.apiKey, metadata: copyOf(metadata) }), hash: key.hash }))
+        if (byId.has(key.apiKey.id)) {
+          return Effect.fail(new RepositoryError({ operation: "insert", isRetryable: false, cause: "The id is taken" }))
+        }
+        const taken = takenKeyId(key)
+        if (taken !== undefined) return Effect.fail(new DuplicateKeyId({ keyId: taken }))
+        insert(key)
         return Effect.void
+      }),
+    insertMany: (keys, { isDryRun = false } = {}) =>
+      Effect.sync(() => {
+        // Kept apart in a dry run, so that the batch sees itself either way.
+        const ids = new Set<ApiKeyId>()
+        const keyIds = new Set<KeyId>()
+        return keys.map((key) => {
+          const own = keyIdsOf(key.apiKey)
+          if (byId.has(key.apiKey.id) || ids.has(key.apiKey.id)) return "present"
+          if (takenKeyId(key) !== undefined || own.some((keyId) => keyIds.has(keyId))) return "duplicate"
+          ids.add(key.apiKey.id)
+          for (const keyId of own) keyIds.add(keyId)
+          if (!isDryRun) insert(key)
+          return "inserted"
+        })
       }),
     findById: (id) => Effect.sync(() => Option.fromNullishOr(byId.get(id))),
     findByKeyId: (keyId) =>
       Effect.sync(() => Option.flatMap(Option.fromNullishOr(byKeyId.get(keyId)), (id) => Option.fromNullishOr(byId.get(id)))),
     update: (id, changes, { at, ifVersion }) =>
       Effect.suspend(() =>
-        Effect.map(find(id, ifVersion), ({ apiKey, hash }) => {
+        Effect.map(find(id, ifVersion), ({ apiKey, ...hashes }) => {
           const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
           const metadata = copyOf(changes.metadata ?? apiKey.metadata)
           const changed = new ApiKey({ ...apiKey, ...given, metadata, updatedAt: at, version: apiKey.version + 1 })
-          store(new StoredApiKey({ apiKey: changed, hash }))
+          store(new StoredApiKey({ apiKey: changed, ...hashes }))
           return changed
         }),
       ),
+    replaceTokens: (key, { at }) =>
+      Effect.suspend(() =>
+        Effect.flatMap(find(key.apiKey.id, key.apiKey.version), ({ apiKey }): Effect.Effect<ApiKey, DuplicateKeyId> => {
+          const taken = takenKeyId(key)
+          if (taken !== undefined) return Effect.fail(new DuplicateKeyId({ keyId: taken }))
+          const { keyId, prefix, hint, rotatedAt, previous } = key.apiKey
+          const changed = new ApiKey({
+            ...apiKey,
+            keyId,
+            prefix,
+            hint,
+            rotatedAt,
+            previous,
+            updatedAt: at,
+            version: apiKey.version + 1,
+          })
+          store(new StoredApiKey({ ...key, apiKey: changed }))
+          return Effect.succeed(changed)
+        }),
+      ),
+    replaceHash: (id, from, to) =>
+      Effect.sync(() => {
+        const known = byId.get(id)
+        if (known === undefined) return false
+        const is = (hash: Redacted.Redacted | null): boolean => hash !== null && Redacted.value(hash) === Redacted.value(from)
+        const { apiKey, hash, previousHash } = known
+        if (!is(hash) && !is(previousHash)) return false
+        store(new StoredApiKey({ apiKey, hash: is(hash) ? to : hash, previousHash: is(previousHash) ? to : previousHash }))
+        return true
+      }),
+    countSchemes: (at) =>
+      Effect.sync(() => {
+        const counts = new Map<string, number>()
+        for (const { apiKey, hash, previousHash } of byId.values()) {
+          const expiresAt = apiKey.previous?.expiresAt ?? null
+          const isPreviousLive = previousHash !== null && (expiresAt === null || DateTime.isGreaterThan(expiresAt, at))
+          for (const some of isPreviousLive ? [hash, previousHash] : [hash]) {
+            const name = scheme(Redacted.value(some))
+            counts.set(name, (counts.get(name) ?? 0) + 1)
+          }
+        }
+        return Array.from(counts, ([scheme, count]) => ({ scheme, count }))
+      }),
     delete: (id, options) =>
       Effect.suspend(() =>
         Effect.map(find(id, options?.ifVersion), ({ apiKey }) => {
@@ -104,17 +173,40 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
       }),
     count: (filter) => Effect.sync(() => select(filter).length),
     stream: (filter, sort = defaultSort) => Stream.suspend(() => Stream.fromIterable(sorted(filter, sort))),
+    streamStored: (filter) =>
+      Stream.suspend(() =>
+        Stream.fromIterable(
+          sorted(filter, { by: "createdAt", order: "asc" }).flatMap(({ id }) => Option.toArray(Option.fromNullishOr(byId.get(id)))),
+        ),
+      ),
     touch: (uses) =>
       Effect.sync(() => {
-        for (const { id, lastUsedAt } of uses) {
-          const known = byId.get(id)
+        const settled = new Set<ApiKeyId>()
+        for (const use of uses) {
+          const known = byId.get(use.id)
           if (known === undefined) continue
-          const before = known.apiKey.lastUsedAt
-          if (before !== null && !DateTime.isGreaterThan(lastUsedAt, before)) continue
-          store(new StoredApiKey({ apiKey: new ApiKey({ ...known.apiKey, lastUsedAt }), hash: known.hash }))
+          const previous = withUse(known.apiKey, use)
+          const apiKey = new ApiKey({ ...known.apiKey, lastUsedAt: latest(known.apiKey.lastUsedAt, use.lastUsedAt), previous })
+          store(new StoredApiKey({ ...known, apiKey }))
+          if (known.apiKey.previous?.graceSeconds !== previous?.graceSeconds) settled.add(apiKey.id)
         }
+        return Array.from(settled).flatMap((id) => byId.get(id)?.apiKey ?? [])
       }),
   }
+}
+
+const latest = (known: DateTime.Utc | null, at: DateTime.Utc): DateTime.Utc =>
+  known === null || DateTime.isGreaterThan(at, known) ? at : known
+
+/** The previous token after a use of it, or after the first one of the token that replaced it. */
+const withUse = ({ keyId, previous, expiresAt, rotatedAt }: ApiKey, use: Use): PreviousToken | null => {
+  if (previous === null) return null
+  if (use.keyId === previous.keyId && rotatedAt !== null && DateTime.isLessThan(use.lastUsedAt, rotatedAt)) return previous
+  if (use.keyId === previous.keyId) return new PreviousToken({ ...previous, lastUsedAt: latest(previous.lastUsedAt, use.lastUsedAt) })
+  if (use.keyId !== keyId || previous.graceSeconds === null) return previous
+  const end = DateTime.add(use.lastUsedAt, { seconds: previous.graceSeconds })
+  const earliest = [expiresAt, previous.expiresAt].reduce<DateTime.Utc>((at, other) => (other === null ? at : DateTime.min(at, other)), end)
+  return new PreviousToken({ ...previous, expiresAt: earliest, graceSeconds: null })
 }
 
 const positionOf = (key: ApiKey, sort: Sort): Cursor.Position => ({ value: Cursor.sortValue(key, sort), id: key.id })
@@ -165,12 +257,13 @@ const matches = (key: ApiKey, filter: Filter, name: string | undefined): boolean
   return (
     (filter.ownerId === undefined || key.ownerId === filter.ownerId) &&
     (filter.isActive === undefined || key.isActive === filter.isActive) &&
-    (filter.keyId === undefined || key.keyId === filter.keyId) &&
+    (filter.keyId === undefined || keyIdsOf(key).includes(filter.keyId)) &&
     (scopes === undefined || scopes.every((scope) => key.scopes.some((held) => held === scope))) &&
     (name === undefined || toSimpleLowerCase(key.name).includes(name)) &&
     within(key.createdAt, filter.createdAfter, filter.createdBefore) &&
     within(key.expiresAt, filter.expiresAfter, filter.expiresBefore) &&
     within(key.lastUsedAt, filter.lastUsedAfter, filter.lastUsedBefore) &&
+    within(tokenCreatedAt(key), filter.tokenCreatedAfter, filter.tokenCreatedBefore) &&
     (filter.neverUsed === undefined || (key.lastUsedAt === null) === filter.neverUsed) &&
     (filter.expired === undefined ||
       (status({ isActive: true, expiresAt: key.expiresAt }, filter.expired.at) === "expired") === filter.expired.is)

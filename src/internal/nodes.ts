@@ -5,6 +5,7 @@
  * or that has gone silent, ends it. The register counts a node as live for longer than its lease, so whoever has vanished from the register has
  * stopped using its cache.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -24,7 +25,7 @@ import * as Message from "./invalidationMessage.ts"
 export interface Listener {
   readonly changed: (keyId: string) => void
   readonly everythingChanged: () => void
-  readonly trustUntil: (millis: number) => void
+  readonly trust: (from: number, until: number) => void
 }
 
 export interface Nodes {
@@ -40,6 +41,9 @@ export const alone: Nodes = { tell: () => Effect.void, confirm: () => Effect.voi
 const heartbeat = Duration.seconds(2)
 /** How long a node goes on without hearing its own heartbeat, in milliseconds. */
 const lease = 10_000
+const leaseTicks = BigInt(lease) * 1_000_000n
+/** Answers that wait to be given; beyond it they are left out, and asked for again. */
+const maxAnswers = 1_000
 /** How long the register counts it: longer, as clocks don't run alike. */
 const registered = Duration.seconds(20)
 /** Asked again meanwhile, in case that a message is lost. */
@@ -52,19 +56,23 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Nodes, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const waiting = new Map<string, Confirmation>()
-  /** When the heartbeats were sent that haven't come back. */
-  const sent = new Map<string, number>()
-  let trustedUntil = Number.NEGATIVE_INFINITY
+  /** The heartbeats that were sent and haven't come back, the oldest first. */
+  const sent = new Map<number, Sent>()
+  let isTrusted = false
   let beats = 0
   let changes = 0
   let hasMissed = false
 
-  const trustUntil = (millis: number): void => {
-    trustedUntil = millis
-    listener.trustUntil(millis)
+  const answers = yield* Queue.dropping<string>(maxAnswers)
+
+  const trustSince = (at: number): void => {
+    isTrusted = true
+    // By the wall clock, as others don't go on while the machine sleeps; and from `at` on, as this one may be set back.
+    listener.trust(at, at + lease)
   }
   const distrust = (): void => {
-    trustUntil(Number.NEGATIVE_INFINITY)
+    isTrusted = false
+    listener.trust(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY)
     listener.everythingChanged()
     sent.clear()
   }
@@ -78,15 +86,19 @@ export const make = Effect.fnUntraced(function* (
         return Effect.sync(listener.everythingChanged)
       case "Beat":
         return Effect.sync(() => {
-          const at = message.node === node ? sent.get(message.beat) : undefined
-          if (at === undefined) return
-          sent.delete(message.beat)
-          trustUntil(Math.max(trustedUntil, at + lease))
+          const count = Number(message.beat)
+          const heard = message.node === node ? sent.get(count) : undefined
+          if (heard === undefined) return
+          // Those before it came back too, or are lost; neither says more.
+          for (const earlier of sent.keys()) if (earlier <= count) sent.delete(earlier)
+          trustSince(heard.at)
         })
       case "Confirm":
-        listener.changed(message.keyId)
-        // Who asks asks again, and counts us as silent if this doesn't get through.
-        return Effect.ignore(invalidation.publish(Message.confirmed(message.change, node)))
+        return Effect.sync(() => {
+          listener.changed(message.keyId)
+          // What comes after it mustn't wait until the answer got through. Who asks asks again, and counts us as silent without one.
+          Queue.offerUnsafe(answers, Message.confirmed(message.change, node))
+        })
       case "Confirmed":
         return Effect.suspend(() => waiting.get(message.change)?.hear(message.node) ?? Effect.void)
     }
@@ -94,13 +106,15 @@ export const make = Effect.fnUntraced(function* (
 
   const beat = Effect.gen(function* () {
     const at = clock.currentTimeMillisUnsafe()
-    if (beats > 0 && at >= trustedUntil && sent.size > 0 && Math.min(...sent.values()) + lease <= at) {
+    const ticks = clock.monotonicTimeNanosUnsafe()
+    const [oldest] = sent.values()
+    if (oldest !== undefined && ticks - oldest.ticks >= leaseTicks) {
       return yield* new InvalidationError({ operation: "hear its own heartbeat", cause: "silence" })
     }
     yield* invalidation.register(node, registered)
-    const count = String(++beats)
-    sent.set(count, at)
-    yield* invalidation.publish(Message.beat(node, count))
+    const count = ++beats
+    sent.set(count, { at, ticks })
+    yield* invalidation.publish(Message.beat(node, String(count)))
     if (!hasMissed) return
     hasMissed = false
     yield* Effect.onError(invalidation.publish(Message.everything), () => Effect.sync(() => void (hasMissed = true)))
@@ -111,13 +125,15 @@ export const make = Effect.fnUntraced(function* (
     // What was read before may have changed unheard.
     distrust()
     const listen = Effect.forever(Effect.flatMap(Queue.take(messages), hear))
-    return yield* Effect.raceFirst(listen, Effect.forever(Effect.andThen(beat, Effect.sleep(heartbeat))))
+    const answer = Effect.forever(Effect.flatMap(Queue.take(answers), (text) => Effect.ignore(invalidation.publish(text))))
+    return yield* Effect.raceAllFirst([listen, answer, Effect.forever(Effect.andThen(beat, Effect.sleep(heartbeat)))])
   }).pipe(
+    // Whatever ends it, it is begun anew: a defect in a channel mustn't leave the node alone for good.
+    Effect.catchCause((cause) => Effect.fail(new InvalidationError({ operation: "stay in touch", cause: Cause.squash(cause) }))),
     Effect.tapCause((cause) =>
       Effect.suspend(() => {
-        const wasTrusted = trustedUntil > Number.NEGATIVE_INFINITY
         // What isn't trusted needn't be distrusted again: each time makes all look-ups under way begin anew.
-        if (!wasTrusted) return Effect.logDebug("Other nodes still can't be heard", cause)
+        if (!isTrusted) return Effect.logDebug("Other nodes still can't be heard", cause)
         distrust()
         return Effect.andThen(
           Metric.update(ApiKeyMetrics.outages, 1),
@@ -148,7 +164,10 @@ export const make = Effect.fnUntraced(function* (
 
   const askAll = (change: string, keyId: KeyId, confirmation: Confirmation) =>
     Effect.gen(function* () {
-      for (const live of yield* invalidation.nodes) confirmation.expect(live)
+      const live = yield* invalidation.nodes
+      // A register that doesn't know us has lost others too.
+      if (!live.includes(node)) return yield* new InvalidationError({ operation: "find itself among the nodes", cause: "unknown" })
+      for (const other of live) confirmation.expect(other)
       // It was applied here before it was told.
       yield* confirmation.hear(node)
       const asking = Effect.forever(Effect.andThen(invalidation.publish(Message.confirm(change, keyId)), Effect.sleep(askAgain)))
@@ -159,10 +178,10 @@ export const make = Effect.fnUntraced(function* (
     tell: (keyId) =>
       invalidation.announcesWrites
         ? Effect.void
-        : Effect.catch(invalidation.publish(Message.changed(keyId)), (error) => {
-            hasMissed = true
-            return Effect.logWarning("Could not tell the other nodes of a change; trying again", error)
-          }),
+        : invalidation.publish(Message.changed(keyId)).pipe(
+            Effect.onError(() => Effect.sync(() => void (hasMissed = true))),
+            Effect.catch((error) => Effect.logWarning("Could not tell the other nodes of a change; trying again", error)),
+          ),
     confirm: (id, keyId, within) =>
       Effect.suspend(() => {
         const change = `${node}/${++changes}`
@@ -179,6 +198,12 @@ export const make = Effect.fnUntraced(function* (
       }),
   }
 })
+
+/** When a heartbeat was sent, in milliseconds of the wall clock and in nanoseconds of one that nobody sets. */
+interface Sent {
+  readonly at: number
+  readonly ticks: bigint
+}
 
 /** Waits for nodes to say that they applied a change. */
 interface Confirmation {

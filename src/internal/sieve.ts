@@ -7,7 +7,7 @@
 /** What a map holds: the caller's object, with three fields that belong to the map. */
 export interface Node<Self> {
   readonly key: string
-  /** Its estimated share of the memory, in bytes. */
+  /** Its estimated share of the memory, in bytes, which stays the same. */
   readonly size: number
   /** The mark: it was used since the hand came by. */
   isVisited: boolean
@@ -31,6 +31,10 @@ export class Sieve<A extends Node<A>> {
 
   get size(): number {
     return this.nodes.size
+  }
+
+  values(): Iterable<A> {
+    return this.nodes.values()
   }
 
   /** Doesn't count as a use: who has decided that it is one sets the mark. */

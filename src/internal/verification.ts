@@ -6,8 +6,9 @@
  * A look-up and its hash are a flight, which all callers with the same token share, and which goes on as long as one of them waits. A change
  * of the key that is heard during a flight makes it look again, and nothing that was read before the change is kept.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,7 +17,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { ApiKey, type ApiKeyId, status } from "../ApiKey.ts"
+import { ApiKey, type ApiKeyId, type KeyId, keyIdsOf, status, type StoredApiKey, tokenCreatedAt, type UsedToken } from "../ApiKey.ts"
 import {
   Expired,
   type HasherError,
@@ -33,13 +34,17 @@ import * as ApiKeyMetrics from "../ApiKeyMetrics.ts"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
 import { type Scope, satisfies } from "../Scope.ts"
+import type { LegacyTokens } from "../LegacyTokens.ts"
 import type { Settings } from "../VerificationCache.ts"
 import { sha256, startsWithDigest } from "./digest.ts"
 import * as Generations from "./generations.ts"
 import type { HashQueue } from "./hashQueue.ts"
+import { isLegacyHash } from "./legacyHash.ts"
+import type { Rehash } from "./rehash.ts"
 import type { LastUsed, Use } from "./lastUsed.ts"
 import { type Node, Sieve } from "./sieve.ts"
 import type { Counts } from "./verifyCounts.ts"
+import { toMillis } from "./millis.ts"
 
 export interface VerifyOptions {
   readonly scopes?: ReadonlyArray<string> | undefined
@@ -49,10 +54,12 @@ export interface VerifyOptions {
 /** A good token's record, as it was at `checkedAt`. */
 export class Verified {
   readonly apiKey: ApiKey
+  readonly usedToken: UsedToken
   private readonly millis: number
 
-  constructor(apiKey: ApiKey, millis: number) {
+  constructor(apiKey: ApiKey, usedToken: UsedToken, millis: number) {
     this.apiKey = apiKey
+    this.usedToken = usedToken
     this.millis = millis
   }
 
@@ -68,8 +75,10 @@ export interface Verification {
   /** What is known of the key no longer holds. */
   readonly changed: (keyId: string) => void
   readonly everythingChanged: () => void
-  /** Until when (exclusive, in milliseconds) changes are sure to be heard. Beyond it the store is asked each time. */
-  readonly trustUntil: (millis: number) => void
+  /** Between which moments (in milliseconds, the second exclusive) changes are sure to be heard. Outside of them the store is asked each time. */
+  readonly trust: (from: number, until: number) => void
+  /** The key ids by which the record is known here. */
+  readonly keyIdsOf: (id: ApiKeyId) => ReadonlyArray<KeyId>
   readonly cacheSize: () => number
 }
 
@@ -78,35 +87,71 @@ export interface Dependencies {
   readonly hasher: ApiKeyHasher["Service"]
   readonly hashQueue: HashQueue
   /** The hash that is checked when there is no record, so that an unknown key id costs what a wrong secret costs. */
-  readonly decoy: Redacted.Redacted
+  readonly decoy: { readonly secret: Redacted.Redacted; readonly hash: Redacted.Redacted }
   readonly format: ApiKeyToken.TokenFormat
   readonly cache: Settings
   readonly lastUsed: LastUsed
   readonly counts: Counts
+  /** Where else a token may come from that isn't of our format. */
+  readonly legacy: ReadonlyArray<Pick<LegacyTokens, "parse" | "verify" | "isExact">>
+  /** How old a token may grow, in milliseconds. */
+  readonly maximumAge: number
+  readonly rehash: Rehash
 }
 
-export const make = ({ repository, hasher, hashQueue, decoy, format, cache, lastUsed, counts }: Dependencies): Verification => {
+export const make = ({
+  repository,
+  hasher,
+  hashQueue,
+  decoy,
+  format,
+  cache,
+  lastUsed,
+  counts,
+  legacy,
+  maximumAge,
+  rehash,
+}: Dependencies): Verification => {
   const entries = new Sieve<Entry>(cache)
   const refusals = new Map<string, Refusal>()
   const generations = Generations.make()
   const flights = new Map<string, Flight>()
+  /** Under which key id the record of a token of another format was found, by the token's digest. */
+  const legacyKeyIds = new Map<string, KeyId>()
   let epoch = 0
+  let decoyHash = decoy.hash
+  let trustedFrom = Number.NEGATIVE_INFINITY
   let trustedUntil = Number.POSITIVE_INFINITY
   let sequence = 0
 
   const digestOf = cache.entries > 0 ? sha256 : undefined
   // A text that isn't well-formed has the digest of another one.
-  const keyIdOf =
-    format.keyIdOf ??
-    ((token: string): string | undefined => {
-      const parsed = ApiKeyToken.parse(token, format)
-      return Result.isSuccess(parsed) && token.isWellFormed() ? parsed.success.keyId : undefined
-    })
+  const keyIdOf = ApiKeyToken.keyIdReader(format)
+
+  // A clock that was set back lies before what was noted since.
+  const isTrusted = (now: number): boolean => now >= trustedFrom && now < trustedUntil
 
   // A clock that was set back makes an entry's age negative: it isn't used then.
   const isFresh = (entry: Entry, now: number, maxAge: number): boolean => {
     const age = now - entry.checkedAt
-    return entry.epoch === epoch && age >= 0 && age < cache.timeToLive && age < maxAge && now < trustedUntil
+    return entry.epoch === epoch && age >= 0 && age < cache.timeToLive && age < maxAge && isTrusted(now)
+  }
+
+  const legacyCandidates = (text: string): ReadonlyArray<Credential> =>
+    text.length > ApiKeyToken.maxTokenLength
+      ? []
+      : legacy
+          .flatMap(({ parse, verify: check, isExact }) =>
+            parse(text).map(({ keyId, secret }, index) => ({ keyId: flat(keyId), secret, check, isExact, isForeign: true, place: index })),
+          )
+          .slice(0, maxCandidates)
+          .map((candidate, place) => ({ ...candidate, place }))
+
+  const rememberLegacy = (digest: string, keyId: KeyId): void => {
+    legacyKeyIds.delete(digest)
+    const [oldest] = legacyKeyIds.size >= cache.entries ? legacyKeyIds.keys() : []
+    if (oldest !== undefined) legacyKeyIds.delete(oldest)
+    legacyKeyIds.set(digest, keyId)
   }
 
   const refuse = (error: VerifyError): Exit.Exit<never, VerifyError> => {
@@ -115,10 +160,10 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
   }
 
   const judge = (found: Found, now: number, scopes: ReadonlyArray<string> | undefined): Exit.Exit<Verified, VerifyError> => {
-    const refusal = whyNot(found.apiKey, now, scopes)
+    const refusal = whyNot(found, now, scopes, maximumAge)
     if (refusal !== undefined) return refuse(refusal)
     lastUsed.record(found.use, now)
-    return Exit.succeed(new Verified(found.apiKey, found.checkedAt))
+    return Exit.succeed(new Verified(found.apiKey, found.usedToken, found.checkedAt))
   }
 
   const remember = (entry: Entry, isCurrent: boolean): void => {
@@ -126,59 +171,85 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
     entries.set(entry)
   }
 
-  const rememberRefusal = (digest: string, error: NotFound | InvalidSecret, generation: number, now: number): void => {
+  const rememberRefusal = (
+    digest: string,
+    error: NotFound | InvalidSecret,
+    keyIds: ReadonlyArray<string>,
+    generation: number,
+    now: number,
+  ): void => {
     refusals.delete(digest)
     if (refusals.size >= cache.refusals) {
       const [oldest] = refusals.keys()
       if (oldest !== undefined) refusals.delete(oldest)
     }
-    if (cache.refusals > 0) refusals.set(digest, { error, generation, until: now + cache.refusalTimeToLive })
+    if (cache.refusals > 0) refusals.set(digest, { error, keyIds, generation, until: now + cache.refusalTimeToLive })
   }
 
-  const refusalOf = (digest: string, keyId: string, now: number): NotFound | InvalidSecret | undefined => {
+  const refusalOf = (digest: string, now: number): NotFound | InvalidSecret | undefined => {
     const known = refusals.get(digest)
-    if (known === undefined || now >= trustedUntil) return undefined
-    const isCurrent = now < known.until && now >= known.until - cache.refusalTimeToLive && known.generation === generations.of(keyId)
+    if (known === undefined || !isTrusted(now)) return undefined
+    const isCurrent =
+      now < known.until && now >= known.until - cache.refusalTimeToLive && known.generation === generations.ofAll(known.keyIds)
     return isCurrent ? known.error : undefined
   }
+
+  /** The pepper of the decoy's hash was taken out of the ring. Making another costs what checking would have cost. */
+  const renewDecoy = () =>
+    Effect.map(hasher.hash(decoy.secret), (hash) => {
+      decoyHash = hash
+      return false
+    })
 
   /** Looks up and hashes, again as long as the key changes meanwhile. */
   const fly = Effect.fnUntraced(
     function* (
-      { keyId, secret }: ApiKeyToken.TokenParts,
+      { keyId, secret, check, isExact, isForeign }: Credential,
       digest: string | undefined,
     ): Effect.fn.Return<Found, NotFound | InvalidSecret | RepositoryError | HasherError | Overloaded> {
-      const clock = yield* Clock.Clock
+      const context = yield* Effect.context<never>()
+      const clock = Context.get(context, Clock.Clock)
       const begun = clock.monotonicTimeNanosUnsafe()
       let proven = digest === undefined ? undefined : provenHash(digest, keyId)
-      let isDecoyChecked = false
       let refuted: string | undefined
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
         const checkedAt = clock.currentTimeMillisUnsafe()
         const generation = generations.of(keyId)
-        const stored = yield* repository.findByKeyId(keyId)
-        const hash = Option.isNone(stored) ? undefined : stored.value.hash
-        const hashDigest = hash === undefined ? undefined : digestOfHash(Redacted.value(hash))
-        if (hash === undefined || hashDigest === undefined) {
-          if (!isDecoyChecked) yield* hashQueue.run("unknown", keyId, hasher.verify(secret, decoy))
-          isDecoyChecked = true
-        } else if (hashDigest !== proven && hashDigest !== refuted) {
-          if (yield* hashQueue.run("known", keyId, hasher.verify(secret, hash))) proven = hashDigest
+        const stored = Option.getOrUndefined(yield* repository.findByKeyId(keyId))
+        // Without a record the same is done with the decoy's hash, so that it takes the same time.
+        const found = stored === undefined ? undefined : tokenOf(stored, keyId)
+        const hash = found?.hash ?? decoyHash
+        // What isn't kept needs no digest.
+        const hashDigest = digest === undefined ? Redacted.value(hash) : digestOfHash(Redacted.value(hash))
+        if (hashDigest !== proven && hashDigest !== refuted) {
+          const isRight = yield* found === undefined
+            ? hashQueue.run("unknown", keyId, Effect.catchIf(hasher.verify(secret, hash), isMissingPepper, renewDecoy))
+            : hashQueue.run("known", keyId, (isLegacyHash(hash) ? (check ?? hasher.verify) : hasher.verify)(secret, hash))
+          if (isRight && found !== undefined) proven = hashDigest
           else refuted = hashDigest
         }
+        // From here on to where it is kept nothing may yield, or a change could come between.
         if (generation !== generations.of(keyId)) continue
-        const context = yield* Effect.context<never>()
         ApiKeyMetrics.coldDuration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, context)
-        const isTrusted = checkedAt < trustedUntil
-        if (Option.isNone(stored) || hashDigest === undefined || hashDigest !== proven) {
-          const error = Option.isNone(stored) ? new NotFound({ keyId: flat(keyId) }) : new InvalidSecret({ keyId: flat(keyId) })
-          if (digest !== undefined && isTrusted) rememberRefusal(digest, error, generation, checkedAt)
+        const isCurrent = isTrusted(checkedAt)
+        if (found === undefined || hashDigest !== proven) {
+          const error = found === undefined ? new NotFound({ keyId: flat(keyId) }) : new InvalidSecret({ keyId: flat(keyId) })
+          if (digest !== undefined && isCurrent && !isForeign) rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
           return yield* error
         }
-        const { apiKey } = stored.value
-        if (digest === undefined) return { apiKey, checkedAt, use: { id: apiKey.id, lastUsedAt: 0, isPending: false } }
-        const entry = new Entry(compact(apiKey), checkedAt, digest + hashDigest, epoch)
-        remember(entry, isTrusted)
+        const { apiKey, usedToken } = found
+        rehash.consider({
+          id: apiKey.id,
+          keyId: found.keyId,
+          secret,
+          hash,
+          ...(isLegacyHash(hash) && isExact !== undefined && { isExact }),
+        })
+        if (digest === undefined) {
+          return { apiKey, usedToken, checkedAt, use: { id: apiKey.id, keyId: found.keyId, lastUsedAt: 0, isPending: false } }
+        }
+        const entry = new Entry(compact(apiKey), usedToken, checkedAt, digest + hashDigest, epoch)
+        remember(entry, isCurrent)
         return entry
       }
       return yield* new RepositoryError({ operation: "read a record that keeps changing", isRetryable: true, cause: undefined })
@@ -192,18 +263,18 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
     return known !== undefined && startsWithDigest(known.proof, digest) ? known.proof.slice(digest.length) : undefined
   }
 
-  const start = (digest: string, parts: ApiKeyToken.TokenParts, startedAt: number, context: Context.Context<never>): Flight => {
+  const start = (digest: string, parts: Credential, startedAt: number, context: Context.Context<never>): Flight => {
     const number = ++sequence
     const generation = generations.of(parts.keyId)
     const fiber = Effect.runForkWith(context)(fly(parts, digest))
-    const flight: Flight = { fiber, digest, number, startedAt, generation, waiting: 0 }
-    flights.set(digest, flight)
+    const flight: Flight = { fiber, name: nameOf(digest, parts), number, startedAt, generation, waiting: 0 }
+    flights.set(flight.name, flight)
     fiber.addObserver(() => leave(flight))
     return flight
   }
 
   const leave = (flight: Flight): void => {
-    if (flights.get(flight.digest) === flight) flights.delete(flight.digest)
+    if (flights.get(flight.name) === flight) flights.delete(flight.name)
   }
 
   const land = (flight: Flight): Effect.Effect<Found, VerifyError> => {
@@ -225,7 +296,7 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
   /** By the store: in a flight that is recent enough, else in one of its own after the one under way, whose hash needn't be done twice. */
   const askStore = (
     fiber: Fiber.Fiber<unknown, unknown>,
-    parts: ApiKeyToken.TokenParts,
+    parts: Credential,
     digest: string,
     now: number,
     maxAge: number,
@@ -233,14 +304,19 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
     const called = ++sequence
     const isRecent = (flight: Flight): boolean =>
       flight.generation === generations.of(parts.keyId) &&
-      (flight.number > called || (now < trustedUntil && now >= flight.startedAt && now - flight.startedAt < maxAge))
+      (flight.number > called || (isTrusted(now) && now >= flight.startedAt && now - flight.startedAt < maxAge))
     const attempt = (): Effect.Effect<Found, VerifyError> => {
-      const current = flights.get(digest)
-      if (current !== undefined && isRecent(current)) return land(current)
+      const current = flights.get(nameOf(digest, parts))
+      // Who began the flight may have left it just before it was joined.
+      if (current !== undefined && isRecent(current)) {
+        return Effect.catchCause(land(current), (cause) => (Cause.hasInterruptsOnly(cause) ? attempt() : Effect.failCause(cause)))
+      }
       if (current !== undefined && provenHash(digest, parts.keyId) === undefined && current.fiber.pollUnsafe() === undefined) {
         return Effect.matchCauseEffect(land(current), { onFailure: attempt, onSuccess: attempt })
       }
-      if (flights.size >= maxFlights) return Effect.fail(new Overloaded({ retryAfterSeconds: 1 }))
+      // Strangers may fill the flights, but never keep out who has been verified before.
+      if (flights.size >= maxFlights && provenHash(digest, parts.keyId) === undefined)
+        return Effect.fail(new Overloaded({ retryAfterSeconds: 1 }))
       return land(start(digest, parts, now, fiber.context))
     }
     return attempt()
@@ -248,7 +324,7 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
 
   const cold = (
     fiber: Fiber.Fiber<unknown, unknown>,
-    parts: ApiKeyToken.TokenParts,
+    candidates: ReadonlyArray<Credential>,
     digest: string | undefined,
     now: number,
     maxAge: number,
@@ -257,7 +333,11 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
     counts.misses++
     // What is read in a transaction may be undone, so it is neither kept nor shared.
     const isPrivate = repository.transaction?.isOpen(fiber.context) === true
-    const found = digest === undefined || isPrivate ? fly(parts, undefined) : askStore(fiber, parts, digest, now, maxAge)
+    const find = (parts: Credential): Effect.Effect<Found, VerifyError> =>
+      digest === undefined || isPrivate ? fly(parts, undefined) : askStore(fiber, parts, digest, now, maxAge)
+    const [only] = candidates
+    const found =
+      only !== undefined && only.isForeign !== true ? find(only) : findAmong(candidates, isPrivate ? undefined : digest, now, find)
     const clock = fiber.getRef(Clock.Clock)
     return Effect.matchEffect(found, {
       onFailure: refuse,
@@ -265,29 +345,61 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
     })
   }
 
+  /** A token of which it isn't clear whose it is: each key id that it may stand for is tried, and only all refusals together are remembered. */
+  const findAmong = Effect.fnUntraced(function* (
+    candidates: ReadonlyArray<Credential>,
+    digest: string | undefined,
+    now: number,
+    find: (parts: Credential) => Effect.Effect<Found, VerifyError>,
+  ): Effect.fn.Return<Found, VerifyError> {
+    const keyIds = candidates.map(({ keyId }) => keyId)
+    const generation = generations.ofAll(keyIds)
+    let refusal: NotFound | InvalidSecret | undefined
+    let failure: HasherError | undefined
+    for (const parts of candidates) {
+      const found = yield* Effect.catchIf(find(parts), isAboutOne, (error) => {
+        if (error._tag === "HasherError") failure = error
+        else refusal = error
+        return Effect.succeed(undefined)
+      })
+      if (found === undefined) continue
+      if (digest !== undefined) rememberLegacy(digest, parts.keyId)
+      return found
+    }
+    if (failure !== undefined) return yield* failure
+    // There is a candidate, and each was refused.
+    const error = refusal!
+    if (digest !== undefined && isTrusted(now)) rememberRefusal(digest, error, keyIds, generation, now)
+    return yield* error
+  })
+
   return {
     verify: (token, options) =>
       Effect.withFiber((fiber) => {
         const text = typeof token === "string" ? token : Redacted.value(token)
         const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
         const maxAge = options?.maxAge === undefined ? Number.POSITIVE_INFINITY : toMillis(options.maxAge)
-        const keyId = digestOf === undefined || text.length > ApiKeyToken.maxTokenLength ? undefined : keyIdOf(text)
-        const digest = keyId === undefined ? undefined : digestOf?.(text)
-        if (keyId !== undefined && digest !== undefined) {
-          const entry = entries.get(keyId)
+        const isReadable = digestOf !== undefined && text.length <= ApiKeyToken.maxTokenLength
+        let keyId = isReadable ? keyIdOf(text) : undefined
+        const digest = keyId !== undefined || (isReadable && legacy.length > 0 && text.isWellFormed()) ? digestOf?.(text) : undefined
+        if (keyId === undefined && digest !== undefined) keyId = legacyKeyIds.get(digest)
+        if (digest !== undefined) {
+          const entry = keyId === undefined ? undefined : entries.get(keyId)
           if (entry !== undefined && startsWithDigest(entry.proof, digest) && isFresh(entry, now, maxAge)) {
             counts.hits++
             entry.isVisited = true
             return judge(entry, now, options?.scopes)
           }
-          const refusal = maxAge === Number.POSITIVE_INFINITY ? refusalOf(digest, keyId, now) : undefined
+          const refusal = maxAge === Number.POSITIVE_INFINITY ? refusalOf(digest, now) : undefined
           if (refusal !== undefined) {
             counts.hits++
             return refuse(refusal)
           }
         }
         const parsed = ApiKeyToken.parse(text, format)
-        return Result.isFailure(parsed) ? refuse(parsed.failure) : cold(fiber, parsed.success, digest, now, maxAge, options?.scopes)
+        if (Result.isSuccess(parsed)) return cold(fiber, [parsed.success], digest, now, maxAge, options?.scopes)
+        const candidates = legacy.length === 0 ? [] : legacyCandidates(text)
+        return candidates.length === 0 ? refuse(parsed.failure) : cold(fiber, candidates, digest, now, maxAge, options?.scopes)
       }),
     changed: (keyId) => {
       generations.changed(keyId)
@@ -298,9 +410,11 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
       epoch++
       generations.everythingChanged()
     },
-    trustUntil: (millis) => {
-      trustedUntil = millis
+    trust: (from, until) => {
+      trustedFrom = from
+      trustedUntil = until
     },
+    keyIdsOf: (id) => Array.from(entries.values()).flatMap(({ apiKey }) => (apiKey.id === id ? keyIdsOf(apiKey) : [])),
     cacheSize: () => entries.size,
   }
 }
@@ -311,28 +425,71 @@ export const make = ({ repository, hasher, hashQueue, decoy, format, cache, last
  * The order is part of the contract: inactive, expired, scopes.
  */
 const whyNot = (
-  apiKey: ApiKey,
+  { apiKey, usedToken, use: { keyId } }: Found,
   now: number,
   required: ReadonlyArray<string> | undefined,
+  maximumAge: number,
 ): Inactive | Expired | InsufficientScope | undefined => {
-  const { keyId, expiresAt } = apiKey
   switch (status(apiKey, now)) {
     case "inactive":
       return new Inactive({ keyId })
     case "expired":
       // Only a key with an expiry expires.
-      return new Expired({ keyId, expiresAt: expiresAt! })
-    case "active":
+      return new Expired({ keyId, expiresAt: apiKey.expiresAt! })
+    case "active": {
+      const expiresAt = usedToken === "previous" ? graceEnd(apiKey) : endOfAge(apiKey, maximumAge)
+      if (expiresAt <= now) return new Expired({ keyId, expiresAt: DateTime.makeUnsafe(expiresAt) })
       return required === undefined || satisfies(apiKey.scopes, required)
         ? undefined
         : // `required` comes from the application and may hold what isn't a scope; that is no reason to crash.
           new InsufficientScope({ keyId, required: required as ReadonlyArray<Scope>, granted: apiKey.scopes }, { disableChecks: true })
+    }
   }
 }
+
+/** In milliseconds, as what follows. A grace that waits for the new token's first use need not have an end yet; any other has one. */
+const graceEnd = ({ previous }: ApiKey): number =>
+  previous?.expiresAt?.epochMilliseconds ?? ((previous?.graceSeconds ?? null) === null ? 0 : Number.POSITIVE_INFINITY)
+
+const endOfAge = (apiKey: ApiKey, maximumAge: number): number =>
+  maximumAge === Number.POSITIVE_INFINITY ? maximumAge : tokenCreatedAt(apiKey).epochMilliseconds + maximumAge
+
+/** Which of the record's tokens has the key id, and its hash. */
+const tokenOf = ({ apiKey, hash, previousHash }: StoredApiKey, keyId: string) => {
+  if (apiKey.keyId === keyId) return { apiKey, hash, keyId: apiKey.keyId, usedToken: "current" } as const
+  const { previous } = apiKey
+  return previous !== null && previousHash !== null && previous.keyId === keyId
+    ? ({ apiKey, hash: previousHash, keyId: previous.keyId, usedToken: "previous" } as const)
+    : undefined
+}
+
+const isMissingPepper = ({ reason }: HasherError): boolean => reason === "MissingPepper"
+
+const nameOf = (digest: string, { keyId, place }: Credential): string =>
+  place === undefined ? digest + keyId : `${digest}${place} ${keyId}`
+
+/** What a caller presents, of whichever format. */
+interface Credential extends Pick<ApiKeyToken.TokenParts, "keyId" | "secret"> {
+  /** How the system that the token may be of checks it against a hash of its own. */
+  readonly check?: LegacyTokens["verify"]
+  readonly isExact?: LegacyTokens["isExact"]
+  /** Whether the token isn't of our format, and so may stand for other key ids too: one refusal doesn't say it all. */
+  readonly isForeign?: boolean
+  /** Tells two systems apart that know the token by the same key id. */
+  readonly place?: number
+}
+
+/** What says nothing of another candidate. */
+const isAboutOne = (error: VerifyError): error is NotFound | InvalidSecret | HasherError =>
+  error._tag === "NotFound" || error._tag === "InvalidSecret" || error._tag === "HasherError"
+
+/** How many records a token of another format is looked for in. */
+const maxCandidates = 8
 
 /** A record whose secret the caller has. */
 interface Found {
   readonly apiKey: ApiKey
+  readonly usedToken: UsedToken
   /** In milliseconds. */
   readonly checkedAt: number
   readonly use: Use
@@ -340,13 +497,16 @@ interface Found {
 
 interface Refusal {
   readonly error: NotFound | InvalidSecret
+  /** Those that the token may stand for, and their generations then. */
+  readonly keyIds: ReadonlyArray<string>
   readonly generation: number
   readonly until: number
 }
 
 interface Flight {
   readonly fiber: Fiber.Fiber<Found, NotFound | InvalidSecret | RepositoryError | HasherError | Overloaded>
-  readonly digest: string
+  /** The token's digest and the key id: a token of another format may be looked for under several. */
+  readonly name: string
   readonly number: number
   readonly startedAt: number
   readonly generation: number
@@ -369,6 +529,7 @@ const digestOfHash = (hash: string): string => sha256?.(hash).slice(0, 16) ?? ha
 /** A record, its use, and its place in the cache, in one object to save memory. */
 class Entry implements Found, Use, Node<Entry> {
   readonly apiKey: ApiKey
+  readonly usedToken: UsedToken
   readonly checkedAt: number
   /** The digest of the whole token, then the digest of the stored hash that its secret matched. */
   readonly proof: string
@@ -376,28 +537,32 @@ class Entry implements Found, Use, Node<Entry> {
   lastUsedAt = 0
   isPending = false
   isVisited = false
+  readonly size: number
   older: Entry | undefined = undefined
   newer: Entry | undefined = undefined
 
-  constructor(apiKey: ApiKey, checkedAt: number, proof: string, epoch: number) {
+  constructor(apiKey: ApiKey, usedToken: UsedToken, checkedAt: number, proof: string, epoch: number) {
     this.apiKey = apiKey
+    this.usedToken = usedToken
     this.checkedAt = checkedAt
     this.proof = flat(proof)
     this.epoch = epoch
+    this.size = sizeOf(apiKey)
   }
 
   get id(): ApiKeyId {
     return this.apiKey.id
   }
   // The record's own string: one cut from a token would keep the token in memory.
+  get keyId(): KeyId {
+    const { previous, keyId } = this.apiKey
+    return this.usedToken === "previous" && previous !== null ? previous.keyId : keyId
+  }
   get key(): string {
-    return this.apiKey.keyId
+    return this.keyId
   }
   get use(): Use {
     return this
-  }
-  get size(): number {
-    return sizeOf(this.apiKey)
   }
 }
 
@@ -433,16 +598,17 @@ const isEmpty = (metadata: ApiKey["metadata"]): boolean => {
 }
 
 const bytesOfEntry = 700
+const bytesOfPrevious = 300
 
 /** An estimate, in bytes: what every entry takes, and what its texts do. */
-const sizeOf = ({ name, description, ownerId, scopes, metadata }: ApiKey): number => {
+const sizeOf = ({ name, description, ownerId, scopes, metadata, previous }: ApiKey): number => {
   const texts =
     name.length + (description?.length ?? 0) + (ownerId?.length ?? 0) + scopes.reduce((sum, scope) => sum + scope.length + 24, 0)
   // Objects take several times what their JSON does.
-  return bytesOfEntry + 2 * texts + (isEmpty(metadata) ? 0 : 4 * JSON.stringify(metadata).length)
+  return (
+    bytesOfEntry + (previous === null ? 0 : bytesOfPrevious) + 2 * texts + (isEmpty(metadata) ? 0 : 4 * JSON.stringify(metadata).length)
+  )
 }
-
-const toMillis = (duration: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(duration))
 
 /**
  * A copy that doesn't keep alive the longer text that it was cut from, a token perhaps. It takes a byte a character where the text's own

@@ -22,28 +22,24 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import * as ApiKeys from "../ApiKeys.ts"
-import * as Argon2 from "../hasher/Argon2.ts"
+import * as Argon2Node from "../hasher/Argon2Node.ts"
 import * as Pepper from "../hasher/Pepper.ts"
 import * as Invalidation from "../sql/Invalidation.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import * as Pglite from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
-import { readOrMakePepper } from "./embedded.ts"
 import { printFirstKey } from "./firstKey.ts"
 import { defaultLimits, layerRequestLimits, type Limits, makeServer } from "./limits.ts"
-import { routes } from "./routes.ts"
+import { readLeakOptions } from "./leaks.ts"
+import { routesWith } from "./routes.ts"
+import { loadPeppers, storageSettings } from "./settings.ts"
 
 export { ServerApi } from "./api.ts"
 export { DataDirError } from "./embedded.ts"
 export { defaultLimits, type Limits } from "./limits.ts"
-export { routes } from "./routes.ts"
-
-/** With `DATABASE_URL`, keys outlive this machine's disk, and so must their pepper. @category errors @since 0.1.0 */
-export class PepperRequired extends Schema.TaggedError<PepperRequired>()("PepperRequired", {}) {
-  override get message(): string {
-    return "API_KEY_PEPPER must be set along with DATABASE_URL, to at least 16 random bytes (openssl rand -base64 32), the same for every node"
-  }
-}
+export { PepperRequired } from "./settings.ts"
+export { SigningKeysUnreadable } from "./leaks.ts"
+export { routes, routesWith, type RoutesOptions } from "./routes.ts"
 
 /** What `REDIS_URL` names can't be reached. @category errors @since 0.1.0 */
 export class RedisUnavailable extends Schema.TaggedError<RedisUnavailable>()("RedisUnavailable", { reason: Schema.String }) {
@@ -55,10 +51,7 @@ export class RedisUnavailable extends Schema.TaggedError<RedisUnavailable>()("Re
 const settings = Config.all({
   host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
   port: Config.Port("PORT").pipe(Config.withDefault(3000)),
-  databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
-  redisUrl: Config.option(Config.Redacted("REDIS_URL")),
-  dataDir: Config.String("API_KEY_DATA_DIR").pipe(Config.withDefault(".effect-api-key")),
-  pepper: Config.option(Config.Redacted("API_KEY_PEPPER")),
+  ...storageSettings,
 })
 type Settings = Config.Success<typeof settings>
 
@@ -102,19 +95,22 @@ const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, Red
   )
 }
 
-const readPepper = Effect.fnUntraced(function* ({ pepper, databaseUrl, dataDir }: Settings) {
-  if (Option.isSome(pepper)) {
-    // Checked before there is a database, lest a first start that fails leave one behind.
-    yield* Pepper.toBytes({ pepper: pepper.value })
-    return pepper.value
-  }
-  if (Option.isSome(databaseUrl)) return yield* new PepperRequired()
-  return yield* readOrMakePepper(dataDir)
-})
+/** Node's own Argon2id where it has it, else that of the package `argon2`, which is loaded only then. */
+const layerArgon2 = Argon2Node.layerPeppers().pipe(
+  Layer.catchTag("Argon2Unavailable", () =>
+    Layer.unwrap(
+      Effect.map(
+        Effect.promise(() => import("../hasher/Argon2.ts")),
+        (Argon2) => Argon2.layerPeppers(),
+      ),
+    ),
+  ),
+)
 
 /**
- * The whole server, configured by `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `REDIS_URL`, `API_KEY_PEPPER`, `API_KEY_DATA_DIR`
- * (`.effect-api-key`) and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
+ * The whole server, configured by `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `REDIS_URL`, `API_KEY_DATA_DIR`
+ * (`.effect-api-key`), the peppers that `Pepper.loadConfig` reads (each minute anew), `API_KEY_LEAK_SIGNING_KEYS_FILE`,
+ * `API_KEY_LEAKS`, `API_KEY_REVOKE_BY_POSSESSION`, and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
  * its scope closes, requests in flight get up to 10 seconds.
  * @category layers
  * @since 0.1.0
@@ -124,15 +120,22 @@ export const layerWith = (options: Options) =>
     Effect.gen(function* () {
       const limits = { ...defaultLimits, ...options.limits }
       const config = yield* settings
-      const pepper = yield* readPepper(config)
-      const services = ApiKeys.layerConfig.pipe(Layer.provide(Argon2.layer({ pepper })), Layer.provideMerge(layerStorage(config)))
+      const load = loadPeppers(config)
+      // Before there is a database, lest a first start that fails leave one behind.
+      yield* load
+      const hasher = layerArgon2.pipe(Layer.provide(Pepper.layerReloading({ load, every: "1 minute" })))
+      const services = ApiKeys.layerConfig.pipe(Layer.provide(hasher), Layer.provideMerge(layerStorage(config)))
       const server = NodeHttpServer.layer(yield* makeServer(limits), {
         host: config.host,
         port: config.port,
         gracefulShutdownTimeout: "10 seconds",
       })
       return Layer.effectDiscard(printFirstKey).pipe(
-        Layer.provideMerge(HttpRouter.serve(Layer.mergeAll(routes, layerRequestLimits(limits)), { disableLogger: true })),
+        Layer.provideMerge(
+          HttpRouter.serve(Layer.mergeAll(routesWith({ leaks: yield* readLeakOptions }), layerRequestLimits(limits)), {
+            disableLogger: true,
+          }),
+        ),
         Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(limits.bodyBytes))),
         Layer.provideMerge(server),
         Layer.provide(services),

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { ApiKey } from "../ApiKey.ts"
 import { ApiKeyAuth } from "../http/ApiKeyAuth.ts"
 import { ApiKeysGroup } from "../http/ApiKeysGroup.ts"
+import { LeaksGroup } from "../http/LeaksGroup.ts"
 
 /** Shows what protecting an endpoint takes. */
 class ProtectedGroup extends HttpApiGroup.make("protected")
@@ -19,5 +20,5 @@ class ProtectedGroup extends HttpApiGroup.make("protected")
  * @since 0.1.0
  */
 export class ServerApi extends HttpApi.make("effect-api-key-server")
-  .add(ApiKeysGroup, ProtectedGroup)
+  .add(ApiKeysGroup, LeaksGroup, ProtectedGroup)
   .annotateMerge(OpenApi.annotations({ title: "effect-api-key", version: "0.1.0", description: "Issue, verify and manage API keys" })) {}

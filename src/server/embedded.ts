@@ -24,17 +24,28 @@ export const readOrMakePepper = (dataDir: string): Effect.Effect<Redacted.Redact
       await mkdir(dataDir, { recursive: true, mode: 0o700 })
       await chmod(dataDir, 0o700)
     })
-    if (!(yield* exists(file))) {
-      if (yield* exists(join(dataDir, "pgdata"))) {
-        return yield* new DataDirError({
-          reason: `${dataDir} holds keys, but their pepper is neither in ${file} nor in API_KEY_PEPPER: restore one of them`,
-        })
-      }
-      yield* attempt(`Can't write ${file}`, () => writeOnce(file, randomBytes(32).toString("base64")))
+    const known = yield* findPepper(dataDir)
+    if (known !== undefined) return known
+    if (yield* exists(join(dataDir, "pgdata"))) {
+      return yield* new DataDirError({
+        reason: `${dataDir} holds keys, but their pepper is neither in ${file} nor in API_KEY_PEPPER: restore one of them`,
+      })
     }
-    const pepper = yield* attempt(`Can't read ${file}`, () => readFile(file, "utf8"))
-    return Redacted.make(pepper.trim(), { label: "pepper" })
+    yield* attempt(`Can't write ${file}`, () => writeOnce(file, randomBytes(32).toString("base64")))
+    return yield* readPepper(file)
   })
+
+/** The pepper beside the embedded data, if there is one. */
+export const findPepper = (dataDir: string): Effect.Effect<Redacted.Redacted | undefined, DataDirError> => {
+  const file = join(dataDir, "pepper")
+  return Effect.flatMap(exists(file), (isThere) => (isThere ? readPepper(file) : Effect.succeed(undefined)))
+}
+
+const readPepper = (file: string): Effect.Effect<Redacted.Redacted, DataDirError> =>
+  Effect.map(
+    attempt(`Can't read ${file}`, () => readFile(file, "utf8")),
+    (pepper) => Redacted.make(pepper.trim(), { label: "pepper" }),
+  )
 
 /** The file appears whole or not at all, and an existing one is left alone. */
 const writeOnce = async (file: string, text: string): Promise<void> => {

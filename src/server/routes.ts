@@ -8,24 +8,38 @@ import { KeyId } from "../ApiKey.ts"
 import { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import type { ApiKeys } from "../ApiKeys.ts"
 import { assertProtected, CurrentApiKey } from "../http/ApiKeyAuth.ts"
-import { layerAuth, layerHandlers, layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../http/implementation.ts"
+import {
+  type InvalidSigningKey,
+  layerAuth,
+  layerHandlers,
+  layerLeaks,
+  type LeakOptions,
+  layerMethodNotAllowed,
+  layerProblems,
+  layerRequestProblems,
+} from "../http/implementation.ts"
 import { ServerApi } from "./api.ts"
 
+/** @category models @since 0.1.0 */
+export interface RoutesOptions {
+  /** What is done about leaked tokens. Default: nothing is offered. */
+  readonly leaks?: LeakOptions | undefined
+}
+
+type Needs = HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
+
 /**
- * The routes: `/api-keys…`, `/protected`, `/docs`, `/openapi.json`, `/healthz` and `/readyz`. Serve them with `HttpRouter.serve`, over
+ * The routes: `/api-keys…`, `/leaks…`, `/protected`, `/docs`, `/openapi.json`, `/healthz` and `/readyz`. Serve them with `HttpRouter.serve`, over
  * services of your own.
  * @category layers
  * @since 0.1.0
  */
-export const routes: Layer.Layer<
-  never,
-  never,
-  HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
-> = Layer.suspend(() => {
+export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSigningKey, Needs> => {
   assertProtected(ServerApi)
   const middleware = Layer.mergeAll(layerAuth(), layerRequestProblems)
   const groups = Layer.mergeAll(
     layerHandlers(ServerApi),
+    layerLeaks(ServerApi, options.leaks),
     HttpApiBuilder.group(ServerApi, "protected", (handlers) =>
       handlers.handle("get", () => Effect.map(CurrentApiKey, (apiKey) => ({ message: `Hello, ${apiKey.name}`, apiKey }))),
     ),
@@ -39,7 +53,15 @@ export const routes: Layer.Layer<
     layerProblems,
     layerPolicy,
   )
-})
+}
+
+/**
+ * {@link routesWith} the default options.
+ * @category layers
+ * @since 0.1.0
+ */
+// No signing key is a good one.
+export const routes: Layer.Layer<never, never, Needs> = Layer.suspend(() => Layer.orDie(routesWith({})))
 
 /** The reference page brings all it needs; the browser is told to load nothing from elsewhere. */
 const layerPolicy = HttpRouter.use((router) =>

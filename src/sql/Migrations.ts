@@ -26,6 +26,8 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  *   "0001_users": users,
  *   "0002_api_keys": Migrations.migrations()["0001_create_api_keys"],
  *   "0003_announce_api_keys": Migrations.migrations()["0002_announce_changes"],
+ *   "0004_rotate_api_keys": Migrations.migrations()["0003_rotate_tokens"],
+ *   "0005_note_deactivated_api_keys": Migrations.migrations()["0004_note_deactivation"],
  * })
  * ```
  *
@@ -39,14 +41,22 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * committed; and the table `<table>_nodes`, in which nodes register. A change of nothing but `last_used_at` isn't told. Transactions
  * that change keys commit one at a time from then on, and can't be prepared for a commit in two phases: so it is with `NOTIFY`. What
  * is done while triggers are disabled isn't told.
+ *
+ * `0003_rotate_tokens` adds what a record knows of its previous token, and tells changes by that token's key id too. Nodes of the version
+ * before go on working afterwards, but don't know previous tokens: rotate once all are new. While it builds an index over the whole table,
+ * a second for some million keys, nobody reads or writes it.
+ *
+ * `0004_note_deactivation` adds when and why a key was deactivated.
  * @category migrations
  * @since 0.1.0
  */
 export const migrations = (
   options: TableOptions = {},
-): { readonly "0001_create_api_keys": Migration; readonly "0002_announce_changes": Migration } => ({
+): Readonly<Record<"0001_create_api_keys" | "0002_announce_changes" | "0003_rotate_tokens" | "0004_note_deactivation", Migration>> => ({
   "0001_create_api_keys": createApiKeys(options),
   "0002_announce_changes": announceChanges(options),
+  "0003_rotate_tokens": rotateTokens(options),
+  "0004_note_deactivation": noteDeactivation(options),
 })
 
 /**
@@ -177,18 +187,82 @@ const announceChanges = (options: TableOptions): Migration =>
         RETURN NULL;
       END
     $tell$`)}`
-    // `UPDATE OF` would look at the columns that a statement names, which a trigger before this one may have added to.
-    const row = (name: string) => `ROW(${announced.map((column) => `${name}.${column}`).join(", ")})`
-    const triggers = {
+    yield* createUpdateTrigger(sql, table, qualified, tell, announced)
+    for (const [name, event] of Object.entries({
       write: `AFTER INSERT OR DELETE ON ${qualified} FOR EACH ROW`,
-      update: `AFTER UPDATE ON ${qualified} FOR EACH ROW WHEN (${row("OLD")} IS DISTINCT FROM ${row("NEW")})`,
       truncate: `AFTER TRUNCATE ON ${qualified} FOR EACH STATEMENT`,
-    }
-    for (const [name, event] of Object.entries(triggers)) {
-      const trigger = `"${table}_tell_${name}"`
-      yield* sql`${sql.literal(`CREATE TRIGGER ${trigger} ${event} EXECUTE FUNCTION ${tell}()`)}`
-      // What a replica applies is told there too.
-      yield* sql`${sql.literal(`ALTER TABLE ${qualified} ENABLE ALWAYS TRIGGER ${trigger}`)}`
+    })) {
+      yield* createTrigger(sql, `"${table}_tell_${name}"`, qualified, event, tell)
     }
     yield* sql`CREATE TABLE ${sql.literal(nodes)} (node text COLLATE "C" PRIMARY KEY, live_until timestamptz NOT NULL)`
+  })
+
+const createTrigger = (sql: SqlClient, trigger: string, qualified: string, event: string, tell: string) =>
+  Effect.andThen(
+    sql`${sql.literal(`CREATE TRIGGER ${trigger} ${event} EXECUTE FUNCTION ${tell}()`)}`,
+    // What a replica applies is told there too.
+    sql`${sql.literal(`ALTER TABLE ${qualified} ENABLE ALWAYS TRIGGER ${trigger}`)}`,
+  )
+
+const createUpdateTrigger = (sql: SqlClient, table: string, qualified: string, tell: string, columns: ReadonlyArray<string>) => {
+  // `UPDATE OF` would look at the columns that a statement names, which a trigger before this one may have added to.
+  const row = (name: string) => `ROW(${columns.map((column) => `${name}.${column}`).join(", ")})`
+  const event = `AFTER UPDATE ON ${qualified} FOR EACH ROW WHEN (${row("OLD")} IS DISTINCT FROM ${row("NEW")})`
+  return createTrigger(sql, `"${table}_tell_update"`, qualified, event, tell)
+}
+
+/** All of a previous token but `previous_last_used_at`. */
+const announcedOfPrevious = [
+  "rotated_at",
+  "previous_key_id",
+  "previous_hash",
+  "previous_hint",
+  "previous_expires_at",
+  "previous_grace_seconds",
+]
+
+const rotateTokens = (options: TableOptions): Migration =>
+  Effect.gen(function* () {
+    const { table, schema, qualified, channel } = yield* resolve(options)
+    const sql = (yield* SqlClient).withoutTransforms()
+    const tell = qualify(schema, `${table}_tell`)
+    // Without a default, so that no row is written anew.
+    yield* sql`ALTER TABLE ${sql.literal(qualified)}
+      ADD COLUMN rotated_at timestamptz(3),
+      ADD COLUMN previous_key_id text COLLATE "C",
+      ADD COLUMN previous_hash text COLLATE "C",
+      ADD COLUMN previous_hint text COLLATE "C",
+      ADD COLUMN previous_expires_at timestamptz(3),
+      ADD COLUMN previous_grace_seconds integer,
+      ADD COLUMN previous_last_used_at timestamptz(3)`
+    yield* sql`CREATE UNIQUE INDEX ${sql.literal(`"${table}_previous_idx" ON ${qualified} (previous_key_id) WHERE previous_key_id IS NOT NULL`)}`
+    yield* sql`CREATE INDEX ${sql.literal(`"${table}_token_idx" ON ${qualified} ((COALESCE(rotated_at, created_at)), id)`)}`
+    // PostgreSQL tells what is the same within a transaction once.
+    const notify = (keyId: string) =>
+      `PERFORM pg_notify('${channel}', CASE WHEN octet_length(${keyId}) <= 128 THEN 'changed ' || ${keyId} ELSE 'everything' END)`
+    const notifyAll = (row: string) =>
+      `${notify(`${row}.key_id`)}; IF ${row}.previous_key_id IS NOT NULL THEN ${notify(`${row}.previous_key_id`)}; END IF;`
+    yield* sql`${sql.literal(`CREATE OR REPLACE FUNCTION ${tell}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$
+      BEGIN
+        IF TG_OP = 'TRUNCATE' THEN
+          PERFORM pg_notify('${channel}', 'everything');
+          RETURN NULL;
+        END IF;
+        IF TG_OP <> 'INSERT' THEN ${notifyAll("OLD")} END IF;
+        IF TG_OP <> 'DELETE' THEN ${notifyAll("NEW")} END IF;
+        RETURN NULL;
+      END
+    $tell$`)}`
+    yield* sql`${sql.literal(`DROP TRIGGER "${table}_tell_update" ON ${qualified}`)}`
+    yield* createUpdateTrigger(sql, table, qualified, tell, [...announced, ...announcedOfPrevious])
+  })
+
+const noteDeactivation = (options: TableOptions): Migration =>
+  Effect.gen(function* () {
+    const { qualified } = yield* resolve(options)
+    const sql = (yield* SqlClient).withoutTransforms()
+    // They change along with `is_active`, which is announced.
+    yield* sql`ALTER TABLE ${sql.literal(qualified)}
+      ADD COLUMN deactivated_at timestamptz(3),
+      ADD COLUMN deactivation_reason text COLLATE "C"`
   })

@@ -19,13 +19,13 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
-import { ApiKey, ApiKeyId, Description, isInRange, KeyId, Metadata, Name, OwnerId, StoredApiKey } from "../ApiKey.ts"
+import { type ApiKey, type ApiKeyId, type KeyId, keyIdsOf, type StoredApiKey } from "../ApiKey.ts"
 import { ApiKeyNotFound, DuplicateKeyId, type InvalidCursor, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
 import { ApiKeyRepository, type Changes, defaultSort, type Filter, type Sort } from "../ApiKeyRepository.ts"
 import * as Cursor from "../internal/cursor.ts"
 import { isStorableText } from "../internal/storableText.ts"
 import { toSimpleLowerCase } from "../internal/lowerCase.ts"
-import { ScopeSet } from "../Scope.ts"
+import { columnList, decodeKeys, decodeManyStored, decodeStored, jsonColumnList, storedColumnList, toJsonRow } from "./row.ts"
 import { type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
 
 export { InvalidIdentifier, type TableOptions } from "./table.ts"
@@ -70,7 +70,9 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   const sql = client.withoutTransforms()
   const keys = sql.literal(table.qualified)
   const columns = sql.literal(columnList)
-  const stored = sql.literal(`${columnList}, hash`)
+  const stored = sql.literal(storedColumnList)
+  const inserting = sql.literal(`${storedColumnList}, name_lower`)
+  const jsonColumns = sql.literal(jsonColumnList)
 
   const isInTransaction = (context: Context.Context<never>): boolean =>
     Context.getOrUndefined(context, sql.transactionService) !== undefined
@@ -78,23 +80,31 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   const toLookUpError = toRepositoryError("look up")
   // A span keeps what its effect gave, and these rows hold hashes. The caller's span tells of the look-up. One text for any number of ids
   // stays one prepared statement.
-  const selectStored = (column: "id" | "key_id", type: "uuid" | "text") => {
-    const text = `SELECT ${columnList}, hash FROM ${table.qualified} WHERE ${column} = ANY($1::${type}[])`
-    return (values: ReadonlyArray<string>) =>
-      Effect.mapError(Effect.withTracerEnabled(sql.unsafe<Record<string, unknown>>(text, [values]), false), toLookUpError)
+  const selectStored = (condition: string) => {
+    const text = `SELECT ${storedColumnList} FROM ${table.qualified} WHERE ${condition}`
+    return (value: string | ReadonlyArray<string>) =>
+      Effect.mapError(Effect.withTracerEnabled(sql.unsafe<Record<string, unknown>>(text, [value]), false), toLookUpError)
   }
-  const selectByIds = selectStored("id", "uuid")
-  const selectByKeyIds = selectStored("key_id", "text")
+  const selectById = selectStored("id = $1::uuid")
+  const selectByKeyId = selectStored("key_id = $1::text OR previous_key_id = $1::text")
+  const selectByKeyIds = selectStored("key_id = ANY($1::text[]) OR previous_key_id = ANY($1::text[])")
 
-  const decodeRow = (row: unknown): Exit.Exit<Option.Option<StoredApiKey>, RepositoryError> =>
+  const decodeRow = (row: Record<string, unknown> | undefined): Exit.Exit<Option.Option<StoredApiKey>, RepositoryError> =>
     row === undefined
       ? Exit.succeed(Option.none())
-      : Exit.mapBoth(decodeStored(row), { onSuccess: (decoded) => Option.some(toStored(decoded)), onFailure: toLookUpError })
+      : Exit.mapBoth(decodeStored(row), { onSuccess: (stored) => Option.some(stored), onFailure: toLookUpError })
+
+  // PostgreSQL plans the statement for many anew each time, which the one for a single key id is spared.
+  const selectAny = (keyIds: ReadonlyArray<string>) => {
+    const [only] = keyIds
+    return only !== undefined && keyIds.length === 1 ? selectByKeyId(only) : selectByKeyIds(keyIds)
+  }
 
   /** Look-ups that are made together share a statement; a row that can't be read fails its own look-up alone. */
   const lookUps = RequestResolver.make<LookUp>((entries) =>
-    Effect.map(selectByKeyIds(Array.from(new Set(entries.map(({ request }) => request.keyId)))), (rows) => {
-      const byKeyId = new Map(rows.map((row) => [row["key_id"], row]))
+    Effect.map(selectAny(Array.from(new Set(entries.map(({ request }) => request.keyId)))), (rows) => {
+      const byKeyId = new Map(rows.map((row) => [row["previous_key_id"], row]))
+      for (const row of rows) byKeyId.set(row["key_id"], row)
       for (const entry of entries) entry.completeUnsafe(decodeRow(byKeyId.get(entry.request.keyId)))
     }),
   )
@@ -125,7 +135,7 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     if (scopes !== undefined && scopes.length > 0) clauses.push(sql`scopes @> ${scopes}::text[]`)
     // No LIKE, so nothing in the text has a meaning of its own.
     if (name !== undefined) clauses.push(sql`strpos(name_lower, ${toSimpleLowerCase(name)}::text) > 0`)
-    if (keyId !== undefined) clauses.push(sql`key_id = ${keyId}::text`)
+    if (keyId !== undefined) clauses.push(sql`(key_id = ${keyId}::text OR previous_key_id = ${keyId}::text)`)
     const from = (column: string, instant: DateTime.Utc | undefined) => {
       if (instant !== undefined) clauses.push(sql`${sql.literal(column)} >= ${toDate(instant)}::timestamptz`)
     }
@@ -138,6 +148,8 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     before("expires_at", filter.expiresBefore)
     from("last_used_at", filter.lastUsedAfter)
     before("last_used_at", filter.lastUsedBefore)
+    from(tokenCreated(), filter.tokenCreatedAfter)
+    before(tokenCreated(), filter.tokenCreatedBefore)
     if (neverUsed !== undefined) clauses.push(sql.literal(`last_used_at IS ${neverUsed ? "" : "NOT "}NULL`))
     if (expired !== undefined) {
       const at = toDate(expired.at)
@@ -163,16 +175,11 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   }
 
   const readAfter = (operation: string, filter: Filter, sort: Sort, position: Cursor.Position, count: number) =>
-    sql`${rowsAfter(filter, sort, position, count)}`.pipe(
-      Effect.flatMap(decodeKeys),
-      Effect.map((rows) => rows.map(toApiKey)),
-      Effect.mapError(toRepositoryError(operation)),
-    )
+    sql`${rowsAfter(filter, sort, position, count)}`.pipe(Effect.flatMap(decodeKeys), Effect.mapError(toRepositoryError(operation)))
 
   const readFirst = (operation: string, filter: Filter, sort: Sort, count: number) =>
     sql`SELECT ${columns} FROM ${keys} WHERE ${where(filter)} ORDER BY ${sql.literal(orderBy(sort))} LIMIT ${count}::int8`.pipe(
       Effect.flatMap(decodeKeys),
-      Effect.map((rows) => rows.map(toApiKey)),
       Effect.mapError(toRepositoryError(operation)),
     )
 
@@ -185,14 +192,25 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       Effect.flatMap((rows) =>
         Effect.all({
           total: Effect.map(decodeTotal(rows), ([row]) => row?.total ?? 0),
-          items: Effect.map(decodeKeys(rows.filter(({ id }) => id !== null)), (decoded) => decoded.map(toApiKey)),
+          items: decodeKeys(rows.filter(({ id }) => id !== null)),
         }),
       ),
       Effect.mapError(toRepositoryError("search")),
     )
 
+  /** Up to a batch of keys with their hashes, the oldest first. A span would keep the hashes. */
+  const readStored = (filter: Filter, after: Pick<ApiKey, "createdAt" | "id"> | undefined) => {
+    const beyond =
+      after === undefined ? sql.literal("TRUE") : sql`(created_at, id) > (${toDate(after.createdAt)}::timestamptz, ${after.id}::uuid)`
+    return sql`SELECT ${stored} FROM ${keys} WHERE ${where(filter)} AND ${beyond} ORDER BY created_at, id LIMIT ${batchSize}::int8`.pipe(
+      Effect.flatMap(decodeManyStored),
+      Effect.withTracerEnabled(false),
+      Effect.mapError(toRepositoryError("export")),
+    )
+  }
+
   const assignments = (changes: Changes): ReadonlyArray<Fragment> => {
-    const { name, description, ownerId, scopes, metadata, isActive, expiresAt } = changes
+    const { name, description, ownerId, scopes, metadata, isActive, deactivatedAt, deactivationReason, expiresAt } = changes
     const set: Array<Fragment> = []
     if (name !== undefined) set.push(sql`name = ${name}::text, name_lower = ${toSimpleLowerCase(name)}::text`)
     if (description !== undefined) set.push(sql`description = ${description}::text`)
@@ -200,32 +218,82 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     if (scopes !== undefined) set.push(sql`scopes = ${scopes}::text[]`)
     if (metadata !== undefined) set.push(sql`metadata = ${JSON.stringify(metadata)}::text::jsonb`)
     if (isActive !== undefined) set.push(sql`is_active = ${isActive}::boolean`)
+    if (deactivatedAt !== undefined) set.push(sql`deactivated_at = ${toDate(deactivatedAt)}::timestamptz`)
+    if (deactivationReason !== undefined) set.push(sql`deactivation_reason = ${deactivationReason}::text`)
     if (expiresAt !== undefined) set.push(sql`expires_at = ${toDate(expiresAt)}::timestamptz`)
     return set
   }
 
-  return {
-    insert: ({ apiKey, hash }) => {
-      const secret = Redacted.value(hash)
-      return sql`INSERT INTO ${keys} (${stored}, name_lower) VALUES (
-        ${apiKey.id}::uuid, ${apiKey.keyId}::text, ${apiKey.prefix}::text, ${apiKey.name}::text, ${apiKey.description}::text,
-        ${apiKey.ownerId}::text, ${apiKey.scopes}::text[], ${JSON.stringify(apiKey.metadata)}::text::jsonb, ${apiKey.isActive}::boolean,
-        ${toDate(apiKey.expiresAt)}::timestamptz, ${toDate(apiKey.createdAt)}::timestamptz, ${toDate(apiKey.updatedAt)}::timestamptz,
-        ${toDate(apiKey.lastUsedAt)}::timestamptz, ${apiKey.hint}::text, ${apiKey.version}::int4, ${secret}::text,
-        ${toSimpleLowerCase(apiKey.name)}::text
-      ) ON CONFLICT (key_id) DO NOTHING RETURNING version`.pipe(
-        Effect.mapError(toRepositoryError("insert", secret)),
-        Effect.flatMap((rows) => (rows.length > 0 ? Effect.void : Effect.fail(new DuplicateKeyId({ keyId: apiKey.keyId })))),
+  /** One statement for any number of records, which go as one text of JSON. */
+  const insertMany = (stored: ReadonlyArray<StoredApiKey>) => {
+    if (stored.length === 0) return Effect.succeed([])
+    const all = stored.map(({ apiKey }) => apiKey)
+    // A statement doesn't see what it inserts itself, and an index sees one column.
+    const clashes = clashesAmong(all)
+    const inserted = sql<{ id: string }>`INSERT INTO ${keys} (${inserting}) SELECT ${inserting}
+      FROM json_to_recordset(${JSON.stringify(stored.map(toJsonRow).filter((_, index) => !clashes.has(index)))}::text::json) AS given (${jsonColumns})
+      WHERE NOT EXISTS (SELECT FROM ${keys} AS key WHERE key.key_id = given.previous_key_id OR key.previous_key_id = given.key_id)
+      ORDER BY position ON CONFLICT DO NOTHING RETURNING id`
+    const present = (ids: ReadonlyArray<string>) => sql<{ id: string }>`SELECT id FROM ${keys} WHERE id = ANY(${ids}::uuid[])`
+    return Effect.gen(function* () {
+      const insertedIds = new Set((yield* inserted).map(({ id }) => id))
+      const rest = all.filter(({ id }) => !insertedIds.has(id)).map(({ id }) => id)
+      const presentIds = new Set(insertedIds)
+      if (rest.length > 0) for (const { id } of yield* present(rest)) presentIds.add(id)
+      // A second one with the same id finds the first.
+      return all.map(({ id }, index) =>
+        !clashes.has(index) && insertedIds.delete(id)
+          ? ("inserted" as const)
+          : presentIds.has(id)
+            ? ("present" as const)
+            : ("duplicate" as const),
       )
-    },
+    })
+  }
 
-    findById: (id) => Effect.flatMap(selectByIds([id]), ([row]) => decodeRow(row)),
+  /** What {@link insertMany} would give. */
+  const rehearse = (stored: ReadonlyArray<StoredApiKey>) => {
+    const all = stored.map(({ apiKey }) => apiKey)
+    const allKeyIds = all.flatMap(keyIdsOf)
+    return Effect.map(
+      sql<{ id: string; key_id: string; previous_key_id: string | null }>`SELECT id, key_id, previous_key_id FROM ${keys}
+        WHERE id = ANY(${all.map(({ id }) => id)}::uuid[]) OR key_id = ANY(${allKeyIds}::text[]) OR previous_key_id = ANY(${allKeyIds}::text[])`,
+      (rows) => {
+        const ids = new Set<string>(rows.map(({ id }) => id))
+        const keyIds = new Set<string | null>(rows.flatMap((row) => [row.key_id, row.previous_key_id]))
+        return all.map((apiKey) => {
+          if (ids.has(apiKey.id)) return "present" as const
+          const own = keyIdsOf(apiKey)
+          if (own.some((keyId) => keyIds.has(keyId))) return "duplicate" as const
+          ids.add(apiKey.id)
+          for (const keyId of own) keyIds.add(keyId)
+          return "inserted" as const
+        })
+      },
+    )
+  }
+
+  return {
+    insert: (key) =>
+      insertMany([key]).pipe(
+        Effect.mapError(toRepositoryError("insert", hashesOf(key))),
+        Effect.flatMap(([outcome]): Effect.Effect<void, DuplicateKeyId | RepositoryError> => {
+          if (outcome === "inserted") return Effect.void
+          if (outcome === "duplicate") return Effect.fail(new DuplicateKeyId({ keyId: key.apiKey.keyId }))
+          return Effect.fail(new RepositoryError({ operation: "insert", isRetryable: false, cause: idTaken }))
+        }),
+      ),
+
+    insertMany: (keys, options) =>
+      Effect.mapError(options?.isDryRun === true ? rehearse(keys) : insertMany(keys), toRepositoryError("insert", keys.flatMap(hashesOf))),
+
+    findById: (id) => Effect.flatMap(selectById(id), ([row]) => decodeRow(row)),
 
     // What one transaction sees isn't for others to read.
     findByKeyId: (keyId) =>
       Effect.contextWith((context: Context.Context<never>) =>
         isInTransaction(context)
-          ? Effect.flatMap(selectByKeyIds([keyId]), ([row]) => decodeRow(row))
+          ? Effect.flatMap(selectByKeyId(keyId), ([row]) => decodeRow(row))
           : Effect.request(new LookUp({ keyId }), lookUps),
       ),
 
@@ -234,16 +302,14 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
         WHERE ${only(id, ifVersion)} RETURNING ${columns}`.pipe(
         Effect.flatMap(decodeKeys),
         Effect.mapError(toRepositoryError("update")),
-        Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("update", id, ifVersion) : Effect.succeed(toApiKey(row)))),
+        Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("update", id, ifVersion) : Effect.succeed(row))),
       ),
 
     delete: (id, options) =>
       sql`DELETE FROM ${keys} WHERE ${only(id, options?.ifVersion)} RETURNING ${columns}`.pipe(
         Effect.flatMap(decodeKeys),
         Effect.mapError(toRepositoryError("delete")),
-        Effect.flatMap(([row]) =>
-          row === undefined ? conflictOrAbsence("delete", id, options?.ifVersion) : Effect.succeed(toApiKey(row)),
-        ),
+        Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("delete", id, options?.ifVersion) : Effect.succeed(row))),
       ),
 
     search: ({ filter, sort, limit, page }) =>
@@ -271,106 +337,142 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       ),
 
     stream: (filter, sort = defaultSort) =>
-      Stream.paginate(Option.none<Cursor.Position>(), (after) =>
-        Option.match(after, {
-          onNone: () => readFirst("stream", filter, sort, batchSize),
-          onSome: (position) => readAfter("stream", filter, sort, position, batchSize),
-        }).pipe(
-          Effect.map((items) => {
-            const last = items.at(-1)
-            const next =
-              last !== undefined && items.length === batchSize
-                ? Option.some({ value: Cursor.sortValue(last, sort), id: last.id })
-                : Option.none()
-            return [items, Option.map(next, Option.some)] as const
-          }),
+      inBatches<ApiKey, Cursor.Position, RepositoryError>(
+        (after) =>
+          after === undefined ? readFirst("stream", filter, sort, batchSize) : readAfter("stream", filter, sort, after, batchSize),
+        (last) => ({ value: Cursor.sortValue(last, sort), id: last.id }),
+      ),
+
+    replaceTokens: ({ apiKey, hash, previousHash }, { at }) => {
+      const { id, version, previous } = apiKey
+      const [secret, previousSecret] = [Redacted.value(hash), previousHash === null ? null : Redacted.value(previousHash)]
+      return sql`UPDATE ${keys} SET key_id = ${apiKey.keyId}::text, prefix = ${apiKey.prefix}::text, hint = ${apiKey.hint}::text,
+          rotated_at = ${toDate(apiKey.rotatedAt)}::timestamptz, hash = ${secret}::text, previous_hash = ${previousSecret}::text,
+          previous_key_id = ${previous?.keyId ?? null}::text, previous_hint = ${previous?.hint ?? null}::text,
+          previous_expires_at = ${toDate(previous?.expiresAt ?? null)}::timestamptz,
+          previous_grace_seconds = ${previous?.graceSeconds ?? null}::int4,
+          previous_last_used_at = ${toDate(previous?.lastUsedAt ?? null)}::timestamptz,
+          updated_at = ${toDate(at)}::timestamptz, version = version + 1
+        WHERE ${only(id, version)} AND NOT EXISTS (SELECT FROM ${keys} AS other WHERE other.previous_key_id = ${apiKey.keyId}::text)
+        RETURNING ${columns}`.pipe(
+        Effect.flatMap(decodeKeys),
+        Effect.catchIf(
+          (error) => isSqlError(error) && error.reason._tag === "UniqueViolation",
+          () => Effect.fail(new DuplicateKeyId({ keyId: apiKey.keyId })),
         ),
+        Effect.mapError((error) =>
+          error._tag === "DuplicateKeyId" ? error : toRepositoryError("rotate", hashesOf({ hash, previousHash }))(error),
+        ),
+        Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("rotate", id, version) : Effect.succeed(row))),
+        Effect.catchTag("VersionConflict", (conflict) =>
+          Effect.fail(conflict.actual === version ? new DuplicateKeyId({ keyId: apiKey.keyId }) : conflict),
+        ),
+      )
+    },
+
+    replaceHash: (id, from, to) => {
+      const [old, next] = [Redacted.value(from), Redacted.value(to)]
+      return sql`UPDATE ${keys} SET hash = CASE WHEN hash = ${old}::text THEN ${next}::text ELSE hash END,
+          previous_hash = CASE WHEN previous_hash = ${old}::text THEN ${next}::text ELSE previous_hash END
+        WHERE id = ${id}::uuid AND (hash = ${old}::text OR previous_hash = ${old}::text) RETURNING version`.pipe(
+        Effect.map((rows) => rows.length > 0),
+        Effect.mapError(toRepositoryError("replace a hash", [old, next])),
+      )
+    },
+
+    countSchemes: (at) =>
+      sql`SELECT ${sql.literal(schemeOf("hash"))} AS scheme, count(*)::int4 AS count FROM (
+          SELECT hash FROM ${keys} UNION ALL SELECT previous_hash FROM ${keys}
+          WHERE previous_hash IS NOT NULL AND (previous_expires_at IS NULL OR previous_expires_at > ${toDate(at)}::timestamptz)
+        ) AS hashes GROUP BY 1 ORDER BY 1`.pipe(Effect.flatMap(decodeSchemeCounts), Effect.mapError(toRepositoryError("count hashes"))),
+
+    streamStored: (filter) =>
+      inBatches<StoredApiKey, Pick<ApiKey, "createdAt" | "id">, RepositoryError>(
+        (after) => readStored(filter, after),
+        ({ apiKey }) => apiKey,
       ),
 
     // The rows are locked in the order of their ids, so that two nodes can't wait for each other.
     touch: (uses) =>
       uses.length === 0
-        ? Effect.void
+        ? Effect.succeed([])
         : sql`WITH uses AS (
-            SELECT id::uuid AS id, max(used_at::timestamptz) AS used_at
-            FROM unnest(${uses.map(({ id }) => id)}::text[], ${uses.map(({ lastUsedAt }) => DateTime.formatIso(lastUsedAt))}::text[]) AS use (id, used_at)
-            GROUP BY 1
+            SELECT id::uuid AS id, key_id, max(used_at::timestamptz) AS used_at
+            FROM unnest(${uses.map(({ id }) => id)}::text[], ${uses.map(({ keyId }) => keyId)}::text[],
+              ${uses.map(({ lastUsedAt }) => DateTime.formatIso(lastUsedAt))}::text[]) AS use (id, key_id, used_at)
+            GROUP BY 1, 2
           ), known AS (
-            SELECT key.id, uses.used_at FROM ${keys} AS key JOIN uses ON uses.id = key.id
-            WHERE key.last_used_at IS NULL OR key.last_used_at < uses.used_at
-            ORDER BY key.id FOR NO KEY UPDATE OF key
-          )
-          UPDATE ${keys} AS key SET last_used_at = GREATEST(key.last_used_at, known.used_at) FROM known WHERE key.id = known.id`.pipe(
-            Effect.asVoid,
-            Effect.mapError(toRepositoryError("touch")),
-          ),
+            SELECT key.id, max(uses.used_at) AS used_at,
+              max(uses.used_at) FILTER (WHERE uses.key_id = key.previous_key_id AND uses.used_at >= key.rotated_at) AS previous_used_at,
+              min(uses.used_at) FILTER (WHERE uses.key_id = key.key_id) AS current_used_at
+            FROM (SELECT id, key_id, previous_key_id, rotated_at FROM ${keys} WHERE id IN (SELECT id FROM uses) ORDER BY id FOR NO KEY UPDATE) AS key
+            JOIN uses ON uses.id = key.id GROUP BY key.id
+          ), touched AS (
+            UPDATE ${keys} AS key SET last_used_at = GREATEST(key.last_used_at, known.used_at),
+              previous_last_used_at = GREATEST(key.previous_last_used_at, known.previous_used_at),
+              previous_expires_at = CASE WHEN key.previous_grace_seconds IS NOT NULL AND known.current_used_at IS NOT NULL
+                THEN LEAST(known.current_used_at + make_interval(secs => key.previous_grace_seconds), key.expires_at, key.previous_expires_at)
+                ELSE key.previous_expires_at END,
+              previous_grace_seconds = CASE WHEN known.current_used_at IS NULL THEN key.previous_grace_seconds END
+            FROM known, ${keys} AS before
+            WHERE key.id = known.id AND before.id = known.id AND (
+              key.last_used_at IS NULL OR key.last_used_at < known.used_at
+              OR key.previous_last_used_at IS NULL AND known.previous_used_at IS NOT NULL OR key.previous_last_used_at < known.previous_used_at
+              OR key.previous_grace_seconds IS NOT NULL AND known.current_used_at IS NOT NULL)
+            RETURNING before.previous_grace_seconds IS DISTINCT FROM key.previous_grace_seconds AS is_settled, ${sql.literal(columnList.replace(/\w+/g, "key.$&"))}
+          ) SELECT ${columns} FROM touched WHERE is_settled`.pipe(Effect.flatMap(decodeKeys), Effect.mapError(toRepositoryError("touch"))),
 
     transaction: { isOpen: isInTransaction, afterCommit: sql.afterCommit },
   }
 }
 
+/** Which of the records have a key id that an earlier one has in another place: as its current one, or as its previous one. */
+const clashesAmong = (keys: ReadonlyArray<ApiKey>): ReadonlySet<number> => {
+  const clashes = new Set<number>()
+  const [current, previous] = [new Set<string>(), new Set<string>()]
+  for (const [index, { keyId, previous: former }] of keys.entries()) {
+    if (previous.has(keyId) || (former !== null && current.has(former.keyId))) {
+      clashes.add(index)
+      continue
+    }
+    current.add(keyId)
+    if (former !== null) previous.add(former.keyId)
+  }
+  return clashes
+}
+
+const idTaken = new StoreFailure({ reason: "UniqueViolation", sqlState: null, description: "The id is taken" })
+
+/** A hash string without its salt and tag, as `ApiKeyHasher.scheme` gives it. */
+const schemeOf = (hash: string): string =>
+  `CASE WHEN strpos(${hash}, '$') = 0 THEN ''
+    WHEN ${hash} ~ '^(\\$pepper=[A-Za-z0-9_-]{1,32})?((\\$legacy-fastapi)?\\$argon2|\\$legacy-django\\$)' THEN regexp_replace(${hash}, '(\\$[^$]*){1,2}$', '')
+    ELSE regexp_replace(${hash}, '\\$[^$]*$', '') END`
+
 class LookUp extends Request.Class<{ readonly keyId: KeyId }, Option.Option<StoredApiKey>, RepositoryError> {}
 
 const batchSize = 500
 
-const columnList =
-  "id, key_id, prefix, name, description, owner_id, scopes, metadata, is_active, expires_at, created_at, updated_at, last_used_at, hint, version"
-
-const InstantColumn = Schema.DateTimeUtcFromDate.check(isInRange())
-// Null first: a union tries its members in turn, and each failure costs more than all the other columns.
-const OptionalInstantColumn = Schema.Union([Schema.Null, InstantColumn])
-const keyColumns = {
-  id: ApiKeyId,
-  key_id: KeyId,
-  prefix: Schema.String,
-  name: Name,
-  description: Schema.NullOr(Description),
-  owner_id: Schema.NullOr(OwnerId),
-  scopes: ScopeSet,
-  metadata: Metadata,
-  is_active: Schema.Boolean,
-  expires_at: OptionalInstantColumn,
-  created_at: InstantColumn,
-  updated_at: InstantColumn,
-  last_used_at: OptionalInstantColumn,
-  hint: Schema.String,
-  version: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)),
-}
-const KeyRow = Schema.Struct(keyColumns)
-const StoredRow = Schema.Struct({ ...keyColumns, hash: Schema.String })
-
-const decodeKeys = Schema.decodeUnknownEffect(Schema.Array(KeyRow))
-const decodeStored = Schema.decodeUnknownExit(StoredRow)
-const decodeVersion = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ version: Schema.Int })))
-const decodeTotal = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ total: Schema.Int })))
-
-/** The row was checked when it was decoded. */
-const checked = { disableChecks: true } as const
-
-const toApiKey = (row: typeof KeyRow.Type): ApiKey =>
-  new ApiKey(
-    {
-      id: row.id,
-      keyId: row.key_id,
-      prefix: row.prefix,
-      name: row.name,
-      description: row.description,
-      ownerId: row.owner_id,
-      scopes: row.scopes,
-      metadata: row.metadata,
-      isActive: row.is_active,
-      expiresAt: row.expires_at,
-      createdAt: row.created_at,
-      updatedAt: row.updated_at,
-      lastUsedAt: row.last_used_at,
-      hint: row.hint,
-      version: row.version,
-    },
-    checked,
+/** Reads batch after batch, each after the last item of the one before, until one isn't full. */
+const inBatches = <A, Position, E>(
+  read: (after: Position | undefined) => Effect.Effect<ReadonlyArray<A>, E>,
+  positionOf: (item: A) => Position,
+): Stream.Stream<A, E> =>
+  Stream.paginate(Option.none<Position>(), (after) =>
+    Effect.map(read(Option.getOrUndefined(after)), (items) => {
+      const last = items.at(-1)
+      const next = last !== undefined && items.length === batchSize ? Option.some(Option.some(positionOf(last))) : Option.none()
+      return [items, next] as const
+    }),
   )
 
-const toStored = (row: typeof StoredRow.Type): StoredApiKey =>
-  new StoredApiKey({ apiKey: toApiKey(row), hash: Redacted.make(row.hash, { label: "hash" }) }, checked)
+const decodeVersion = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ version: Schema.Int })))
+const decodeSchemeCounts = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ scheme: Schema.String, count: Schema.Int })))
+const decodeTotal = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ total: Schema.Int })))
+
+function tokenCreated(prefix = ""): string {
+  return `COALESCE(${prefix}rotated_at, ${prefix}created_at)`
+}
 
 const orderOf = ({ by, order }: Sort) => ({ ...sortColumns[by], direction: order === "asc" ? "ASC" : "DESC" })
 
@@ -379,12 +481,14 @@ const sortColumns = {
   name: { column: "name", isNullable: false },
   lastUsedAt: { column: "last_used_at", isNullable: true },
   expiresAt: { column: "expires_at", isNullable: true },
+  tokenCreatedAt: { column: tokenCreated(), isNullable: false },
 } as const
 
 // `NULLS LAST` on a column without nulls would keep its index from being read backwards.
 const orderBy = (sort: Sort, prefix = ""): string => {
   const { column, isNullable, direction } = orderOf(sort)
-  return `${prefix}${column} ${direction}${isNullable ? " NULLS LAST" : ""}, ${prefix}id ${direction}`
+  const value = sort.by === "tokenCreatedAt" ? tokenCreated(prefix) : `${prefix}${column}`
+  return `${value} ${direction}${isNullable ? " NULLS LAST" : ""}, ${prefix}id ${direction}`
 }
 
 const toDate = <A extends DateTime.Utc | null>(instant: A): Date | null => (instant === null ? null : DateTime.toDateUtc(instant))
@@ -392,11 +496,15 @@ const toDate = <A extends DateTime.Utc | null>(instant: A): Date | null => (inst
 /** Connections that break, resources that are used up, and a server that is being stopped or started: all of them pass. */
 const isPassing = (sqlState: string): boolean => /^(?:08|53|57P0)/.test(sqlState)
 
+const hashesOf = ({ hash, previousHash }: Pick<StoredApiKey, "hash" | "previousHash">): ReadonlyArray<string> =>
+  [hash, previousHash].flatMap((some) => (some === null ? [] : [Redacted.value(some)]))
+
 /** The driver's error and a row that doesn't decode may hold values, hashes among them; only words about them go on. */
 const toRepositoryError =
-  (operation: string, secret?: string) =>
+  (operation: string, secrets: ReadonlyArray<string> = []) =>
   (error: SqlError | Schema.SchemaError): RepositoryError => {
-    const conceal = (text: string): string => (secret === undefined || secret === "" ? text : text.replaceAll(secret, "<redacted>"))
+    const conceal = (text: string): string =>
+      secrets.reduce((concealed, secret) => (secret === "" ? concealed : concealed.replaceAll(secret, "<redacted>")), text)
     if (!isSqlError(error)) {
       const cause = new StoreFailure({ reason: "UnreadableRow", sqlState: null, description: error.message })
       return new RepositoryError({ operation, isRetryable: false, cause })

@@ -3,7 +3,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as DateTime from "effect/DateTime"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { ApiKey, ApiKeyId, Description, KeyId, Metadata, Name, OwnerId, StoredApiKey } from "../ApiKey.ts"
+import { ApiKey, ApiKeyId, Description, KeyId, Metadata, Name, OwnerId, PreviousToken, StoredApiKey } from "../ApiKey.ts"
 import { type Scope, set } from "../Scope.ts"
 
 const hex = (length: number): Arbitrary.Arbitrary<string> =>
@@ -48,33 +48,57 @@ const fieldsOf = Arbitrary.schema(
   }),
 )
 
-/** @category arbitraries @since 0.1.0 */
-export const storedApiKey: Arbitrary.Arbitrary<StoredApiKey> = Arbitrary.flatMap(fieldsOf, ({ hash, ...fields }) =>
+/** What is left of a token that was replaced, and its hash. */
+const previousOf: Arbitrary.Arbitrary<{ readonly previous: PreviousToken; readonly previousHash: Redacted.Redacted }> = Arbitrary.flatMap(
+  keyId,
+  (key) =>
+    Arbitrary.flatMap(nullable(instant), (expiresAt) =>
+      Arbitrary.map(nullable(instant), (lastUsedAt) => ({
+        previous: new PreviousToken({ keyId: key, hint: "wxyz", expiresAt, graceSeconds: expiresAt === null ? 3_600 : null, lastUsedAt }),
+        previousHash: Redacted.make(`previous$${key}`),
+      })),
+    ),
+)
+
+const neverRotated = Arbitrary.flatMap(fieldsOf, ({ hash, ...fields }) =>
   Arbitrary.flatMap(apiKeyId, (id) =>
     Arbitrary.flatMap(keyId, (key) =>
       Arbitrary.flatMap(scopes, (granted) =>
         Arbitrary.flatMap(nullable(instant), (expiresAt) =>
           Arbitrary.flatMap(nullable(instant), (lastUsedAt) =>
-            Arbitrary.map(
-              instant,
-              (createdAt) =>
-                new StoredApiKey({
-                  apiKey: new ApiKey({
-                    ...fields,
-                    id,
-                    keyId: key,
-                    scopes: granted,
-                    expiresAt,
-                    lastUsedAt,
-                    createdAt,
-                    updatedAt: createdAt,
-                  }),
-                  hash: Redacted.make(hash),
-                }),
-            ),
+            Arbitrary.map(instant, (createdAt) => ({
+              apiKey: new ApiKey({
+                ...fields,
+                id,
+                keyId: key,
+                scopes: granted,
+                expiresAt,
+                lastUsedAt,
+                createdAt,
+                updatedAt: createdAt,
+                deactivatedAt: fields.isActive ? null : createdAt,
+                deactivationReason: fields.isActive ? null : ("leaked" as const),
+                rotatedAt: null,
+                previous: null,
+              }),
+              hash: Redacted.make(hash),
+            })),
           ),
         ),
       ),
     ),
+  ),
+)
+
+/** @category arbitraries @since 0.1.0 */
+export const storedApiKey: Arbitrary.Arbitrary<StoredApiKey> = Arbitrary.flatMap(nullable(previousOf), (former) =>
+  Arbitrary.map(neverRotated, ({ apiKey, hash }) =>
+    former === null
+      ? new StoredApiKey({ apiKey, hash, previousHash: null })
+      : new StoredApiKey({
+          apiKey: new ApiKey({ ...apiKey, rotatedAt: apiKey.createdAt, previous: former.previous }),
+          hash,
+          previousHash: former.previousHash,
+        }),
   ),
 )

@@ -9,8 +9,10 @@ let counter = 0
  * @category fixtures
  * @since 0.1.0
  */
-export const makeStoredApiKey = (overrides: Partial<ApiKey> & { readonly hash?: string } = {}): StoredApiKey => {
-  const { hash = "hash", ...fields } = overrides
+export const makeStoredApiKey = (
+  overrides: Partial<ApiKey> & { readonly hash?: string; readonly previousHash?: string } = {},
+): StoredApiKey => {
+  const { hash = "hash", previousHash, ...fields } = overrides
   const digits = (counter++).toString(16)
   const at = DateTime.makeUnsafe("2026-01-01T00:00:00.000Z")
   return new StoredApiKey({
@@ -24,14 +26,19 @@ export const makeStoredApiKey = (overrides: Partial<ApiKey> & { readonly hash?: 
       scopes: [],
       metadata: {},
       isActive: true,
+      deactivatedAt: null,
+      deactivationReason: null,
       expiresAt: null,
       createdAt: at,
       updatedAt: at,
       lastUsedAt: null,
       hint: "abcd",
       version: 1,
+      rotatedAt: null,
+      previous: null,
       ...fields,
     }),
     hash: Redacted.make(hash),
+    previousHash: previousHash === undefined ? null : Redacted.make(previousHash),
   })
 }

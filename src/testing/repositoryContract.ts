@@ -1,4 +1,5 @@
 import { assert, layer as describeWith } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -6,7 +7,8 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { ApiKey, type ApiKeyId, KeyId, StoredApiKey } from "../ApiKey.ts"
+import { ApiKey, type ApiKeyId, KeyId, PreviousToken, StoredApiKey } from "../ApiKey.ts"
+import { scheme } from "../ApiKeyHasher.ts"
 import { ApiKeyRepository, type Filter, type Page, type Sort } from "../ApiKeyRepository.ts"
 import { set } from "../Scope.ts"
 import * as arbitraries from "./arbitraries.ts"
@@ -27,7 +29,11 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
           const repository = yield* ApiKeyRepository
           // Shrinking tries one id again and again.
           const { id, keyId } = makeStoredApiKey().apiKey
-          const key = new StoredApiKey({ apiKey: new ApiKey({ ...generated.apiKey, id, keyId }), hash: generated.hash })
+          const key = new StoredApiKey({
+            apiKey: new ApiKey({ ...generated.apiKey, id, keyId }),
+            hash: generated.hash,
+            previousHash: generated.previousHash,
+          })
           yield* repository.insert(key)
           assert.deepStrictEqual(Option.map(yield* repository.findById(key.apiKey.id), plain), Option.some(plain(key)))
           assert.deepStrictEqual(Option.map(yield* repository.findByKeyId(key.apiKey.keyId), plain), Option.some(plain(key)))
@@ -184,12 +190,12 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
     it.effect("keeps both of two concurrent updates of different fields", () =>
       Effect.gen(function* () {
         const repository = yield* ApiKeyRepository
-        const { id } = yield* insert()
+        const { id, keyId } = yield* insert()
         yield* Effect.all(
           [
             repository.update(id, { name: "renamed" }, { at: instant(1) }),
             repository.update(id, { isActive: false }, { at: instant(1) }),
-            repository.touch([{ id, lastUsedAt: instant(7) }]),
+            repository.touch([{ id, keyId, lastUsedAt: instant(7) }]),
           ],
           { concurrency: "unbounded" },
         )
@@ -226,20 +232,250 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
       }),
     )
 
+    it.effect("replaces the tokens of a record, which both lead to it", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const first = yield* insert({ name: "k", scopes: set("a"), hash: "first" })
+        const second = yield* replace(first, { hash: "second" })
+        assert.deepStrictEqual(
+          encode(second),
+          encode(
+            new ApiKey({
+              ...first,
+              keyId: second.keyId,
+              hint: "hint",
+              rotatedAt: instant(5),
+              previous: second.previous,
+              updatedAt: instant(5),
+              version: 2,
+            }),
+          ),
+        )
+        for (const keyId of [first.keyId, second.keyId]) {
+          const stored = Option.getOrThrow(yield* repository.findByKeyId(keyId))
+          assert.deepStrictEqual(plain(stored), plain(Option.getOrThrow(yield* repository.findById(first.id))))
+          assert.strictEqual(Redacted.value(stored.hash), "second")
+          assert.strictEqual(stored.previousHash === null ? null : Redacted.value(stored.previousHash), "first")
+          assert.deepStrictEqual(ids((yield* repository.search(firstPage({ keyId }))).items), [first.id])
+          assert.strictEqual(yield* repository.count({ keyId }), 1)
+        }
+        // The one before the previous is forgotten.
+        const third = yield* replace(second, { hash: "third" })
+        assert.isTrue(Option.isNone(yield* repository.findByKeyId(first.keyId)))
+        assert.isTrue(Option.isSome(yield* repository.findByKeyId(second.keyId)))
+        yield* insert({ keyId: first.keyId })
+        yield* repository.delete(third.id)
+        for (const keyId of [second.keyId, third.keyId]) assert.isTrue(Option.isNone(yield* repository.findByKeyId(keyId)))
+      }),
+    )
+
+    it.effect("refuses tokens for another version, for a key id that is taken, and for no record", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const rotated = yield* replace(yield* insert(), { hash: "second" })
+        const { previous, version } = rotated
+        const stale = new ApiKey({ ...rotated, version: version - 1 })
+        assert.deepInclude(yield* Effect.flip(replace(stale)), { _tag: "VersionConflict", expected: version - 1, actual: version })
+        const other = yield* insert()
+        for (const keyId of [rotated.keyId, previous!.keyId]) {
+          assert.deepInclude(yield* Effect.flip(replace(other, { keyId })), { _tag: "DuplicateKeyId", keyId })
+          assert.deepInclude(yield* Effect.flip(repository.insert(makeStoredApiKey({ keyId }))), { _tag: "DuplicateKeyId", keyId })
+        }
+        assert.deepStrictEqual(encode(yield* get(other.id)), encode(other))
+        yield* repository.delete(other.id)
+        assert.deepInclude(yield* Effect.flip(replace(other)), { _tag: "ApiKeyNotFound", id: other.id })
+      }),
+    )
+
+    it.effect("notes the use of either token, and lets the grace begin with the first use of the new one", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const before = yield* insert({ expiresAt: instant(200_000) })
+        const waiting = { expiresAt: null, graceSeconds: 100 }
+        const rotated = yield* replace(before, { previous: waiting })
+        const previousUse = { id: rotated.id, keyId: before.keyId, lastUsedAt: instant(10_000) }
+        assert.deepStrictEqual(yield* repository.touch([previousUse]), [])
+        assert.deepInclude(encode(yield* get(rotated.id)), { lastUsedAt: iso(10_000) })
+        assert.deepInclude((yield* get(rotated.id)).previous, { ...waiting, lastUsedAt: instant(10_000) })
+        const use = { id: rotated.id, keyId: rotated.keyId, lastUsedAt: instant(20_000) }
+        const settled = yield* repository.touch([use, { ...previousUse, lastUsedAt: instant(30_000) }])
+        assert.deepStrictEqual(
+          settled.map((settledKey) => encode(settledKey)),
+          [encode(yield* get(rotated.id))],
+        )
+        assert.deepInclude(encode(settled[0]!), { lastUsedAt: iso(30_000), version: rotated.version })
+        const { previous } = settled[0]!
+        assert.deepInclude(previous, { expiresAt: instant(20_100), graceSeconds: null, lastUsedAt: instant(30_000) })
+        assert.deepStrictEqual(yield* repository.touch([{ ...use, lastUsedAt: instant(40_000) }]), [])
+        assert.deepStrictEqual((yield* get(rotated.id)).previous, previous)
+        // Not beyond the key's own expiry.
+        // A use from before the rotation, written late, isn't one since.
+        yield* repository.touch([{ ...previousUse, lastUsedAt: instant(4) }])
+        const again = yield* replace(yield* get(rotated.id), { previous: waiting })
+        const [last] = yield* repository.touch([{ id: again.id, keyId: again.keyId, lastUsedAt: instant(199_950) }])
+        assert.deepStrictEqual(last?.previous?.expiresAt, instant(200_000))
+      }),
+    )
+
+    it.effect("replaces a hash only while it is there, and nothing else", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const rotated = yield* replace(yield* insert({ hash: "old" }), { hash: "new" })
+        const { id } = rotated
+        const hashes = Effect.map(repository.findById(id), (stored) => {
+          const { hash, previousHash } = Option.getOrThrow(stored)
+          return [Redacted.value(hash), previousHash === null ? null : Redacted.value(previousHash)]
+        })
+        const put = (from: string, to: string) => repository.replaceHash(id, Redacted.make(from), Redacted.make(to))
+        assert.isFalse(yield* put("other", "x"))
+        assert.isTrue(yield* put("new", "newer"))
+        assert.isFalse(yield* put("new", "newest"))
+        assert.deepStrictEqual(yield* hashes, ["newer", "old"])
+        assert.isTrue(yield* put("old", "older"))
+        assert.deepStrictEqual(yield* hashes, ["newer", "older"])
+        assert.isFalse(yield* repository.replaceHash(makeStoredApiKey().apiKey.id, Redacted.make("newer"), Redacted.make("x")))
+        assert.deepStrictEqual(encode(yield* get(id)), encode(rotated))
+      }),
+    )
+
+    it.effect("counts hashes by what they say of themselves", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const counts = (at: number) =>
+          Effect.map(repository.countSchemes(instant(at)), (all) => new Map(all.map(({ scheme, count }) => [scheme, count])))
+        const before = new Map([
+          [999, yield* counts(999)],
+          [1_000, yield* counts(1_000)],
+        ])
+        for (const hash of hashStrings) yield* insert({ hash })
+        const rotated = yield* insert({ hash: "$previous$v=1$x" })
+        yield* replace(rotated, { hash: "$current$v=1$x", previous: { expiresAt: instant(1_000), graceSeconds: null } })
+        const added = (at: number) =>
+          Effect.map(counts(at), (after) =>
+            Array.from(after, ([name, count]) => [name, count - (before.get(at)?.get(name) ?? 0)] as const)
+              .filter(([, count]) => count > 0)
+              .sort(),
+          )
+        const expected = new Map<string, number>()
+        for (const name of [...hashStrings.map(scheme), "$current$v=1"]) expected.set(name, (expected.get(name) ?? 0) + 1)
+        assert.deepStrictEqual(yield* added(1_000), Array.from(expected).sort())
+        assert.deepStrictEqual(yield* added(999), Array.from(expected.set("$previous$v=1", 1)).sort())
+      }),
+    )
+
+    it.effect.prop(
+      "inserts many at once as it does one by one",
+      { keys: Arbitrary.array(arbitraries.storedApiKey, { maxLength: 12 }) },
+      ({ keys: generated }) =>
+        Effect.gen(function* () {
+          const repository = yield* ApiKeyRepository
+          const keys = generated.map(({ apiKey, ...hashes }) => {
+            const [{ id, keyId }, { keyId: previousKeyId }] = [makeStoredApiKey().apiKey, makeStoredApiKey().apiKey]
+            const previous = apiKey.previous === null ? null : new PreviousToken({ ...apiKey.previous, keyId: previousKeyId })
+            return new StoredApiKey({ apiKey: new ApiKey({ ...apiKey, id, keyId, previous }), ...hashes })
+          })
+          assert.deepStrictEqual(
+            yield* repository.insertMany(keys),
+            keys.map(() => "inserted"),
+          )
+          for (const key of keys) {
+            assert.deepStrictEqual(Option.map(yield* repository.findById(key.apiKey.id), plain), Option.some(plain(key)))
+          }
+          assert.deepStrictEqual(
+            yield* repository.insertMany(keys),
+            keys.map(() => "present"),
+          )
+          yield* Effect.forEach(keys, ({ apiKey }) => repository.delete(apiKey.id))
+        }),
+      { arbitrary: { runs: 20 } },
+    )
+
+    it.effect("inserts of many those that are free, and says what became of the others", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const there = yield* replace(yield* insert())
+        const [one, two] = [makeStoredApiKey(), makeStoredApiKey()]
+        const { keyId: three } = makeStoredApiKey().apiKey
+        const formerOf = (keyId: KeyId) => new PreviousToken({ keyId, hint: "hint", expiresAt: null, graceSeconds: 1, lastUsedAt: null })
+        const batch = [
+          makeStoredApiKey({ id: there.id }),
+          one,
+          makeStoredApiKey({ keyId: there.keyId }),
+          makeStoredApiKey({ keyId: there.previous!.keyId }),
+          one,
+          two,
+          makeStoredApiKey({ keyId: two.apiKey.keyId }),
+          makeStoredApiKey({ previous: formerOf(two.apiKey.keyId), previousHash: "former" }),
+          makeStoredApiKey({ previous: formerOf(three), previousHash: "former" }),
+          makeStoredApiKey({ keyId: three }),
+          makeStoredApiKey({ previous: formerOf(three), previousHash: "former" }),
+        ]
+        const outcomes = [
+          "present",
+          "inserted",
+          "duplicate",
+          "duplicate",
+          "present",
+          "inserted",
+          "duplicate",
+          "duplicate",
+          "inserted",
+          "duplicate",
+          "duplicate",
+        ] as const
+        assert.deepStrictEqual(yield* repository.insertMany(batch, { isDryRun: true }), outcomes)
+        assert.isTrue(Option.isNone(yield* repository.findById(one.apiKey.id)))
+        assert.deepStrictEqual(yield* repository.insertMany(batch), outcomes)
+        assert.deepStrictEqual(yield* repository.insertMany([]), [])
+        assert.deepStrictEqual(encode(yield* get(there.id)), encode(there))
+      }),
+    )
+
+    it.effect("streams records with their hashes, the oldest first", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const ownerId = "stored"
+        const keys = Array.from({ length: 1_001 }, (_, i) =>
+          makeStoredApiKey({ ownerId, createdAt: instant(Math.floor(i / 3)), hash: `h${i}` }),
+        )
+        yield* repository.insertMany(keys)
+        const streamed = yield* Stream.runCollect(repository.streamStored({ ownerId }))
+        assert.deepStrictEqual(streamed.map(plain), keys.map(plain))
+        const some = yield* Stream.runCollect(Stream.take(repository.streamStored({ ownerId, createdAfter: instant(100) }), 3))
+        assert.deepStrictEqual(some.map(plain), keys.slice(300, 303).map(plain))
+      }),
+    )
+
+    it.effect("filters by when the current token was made", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const ownerId = "token age"
+        const old = yield* insert({ ownerId, createdAt: instant(1) })
+        const rotated = yield* replace(yield* insert({ ownerId, createdAt: instant(1) }))
+        const young = yield* insert({ ownerId, createdAt: instant(9) })
+        const found = (filter: Filter) =>
+          Effect.map(repository.search(firstPage({ ownerId, ...filter })), ({ items }) => ids(items).toSorted())
+        assert.deepStrictEqual(yield* found({ tokenCreatedBefore: instant(5) }), [old.id])
+        assert.deepStrictEqual(yield* found({ tokenCreatedAfter: instant(5) }), [rotated.id, young.id].sort())
+        assert.deepStrictEqual(yield* found({ tokenCreatedAfter: instant(5), tokenCreatedBefore: instant(6) }), [rotated.id])
+      }),
+    )
+
     it.effect("moves the last use forward, never back, and changes nothing else", () =>
       Effect.gen(function* () {
         const repository = yield* ApiKeyRepository
         const fresh = yield* insert()
         const used = yield* insert({ lastUsedAt: instant(50) })
         const ahead = yield* insert({ lastUsedAt: instant(500) })
-        const unknown = makeStoredApiKey().apiKey.id
-        const at = [fresh.id, used.id, ahead.id, unknown].map((id) => ({ id, lastUsedAt: instant(100) }))
-        yield* repository.touch([...at, { id: used.id, lastUsedAt: instant(120) }, { id: used.id, lastUsedAt: instant(110) }])
-        yield* repository.touch([])
+        const unknown = makeStoredApiKey().apiKey
+        const at = [fresh, used, ahead, unknown].map(({ id, keyId }) => ({ id, keyId, lastUsedAt: instant(100) }))
+        const { id, keyId } = used
+        yield* repository.touch([...at, { id, keyId, lastUsedAt: instant(120) }, { id, keyId, lastUsedAt: instant(110) }])
+        assert.deepStrictEqual(yield* repository.touch([]), [])
         assert.deepStrictEqual(encode(yield* get(fresh.id)), encode(new ApiKey({ ...fresh, lastUsedAt: instant(100) })))
         assert.deepStrictEqual(encode(yield* get(used.id)), encode(new ApiKey({ ...used, lastUsedAt: instant(120) })))
         assert.deepStrictEqual(encode(yield* get(ahead.id)), encode(ahead))
-        assert.isTrue(Option.isNone(yield* repository.findById(unknown)))
+        assert.isTrue(Option.isNone(yield* repository.findById(unknown.id)))
       }),
     )
 
@@ -330,7 +566,7 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
             yield* insert({ ownerId, name: names[i] ?? "", createdAt: at ?? instant(9), expiresAt: at, lastUsedAt: at })
           }
           const all = (yield* repository.search(firstPage({ ownerId }))).items
-          for (const by of ["createdAt", "name", "lastUsedAt", "expiresAt"] as const) {
+          for (const by of ["createdAt", "name", "lastUsedAt", "expiresAt", "tokenCreatedAt"] as const) {
             for (const order of ["asc", "desc"] as const) {
               const sort: Sort = { by, order }
               const expected = ids([...all].sort(naturalOrder(sort)))
@@ -473,7 +709,7 @@ const instant = (seconds: number): DateTime.Utc => DateTime.makeUnsafe(1_767_225
 let owners = 0
 const owner = (): string => `owner-${owners++}-${Math.random()}`
 
-const insert = (overrides: Partial<ApiKey> = {}) =>
+const insert = (overrides: Parameters<typeof makeStoredApiKey>[0] = {}) =>
   Effect.gen(function* () {
     const repository = yield* ApiKeyRepository
     const key = makeStoredApiKey(overrides)
@@ -513,7 +749,7 @@ const ids = (keys: ReadonlyArray<ApiKey>): ReadonlyArray<ApiKeyId> => keys.map((
 const naturalOrder = ({ by, order }: Sort) => {
   const sign = order === "asc" ? 1 : -1
   const valueOf = (key: ApiKey) => {
-    const value = key[by]
+    const value = by === "tokenCreatedAt" ? (key.rotatedAt ?? key.createdAt) : key[by]
     return typeof value === "string" ? Buffer.from(value) : value === null ? null : Buffer.from(DateTime.formatIso(value))
   }
   return (a: ApiKey, b: ApiKey): number => {
@@ -527,4 +763,61 @@ const naturalOrder = ({ by, order }: Sort) => {
 const encode = Schema.encodeSync(ApiKey)
 
 // JSON has no -0.
-const plain = ({ apiKey, hash }: StoredApiKey): unknown => JSON.parse(JSON.stringify({ ...encode(apiKey), hash: Redacted.value(hash) }))
+const plain = ({ apiKey, hash, previousHash }: StoredApiKey): unknown =>
+  JSON.parse(
+    JSON.stringify({
+      ...encode(apiKey),
+      hash: Redacted.value(hash),
+      previousHash: previousHash === null ? null : Redacted.value(previousHash),
+    }),
+  )
+
+const iso = (millis: number): string => DateTime.formatIso(instant(millis))
+
+/** Gives a record a new token, as a rotation at the instant 5 does, unless told otherwise. */
+const replace = (
+  apiKey: ApiKey,
+  options: {
+    readonly hash?: string
+    readonly keyId?: KeyId
+    readonly previous?: Pick<PreviousToken, "expiresAt" | "graceSeconds">
+  } = {},
+) =>
+  Effect.gen(function* () {
+    const repository = yield* ApiKeyRepository
+    const {
+      hash = "another hash",
+      keyId = makeStoredApiKey().apiKey.keyId,
+      previous = { expiresAt: instant(9), graceSeconds: null },
+    } = options
+    const known = Option.getOrUndefined(yield* repository.findById(apiKey.id))
+    return yield* repository.replaceTokens(
+      new StoredApiKey({
+        apiKey: new ApiKey({
+          ...apiKey,
+          keyId,
+          hint: "hint",
+          rotatedAt: instant(5),
+          previous: new PreviousToken({ keyId: apiKey.keyId, hint: apiKey.hint, lastUsedAt: null, ...previous }),
+        }),
+        hash: Redacted.make(hash),
+        previousHash: known?.hash ?? Redacted.make("hash"),
+      }),
+      { at: instant(5) },
+    )
+  })
+
+const hashStrings = [
+  "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$dGFn",
+  "$argon2id$v=19$m=19456,t=2,p=1$b3RoZXI$dGFn",
+  "$pepper=2026a$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$dGFn",
+  "$2b$12$abcdefghijklmnopqrstuvabcdefghijklmnopqrstuvwxyzabcde",
+  "$pepper=x_y-Z$2b$12$abcdefghijklmnopqrstuvabcdefghijklmnopqrstuvwxyzabcde",
+  "$hmac-sha256$v=1$dGFn",
+  "$legacy-sha256$dGFn",
+  "$legacy-fastapi$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$dGFn",
+  "$legacy-fastapi$2b$12$abcdefghijklmnopqrstuvabcdefghijklmnopqrstuvwxyzabcde",
+  "$legacy-django$sha512$$0123",
+  "$legacy-django$pbkdf2_sha256$260000$c2FsdA$dGFn",
+  "of an unknown kind",
+]

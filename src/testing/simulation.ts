@@ -720,7 +720,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     const secret = chance(40) ? Redacted.value(wrongOf(keyId).secret) : last.secret
     if (secret !== last.secret) wrong.delete(keyId)
     const apiKey = new ApiKey({ ...last.apiKey, version: last.apiKey.version + 1, isActive: chance(80), expiresAt: null })
-    const record = new StoredApiKey({ apiKey, hash: Redacted.make(`${hashPrefix}${secret}`) })
+    const record = new StoredApiKey({ apiKey, hash: Redacted.make(`${hashPrefix}${secret}`), previousHash: null })
     return insert(record).pipe(
       Effect.andThen(announcesWrites ? Effect.void : hub.announce(changed(keyId))),
       // Somebody else was faster.

@@ -189,7 +189,7 @@ describe("the age of an answer", () => {
       for (const maxAge of [undefined, "0 seconds", "5 minutes"]) {
         const { status, body } = yield* send("POST", "/api-keys/verify", token, { token, maxAge })
         assert.strictEqual(status, 200)
-        assert.deepStrictEqual(Object.keys(body).sort(), ["apiKey", "checkedAt", "valid"])
+        assert.deepStrictEqual(Object.keys(body).sort(), ["apiKey", "checkedAt", "usedToken", "valid"])
         assert.isTrue(DateTime.isGreaterThanOrEqualTo(DateTime.makeUnsafe(body.checkedAt), before))
       }
       for (const maxAge of ["-1 seconds", "5", "soon", 5, null]) {

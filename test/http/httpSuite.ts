@@ -3,10 +3,11 @@ import { createServer } from "node:http"
 import { connect } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, layer as describeWith } from "@effect/vitest"
-import { ByteSize, DateTime, Effect, Layer, Logger, Redacted } from "effect"
+import { ByteSize, DateTime, Effect, Layer, Logger, Option, Redacted } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServer } from "effect/http"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
-import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
+import { ApiKey, KeyId, PreviousToken, StoredApiKey } from "../../src/ApiKey.ts"
+import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
 import { routes } from "../../src/server/routes.ts"
@@ -131,6 +132,7 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
           "evil=1",
           "isActive=yes",
           "createdAfter=x",
+          "tokenCreatedBefore=x",
           "ownerId=%00",
         ]) {
           const reply = yield* send("GET", `/api-keys?${query}`, { token })
@@ -161,6 +163,8 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
           "createdBefore=2900-01-01T00:00:00Z",
           "expiresAfter=2500-06-01T00:00:00Z",
           "expiresBefore=2500-06-01T00:00:01Z",
+          "tokenCreatedAfter=2020-01-01T00:00:00Z",
+          "tokenCreatedBefore=2900-01-01T00:00:00Z",
           "neverUsed=true",
           "expired=false",
         ]
@@ -176,6 +180,8 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
           "expiresBefore=2500-06-01T00:00:00Z",
           "lastUsedAfter=2020-01-01T00:00:00Z",
           "lastUsedBefore=2900-01-01T00:00:00Z",
+          "tokenCreatedAfter=2900-01-01T00:00:00Z",
+          "tokenCreatedBefore=2020-01-01T00:00:00Z",
           "neverUsed=false",
           "expired=true",
         ]
@@ -293,6 +299,125 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
       }),
     )
 
+    it.effect("rotates a key, whose old token says that it is about to end", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey("*")
+        const target = yield* makeKey("a")
+        const path = `/api-keys/${target.id}`
+        const before = yield* send("GET", path, { token })
+        const fresh = yield* send("GET", "/protected", { token: target.token })
+        assert.deepStrictEqual([fresh.headers.get("deprecation"), fresh.headers.get("sunset")], [null, null])
+
+        const rotated = yield* send("POST", `${path}/rotate`, { token, body: { graceSeconds: 3_600 } })
+        assert.strictEqual(rotated.status, 200, rotated.text)
+        assert.deepStrictEqual(Object.keys(rotated.body).sort(), ["apiKey", "token"])
+        const { apiKey } = rotated.body
+        const { version, rotatedAt, previous } = apiKey
+        for (const field of Object.keys(before.body)) {
+          const isNew = ["keyId", "hint", "version", "updatedAt", "rotatedAt", "previous"].includes(field)
+          if (!isNew) assert.deepStrictEqual(apiKey[field], before.body[field], field)
+        }
+        assert.strictEqual(rotated.headers.get("cache-control"), "no-store")
+        assert.strictEqual(rotated.headers.get("etag"), `"${version}"`)
+        assert.deepInclude(previous, { keyId: target.keyId, hint: before.body.hint, graceSeconds: null, lastUsedAt: null })
+        assert.strictEqual(Date.parse(previous.expiresAt) - Date.parse(rotatedAt), 3_600_000)
+
+        const by = (token: string) => send("GET", "/protected", { token })
+        const current = yield* by(rotated.body.token)
+        assert.deepStrictEqual([current.status, current.headers.get("deprecation")], [200, null])
+        const old = yield* by(target.token)
+        assert.strictEqual(old.status, 200)
+        assert.strictEqual(old.headers.get("deprecation"), `@${Math.floor(Date.parse(rotatedAt) / 1_000)}`)
+        assert.strictEqual(old.headers.get("sunset"), new Date(previous.expiresAt).toUTCString())
+        const verify = (asked: string) => send("POST", "/api-keys/verify", { token, body: { token: asked } })
+        assert.deepInclude((yield* verify(rotated.body.token)).body, { valid: true, usedToken: "current" })
+        assert.deepInclude((yield* verify(target.token)).body, { valid: true, usedToken: "previous" })
+
+        const again = yield* send("POST", `${path}/rotate`, { token, body: {} })
+        assertProblem(again, 409, "grace-running")
+        assert.deepInclude(again.body, { id: target.id, expiresAt: previous.expiresAt })
+        const ended = yield* send("POST", `${path}/end-grace`, { token })
+        assert.strictEqual(ended.status, 200, ended.text)
+        assert.strictEqual(ended.headers.get("etag"), `"${ended.body.version}"`)
+        const refused = yield* by(target.token)
+        assertProblem(refused, 401, "expired")
+        assert.strictEqual(refused.body.expiresAt, ended.body.previous.expiresAt)
+        assert.strictEqual((yield* by(rotated.body.token)).status, 200)
+
+        const waiting = yield* send("POST", `${path}/rotate`, { token, body: { graceFrom: "firstUse" } })
+        assert.strictEqual(waiting.status, 200, waiting.text)
+        const unsettled = yield* by(rotated.body.token)
+        assert.deepStrictEqual([unsettled.status, unsettled.headers.get("sunset")], [200, null])
+        assert.match(unsettled.headers.get("deprecation") ?? "", /^@\d+$/)
+        const replaced = yield* send("POST", `${path}/rotate`, { token, body: { ifPrevious: "end", graceSeconds: 0 } })
+        assert.strictEqual(replaced.status, 200, replaced.text)
+        assertProblem(yield* by(rotated.body.token), 401, "invalid-token")
+        assertProblem(yield* by(waiting.body.token), 401, "expired")
+
+        const stale = { token, headers: { "if-match": `"${version}"` }, body: {} }
+        assertProblem(yield* send("POST", `${path}/rotate`, stale), 412, "version-conflict")
+        for (const body of [
+          { graceSeconds: -1 },
+          { graceSeconds: 7_776_001 },
+          { graceSeconds: 1.5 },
+          { graceFrom: "then" },
+          { keyId: "x" },
+          [],
+        ]) {
+          assertProblem(yield* send("POST", `${path}/rotate`, { token, body }), 400, "invalid-request")
+        }
+        yield* send("DELETE", path, { token })
+        assertProblem(yield* send("POST", `${path}/rotate`, { token, body: {} }), 404, "not-found")
+        assertProblem(yield* send("POST", `${path}/end-grace`, { token }), 404, "not-found")
+      }),
+    )
+
+    it.effect("lets a key rotate itself if it may, by its current token, and nobody else's", () =>
+      Effect.gen(function* () {
+        const rotate = (id: string, token: string) => send("POST", `/api-keys/${id}/rotate`, { token, body: {} })
+        const end = (id: string, token: string) => send("POST", `/api-keys/${id}/end-grace`, { token })
+        const may = yield* makeKey("api-keys:rotate-self", "x")
+        const mayNot = yield* makeKey("x")
+        for (const change of [rotate, end]) {
+          const refused = yield* change(mayNot.id, mayNot.token)
+          assertProblem(refused, 403, "insufficient-scope")
+          assert.include(challengeOf(refused) ?? "", 'scope="api-keys:rotate-self"')
+          const others = yield* change(mayNot.id, may.token)
+          assertProblem(others, 403, "insufficient-scope")
+          assert.include(challengeOf(others) ?? "", 'scope="api-keys:write"')
+          // An unknown id isn't told from one of somebody else's.
+          assertProblem(yield* change("01890a5d-ac96-774b-bcce-b302099a8057", may.token), 403, "insufficient-scope")
+        }
+        const rotated = yield* rotate(may.id, may.token)
+        assert.strictEqual(rotated.status, 200, rotated.text)
+        // The old token may be the one that leaked.
+        assertProblem(yield* rotate(may.id, may.token), 403, "previous-token")
+        assertProblem(yield* end(may.id, may.token), 403, "previous-token")
+        assert.strictEqual((yield* end(may.id, rotated.body.token)).status, 200)
+
+        // Nor may it where nobody has heard yet that it is the old one.
+        const repository = yield* ApiKeyRepository
+        const warm = yield* makeKey("api-keys:rotate-self")
+        assert.strictEqual((yield* send("GET", "/protected", { token: warm.token })).status, 200)
+        const stored = Option.getOrThrow(yield* repository.findById(warm.id))
+        const at = stored.apiKey.createdAt
+        const previous = new PreviousToken({ keyId: warm.keyId, hint: "hint", expiresAt: null, graceSeconds: 60, lastUsedAt: null })
+        const apiKey = new ApiKey({ ...stored.apiKey, keyId: KeyId.make(warm.keyId.toUpperCase() + "x"), rotatedAt: at, previous })
+        yield* repository.replaceTokens(new StoredApiKey({ apiKey, hash: Redacted.make("$other"), previousHash: stored.hash }), { at })
+        assertProblem(yield* rotate(warm.id, warm.token), 403, "previous-token")
+        assertProblem(yield* end(warm.id, warm.token), 403, "previous-token")
+
+        const writer = yield* makeKey("api-keys:write")
+        assertProblem(yield* rotate(may.id, writer.token), 403, "scope-not-held")
+        assert.strictEqual((yield* rotate((yield* makeKey()).id, writer.token)).status, 200)
+        const own = yield* rotate(writer.id, writer.token)
+        assert.strictEqual(own.status, 200, own.text)
+        assertProblem(yield* rotate(writer.id, writer.token), 403, "previous-token")
+        for (const path of ["rotate", "end-grace"])
+          assertProblem(yield* send("POST", `/api-keys/${may.id}/${path}`), 401, "missing-api-key")
+      }),
+    )
+
     it.effect("verifies tokens for others: a 401 always means the caller's own key", () =>
       Effect.gen(function* () {
         const caller = yield* makeKey("api-keys:verify")
@@ -407,10 +532,18 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
           "/api-keys/{id}",
           "/api-keys/{id}/activate",
           "/api-keys/{id}/deactivate",
+          "/api-keys/{id}/end-grace",
+          "/api-keys/{id}/rotate",
+          "/leaks",
+          "/leaks/revoke",
           "/protected",
         ])
         assert.deepStrictEqual(spec.paths["/api-keys"].post.security, [{ bearer: ["api-keys:write"] }, { apiKey: ["api-keys:write"] }])
         assert.sameMembers(Object.keys(spec.paths["/api-keys"].post.responses), ["201", "400", "401", "403", "503"])
+        const { requestBody, responses } = spec.paths["/api-keys/{id}/rotate"].post
+        assert.sameMembers(Object.keys(responses), ["200", "400", "401", "403", "404", "409", "412", "503"])
+        assert.include(JSON.stringify(requestBody), "RotateApiKey")
+        assert.sameMembers(Object.keys(spec.components.schemas.RotateApiKey.properties), ["graceSeconds", "graceFrom", "ifPrevious"])
         assert.sameMembers(Object.keys(spec.paths["/api-keys/{id}"].patch.responses), [
           "200",
           "400",

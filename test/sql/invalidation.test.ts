@@ -1,7 +1,7 @@
 /** The nodes connected through the database, and what its triggers tell them. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Option, Queue, Redacted, String } from "effect"
+import { DateTime, Duration, Effect, Fiber, Layer, Option, Queue, Redacted, String } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { KeyId } from "../../src/ApiKey.ts"
@@ -76,16 +76,23 @@ for (const [name, database] of Object.entries(unmigrated)) {
   describe(`Announcing through ${name}`, () => {
     it.effect("comes to a table that has keys already", () =>
       Effect.gen(function* () {
-        const { findByKeyId, insert, update } = yield* ApiKeyRepository
+        const { findByKeyId, update } = yield* ApiKeyRepository
+        const sql = yield* SqlClient.SqlClient
         const { publish, register, subscribe } = yield* ApiKeyInvalidation
         const { "0001_create_api_keys": first } = Migrations.migrations()
         const log = { table: "effect_api_key_migrations" }
         yield* Migrator.make({})({ ...log, loader: Migrator.fromRecord({ "0001_create_api_keys": first }) })
         const key = makeStoredApiKey()
-        yield* insert(key)
+        const { id, keyId, createdAt } = key.apiKey
+        yield* sql`INSERT INTO api_keys (id, key_id, hash, prefix, name, name_lower, scopes, metadata, is_active, created_at, updated_at, hint, version)
+          VALUES (${id}::uuid, ${keyId}, 'hash', 'ak', 'key', 'key', '{}', '{}', TRUE, ${DateTime.toDateUtc(createdAt)}, ${DateTime.toDateUtc(createdAt)}, 'abcd', 1)`
         assert.strictEqual((yield* Effect.flip(register("a", Duration.hours(1))))._tag, "InvalidationError")
 
-        assert.deepStrictEqual(yield* Migrations.migrate(), [[2, "announce_changes"]])
+        assert.deepStrictEqual(yield* Migrations.migrate(), [
+          [2, "announce_changes"],
+          [3, "rotate_tokens"],
+          [4, "note_deactivation"],
+        ])
         assert.deepStrictEqual(yield* Migrations.migrate(), [])
         const heard = yield* subscribe
         assert.deepStrictEqual(

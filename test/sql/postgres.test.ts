@@ -140,18 +140,19 @@ describeWith(migrated.pipe(Layer.provideMerge(layerPostgres())))("SqlRepository 
 
       const find = (filter: Filter) => plansOf(repository.count(filter))
       assert.match(yield* plansOf(repository.findById(some.id)), /api_keys_pkey/)
-      assert.match(yield* plansOf(repository.findByKeyId(some.keyId)), /api_keys_key_id_key/)
+      assert.match(yield* plansOf(repository.findByKeyId(some.keyId)), /api_keys_key_id_key[^]*api_keys_previous_idx/)
       assert.match(yield* find({ ownerId: "owner 7" }), /api_keys_owner_idx/)
       assert.match(yield* find({ scopes: ["s:7"] }), /api_keys_scopes_idx/)
-      assert.match(yield* plansOf(repository.touch([{ id: some.id, lastUsedAt: some.createdAt }])), /api_keys_pkey/)
+      assert.match(yield* plansOf(repository.touch([{ id: some.id, keyId: some.keyId, lastUsedAt: some.createdAt }])), /api_keys_pkey/)
 
       const indexes = {
         createdAt: { asc: "created_idx", desc: "created_idx" },
+        tokenCreatedAt: { asc: "token_idx", desc: "token_idx" },
         name: { asc: "name_idx", desc: "name_idx" },
         lastUsedAt: { asc: "last_used_asc_idx", desc: "last_used_desc_idx" },
         expiresAt: { asc: "expires_asc_idx", desc: "expires_desc_idx" },
       } as const
-      for (const by of ["createdAt", "name", "lastUsedAt", "expiresAt"] as const) {
+      for (const by of ["createdAt", "name", "lastUsedAt", "expiresAt", "tokenCreatedAt"] as const) {
         for (const order of ["asc", "desc"] as const) {
           const sort: Sort = { by, order }
           const index = new RegExp(`Index Scan (Backward )?using api_keys_${indexes[by][order]}`)
@@ -196,6 +197,8 @@ describe("Migrations on PostgreSQL", () => {
         assert.deepStrictEqual(runs.flat(), [
           [1, "create_api_keys"],
           [2, "announce_changes"],
+          [3, "rotate_tokens"],
+          [4, "note_deactivation"],
         ])
       }
     }),
@@ -207,7 +210,7 @@ describe("Migrations on PostgreSQL", () => {
       yield* sql`CREATE TABLE api_keys (mine int)`
       assert.strictEqual((yield* Effect.flip(Migrations.migrate()))._tag, "MigrationError")
       yield* sql`DROP TABLE api_keys`
-      assert.strictEqual((yield* Migrations.migrate()).length, 2)
+      assert.strictEqual((yield* Migrations.migrate()).length, 4)
     }).pipe(Effect.provide(layerPostgres())),
   )
 

@@ -1,0 +1,95 @@
+/** What the hashers share: the key that each makes of a pepper, prepared once, and the label that says which pepper a hash is of. */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import { HasherError } from "../ApiKeyError.ts"
+import { type ApiKeyHasher, label, scheme, splitLabel } from "../ApiKeyHasher.ts"
+import * as Pepper from "./Pepper.ts"
+
+/** The peppers of a ring as keys of type `K`. */
+interface Keys<K> {
+  readonly currentId: string
+  readonly current: K
+  readonly byId: ReadonlyMap<string, K>
+}
+
+export interface Keyring<K> {
+  readonly keys: Effect.Effect<Keys<K>, HasherError>
+  /** The `keys` that were read last. */
+  readonly latest: () => Keys<K>
+}
+
+/** A pepper without a label, alone. */
+export const single = <K>(
+  options: Pepper.PepperOptions,
+  prepare: (pepper: Buffer) => K,
+): Effect.Effect<Keyring<K>, Pepper.PepperTooShort> =>
+  Effect.map(Pepper.toBytes(options), (bytes) => {
+    const current = prepare(bytes)
+    const keys: Keys<K> = { currentId: "", current, byId: new Map([["", current]]) }
+    return { keys: Effect.succeed(keys), latest: () => keys }
+  })
+
+/** The ring of the service, as it is at each use. */
+export const fromPeppers = Effect.fnUntraced(function* <K>(
+  prepare: (pepper: Buffer) => K,
+): Effect.fn.Return<Keyring<K>, Pepper.PepperError, Pepper.Peppers> {
+  const peppers = yield* Pepper.Peppers
+  let prepared: ReadonlyMap<string, K> = new Map()
+  const keysOf = (ring: Pepper.PepperRing) => {
+    const entry = ({ id, value }: Pepper.Pepper) => {
+      const text = Redacted.value(value)
+      return { id, text, key: prepared.get(text) ?? prepare(Buffer.from(text, "utf8")) }
+    }
+    const current = entry(ring.current)
+    const entries = [current, ...ring.older.map(entry)]
+    // Those that left the ring are forgotten.
+    prepared = new Map(entries.map(({ text, key }) => [text, key]))
+    return { ring, currentId: current.id, current: current.key, byId: new Map(entries.map(({ id, key }) => [id, key])) }
+  }
+  let latest = keysOf(yield* Effect.flatMap(peppers.ring, Pepper.checkRing))
+  return {
+    keys: peppers.ring.pipe(
+      Effect.flatMap((ring) =>
+        ring === latest.ring ? Effect.succeed(latest) : Effect.map(Pepper.checkRing(ring), () => (latest = keysOf(ring))),
+      ),
+      Effect.mapError((cause) => new HasherError({ reason: "Failed", cause })),
+    ),
+    latest: () => latest,
+  }
+})
+
+/** A way to hash under a key of type `K`. Hash strings are without their label here. */
+export interface Algorithm<K, Parsed> {
+  /** Of what `hash` gives. */
+  readonly scheme: string
+  readonly threads?: number
+  readonly hash: (secret: Redacted.Redacted, key: K) => Effect.Effect<string, HasherError>
+  /** Judges the whole string before any work is done for it. */
+  readonly parse: (hash: string) => Result.Result<Parsed, HasherError>
+  readonly verify: (secret: Redacted.Redacted, parsed: Parsed, key: K) => Effect.Effect<boolean, HasherError>
+}
+
+export const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>): ApiKeyHasher["Service"] => ({
+  ...(algorithm.threads !== undefined && { threads: algorithm.threads }),
+  hash: (secret) =>
+    Effect.flatMap(keyring.keys, ({ currentId, current }) =>
+      Effect.map(algorithm.hash(secret, current), (hash) => Redacted.make(label(currentId, hash), { label: "hash" })),
+    ),
+  verify: (secret, hash) =>
+    Effect.flatMap(keyring.keys, ({ byId }) => {
+      const { pepper, inner } = splitLabel(Redacted.value(hash))
+      // First of all whether it is ours: another hasher may have the pepper that is missing here.
+      const parsed = algorithm.parse(inner)
+      if (Result.isFailure(parsed)) return Effect.fail(parsed.failure)
+      const key = byId.get(pepper)
+      return key === undefined
+        ? Effect.fail(new HasherError({ reason: "MissingPepper", pepperId: pepper }))
+        : algorithm.verify(secret, parsed.success, key)
+    }),
+  isCurrent: (hash) => scheme(Redacted.value(hash)) === label(keyring.latest().currentId, algorithm.scheme),
+  // Suspended, since inspecting an effect shows what it is made of. Peppers that can't be read now can't check anything now.
+  pepperIds: Effect.suspend(() =>
+    Effect.match(keyring.keys, { onSuccess: ({ byId }) => new Set(byId.keys()), onFailure: () => new Set<string>() }),
+  ),
+})

@@ -1,0 +1,3 @@
+import * as Duration from "effect/Duration"
+
+export const toMillis = (duration: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(duration))

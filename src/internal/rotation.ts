@@ -1,0 +1,143 @@
+/** Replaces a key's token, and ends the one before. */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Model from "../ApiKey.ts"
+import {
+  ApiKeyNotFound,
+  type DuplicateKeyId,
+  GraceRunning,
+  type HasherError,
+  InvalidInput,
+  RepositoryError,
+  VersionConflict,
+} from "../ApiKeyError.ts"
+import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
+import type { Created, RotateOptions } from "../ApiKeys.ts"
+import type { TokenFormat, TokenParts } from "../ApiKeyToken.ts"
+
+export interface Dependencies {
+  readonly repository: ApiKeyRepository["Service"]
+  readonly format: TokenFormat
+  readonly generate: Effect.Effect<TokenParts>
+  readonly hash: (secret: Redacted.Redacted) => Effect.Effect<Redacted.Redacted, HasherError>
+  /** Makes a change, and has it heard of. */
+  readonly changing: <E extends { readonly _tag: string }>(
+    id: Model.ApiKeyId,
+    write: Effect.Effect<Model.ApiKey, E>,
+  ) => Effect.Effect<Model.ApiKey, E>
+  readonly announceKeyId: (keyId: Model.KeyId) => Effect.Effect<void>
+  /** When a token is refused for its age; infinite if never. */
+  readonly refusedAge: Duration.Duration
+}
+
+export interface Rotation {
+  readonly rotate: (
+    id: Model.ApiKeyId,
+    options: RotateOptions,
+  ) => Effect.Effect<Created, InvalidInput | ApiKeyNotFound | VersionConflict | GraceRunning | RepositoryError | HasherError>
+  /** Of the token with the key id `only`, if that is given. */
+  readonly endGrace: (id: Model.ApiKeyId, only?: Model.KeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
+}
+
+export const make = ({ repository, format, generate, hash: hashSecret, changing, announceKeyId, refusedAge }: Dependencies): Rotation => {
+  const getStored = Effect.fnUntraced(function* (id: Model.ApiKeyId) {
+    const stored = yield* repository.findById(id)
+    return Option.isSome(stored) ? stored.value : yield* new ApiKeyNotFound({ id })
+  })
+
+  /** Who writes tokens has read them before; if somebody else wrote meanwhile, it does so again. */
+  const again = <A, E extends { readonly _tag: string }>(write: Effect.Effect<A, E | VersionConflict>) =>
+    write.pipe(
+      Effect.retry({ while: ({ _tag }) => _tag === "VersionConflict", schedule: Schedule.recurs(attempts) }),
+      Effect.catchIf(
+        (error): error is VersionConflict => error._tag === "VersionConflict",
+        (cause) => Effect.fail(new RepositoryError({ operation: "change a record that keeps changing", isRetryable: true, cause })),
+      ),
+    )
+
+  const taken = (cause: DuplicateKeyId) => Effect.fail(new RepositoryError({ operation: "find a free key id", isRetryable: true, cause }))
+
+  const mint = Effect.gen(function* () {
+    const parts = { ...(yield* generate), prefix: format.prefix }
+    return { parts, hash: yield* hashSecret(parts.secret) }
+  })
+
+  const rotateOnce = Effect.fnUntraced(function* (
+    id: Model.ApiKeyId,
+    { parts, hash }: Effect.Success<typeof mint>,
+    graceSeconds: number,
+    { graceFrom = "now", ifPrevious = "refuse", ifVersion }: RotateOptions,
+  ) {
+    const { apiKey, hash: previousHash } = yield* getStored(id)
+    const now = yield* DateTime.now
+    if (ifVersion !== undefined && ifVersion !== apiKey.version) {
+      return yield* new VersionConflict({ id, expected: ifVersion, actual: apiKey.version })
+    }
+    if (ifPrevious === "refuse" && isLive(apiKey.previous, now)) {
+      return yield* new GraceRunning({ id, expiresAt: apiKey.previous?.expiresAt ?? null })
+    }
+    const end = earliest(DateTime.add(now, { seconds: graceSeconds }), apiKey.expiresAt)
+    // What has been refused for its age mustn't work again.
+    const endOfAge = Duration.isFinite(refusedAge) ? DateTime.addDuration(Model.tokenCreatedAt(apiKey), refusedAge) : null
+    const isWaiting = graceFrom === "firstUse" && (endOfAge === null || DateTime.isGreaterThan(endOfAge, now))
+    const previous = new Model.PreviousToken({
+      keyId: apiKey.keyId,
+      hint: apiKey.hint,
+      expiresAt: isWaiting ? endOfAge : earliest(end, endOfAge),
+      graceSeconds: isWaiting ? graceSeconds : null,
+      lastUsedAt: null,
+    })
+    const rotated = new Model.ApiKey({
+      ...apiKey,
+      keyId: parts.keyId,
+      prefix: parts.prefix,
+      hint: format.hint(parts.secret),
+      rotatedAt: now,
+      previous,
+    })
+    const write = repository.replaceTokens(new Model.StoredApiKey({ apiKey: rotated, hash, previousHash }), { at: now })
+    // The key id of the token before the previous one leads nowhere from now on.
+    const forgotten = apiKey.previous
+    const written = yield* changing(id, forgotten === null ? write : Effect.tap(write, () => announceKeyId(forgotten.keyId)))
+    return { apiKey: written, token: format.format(parts) }
+  })
+
+  const endGraceOnce = Effect.fnUntraced(function* (id: Model.ApiKeyId, only: Model.KeyId | undefined) {
+    const stored = yield* getStored(id)
+    const { apiKey } = stored
+    const now = yield* DateTime.now
+    if (apiKey.previous === null || !isLive(apiKey.previous, now)) return apiKey
+    if (only !== undefined && apiKey.previous.keyId !== only) return apiKey
+    const previous = new Model.PreviousToken({ ...apiKey.previous, expiresAt: now, graceSeconds: null })
+    const ended = new Model.StoredApiKey({ ...stored, apiKey: new Model.ApiKey({ ...apiKey, previous }) })
+    return yield* changing(id, repository.replaceTokens(ended, { at: now }))
+  })
+
+  return {
+    rotate: Effect.fnUntraced(function* (id, options) {
+      const grace = Duration.toSeconds(Duration.fromInputUnsafe(options.grace ?? "24 hours"))
+      if (!(grace >= 0 && grace <= Model.maxGraceSeconds)) {
+        return yield* new InvalidInput({ field: "grace", reason: "must be 0 to 90 days" })
+      }
+      // Looked at before a secret is hashed, and again when it is written.
+      yield* getStored(id)
+      const rotated = rotateOnce(id, yield* mint, Math.ceil(grace), options)
+      return yield* Effect.catchTag(options.ifVersion === undefined ? again(rotated) : rotated, "DuplicateKeyId", taken)
+    }),
+    endGrace: (id, only) => Effect.catchTag(again(endGraceOnce(id, only)), "DuplicateKeyId", taken),
+  }
+}
+
+/** How often a write is tried again: of many at the same time one succeeds in each turn. */
+const attempts = 100
+
+const earliest = (instant: DateTime.Utc, other: DateTime.Utc | null): DateTime.Utc =>
+  other === null ? instant : DateTime.min(instant, other)
+
+/** Whether the previous token still works, or will until the new one is used. */
+const isLive = (previous: Model.PreviousToken | null, now: DateTime.Utc): boolean =>
+  previous !== null && (previous.expiresAt === null ? previous.graceSeconds !== null : DateTime.isGreaterThan(previous.expiresAt, now))

@@ -1,0 +1,124 @@
+/**
+ * Keys of Django REST framework API Key: `{prefix}.{secret}`, with the hashes of version 3 (`sha512$$…`) and with Django's PBKDF2 of the
+ * versions before.
+ *
+ * Both are of the whole key. Version 3 replaced an older hash when its key was used next, so a table usually holds both. PBKDF2 is computed
+ * in libuv's pool; the hashes of Django's other hashers (Argon2, bcrypt, scrypt) are refused.
+ * @since 0.1.0
+ */
+import { hash as digestOf, pbkdf2, timingSafeEqual } from "node:crypto"
+import { promisify } from "node:util"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import { HasherError } from "../ApiKeyError.ts"
+import type { LegacyTokens } from "../LegacyTokens.ts"
+import { isToken, toSecret } from "./internal/lookUp.ts"
+import { type Refusal, toHasherError, toInvalidInput } from "./internal/refusal.ts"
+import * as Row from "./internal/row.ts"
+
+/** @category models @since 0.1.0 */
+export interface Options extends Row.Options {
+  /** How long the part before the dot is. It shows in logs and traces, so it mustn't be part of other systems' secrets. Default: 8. */
+  readonly prefixLength?: number | undefined
+}
+
+/**
+ * Gives the tokens of a Django REST framework API Key, and reads the rows of `rest_framework_api_key_apikey` or of a model of one's own.
+ *
+ * The key id here is `django.{prefix}`. Revoked keys become inactive. The table has neither owner nor scopes; a model of one's own may have, in
+ * `columns`.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): LegacyTokens => ({
+  name: options.name ?? table.name,
+  parse: (token) => {
+    const dot = isToken(token) ? token.indexOf(".") : -1
+    if (dot !== (options.prefixLength ?? 8) || dot + 1 === token.length) return []
+    const keyId = Row.toKeyId(`django.${token.slice(0, dot)}`, "prefix")
+    return Result.isSuccess(keyId) ? [{ keyId: keyId.success, secret: toSecret(token) }] : []
+  },
+  verify: (secret, hash) =>
+    Effect.flatMap(
+      Effect.suspend(() => Effect.fromResult(Result.mapError(judge(Redacted.value(hash)), toHasherError))),
+      ({ expected, compute }) => Effect.map(compute(Redacted.value(secret)), (computed) => timingSafeEqual(computed, expected)),
+    ),
+  readRow: (row) =>
+    Result.gen(function* () {
+      const reader = Row.open(row, table, options)
+      const prefixCell = yield* reader.cell("keyId")
+      const keyId = yield* Row.toKeyId(`django.${yield* Row.requiredText(prefixCell)}`, prefixCell.column)
+      const hashCell = yield* reader.cell("hash")
+      const hash = label + (yield* Row.requiredText(hashCell))
+      yield* Row.demand(reader, ["revoked"])
+      yield* Result.mapError(judge(hash), toInvalidInput(hashCell.column))
+      return yield* Row.toRecord(reader, { keyId, hash: Redacted.make(hash, { label: "hash" }), prefix: "", fallbackId: keyId })
+    }),
+})
+
+const table: Row.Table = {
+  name: "django",
+  columns: {
+    id: ["id"],
+    keyId: ["prefix"],
+    hash: ["hashed_key"],
+    name: ["name"],
+    expiresAt: ["expiry_date"],
+    createdAt: ["created"],
+  },
+  inactive: ["revoked"],
+  required: ["keyId", "hash", "expiresAt", "createdAt"],
+}
+
+const label = "$legacy-django$"
+
+interface Judged {
+  readonly expected: Buffer
+  readonly compute: (secret: string) => Effect.Effect<Buffer, HasherError>
+}
+
+const refuse = (reason: Refusal): Result.Result<never, Refusal> => Result.fail(reason)
+
+const maximumLength = 512
+const maximumIterations = 2_000_000
+
+/** Judges the whole string before any work is done for it. */
+const judge = (text: string): Result.Result<Judged, Refusal> => {
+  if (!text.startsWith(label)) return refuse("UnsupportedHash")
+  const hash = text.slice(label.length)
+  if (hash.startsWith("sha512$")) return judgeSha512(hash)
+  const [, algorithm] = /^pbkdf2_(sha256|sha1)\$/.exec(hash) ?? []
+  return algorithm === undefined ? refuse("UnsupportedHash") : judgePbkdf2(hash, algorithm)
+}
+
+const judgeSha512 = (hash: string): Result.Result<Judged, Refusal> => {
+  const [, hex] = /^sha512\$\$([0-9a-f]{128})$/.exec(hash) ?? []
+  return hex === undefined
+    ? refuse("MalformedHash")
+    : Result.succeed({ expected: Buffer.from(hex, "hex"), compute: (secret) => Effect.sync(() => digestOf("sha512", secret, "buffer")) })
+}
+
+// pbkdf2_sha256$600000$<salt>$<base64>; Django takes salts with any character but $.
+const judgePbkdf2 = (hash: string, algorithm: string): Result.Result<Judged, Refusal> => {
+  if (hash.length > maximumLength) return refuse("ParametersOutOfBounds")
+  const [, iterationsText, salt, tagText] = /^pbkdf2_[a-z0-9]+\$([1-9]\d{0,9})\$([^$]+)\$([A-Za-z0-9+/]+=*)$/.exec(hash) ?? []
+  if (salt === undefined || tagText === undefined) return refuse("MalformedHash")
+  const expected = Buffer.from(tagText, "base64")
+  // Decoding is lenient; and PBKDF2 gives a prefix of the same bytes for a shorter tag.
+  if (expected.length !== (algorithm === "sha1" ? 20 : 32) || expected.toString("base64") !== tagText || !salt.isWellFormed()) {
+    return refuse("MalformedHash")
+  }
+  const iterations = Number(iterationsText)
+  if (iterations > maximumIterations) return refuse("ParametersOutOfBounds")
+  return Result.succeed({
+    expected,
+    compute: (secret) =>
+      Effect.tryPromise({
+        try: () => derive(secret, salt, iterations, expected.length, algorithm),
+        catch: (cause) => new HasherError({ reason: "Failed", cause }),
+      }),
+  })
+}
+
+const derive = promisify(pbkdf2)

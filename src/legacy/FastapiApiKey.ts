@@ -1,0 +1,216 @@
+/**
+ * Keys of fastapi-api-key and keyshield, as it was called later: every version up to 2.0.0, with either of its hashers.
+ *
+ * Its tokens are `{prefix}{separator}{key_id}{separator}{secret}`; the key ids stay as they are. Its Argon2 hashes are of the secret followed
+ * by the pepper. Its bcrypt hashes are of the same, cut at 72 bytes, up to version 1.1.0, and of the secret's HMAC-SHA-256 under the pepper
+ * later; the strings don't tell which, so both are tried. The hashes of its `MockApiKeyHasher` hold the secret itself and are refused.
+ *
+ * Argon2 is computed by `node:crypto`, which takes Node 24.7; bcrypt by `@node-rs/bcrypt`, which is loaded when the first such hash is checked.
+ * @since 0.1.0
+ */
+import * as crypto from "node:crypto"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import { HasherError } from "../ApiKeyError.ts"
+import { Argon2Unavailable } from "../hasher/Argon2Node.ts"
+import type { Candidate, LegacyTokens } from "../LegacyTokens.ts"
+import { isToken, toSecret } from "./internal/lookUp.ts"
+import { type Refusal, toHasherError, toInvalidInput } from "./internal/refusal.ts"
+import * as Row from "./internal/row.ts"
+
+/** @category models @since 0.1.0 */
+export interface Options extends Row.Options {
+  /** What the hasher was given. Without one it used `super-secret-pepper`. */
+  readonly pepper: Redacted.Redacted
+  /** Its `global_prefix`, or several. Default: `ak`, and `ak_v1` of version 2. */
+  readonly prefix?: string | ReadonlyArray<string> | undefined
+  /** Default: `-`. */
+  readonly separator?: string | undefined
+  /** What bcrypt hashes are of. Default: `either`, which takes a second computation to refuse a secret. */
+  readonly bcrypt?: "either" | "hmac" | "concatenated" | undefined
+}
+
+/**
+ * Gives the tokens and the table of a fastapi-api-key or keyshield.
+ *
+ * A secret may contain the separator; the key id can't. Before version 0.6 keys had no scopes: they come without any, which allows nothing,
+ * unless `scopes` says otherwise.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): LegacyTokens => {
+  const { pepper, prefix = ["ak", "ak_v1"], separator = "-", bcrypt = "either" } = options
+  const prefixes = typeof prefix === "string" ? [prefix] : Array.from(new Set(prefix))
+  const pepperBytes = Buffer.from(Redacted.value(pepper), "utf8")
+  const concatenated = (secret: string) => Buffer.concat([Buffer.from(secret, "utf8"), pepperBytes])
+  // In the order of what a table most likely holds.
+  const prehashes = [
+    ...(bcrypt === "concatenated" ? [] : [(secret: string) => crypto.createHmac("sha256", pepperBytes).update(secret, "utf8").digest()]),
+    ...(bcrypt === "hmac" ? [] : [(secret: string) => concatenated(secret).subarray(0, 72)]),
+  ]
+
+  const candidates = (token: string): ReadonlyArray<Candidate> =>
+    prefixes.flatMap((prefix) => {
+      const start = prefix + separator
+      const end = token.startsWith(start) ? token.indexOf(separator, start.length) : -1
+      if (end < 0 || end + separator.length === token.length) return []
+      const keyId = Row.toKeyId(token.slice(start.length, end), "key_id")
+      return Result.isSuccess(keyId) ? [{ keyId: keyId.success, secret: toSecret(token.slice(end + separator.length)) }] : []
+    })
+
+  const hmacOf = (secret: string) => crypto.createHmac("sha256", pepperBytes).update(secret, "utf8").digest()
+
+  return {
+    // bcrypt looks at 72 bytes: beyond them the end of the secret, or of the pepper, could be any.
+    isExact: (secret, hash) =>
+      Effect.suspend(() => {
+        const judged = judge(Redacted.value(hash))
+        if (Result.isFailure(judged) || judged.success.kind === "argon2") return Effect.succeed(true)
+        const text = Redacted.value(secret)
+        return concatenated(text).length <= 72 ? Effect.succeed(true) : verifyBcrypt(hmacOf(text), judged.success.hash)
+      }),
+    name: options.name ?? table.name,
+    parse: (token) => (isToken(token) ? candidates(token).slice(0, 4) : []),
+    verify: (secret, hash) =>
+      Effect.flatMap(
+        Effect.suspend(() => Effect.fromResult(Result.mapError(judge(Redacted.value(hash)), toHasherError))),
+        (judged) => {
+          const text = Redacted.value(secret)
+          if (judged.kind === "argon2") return verifyArgon2(concatenated(text), judged)
+          return prehashes.reduce<Effect.Effect<boolean, HasherError>>(
+            (before, prehash) =>
+              Effect.flatMap(before, (isRight) => (isRight ? Effect.succeed(true) : verifyBcrypt(prehash(text), judged.hash))),
+            Effect.succeed(false),
+          )
+        },
+      ),
+    readRow: (row) =>
+      Result.gen(function* () {
+        const reader = Row.open(row, table, options)
+        const keyIdCell = yield* reader.cell("keyId")
+        const keyId = yield* Row.toKeyId(yield* Row.requiredText(keyIdCell), keyIdCell.column)
+        const hashCell = yield* reader.cell("hash")
+        const hash = label + (yield* Row.requiredText(hashCell))
+        yield* Result.mapError(judge(hash), toInvalidInput(hashCell.column))
+        return yield* Row.toRecord(reader, {
+          keyId,
+          hash: Redacted.make(hash, { label: "hash" }),
+          prefix: prefixes[0] ?? "",
+          hint: Row.toHint((yield* Row.text(yield* reader.cell("hint"))) ?? ""),
+          fallbackId: keyId,
+        })
+      }),
+  }
+}
+
+const table: Row.Table = {
+  name: "fastapi-api-key",
+  columns: {
+    id: ["id"],
+    keyId: ["key_id"],
+    hash: ["key_hash"],
+    name: ["name"],
+    description: ["description"],
+    scopes: ["scopes"],
+    isActive: ["is_active"],
+    expiresAt: ["expires_at"],
+    createdAt: ["created_at"],
+    lastUsedAt: ["last_used_at"],
+    hint: ["key_secret_last"],
+  },
+  required: ["id", "keyId", "hash", "isActive", "expiresAt", "createdAt"],
+}
+
+const label = "$legacy-fastapi"
+
+interface Argon2Hash {
+  readonly kind: "argon2"
+  readonly algorithm: crypto.Argon2Algorithm
+  readonly memory: number
+  readonly passes: number
+  readonly parallelism: number
+  readonly salt: Buffer
+  readonly tag: Buffer
+}
+
+type Judged = Argon2Hash | { readonly kind: "bcrypt"; readonly hash: string }
+
+/** Judges the whole string before any work is done for it. */
+const judge = (text: string): Result.Result<Judged, Refusal> => {
+  if (!text.startsWith(`${label}$`)) return refuse("UnsupportedHash")
+  const hash = text.slice(label.length)
+  if (hash.startsWith("$2b$")) return judgeBcrypt(hash)
+  return /^\$argon2(?:id|i|d)\$/.test(hash) ? judgeArgon2(hash) : refuse("UnsupportedHash")
+}
+
+const refuse = (reason: Refusal): Result.Result<never, Refusal> => Result.fail(reason)
+
+// As in hasher/Bcrypt.ts, but for $2b$, which is all that Python's package writes unless told otherwise.
+const bcryptPattern = /^\$2b\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]$/
+const maximumCost = 15
+
+const judgeBcrypt = (hash: string): Result.Result<Judged, Refusal> => {
+  const cost = Number(bcryptPattern.exec(hash)?.[1] ?? 0)
+  if (cost < 4) return refuse("MalformedHash")
+  return cost > maximumCost ? refuse("ParametersOutOfBounds") : Result.succeed({ kind: "bcrypt", hash })
+}
+
+const argon2Pattern =
+  /^\$(argon2(?:id|i|d))\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,9})\$([A-Za-z0-9+/]{11,})\$([A-Za-z0-9+/]{6,})$/
+// The bounds and the checks of hasher/argon2id.ts.
+const bounds = { memory: 262_144, passes: 16, parallelism: 16, salt: 64, tag: 64, length: 512 }
+
+const judgeArgon2 = (hash: string): Result.Result<Judged, Refusal> => {
+  if (hash.length > bounds.length) return refuse("ParametersOutOfBounds")
+  const [, name, memory, passes, parallelism, saltText, tagText] = argon2Pattern.exec(hash) ?? []
+  if (saltText === undefined || tagText === undefined) return refuse("MalformedHash")
+  const judged: Argon2Hash = {
+    kind: "argon2",
+    algorithm: name === "argon2id" || name === "argon2i" ? name : "argon2d",
+    memory: Number(memory),
+    passes: Number(passes),
+    parallelism: Number(parallelism),
+    salt: Buffer.from(saltText, "base64"),
+    tag: Buffer.from(tagText, "base64"),
+  }
+  const { salt, tag } = judged
+  // A lenient decoder would take several strings for the same bytes; RFC 9106 §3.1 wants 8 KiB a lane; a tag under 16 bytes could be guessed.
+  const isWhole = base64(salt) === saltText && base64(tag) === tagText && judged.memory >= 8 * judged.parallelism && tag.length >= 16
+  if (!isWhole) return refuse("MalformedHash")
+  return judged.memory > bounds.memory ||
+    judged.passes > bounds.passes ||
+    judged.parallelism > bounds.parallelism ||
+    salt.length > bounds.salt ||
+    tag.length > bounds.tag
+    ? refuse("ParametersOutOfBounds")
+    : Result.succeed(judged)
+}
+
+const base64 = (bytes: Buffer): string => bytes.toString("base64").replace(/=+$/, "")
+
+const verifyArgon2 = (
+  message: Buffer,
+  { algorithm, memory, passes, parallelism, salt, tag }: Argon2Hash,
+): Effect.Effect<boolean, HasherError> => {
+  // Older runtimes lack the function that the types promise.
+  if ((crypto.argon2 as typeof crypto.argon2 | undefined) === undefined) return failed(new Argon2Unavailable())
+  const parameters = { message, nonce: salt, tagLength: tag.length, memory, passes, parallelism }
+  return attempt(
+    () =>
+      new Promise<boolean>((resolve, reject) => {
+        crypto.argon2(algorithm, parameters, (error, computed) =>
+          error === null || error === undefined ? resolve(crypto.timingSafeEqual(computed, tag)) : reject(error),
+        )
+      }),
+  )
+}
+
+// The addon compares in constant time. Unlike most it takes NUL for a byte like others, as Python's package does, and cuts at 72 bytes.
+const verifyBcrypt = (password: Buffer, hash: string): Effect.Effect<boolean, HasherError> =>
+  attempt((signal) => import("@node-rs/bcrypt").then((bcrypt) => bcrypt.verify(password, hash, { signal })))
+
+const failed = (cause: unknown): Effect.Effect<never, HasherError> => Effect.fail(new HasherError({ reason: "Failed", cause }))
+
+const attempt = (run: (signal: AbortSignal) => Promise<boolean>): Effect.Effect<boolean, HasherError> =>
+  Effect.tryPromise({ try: run, catch: (cause) => new HasherError({ reason: "Failed", cause }) })

@@ -1,0 +1,83 @@
+/**
+ * Keys of keypal, up to version 0.1.
+ *
+ * It keeps the SHA-256 (or SHA-512) in hex of the whole token, followed by the hex SHA-256 of the configured salt if there is one.
+ * @since 0.1.0
+ */
+import { hash as digestOf } from "node:crypto"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type { LegacyTokens } from "../LegacyTokens.ts"
+import * as LookUp from "./internal/lookUp.ts"
+import * as Row from "./internal/row.ts"
+
+/** @category models @since 0.1.0 */
+export interface Options extends Row.Options, LookUp.PrefixOptions {
+  /** What `createKeys` was given. Default: none. */
+  readonly salt?: Redacted.Redacted | undefined
+  /** What `createKeys` was given. Default: `sha256`. */
+  readonly algorithm?: LookUp.Algorithm | undefined
+}
+
+/**
+ * Gives the tokens of a keypal, and reads its records: from Redis or a store of its own as JSON, from a table with the column `metadata`, or
+ * from a flattened one.
+ *
+ * `resources` (scopes for single resources), `tags` and `rotatedTo` go into the metadata, since they have no counterpart. Revoked keys become
+ * inactive. Audit logs are ignored. Under `sha512` hashes are kept as `$legacy-sha512$…`.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): LegacyTokens => {
+  const { algorithm = "sha256", salt } = options
+  const tail = salt === undefined || Redacted.value(salt) === "" ? "" : digestOf("sha256", Redacted.value(salt), "hex")
+  return {
+    name: options.name ?? table.name,
+    ...LookUp.tokens((token) => LookUp.digest(token + tail, algorithm), options, algorithm),
+    readRow: (row) =>
+      Result.gen(function* () {
+        // What keypal calls metadata is the record itself.
+        const column = options.columns?.metadata ?? "metadata"
+        const nested = yield* Row.json(Row.open(row, table, options).named([column]))
+        const inner = { ...options, columns: { ...options.columns, metadata: undefined } }
+        // First of all the row, whose columns no metadata may stand for.
+        const reader = Row.open({ ...row, ...nested, ...row }, table, inner)
+        const cell = yield* reader.cell("hash")
+        const digest = LookUp.readDigest(yield* Row.requiredText(cell), algorithm)
+        if (digest === undefined) return yield* Row.refuse(cell.column, `It isn't a ${algorithm} in hex`)
+        const resources = yield* Row.json(reader.named(["resources"]))
+        const tags = yield* Row.list(reader.named(["tags"]))
+        const rotatedTo = yield* Row.text(reader.named(["rotatedTo"]))
+        return yield* Row.toRecord(reader, {
+          keyId: LookUp.toKeyId(digest),
+          hash: LookUp.toHash(digest, algorithm),
+          prefix: typeof options.prefix === "string" ? options.prefix : "",
+          fallbackId: digest,
+          metadata: {
+            ...(resources === null ? {} : { resources }),
+            ...(tags.length === 0 ? {} : { tags }),
+            ...(rotatedTo === null ? {} : { rotatedTo }),
+          },
+        })
+      }),
+  }
+}
+
+const table: Row.Table = {
+  name: "keypal",
+  columns: {
+    id: ["id"],
+    hash: ["keyHash"],
+    name: ["name"],
+    description: ["description"],
+    ownerId: ["ownerId"],
+    scopes: ["scopes"],
+    isActive: ["enabled"],
+    expiresAt: ["expiresAt"],
+    createdAt: ["createdAt"],
+    lastUsedAt: ["lastUsedAt"],
+  },
+  inactive: ["revokedAt"],
+  required: ["id", "hash"],
+  isActiveByDefault: true,
+}

@@ -1,0 +1,58 @@
+/**
+ * Keys made with `prefixed-api-key`: `{prefix}_{shortToken}_{longToken}`.
+ *
+ * The package keeps no table; what it tells to keep are the short token and the SHA-256 of the long one in hex.
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import type { LegacyTokens } from "../LegacyTokens.ts"
+import * as LookUp from "./internal/lookUp.ts"
+import * as Row from "./internal/row.ts"
+
+/** @category models @since 0.1.0 */
+export interface Options extends Row.Options {
+  /** The package's `keyPrefix`, without the underscore. It isn't in the table, so keys with another prefix need another adapter. */
+  readonly prefix: string
+}
+
+/**
+ * Gives the tokens with a prefix, and reads rows with the columns `shortToken` and `longTokenHash`, in any spelling.
+ *
+ * The key id here is `{prefix}_{shortToken}`. Prefixes and short tokens may contain underscores, other than with the package's own
+ * `extractShortToken`. The other columns are those of {@link LegacyTokens} in any spelling; a row without a time of creation counts as made in
+ * 1970.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): LegacyTokens => {
+  const start = `${options.prefix}_`
+  return {
+    name: options.name ?? table.name,
+    parse: (token) => {
+      const end = isOurs(token, start) ? token.lastIndexOf("_") : -1
+      if (end <= start.length || end + 1 === token.length) return []
+      const keyId = Row.toKeyId(token.slice(0, end), "shortToken")
+      return Result.isSuccess(keyId) ? [{ keyId: keyId.success, secret: LookUp.toSecret(token.slice(end + 1)) }] : []
+    },
+    verify: LookUp.verify((secret) => LookUp.digest(secret)),
+    readRow: (row) =>
+      Result.gen(function* () {
+        const reader = Row.open(row, table, options)
+        const short = yield* reader.cell("keyId")
+        const keyId = yield* Row.toKeyId(start + (yield* Row.requiredText(short)), short.column)
+        const cell = yield* reader.cell("hash")
+        const digest = LookUp.readDigest(cell.value)
+        if (digest === undefined) return yield* Row.refuse(cell.column, "It isn't a SHA-256 in hex")
+        return yield* Row.toRecord(reader, { keyId, hash: LookUp.toHash(digest), prefix: options.prefix, fallbackId: keyId })
+      }),
+  }
+}
+
+const isOurs = (token: string, start: string): boolean => LookUp.isToken(token) && token.startsWith(start)
+
+const table: Row.Table = {
+  ...Row.homeMade,
+  name: "prefixed-api-key",
+  columns: { ...Row.homeMade.columns, keyId: ["shortToken"], hash: ["longTokenHash"] },
+  required: ["keyId", "hash"],
+}

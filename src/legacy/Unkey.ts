@@ -1,0 +1,77 @@
+/**
+ * Keys of Unkey, self-hosted or hosted.
+ *
+ * Unkey keeps the SHA-256 of the whole token in base64. The API of the hosted one never gives the hash out: what can be moved from there are
+ * the keys that were made `recoverable`, read with `apis.listKeys` and `decrypt`, whose rows have the token itself in `plaintext`.
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import type { LegacyTokens } from "../LegacyTokens.ts"
+import * as LookUp from "./internal/lookUp.ts"
+import * as Row from "./internal/row.ts"
+
+/** @category models @since 0.1.0 */
+export interface Options extends Row.Options, LookUp.PrefixOptions {}
+
+/**
+ * Gives the tokens of an Unkey, and reads the rows of its table `keys` as well as those of its API.
+ *
+ * `permissions` (a list of slugs, which a query has to join) become scopes, `meta` and `environment` metadata, and the owner is the identity's
+ * `external_id`, or else `identity_id`. Deleted keys become inactive. Credits, refills, rate limits, roles as such and IP lists are ignored,
+ * so a key that had used its credits up works again. A key that waits for its first use after a move to Unkey from prefixed-api-key is
+ * refused: its hash isn't Unkey's.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): LegacyTokens => ({
+  name: options.name ?? table.name,
+  ...LookUp.tokens((token) => LookUp.digest(token), options),
+  readRow: (row) =>
+    Result.gen(function* () {
+      // The API has the identity as an object.
+      const identity = yield* Row.json(Row.open(row, table, options).named(["identity"]))
+      const reader = Row.open({ ...row, external_id: identity?.["externalId"] ?? row["external_id"] }, table, options)
+      const token = yield* Row.text(reader.named(["plaintext"]))
+      // The API gives neither deleted keys nor what is unset.
+      if (token === null) yield* Row.demand(reader, ["deleted_at_m", "expires"])
+      const hash = yield* reader.cell("hash")
+      const digest = token === null ? readHash(hash.value) : LookUp.digest(token)
+      if (digest === undefined) return yield* Row.refuse(hash.column, "It isn't a SHA-256 in base64, as Unkey writes it")
+      const environment = yield* Row.text(reader.named(["environment"]))
+      return yield* Row.toRecord(reader, {
+        keyId: LookUp.toKeyId(digest),
+        hash: LookUp.toHash(digest),
+        prefix: toPrefix((yield* Row.text(yield* reader.cell("prefix"))) ?? ""),
+        hint: Row.toHint(token ?? ""),
+        fallbackId: digest,
+        metadata: environment === null ? {} : { environment },
+      })
+    }),
+})
+
+// In hex it would be the hash that prefixed-api-key made of a part of the token.
+const readHash = (value: unknown): string | undefined =>
+  typeof value === "string" && /^[A-Za-z0-9+/]{43}=$/.test(value) ? LookUp.readDigest(value) : undefined
+
+// `start` is the prefix, an underscore, and four characters of the secret.
+const toPrefix = (start: string): string => (start.at(-5) === "_" ? start.slice(0, -5) : "")
+
+const table: Row.Table = {
+  name: "unkey",
+  columns: {
+    id: ["id", "key_id"],
+    hash: ["hash"],
+    prefix: ["start"],
+    name: ["name"],
+    ownerId: ["external_id", "identity_id", "owner_id"],
+    scopes: ["permissions"],
+    metadata: ["meta"],
+    isActive: ["enabled"],
+    expiresAt: ["expires"],
+    createdAt: ["created_at_m", "created_at"],
+    updatedAt: ["updated_at_m", "updated_at"],
+    lastUsedAt: ["last_used_at"],
+  },
+  inactive: ["deleted_at_m"],
+  required: ["id", "isActive", "createdAt"],
+}

@@ -1,0 +1,20 @@
+/** Why the hash of another system can't be checked. */
+import { HasherError, InvalidInput } from "../../ApiKeyError.ts"
+
+/** @category models @since 0.1.0 */
+export type Refusal = "UnsupportedHash" | "MalformedHash" | "ParametersOutOfBounds"
+
+/** For a hash that is stored already. */
+export const toHasherError = (reason: Refusal): HasherError => new HasherError({ reason })
+
+const explanations = {
+  UnsupportedHash: "It isn't a hash of a kind that can be checked here",
+  MalformedHash: "It is a broken hash",
+  ParametersOutOfBounds: "The hash asks for more work than is allowed",
+} as const satisfies Record<Refusal, string>
+
+/** For a hash in a row. */
+export const toInvalidInput =
+  (field: string) =>
+  (reason: Refusal): InvalidInput =>
+    new InvalidInput({ field, reason: explanations[reason] })

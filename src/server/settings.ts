@@ -1,0 +1,43 @@
+/** Where the keys and their peppers are, by configuration: for the server, and for the command line beside it. */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Pepper from "../hasher/Pepper.ts"
+import { findPepper, readOrMakePepper } from "./embedded.ts"
+
+/** With `DATABASE_URL`, keys outlive this machine's disk, and so must their pepper. @category errors @since 0.1.0 */
+export class PepperRequired extends Schema.TaggedError<PepperRequired>()("PepperRequired", {}) {
+  override get message(): string {
+    return "API_KEY_PEPPER must be set along with DATABASE_URL, to at least 16 random bytes (openssl rand -base64 32), the same for every node"
+  }
+}
+
+export const storageSettings = {
+  databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
+  redisUrl: Config.option(Config.Redacted("REDIS_URL")),
+  dataDir: Config.String("API_KEY_DATA_DIR").pipe(Config.withDefault(".effect-api-key")),
+  peppers: Config.all([
+    Config.option(Config.Redacted("API_KEY_PEPPERS")),
+    Config.option(Config.Redacted("API_KEY_PEPPERS_FILE")),
+    Config.option(Config.Redacted("API_KEY_PEPPER")),
+  ]),
+}
+const allStorage = Config.all(storageSettings)
+export type StorageSettings = Config.Success<typeof allStorage>
+
+/** As configured; embedded, the one that is kept beside the data hashes, or checks what it has hashed. */
+export const loadPeppers = Effect.fnUntraced(function* ({
+  peppers,
+  databaseUrl,
+  dataDir,
+}: Pick<StorageSettings, "peppers" | "databaseUrl" | "dataDir">) {
+  if (peppers.every(Option.isNone)) {
+    if (Option.isSome(databaseUrl)) return yield* new PepperRequired()
+    return { current: { id: "", value: yield* readOrMakePepper(dataDir) }, older: [] }
+  }
+  const ring = yield* Pepper.loadConfig
+  const isComplete = Option.isSome(databaseUrl) || [ring.current, ...ring.older].some(({ id }) => id === "")
+  const kept = isComplete ? undefined : yield* findPepper(dataDir)
+  return kept === undefined ? ring : { ...ring, older: [...ring.older, { id: "", value: kept }] }
+})

@@ -1,0 +1,644 @@
+/** Moving keys between databases and systems, in memory. `sql/transfer.test.ts` does it with PostgreSQL and PGlite. */
+import { createHash } from "node:crypto"
+import { inspect } from "node:util"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Arbitrary,
+  Cause,
+  Context,
+  DateTime,
+  Effect,
+  Exit,
+  Layer,
+  Logger,
+  Redacted,
+  References,
+  Result,
+  Schema,
+  Stream,
+  Tracer,
+} from "effect"
+import { Csv } from "effect/encoding"
+import { ApiKey, StoredApiKey } from "../src/ApiKey.ts"
+import { InvalidInput } from "../src/ApiKeyError.ts"
+import { layerEphemeral } from "../src/ApiKeyHasher.ts"
+import * as Repository from "../src/ApiKeyRepository.ts"
+import * as ApiKeys from "../src/ApiKeys.ts"
+import * as ApiKeyTransfer from "../src/ApiKeyTransfer.ts"
+import * as BetterAuth from "../src/legacy/BetterAuth.ts"
+import * as Django from "../src/legacy/Django.ts"
+import * as FastapiApiKey from "../src/legacy/FastapiApiKey.ts"
+import * as Keypal from "../src/legacy/Keypal.ts"
+import * as PrefixedApiKey from "../src/legacy/PrefixedApiKey.ts"
+import * as Sha256 from "../src/legacy/Sha256.ts"
+import * as Unkey from "../src/legacy/Unkey.ts"
+import type { LegacyTokens } from "../src/LegacyTokens.ts"
+import { set } from "../src/Scope.ts"
+import { makeStoredApiKey } from "../src/testing/index.ts"
+import betterAuth from "./legacy/fixtures/better-auth.json" with { type: "json" }
+import django from "./legacy/fixtures/django.json" with { type: "json" }
+import fastapi from "./legacy/fixtures/fastapi.json" with { type: "json" }
+import keypal from "./legacy/fixtures/keypal.json" with { type: "json" }
+import prefixedApiKey from "./legacy/fixtures/prefixed-api-key.json" with { type: "json" }
+import { layerOwn, plain, progressOf, refusedOf, roundTrips } from "./support/transfer.ts"
+
+const { encodeLine, fromCsv, fromNdjson } = ApiKeyTransfer
+
+const run = <A, E>(effect: Effect.Effect<A, E, ApiKeys.ApiKeys | Repository.ApiKeyRepository>, options: ApiKeys.Options = {}) =>
+  Effect.provide(effect, layerOwn(options), { local: true })
+
+const importing = (lines: ReadonlyArray<string>, options?: ApiKeyTransfer.ImportOptions) =>
+  ApiKeys.ApiKeys.use((apiKeys) => Stream.runCollect(apiKeys.import(fromNdjson(Stream.fromIterable(lines)), options)))
+
+const linesOf = (count: number) => Array.from({ length: count }, (_, index) => encodeLine(makeStoredApiKey({ hash: `h${index}` })))
+
+const rowOf = (line: string) => JSON.parse(line)
+
+roundTrips("memory", layerOwn(), 50)
+
+describe("a line", () => {
+  const at = DateTime.makeUnsafe("2026-01-02T03:04:05.678Z")
+  const stored = makeStoredApiKey({
+    name: "ci",
+    scopes: set("a", "b:*"),
+    metadata: { team: { "a b": [1, null, "ü"] } },
+    rotatedAt: at,
+    previous: { keyId: makeStoredApiKey().apiKey.keyId, hint: "wxyz", expiresAt: null, graceSeconds: 60, lastUsedAt: at },
+    hash: "$hash",
+    previousHash: "$before",
+  })
+
+  it("holds every field of the record, and both hashes", () => {
+    const line = encodeLine(stored)
+    assert.isTrue(line.endsWith("}\n"))
+    assert.strictEqual(line.trim().includes("\n"), false)
+    const { apiKey } = stored
+    assert.deepStrictEqual(rowOf(line), {
+      format: "effect-api-key",
+      version: 1,
+      apiKey: {
+        id: apiKey.id,
+        keyId: apiKey.keyId,
+        prefix: "ak",
+        name: "ci",
+        description: null,
+        ownerId: null,
+        scopes: ["a", "b:*"],
+        metadata: { team: { "a b": [1, null, "ü"] } },
+        isActive: true,
+        deactivatedAt: null,
+        deactivationReason: null,
+        expiresAt: null,
+        createdAt: "2026-01-01T00:00:00.000Z",
+        updatedAt: "2026-01-01T00:00:00.000Z",
+        lastUsedAt: null,
+        hint: "abcd",
+        version: 1,
+        rotatedAt: "2026-01-02T03:04:05.678Z",
+        previous: {
+          keyId: apiKey.previous?.keyId,
+          hint: "wxyz",
+          expiresAt: null,
+          graceSeconds: 60,
+          lastUsedAt: "2026-01-02T03:04:05.678Z",
+        },
+      },
+      hash: "$hash",
+      previousHash: "$before",
+    })
+    const { hash: _hash, previousHash: _previousHash, ...without } = rowOf(line)
+    assert.deepStrictEqual(rowOf(encodeLine(apiKey)), without)
+  })
+
+  it("is refused for what it is, without a word of its hash", () => {
+    const row = rowOf(encodeLine(stored))
+    const { hash: _hash, ...withoutHash } = row
+    const { previousHash: _previousHash, ...withoutPrevious } = row
+    const record = (fields: object) => ({ ...row, apiKey: { ...row.apiKey, ...fields } })
+    const cases: ReadonlyArray<readonly [unknown, string]> = [
+      [null, "row"],
+      [[row], "row"],
+      ["text", "row"],
+      [{ ...row, format: "another" }, "format"],
+      [{ ...row, version: 2 }, "version"],
+      [{ ...row, version: "1" }, "version"],
+      [withoutHash, "hash"],
+      [withoutPrevious, "previousHash"],
+      [{ ...record({ previous: null }) }, "previousHash"],
+      [{ ...row, hash: 5 }, "hash"],
+      [{ ...row, hash: "$hash\0" }, "hash"],
+      [{ ...row, hash: "$hash".repeat(2_000) }, "hash"],
+      [{ ...row, previousHash: "$before\ud800" }, "previousHash"],
+      [{ ...row, more: 1 }, "more"],
+      [{ ...row, ["$hash more"]: 1 }, "row"],
+      [record({ more: 1 }), "apiKey.more"],
+      [record({ id: "7" }), "apiKey.id"],
+      [record({ keyId: "a b" }), "apiKey.keyId"],
+      [record({ prefix: "a\0" }), "apiKey.prefix"],
+      [record({ hint: "a".repeat(513) }), "apiKey.hint"],
+      [record({ name: "a\0" }), "apiKey.name"],
+      [record({ metadata: JSON.parse('{"__proto__":{}}') }), "apiKey.metadata"],
+      [record({ createdAt: "10000-01-01T00:00:00Z" }), "apiKey.createdAt"],
+      [record({ version: 2_147_483_648 }), "apiKey.version"],
+      [record({ previous: { ...row.apiKey.previous, keyId: stored.apiKey.keyId } }), "apiKey.previous.keyId"],
+      [record({ previous: { ...row.apiKey.previous, hint: "\ud800" } }), "apiKey.previous.hint"],
+      [record({ previous: { ...row.apiKey.previous, more: 1 } }), "apiKey.previous.more"],
+    ]
+    for (const [input, field] of cases) {
+      const refused = Result.getOrThrow(Result.flip(ApiKeyTransfer.readRow(input)))
+      assert.deepStrictEqual([refused._tag, refused.field], ["InvalidInput", field])
+      assert.notInclude(refused.reason, "$")
+    }
+    assert.isTrue(Result.isSuccess(ApiKeyTransfer.readRow(row)))
+    const newer = Result.getOrThrow(Result.flip(ApiKeyTransfer.readRow({ ...row, version: 2, more: 1 })))
+    assert.strictEqual(newer.reason, "Only version 1 can be read")
+  })
+
+  it("gives hashes that no log shows", () => {
+    const read = Result.getOrThrow(ApiKeyTransfer.readRow(rowOf(encodeLine(stored))))
+    assert.notInclude(inspect(read, { depth: 9, showHidden: true }), "$hash")
+    assert.deepStrictEqual([Redacted.value(read.hash), read.hash.label], ["$hash", "hash"])
+    assert.deepStrictEqual(read.previousHash?.label, "hash")
+  })
+})
+
+describe("rows of a text", () => {
+  const cell = Arbitrary.map(
+    Arbitrary.array(Arbitrary.schema(Schema.Literals(["a", "ü", "🔑", '"', ",", "\n", "\r\n", " ", "\uFEFF"])), { maxLength: 6 }),
+    (parts) => parts.join(""),
+  )
+  const row = Arbitrary.flatMap(cell, (a) => Arbitrary.map(cell, (b) => [a, b] as const))
+  const collect = (rows: Stream.Stream<unknown>) =>
+    Effect.map(Stream.runCollect(rows), (all) => all.map((row) => (row instanceof ApiKeyTransfer.UnreadableRow ? row.reason : row)))
+  const utf8 = (text: string) => new TextEncoder().encode(text)
+
+  it.effect("come one a line, whatever else is on others", () =>
+    Effect.gen(function* () {
+      const bytes = [
+        utf8('\uFEFF{"a":1}\r\n\n  \n{"a"'),
+        utf8(':"ü'),
+        Uint8Array.of(0xf0, 0x9f),
+        Uint8Array.of(0x94, 0x91),
+        utf8(`"}\n{"a":}\n`),
+        Uint8Array.of(0x22, 0xff, 0x22, 0x0a),
+        utf8(`"${"x".repeat(100)}"\n[${"[".repeat(50)}\n"\0"\nnull\n5`),
+      ]
+      const expected = [
+        { a: 1 },
+        { a: "ü🔑" },
+        "It isn't JSON",
+        "It isn't UTF-8",
+        "It is longer than 64",
+        "It isn't JSON",
+        "It isn't JSON",
+        null,
+        5,
+      ]
+      assert.deepStrictEqual(yield* collect(fromNdjson(Stream.fromIterable(bytes), { maxLineLength: 64 })), expected)
+      assert.deepStrictEqual(yield* collect(fromNdjson(Stream.make("1\n2", "3\n", "", "4\n"))), [1, 23, 4])
+      assert.deepStrictEqual(yield* collect(fromNdjson(Stream.make('"é', utf8('é"')))), ["éé"])
+      assert.deepStrictEqual(yield* collect(fromNdjson(Stream.empty)), [])
+      const buffer = new Uint8Array(4)
+      const reused = Stream.map(Stream.rechunk(Stream.make("[1, ", "22]\n", "[3, ", "444]"), 1), (text) => {
+        buffer.set(utf8(text))
+        return buffer
+      })
+      const expectedOfReused = [
+        [1, 22],
+        [3, 444],
+      ]
+      assert.deepStrictEqual(yield* collect(fromNdjson(reused)), expectedOfReused)
+    }),
+  )
+
+  it.effect("doesn't keep a line without end", () =>
+    Effect.gen(function* () {
+      let copied = 0
+      class Chunk extends Uint8Array {
+        override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+          copied += (end ?? this.length) - (start ?? 0)
+          return super.slice(start, end)
+        }
+      }
+      const chunk = new Chunk(new ArrayBuffer(65_536)).fill(0x5b)
+      const endless = Stream.map(Stream.rechunk(Stream.range(1, 4_096), 1), () => chunk)
+      assert.deepStrictEqual(yield* collect(fromNdjson(Stream.concat(endless, Stream.make(utf8("\n7\n"))))), [
+        "It is longer than 1048576",
+        7,
+      ])
+      assert.isAtMost(copied, 1_048_576)
+    }),
+  )
+
+  it.effect("come out of CSV as texts, and a broken record spoils itself alone", () =>
+    Effect.gen(function* () {
+      const csv = ['\uFEFFid,"na"', '"me"\r\n1,"a, ""b""\nc"\r\n2,b,c\n', '3,a"b\n4,"a"b\n', "\n\r\n5,\n6,7,\n8,", '"x\n', "y\nz"]
+      assert.deepStrictEqual(yield* collect(fromCsv(Stream.fromIterable(csv))), [
+        { id: "1", 'na"me': 'a, "b"\nc' },
+        "It has 3 cells, and the header 2",
+        "A quote stands in a cell without quotes",
+        "Text follows a closing quote",
+        { id: "5", 'na"me': "" },
+        "It has 3 cells, and the header 2",
+        "A quoted cell has no end",
+      ])
+      assert.deepStrictEqual(yield* collect(fromCsv(Stream.make("a;b\n1;2"), { delimiter: ";" })), [{ a: "1", b: "2" }])
+      assert.deepStrictEqual(
+        yield* collect(fromCsv(Stream.make("a,a\n1,2\n3,4"))),
+        Array.from({ length: 2 }, () => "The header has a column twice"),
+      )
+      assert.deepStrictEqual(yield* collect(fromCsv(Stream.make('a"\n1\n'))), [
+        "The header can't be read. A quote stands in a cell without quotes",
+      ])
+      const [row] = yield* collect(fromCsv(Stream.make("__proto__,b\n1,2")))
+      assert.deepStrictEqual(Object.entries(row ?? {}), [
+        ["__proto__", "1"],
+        ["b", "2"],
+      ])
+      const long = `a\n"${"x\n".repeat(20)}"\n${"y".repeat(30)}\nz\n`
+      const found = yield* collect(fromCsv(Stream.make(long), { maxLineLength: 16 }))
+      assert.deepStrictEqual(found.slice(0, 1).concat(found.slice(-2)), ["It is longer than 16", "It is longer than 16", { a: "z" }])
+    }),
+  )
+
+  it.effect.prop(
+    "are those that another writer wrote, however they are cut",
+    {
+      // With what a cell has to be put in quotes for.
+      table: Arbitrary.array(row, { minLength: 1, maxLength: 8 }),
+      size: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 7 })),
+    },
+    ({ table, size }) =>
+      Effect.gen(function* () {
+        const csv = (yield* Stream.runCollect(Stream.make(["a", "b"], ...table).pipe(Stream.pipeThroughChannel(Csv.encodeString())))).join(
+          "",
+        )
+        const bytes = utf8(csv)
+        const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.slice(index * size, (index + 1) * size))
+        const expected = table.map(([a, b]) => ({ a, b }))
+        assert.deepStrictEqual(yield* collect(fromCsv(Stream.fromIterable(pieces))), expected)
+        const ndjson = utf8(expected.map((row) => `${JSON.stringify(row)}\n`).join(""))
+        const parts = Array.from({ length: Math.ceil(ndjson.length / size) }, (_, index) => ndjson.slice(index * size, (index + 1) * size))
+        assert.deepStrictEqual(yield* collect(fromNdjson(Stream.fromIterable(parts))), expected)
+      }),
+    { arbitrary: { runs: 200 } },
+  )
+})
+
+describe("ApiKeys.import", () => {
+  it.effect("leaves what is there as it is, and may be run again", () =>
+    run(
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const lines = linesOf(25)
+        const [first] = yield* importing(lines.slice(0, 5))
+        assert.deepStrictEqual(first, { _tag: "Progress", read: 5, inserted: 5, present: 0, refused: 0 })
+        const { id } = rowOf(lines[0]!).apiKey
+        yield* apiKeys.update(id, { name: "changed here" })
+        const events = yield* importing(lines, { batchSize: 10 })
+        assert.deepStrictEqual(events, [
+          { _tag: "Progress", read: 10, inserted: 5, present: 5, refused: 0 },
+          { _tag: "Progress", read: 20, inserted: 15, present: 5, refused: 0 },
+          { _tag: "Progress", read: 25, inserted: 20, present: 5, refused: 0 },
+        ])
+        assert.strictEqual((yield* apiKeys.get(id)).name, "changed here")
+        assert.deepStrictEqual(progressOf(yield* importing(lines)), { read: 25, inserted: 0, present: 25, refused: 0 })
+        assert.strictEqual(yield* apiKeys.count(), 25)
+        assert.deepStrictEqual(yield* importing([]), [{ _tag: "Progress", read: 0, inserted: 0, present: 0, refused: 0 }])
+      }),
+    ),
+  )
+
+  it.effect("tells of each row that it refuses, and goes on", () =>
+    run(
+      Effect.gen(function* () {
+        const good = linesOf(4)
+        const { keyId } = rowOf(good[0]!).apiKey
+        const rival = encodeLine(makeStoredApiKey({ keyId, hash: "$rival" }))
+        const rows = [
+          good[0]!,
+          '{"hash":"$x',
+          rival,
+          good[1]!,
+          encodeLine(makeStoredApiKey().apiKey),
+          good[2]!,
+          good[0]!,
+          "[]",
+          good[3]!,
+        ].join("\n")
+        const expected = [
+          { row: 2, field: "row", reason: "It isn't JSON" },
+          { row: 3, field: "keyId", reason: "Another API key has this key id, or that of its previous token" },
+          // Each line has its end, and the empty one after it is none.
+          { row: 5, field: "hash", reason: "It was exported without its hash" },
+          { row: 8, field: "row", reason: "It isn't an object" },
+        ]
+        for (const batchSize of [1, 2, 100]) {
+          const dry = yield* importing([rows], { batchSize, dryRun: true })
+          assert.deepStrictEqual(refusedOf(dry), expected)
+          assert.deepStrictEqual(progressOf(dry), { read: 9, inserted: 4, present: 1, refused: 4 })
+          assert.strictEqual(yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.count()), 0)
+        }
+        const events = yield* importing([rows], { batchSize: 2 })
+        assert.deepStrictEqual(refusedOf(events), expected)
+        assert.deepStrictEqual(progressOf(events), { read: 9, inserted: 4, present: 1, refused: 4 })
+        assert.strictEqual(yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.count()), 4)
+      }),
+    ),
+  )
+
+  it.effect.prop(
+    "foresees in a dry run what it does, repetitions and rivals included",
+    {
+      picks: Arbitrary.array(Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 11 }))), { maxLength: 40 }),
+      batchSize: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 7 })),
+    },
+    ({ picks, batchSize }) =>
+      run(
+        Effect.gen(function* () {
+          const keys = Array.from({ length: 4 }, () => makeStoredApiKey())
+          const pool = keys.flatMap(({ apiKey }, index) => [
+            encodeLine(keys[index]!),
+            encodeLine(makeStoredApiKey({ keyId: apiKey.keyId })),
+            "{}",
+          ])
+          const lines = picks.map((pick) => `${pool[pick]!.trim()}\n`)
+          const apiKeys = yield* ApiKeys.ApiKeys
+          const stream = apiKeys.import(fromNdjson(Stream.fromIterable(lines)), { batchSize, dryRun: true })
+          const dry = yield* Stream.runCollect(stream)
+          // Each run starts afresh.
+          assert.deepStrictEqual(yield* Stream.runCollect(stream), dry)
+          assert.strictEqual(yield* apiKeys.count(), 0)
+          assert.deepStrictEqual(yield* importing(lines, { batchSize }), dry)
+        }),
+      ),
+    { arbitrary: { runs: 100 } },
+  )
+
+  it.effect("goes on after the rows that it passes over", () =>
+    run(
+      Effect.gen(function* () {
+        const lines = [...linesOf(7), "{\n", ...linesOf(4)]
+        const breaking = Stream.concat(Stream.fromIterable(lines.slice(0, 9)), Stream.fail("the line is cut"))
+        const seen: Array<ApiKeyTransfer.ImportEvent> = []
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const exit = yield* Effect.exit(
+          Stream.runForEach(apiKeys.import(fromNdjson(Stream.rechunk(breaking, 1)), { batchSize: 3 }), (event) =>
+            Effect.sync(() => seen.push(event)),
+          ),
+        )
+        assert.deepStrictEqual(Exit.isFailure(exit) && Cause.squash(exit.cause), "the line is cut")
+        const { read } = progressOf(seen)
+        assert.include([6, 9], read)
+        // What it reads doesn't even have to be readable.
+        const rest = yield* importing(["x\n", ...lines.slice(1)], { batchSize: 5, skip: read })
+        assert.strictEqual(progressOf(rest).read, 12)
+        assert.strictEqual(yield* apiKeys.count(), 11)
+        assert.deepStrictEqual(
+          [...refusedOf(seen), ...refusedOf(rest)].map(({ row }) => row),
+          [8],
+        )
+        assert.deepStrictEqual(progressOf(yield* importing(lines, { skip: 100 })), { read: 12, inserted: 0, present: 0, refused: 0 })
+      }),
+    ),
+  )
+
+  it.live("holds no more than three batches, each of at most so many rows", () =>
+    Effect.gen(function* () {
+      const sizes: Array<number> = []
+      const ahead: Array<number> = []
+      let requested = 0
+      let written = 0
+      const counting = Layer.effect(
+        Repository.ApiKeyRepository,
+        Repository.ApiKeyRepository.use((repository) =>
+          Effect.succeed({
+            ...repository,
+            insertMany: (keys: ReadonlyArray<StoredApiKey>) =>
+              Effect.sleep("1 millis").pipe(
+                Effect.andThen(
+                  Effect.suspend(() => {
+                    sizes.push(keys.length)
+                    ahead.push(requested - written)
+                    written += keys.length
+                    return repository.insertMany(keys)
+                  }),
+                ),
+              ),
+          }),
+        ),
+      ).pipe(Layer.provide(Layer.fresh(Repository.layerMemory)))
+      const rows = Stream.rechunk(Stream.range(1, 95), 1).pipe(
+        Stream.map((): unknown => {
+          requested++
+          return rowOf(encodeLine(makeStoredApiKey()))
+        }),
+      )
+      yield* ApiKeys.ApiKeys.use((apiKeys) => Stream.runDrain(apiKeys.import(rows, { batchSize: 10 }))).pipe(
+        Effect.provide(ApiKeys.layer.pipe(Layer.provide([layerEphemeral, counting]))),
+      )
+      assert.deepStrictEqual(sizes, [...Array.from({ length: 9 }, () => 10), 5])
+      assert.isAtMost(Math.max(...ahead), 30)
+    }),
+  )
+
+  it.effect("lets a key in at once that was refused as unknown", () =>
+    Effect.gen(function* () {
+      // One hasher for both, as the pepper has to be the same.
+      const service = Effect.map(
+        Layer.build(Layer.fresh(ApiKeys.layerWith({}).pipe(Layer.provide(Layer.fresh(Repository.layerMemory))))),
+        (context) => Context.get(context, ApiKeys.ApiKeys),
+      )
+      const source = yield* service
+      const target = yield* service
+      const { token } = yield* source.create({ name: "moved" })
+      assert.strictEqual((yield* Effect.flip(target.verify(token)))._tag, "NotFound")
+      yield* Stream.runDrain(target.import(fromNdjson(source.export({ hashes: true }))))
+      assert.strictEqual((yield* target.verify(token)).apiKey.name, "moved")
+    }).pipe(Effect.provide(layerEphemeral)),
+  )
+
+  it.effect("refuses options that make no sense", () =>
+    run(
+      Effect.gen(function* () {
+        for (const [field, values] of Object.entries({ skip: [-1, 0.5, Number.NaN], batchSize: [0, 1.5, 10_001] })) {
+          for (const value of values) {
+            assert.deepInclude(yield* Effect.flip(importing(linesOf(1), { [field]: value })), { _tag: "InvalidInput", field })
+          }
+        }
+        assert.strictEqual(yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.count()), 0)
+      }),
+    ),
+  )
+
+  it.effect("checks what an adapter of somebody's own gives", () =>
+    run(
+      Effect.gen(function* () {
+        const legacy = Sha256.make()
+        const row = { id: 1, key_hash: "a".repeat(64), name: "n" }
+        const readRows: ReadonlyArray<ApiKeyTransfer.RowReader["readRow"]> = [
+          (row) => Result.map(legacy.readRow(row), (record) => ({ ...record, prefix: "\0" })),
+          (row) => Result.map(legacy.readRow(row), (record) => ({ ...record, name: "" })),
+          (row) => Result.map(legacy.readRow(row), (record) => ({ ...record, hash: Redacted.make("\ud800") })),
+          () => Result.fail(new InvalidInput({ field: "mine", reason: "because" })),
+          () => Result.succeed(new StoredApiKey({ ...makeStoredApiKey(), previousHash: Redacted.make("p") })),
+          () => Result.succeed(makeStoredApiKey()),
+        ]
+        const fields: Array<string | undefined> = []
+        for (const readRow of readRows) fields.push(refusedOf(yield* importing([JSON.stringify(row)], { from: { readRow } }))[0]?.field)
+        assert.deepStrictEqual(fields, ["apiKey.prefix", "name", "hash", "mine", "previousHash", undefined])
+      }),
+    ),
+  )
+})
+
+describe("keys of other systems", () => {
+  const homeMade = "key of the house"
+  const unkeyToken = "shop_3ZaKQ7mVxJ9cYpTfWhRuB2nE"
+  const sha256 = (text: string, encoding: "hex" | "base64") => createHash("sha256").update(text).digest(encoding)
+  const vectors: ReadonlyArray<{ readonly legacy: LegacyTokens; readonly token: string; readonly row: object }> = [
+    ...fastapi.map(({ pepper, prefix, separator, token, row }) => ({
+      legacy: FastapiApiKey.make({ pepper: Redacted.make(pepper), prefix, separator }),
+      token,
+      row,
+    })),
+    ...betterAuth.map(({ label, token, row }) => ({ legacy: BetterAuth.make({ disableKeyHashing: label === "unhashed" }), token, row })),
+    ...keypal.map(({ options: { salt, algorithm, prefix }, token, row }) => ({
+      legacy: Keypal.make({
+        salt: salt === undefined ? undefined : Redacted.make(salt),
+        algorithm: algorithm === "sha512" ? "sha512" : "sha256",
+        prefix,
+      }),
+      token,
+      row,
+    })),
+    ...prefixedApiKey.map(({ prefix, token, row }) => ({ legacy: PrefixedApiKey.make({ prefix }), token, row })),
+    ...django.map(({ token, row }) => ({ legacy: Django.make(), token, row })),
+    {
+      legacy: Unkey.make({ prefix: "shop_" }),
+      token: unkeyToken,
+      row: {
+        id: "key_1",
+        hash: sha256(unkeyToken, "base64"),
+        enabled: 1,
+        expires: null,
+        deleted_at_m: null,
+        created_at_m: 1_700_000_000_000,
+      },
+    },
+    { legacy: Sha256.make(), token: homeMade, row: { id: 7, key_hash: sha256(homeMade, "hex") } },
+  ]
+
+  it.live("verify after an import, from JSON and from CSV, and after a move to another database", () =>
+    Effect.forEach(
+      vectors,
+      ({ legacy, token, row }) =>
+        Effect.gen(function* () {
+          const csv = (yield* Stream.runCollect(
+            Stream.make(
+              Object.keys(row),
+              Object.values(row).map((cell) => (cell === null ? "" : typeof cell === "object" ? JSON.stringify(cell) : String(cell))),
+            ).pipe(Stream.pipeThroughChannel(Csv.encodeString())),
+          )).join("")
+          const expected = { read: 1, inserted: 1, present: 0, refused: 0 }
+          const verified = Effect.gen(function* () {
+            const apiKeys = yield* ApiKeys.ApiKeys
+            const [apiKey] = yield* Stream.runCollect(apiKeys.stream())
+            const verified = yield* Effect.result(apiKeys.verify(token))
+            const outcome = Result.isSuccess(verified) ? verified.success.apiKey.id : verified.failure._tag
+            const isExpired = typeof apiKey?.expiresAt?.epochMilliseconds === "number" && apiKey.expiresAt.epochMilliseconds <= Date.now()
+            assert.strictEqual(outcome, apiKey?.isActive === false ? "Inactive" : isExpired ? "Expired" : apiKey?.id)
+            // At its beginning, as bcrypt doesn't look at the end of a long one.
+            const secret = Redacted.value(legacy.parse(token)[0]!.secret)
+            const wrong = token.slice(0, -secret.length) + (secret.startsWith("A") ? "B" : "A") + secret.slice(1)
+            assert.include(["NotFound", "InvalidSecret", "MalformedToken"], (yield* Effect.flip(apiKeys.verify(wrong)))._tag)
+            return yield* Stream.runCollect(apiKeys.export({ hashes: true }))
+          })
+          const lines = yield* run(
+            Effect.gen(function* () {
+              const apiKeys = yield* ApiKeys.ApiKeys
+              const events = yield* Stream.runCollect(apiKeys.import(fromNdjson(Stream.make(JSON.stringify(row))), { from: legacy }))
+              assert.deepStrictEqual(progressOf(events), expected, JSON.stringify(events))
+              const again = yield* Stream.runCollect(apiKeys.import(fromCsv(Stream.make(csv)), { from: legacy }))
+              assert.deepStrictEqual(progressOf(again), { ...expected, inserted: 0, present: 1 })
+              return yield* verified
+            }),
+            { legacy: [legacy] },
+          )
+          yield* run(
+            Effect.gen(function* () {
+              assert.deepStrictEqual(progressOf(yield* importing(lines)), expected)
+              yield* verified
+            }),
+            { legacy: [legacy] },
+          )
+        }),
+      { discard: true },
+    ),
+  )
+})
+
+describe("ApiKeys.export", () => {
+  it.effect("gives lines without hashes unless asked, the oldest first, of those that match", () =>
+    run(
+      Effect.gen(function* () {
+        const repository = yield* Repository.ApiKeyRepository
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const keys = [3, 1, 2].map((day) =>
+          makeStoredApiKey({ createdAt: DateTime.makeUnsafe(`2026-01-0${day}T00:00:00Z`), ownerId: day === 2 ? null : "me", hash: "$h" }),
+        )
+        yield* repository.insertMany(keys)
+        const [third, first, second] = keys as [StoredApiKey, StoredApiKey, StoredApiKey]
+        const lines = (options?: ApiKeys.ExportOptions) => Stream.runCollect(apiKeys.export(options))
+        assert.deepStrictEqual(
+          yield* lines(),
+          [first, second, third].map(({ apiKey }) => encodeLine(apiKey)),
+        )
+        assert.deepStrictEqual(yield* lines({ hashes: true }), [first, second, third].map(encodeLine))
+        assert.deepStrictEqual(
+          yield* lines({ filter: { ownerId: "me" } }),
+          [first, third].map(({ apiKey }) => encodeLine(apiKey)),
+        )
+        assert.deepStrictEqual(yield* lines({ hashes: true, filter: { ownerId: "me" } }), [first, third].map(encodeLine))
+        assert.strictEqual((yield* Effect.flip(lines({ filter: { ownerId: "" } })))._tag, "InvalidInput")
+        assert.isFalse((yield* lines()).join("").includes("$h"))
+      }),
+    ),
+  )
+
+  it.effect("leaves no hash in spans and logs, nor does an import", () => {
+    const kept: Array<unknown> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        kept.push(span)
+        return span
+      },
+    })
+    return run(
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const lines = [encodeLine(makeStoredApiKey({ hash: "$topsecret" })), '{"hash":"$topsecret', "\n"]
+        const events = yield* importing(lines)
+        assert.strictEqual(progressOf(events).inserted, 1)
+        assert.include((yield* Stream.runCollect(apiKeys.export({ hashes: true }))).join(""), "$topsecret")
+        kept.push(events)
+        assert.isAbove(kept.length, 2)
+        assert.notInclude(inspect(kept, { depth: 12, showHidden: true }), "topsecret")
+      }).pipe(
+        Effect.provideService(Tracer.Tracer, tracer),
+        Effect.provide(Logger.layer([Logger.make((entry) => kept.push(entry.message, entry.cause))])),
+        Effect.provideService(References.MinimumLogLevel, "All"),
+      ),
+    )
+  })
+})
+
+describe("what the schema says", () => {
+  it("is what a line is", () => {
+    const key = makeStoredApiKey()
+    const decoded = Schema.decodeUnknownSync(ApiKeyTransfer.ExportedKey)(rowOf(encodeLine(key)))
+    assert.instanceOf(decoded.apiKey, ApiKey)
+    assert.deepStrictEqual(plain(new StoredApiKey({ apiKey: decoded.apiKey, hash: decoded.hash!, previousHash: null })), plain(key))
+  })
+})
