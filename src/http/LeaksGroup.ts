@@ -1,0 +1,105 @@
+/**
+ * The HTTP interface for tokens that were found where they shouldn't be: {@link LeaksGroup}, to be added to an `HttpApi` of your own.
+ *
+ * None of its endpoints takes an API key. Both are off until `layerLeaks` of `effect-api-key/http/implementation` turns them on.
+ * @since 0.1.0
+ */
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as OpenApi from "effect/http-api/OpenApi"
+import * as Schema from "effect/Schema"
+import { RequestProblems } from "./ApiKeysGroup.ts"
+import * as Problem from "./Problem.ts"
+
+/** How many tokens a report may hold. @since 0.1.0 */
+export const maxReported = 100
+
+const Text = Schema.String.check(Schema.isMaxLength(2_048))
+
+/**
+ * Tokens that a scanner found, in the shape of GitHub's secret scanning partner programme
+ * (https://docs.github.com/en/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program).
+ * @category schemas
+ * @since 0.1.0
+ */
+export const LeakReport = Schema.Array(
+  Schema.Struct({
+    token: Schema.RedactedFromValue(Text),
+    type: Text,
+    url: Schema.optionalKey(Schema.NullOr(Text)),
+    source: Schema.optionalKey(Schema.NullOr(Text)),
+  }),
+)
+  .check(Schema.isMaxLength(maxReported))
+  .annotate({ identifier: "LeakReport" })
+
+/**
+ * What became of each token, in the order of the report: `true_positive` if it was a token of ours that worked. `token_hash` is the SHA-256 of
+ * the token in base64, so that the answer doesn't repeat it.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const LeakLabels = Schema.Array(
+  Schema.Struct({
+    token_hash: Schema.String,
+    token_type: Schema.String,
+    label: Schema.Literals(["true_positive", "false_positive"]),
+  }),
+)
+
+/** @category schemas @since 0.1.0 */
+export const RevokePayload = Schema.Struct({ token: Schema.RedactedFromValue(Text) }).annotate({
+  identifier: "RevokeToken",
+})
+
+/** @category schemas @since 0.1.0 */
+export const Accepted = Schema.Struct({ accepted: Schema.Literal(true) }).pipe(HttpApiSchema.status(202))
+
+/**
+ * Makes the group under another path than `/leaks`.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
+  HttpApiGroup.make("leaks")
+    .add(
+      HttpApiEndpoint.post("report", "/", {
+        headers: {
+          "github-public-key-identifier": Schema.optionalKey(Schema.String.check(Schema.isMaxLength(256))),
+          "github-public-key-signature": Schema.optionalKey(Schema.String.check(Schema.isMaxLength(512))),
+        },
+        payload: LeakReport,
+        success: LeakLabels,
+        error: [
+          Problem.InvalidRequestProblem,
+          Problem.InvalidSignatureProblem,
+          Problem.NotOfferedProblem,
+          Problem.OverloadedProblem,
+          Problem.ServiceUnavailableProblem,
+        ],
+      }).annotate(
+        OpenApi.Description,
+        "Takes reports whose body is signed (ECDSA over P-256 and SHA-256, in DER and base64) by a key that is configured.",
+      ),
+      HttpApiEndpoint.post("revoke", "/revoke", {
+        payload: RevokePayload,
+        success: Accepted,
+        error: [Problem.InvalidRequestProblem, Problem.NotOfferedProblem, Problem.OverloadedProblem],
+      }).annotate(OpenApi.Description, "Ends the token that is sent, if it is one. The answer is the same whether it is."),
+    )
+    .middleware(RequestProblems)
+    .prefix(prefix)
+    .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "ignore", errors: "first" })
+    .annotate(OpenApi.Title, "Leaked keys")
+
+/**
+ * The group under `/leaks`.
+ * @category groups
+ * @since 0.1.0
+ */
+export class LeaksGroup extends make("/leaks") {}
+
+/** An api of just the group. @category groups @since 0.1.0 */
+export class LeaksApi extends HttpApi.make("effect-api-key-leaks").add(LeaksGroup) {}
