@@ -1,0 +1,211 @@
+/**
+ * Shows what a scan found, without the secrets: as rows of a table, lines of JSON, or a SARIF log, which GitHub and others display.
+ *
+ * The schemas describe what is written. They stay as they are within a major version, but for fields that are added.
+ * @since 0.1.0
+ */
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type { Find } from "./Scanner.ts"
+
+/**
+ * Names a token without its secret: `ak-7a74caa323a5410d-…mAfP`, of which the last four characters are its hint.
+ * @category redaction
+ * @since 0.1.0
+ */
+export const redact = ({ token, prefix, keyId, hint }: Find): string => {
+  const separator = Redacted.value(token).charAt(prefix.length)
+  return `${prefix}${separator}${keyId}${separator}…${hint}`
+}
+
+/**
+ * A row of a table for people. `where` is the path, line and column, with control characters escaped, so that a file's name can't write to
+ * the terminal; `commit` is short, and empty where there is none.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Row = Schema.Struct({ key: Schema.String, where: Schema.String, commit: Schema.String })
+
+/** @category models @since 0.1.0 */
+export type Row = typeof Row.Type
+
+/**
+ * Gives a find's row.
+ * @category formats
+ * @since 0.1.0
+ */
+export const toRow = (find: Find): Row => ({
+  key: redact(find),
+  where: `${escapeControls(find.path)}:${find.line}:${find.column}`,
+  commit: find.commit?.slice(0, 12) ?? "",
+})
+
+const fromOne = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+
+/**
+ * A find as JSON, to be written in a line. `key` is the token as {@link redact} shows it; the rest is as in a `Find`.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const FindJson = Schema.Struct({
+  key: Schema.String,
+  prefix: Schema.String,
+  keyId: Schema.String,
+  hint: Schema.String,
+  path: Schema.String,
+  line: fromOne,
+  column: fromOne,
+  byteOffset: Schema.Natural,
+  encoding: Schema.Literals(["utf-8", "utf-16le", "utf-16be"]),
+  commit: Schema.optionalKey(Schema.String),
+})
+
+/** @category models @since 0.1.0 */
+export type FindJson = typeof FindJson.Type
+
+/**
+ * Gives what is written of a find as JSON.
+ * @category formats
+ * @since 0.1.0
+ */
+export const toJson = (find: Find): FindJson => ({
+  key: redact(find),
+  prefix: find.prefix,
+  keyId: find.keyId,
+  hint: find.hint,
+  path: find.path,
+  line: find.line,
+  column: find.column,
+  byteOffset: find.byteOffset,
+  encoding: find.encoding,
+  ...(find.commit === undefined ? undefined : { commit: find.commit }),
+})
+
+const Message = Schema.Struct({ text: Schema.String })
+
+/**
+ * What we write of SARIF 2.1.0, the OASIS standard: a log with one run, one rule, and a result for each find.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const SarifLog = Schema.Struct({
+  $schema: Schema.Literal("https://json.schemastore.org/sarif-2.1.0.json"),
+  version: Schema.Literal("2.1.0"),
+  runs: Schema.Tuple([
+    Schema.Struct({
+      tool: Schema.Struct({
+        driver: Schema.Struct({
+          name: Schema.Literal("effect-api-key"),
+          version: Schema.optionalKey(Schema.String),
+          rules: Schema.Array(
+            Schema.Struct({
+              id: Schema.Literal("leaked-api-key"),
+              shortDescription: Message,
+              help: Message,
+              defaultConfiguration: Schema.Struct({ level: Schema.Literal("error") }),
+            }),
+          ),
+        }),
+      }),
+      columnKind: Schema.Literal("utf16CodeUnits"),
+      results: Schema.Array(
+        Schema.Struct({
+          ruleId: Schema.Literal("leaked-api-key"),
+          ruleIndex: Schema.Literal(0),
+          level: Schema.Literal("error"),
+          message: Message,
+          locations: Schema.Tuple([
+            Schema.Struct({
+              physicalLocation: Schema.Struct({
+                artifactLocation: Schema.Struct({ uri: Schema.String }),
+                region: Schema.Struct({
+                  startLine: fromOne,
+                  startColumn: fromOne,
+                  endColumn: fromOne,
+                  byteOffset: Schema.Natural,
+                  byteLength: Schema.Natural,
+                }),
+              }),
+            }),
+          ]),
+          /** The same for a key in a file, wherever in it the key is, and in whatever commit. */
+          partialFingerprints: Schema.Struct({ "keyInFile/v1": Schema.String }),
+          properties: FindJson.mapFields(({ prefix, keyId, hint, encoding, commit }) => ({ prefix, keyId, hint, encoding, commit })),
+        }),
+      ),
+    }),
+  ]),
+})
+
+/** @category models @since 0.1.0 */
+export type SarifLog = typeof SarifLog.Type
+
+/**
+ * Gives a SARIF log of all finds. Paths become URIs as they are: a path that is relative to the top of the repository stays so, as GitHub
+ * wants it.
+ * @category formats
+ * @since 0.1.0
+ */
+export const toSarif = (finds: ReadonlyArray<Find>, options: { readonly version?: string | undefined } = {}): SarifLog => ({
+  $schema: "https://json.schemastore.org/sarif-2.1.0.json",
+  version: "2.1.0",
+  runs: [
+    {
+      tool: {
+        driver: {
+          name: "effect-api-key",
+          ...(options.version === undefined ? undefined : { version: options.version }),
+          rules: [
+            {
+              id: "leaked-api-key",
+              shortDescription: { text: "An API key's token is where others may read it." },
+              help: { text: "Rotate or revoke the key: what has been committed or shared stays readable when the file is changed." },
+              defaultConfiguration: { level: "error" },
+            },
+          ],
+        },
+      },
+      columnKind: "utf16CodeUnits",
+      results: finds.map(toResult),
+    },
+  ],
+})
+
+const toResult = (find: Find): SarifLog["runs"][0]["results"][number] => {
+  const { prefix, keyId, hint, encoding, commit } = toJson(find)
+  const { length } = Redacted.value(find.token)
+  const since = commit === undefined ? "" : `, since commit ${commit}`
+  return {
+    ruleId: "leaked-api-key",
+    ruleIndex: 0,
+    level: "error",
+    message: { text: `The token of the API key ${redact(find)} is in this file${since}.` },
+    locations: [
+      {
+        physicalLocation: {
+          artifactLocation: { uri: toUri(find.path) },
+          region: {
+            startLine: find.line,
+            startColumn: find.column,
+            endColumn: find.column + length,
+            byteOffset: find.byteOffset,
+            byteLength: encoding === "utf-8" ? length : 2 * length,
+          },
+        },
+      },
+    ],
+    partialFingerprints: { "keyInFile/v1": `${keyId}:${find.path}` },
+    properties: { prefix, keyId, hint, encoding, ...(commit === undefined ? undefined : { commit }) },
+  }
+}
+
+/** An absolute path, of Windows too, becomes a `file` URI. What viewers look up in the repository doesn't start with a dot. */
+const toUri = (path: string): string => {
+  const [, drive = "", rest = ""] = /^([A-Za-z]:(?=[\\/]))?(.*)$/s.exec(path.replace(/^(\.\/+)+/, "")) ?? []
+  const encoded = (drive === "" ? rest : rest.replaceAll("\\", "/")).toWellFormed().split("/").map(encodeURIComponent).join("/")
+  return drive !== "" ? `file:///${drive}${encoded}` : encoded.startsWith("/") ? `file://${encoded}` : encoded
+}
+
+/** Also those that turn the direction of text around. */
+const escapeControls = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)

@@ -1,0 +1,381 @@
+/**
+ * Finds tokens that have got where they don't belong: into files, streams, and the history of git repositories.
+ *
+ * A token is told by its format and its checksum, so that a random look-alike is taken for one once in 56 billion times. It is found in any
+ * file, text or not, in UTF-8 (and what shares ASCII with it) and in UTF-16, and whatever is around it. Start with {@link scanPaths} or
+ * {@link scanGit}; show what they find with `effect-api-key/scan/Report`, which never shows a secret. Needs Node.
+ * @since 0.1.0
+ */
+import { existsSync } from "node:fs"
+import { availableParallelism } from "node:os"
+import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import * as ApiKeyToken from "../ApiKeyToken.ts"
+import * as Blobs from "./internal/blobs.ts"
+import * as Files from "./internal/files.ts"
+import * as Git from "./internal/git.ts"
+import { failureOf, type Outcome, type Part } from "./internal/job.ts"
+import * as Locator from "./internal/locator.ts"
+import * as Matcher from "./internal/matcher.ts"
+import * as Pool from "./internal/pool.ts"
+import * as Window from "./internal/window.ts"
+import { GitFailed, PathNotFound, type ScanError, type ScanProblem, Unreadable } from "./ScanError.ts"
+
+export { GitFailed, GitMissing, NotARepository, PathNotFound, type ScanError, type ScanProblem, Unreadable } from "./ScanError.ts"
+
+/**
+ * A token, and where it is.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Find {
+  readonly token: Redacted.Redacted
+  readonly prefix: string
+  readonly keyId: string
+  /** What of the secret may be shown. */
+  readonly hint: string
+  /** As the path that was given leads to it; in a repository, from its top; `-` for a stream. What isn't UTF-8 in it is replaced. */
+  readonly path: string
+  /** From 1. Lines end with a line feed. */
+  readonly line: number
+  /** From 1, in UTF-16 code units, as editors count. */
+  readonly column: number
+  /** Of the token's first byte, from 0. */
+  readonly byteOffset: number
+  readonly encoding: Encoding
+  /** In a repository: the first commit with these contents. Absent for what no commit has, as a tag may name a file's contents. */
+  readonly commit?: string
+}
+
+/** How a token is written; UTF-8 stands for all that shares ASCII with it. @category models @since 0.1.0 */
+export type Encoding = Matcher.Encoding
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ScanOptions {
+  /** The prefixes to look for, with their separators. Default: `ak` with `-`. */
+  readonly formats?: ReadonlyArray<ApiKeyToken.TokenConfig> | undefined
+  /** How many threads, or git processes, read at once. 0: none but the main thread. Default: one for each core. */
+  readonly workers?: number | undefined
+  /** Called for what can't be scanned while the scan goes on. Default: a warning is logged. */
+  readonly onProblem?: ((problem: ScanProblem) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface PathOptions extends ScanOptions {
+  /**
+   * Whether to leave out what git would, in work trees: what isn't tracked and is ignored by a `.gitignore`, `.git/info/exclude`, or the
+   * user's own list. Outside of a work tree a `.gitignore` has no meaning. Default: true.
+   */
+  readonly useGitignore?: boolean | undefined
+  /** What the path `-` stands for. Default: the standard input. */
+  readonly stdin?: Stream.Stream<Uint8Array, Unreadable> | undefined
+}
+
+/**
+ * Scans files, folders with all that is in them, and `-`, the standard input, which comes last.
+ *
+ * Finds come in the order of the paths given, and in a folder of their names, but where git lists the files in its own order. Links in
+ * folders are not followed, and pipes, sockets, devices and `.git` folders are left out. A file or folder that is named is scanned even if
+ * git ignores it. Memory doesn't grow with the size of files.
+ *
+ * Fails with `PathNotFound` before anything is scanned. A file that can't be read is told to `onProblem`, and the others are scanned; where
+ * git is missing, or refuses to list a work tree, that is told, and all of its files are scanned.
+ * @category scanning
+ * @since 0.1.0
+ */
+export const scanPaths = (paths: ReadonlyArray<string>, options: PathOptions = {}): Stream.Stream<Find, ScanError> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const formats = yield* compile(options)
+      const onProblem = options.onProblem ?? logProblem
+      const workers = options.workers ?? availableParallelism()
+      const pool = yield* Pool.make(formats.patterns, workers)
+      const files = Files.list(
+        paths.filter((path) => path !== "-"),
+        { useGitignore: options.useGitignore ?? true, onProblem },
+      ).pipe(
+        Stream.mapAccum(emptyBatch, addToBatch, { onHalt: ({ parts }) => (parts.length > 0 ? [parts] : []) }),
+        // More than there are threads, so that none waits for the next.
+        Stream.mapEffect((parts) => pool.run({ _tag: "Scan", parts }), { concurrency: 2 * Math.max(1, workers) }),
+        Stream.mapAccumEffect(noFile, (last, outcomes) => locate(pool, last, outcomes)),
+        Stream.flatMap(({ part, located, failure }) => {
+          const path = Files.toText(part.path)
+          const finds = Stream.fromIterable(formats.toFinds(located, { path }))
+          if (failure === undefined) return finds
+          const problem = new Unreadable({ path, code: failure.code, reason: failure.message })
+          return Stream.concat(finds, Stream.drain(Stream.fromEffect(onProblem(problem))))
+        }),
+      )
+      return paths.includes("-") ? Stream.concat(files, scanStream(options.stdin ?? standardInput, options)) : files
+    }),
+  )
+
+/**
+ * Scans bytes as they come. `path` is what the finds say; default: `-`.
+ * @category scanning
+ * @since 0.1.0
+ */
+export const scanStream = <E, R>(
+  bytes: Stream.Stream<Uint8Array, E, R>,
+  options: Pick<ScanOptions, "formats"> & { readonly path?: string | undefined } = {},
+): Stream.Stream<Find, E | ApiKeyToken.InvalidTokenConfig, R> =>
+  Stream.unwrap(
+    Effect.map(compile(options), (formats) =>
+      Stream.suspend(() => {
+        const window = Window.make(formats.matcher)
+        const position = Locator.start()
+        const take = (last: boolean) =>
+          formats.toFinds(Window.locate(window, position, window.matches(last)), { path: options.path ?? "-" })
+        const found = Stream.flatMap(bytes, (chunk) => {
+          const finds: Array<Find> = []
+          for (let at = 0; at < chunk.length;) {
+            const space = window.space()
+            const piece = chunk.subarray(at, at + space.length)
+            space.set(piece)
+            window.take(piece.length)
+            at += piece.length
+            if (window.isWorthwhile()) finds.push(...take(false))
+          }
+          return Stream.fromArray(finds)
+        })
+        return Stream.concat(
+          found,
+          Stream.suspend(() => Stream.fromArray(take(true))),
+        )
+      }),
+    ),
+  )
+
+/**
+ * Scans the contents of all files that a ref of the repository leads to, in whatever commit, each once. Finds say in which commit and file
+ * the contents were first; the order is that of these commits, the oldest first.
+ *
+ * Needs the command `git`, version 2.32 or later. The repository may be bare. What git can't read fails the scan, which would be incomplete.
+ * @category scanning
+ * @since 0.1.0
+ */
+export const scanGit = (repository: string, options: ScanOptions = {}): Stream.Stream<Find, ScanError> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const formats = yield* compile(options)
+      if (!existsSync(repository)) return yield* new PathNotFound({ path: repository })
+      yield* Git.exitCode(repository, ["rev-parse", "--git-dir"])
+      const suspects = yield* blobsWithFinds(repository, formats, Math.max(1, options.workers ?? availableParallelism()))
+      if (suspects.size === 0) return Stream.empty
+      // They are read again, as only few of all need to have their lines counted.
+      const origins = yield* findOrigins(repository, suspects)
+      const input = Stream.map(Stream.fromIterable(origins.keys()), (id) => `${id}\n`)
+      return contents(repository, input, () => Blobs.locator(formats.matcher)).pipe(
+        // The origins have a key for each blob that was asked for.
+        Stream.flatMap(({ id, matches }) => Stream.fromIterable(formats.toFinds(matches, origins.get(id)!))),
+      )
+    }),
+  )
+
+const logProblem = (problem: ScanProblem): Effect.Effect<void> => Effect.logWarning(problem.message)
+
+const standardInput: Stream.Stream<Uint8Array, Unreadable> = Stream.suspend(() =>
+  Stream.fromAsyncIterable<Uint8Array, Unreadable>(process.stdin, (cause) => {
+    const { code, message } = failureOf(cause)
+    return new Unreadable({ path: "-", code, reason: message })
+  }),
+)
+
+interface Formats {
+  readonly patterns: ReadonlyArray<Matcher.Pattern>
+  readonly matcher: Matcher.Matcher
+  readonly toFinds: (located: ReadonlyArray<Locator.Located>, where: { readonly path: string; readonly commit?: string }) => Array<Find>
+}
+
+const compile = ({ formats: configs = [{}] }: Pick<ScanOptions, "formats">): Effect.Effect<Formats, ApiKeyToken.InvalidTokenConfig> =>
+  Effect.gen(function* () {
+    const formats: Array<ApiKeyToken.TokenFormat> = []
+    const patterns: Array<Matcher.Pattern> = []
+    for (const config of configs) {
+      const format = yield* Effect.fromResult(ApiKeyToken.make(config))
+      const pattern = { prefix: format.prefix, separator: config.separator ?? "-" }
+      // Twice the same would find all twice.
+      if (patterns.some(({ prefix, separator }) => prefix === pattern.prefix && separator === pattern.separator)) continue
+      formats.push(format)
+      patterns.push(pattern)
+    }
+    const toFinds: Formats["toFinds"] = (located, where) =>
+      located.flatMap(({ pattern, token, line, column, offset, encoding }) => {
+        // The pattern was made of the format at the same place.
+        const format = formats[pattern]!
+        return Result.match(ApiKeyToken.parse(token, format), {
+          // The matcher has checked the same, so this doesn't happen.
+          onFailure: () => [],
+          onSuccess: (parts) => {
+            const { prefix, keyId, secret } = parts
+            const found = { token: format.format(parts), prefix, keyId, hint: format.hint(secret) }
+            return [{ ...found, ...where, line, column, byteOffset: offset, encoding }]
+          },
+        })
+      })
+    return { patterns, matcher: Matcher.make(patterns), toFinds }
+  })
+
+/** Enough that handing it to a thread doesn't matter, and little enough that finds in all of it need little memory. */
+const batchSize = 4 * 1024 * 1024
+const batchFiles = 256
+
+interface Batch {
+  readonly parts: Array<Part>
+  readonly size: number
+}
+
+const emptyBatch = (): Batch => ({ parts: [], size: 0 })
+
+/** Files that are small are read together, and those that are large in parts. */
+const addToBatch = (batch: Batch, entries: ReadonlyArray<Files.Entry>): readonly [Batch, ReadonlyArray<ReadonlyArray<Part>>] => {
+  const full: Array<ReadonlyArray<Part>> = []
+  let { parts, size } = batch
+  for (const { path, follow, size: fileSize } of entries) {
+    for (let from = 0; from === 0 || from < fileSize; from += batchSize) {
+      const isLast = from + batchSize >= fileSize
+      parts.push(isLast ? { path, from, follow } : { path, from, to: from + batchSize, follow })
+      size += Math.min(batchSize, fileSize - from)
+      if (size >= batchSize || parts.length >= batchFiles) {
+        full.push(parts)
+        parts = []
+        size = 0
+      }
+    }
+  }
+  return [{ parts, size }, full]
+}
+
+/** The file that was read last, and up to where its lines have been counted. */
+interface LastFile {
+  readonly path: string | undefined
+  readonly position: Locator.Position
+}
+
+const noFile = (): LastFile => ({ path: undefined, position: Locator.start() })
+
+interface LocatedOutcome extends Outcome {
+  readonly located: ReadonlyArray<Locator.Located>
+}
+
+/** Counts the lines before a part that isn't a file's first, from where they have been counted before. */
+const locate = (
+  pool: Pool.Pool,
+  last: LastFile,
+  outcomes: ReadonlyArray<Outcome>,
+): Effect.Effect<readonly [LastFile, ReadonlyArray<LocatedOutcome>]> =>
+  Effect.gen(function* () {
+    const done: Array<LocatedOutcome> = []
+    for (const outcome of outcomes) {
+      const { part, matches, located } = outcome
+      if (located !== undefined || matches.length === 0) {
+        done.push({ ...outcome, located: located ?? [] })
+        continue
+      }
+      // A file that was named twice begins anew.
+      const goesOn = part.path === last.path && matches.every(({ offset }) => offset >= last.position.offset)
+      const position = goesOn ? last.position : Locator.start()
+      for (const counted of yield* pool.run({ _tag: "Locate", part, position, matches })) {
+        last = { path: part.path, position: counted.position ?? position }
+        done.push({ ...outcome, located: counted.located ?? [] })
+      }
+    }
+    return [last, done]
+  })
+
+/** What git tells of the objects with the ids, one in a line. */
+const contents = <M>(
+  repository: string,
+  ids: Stream.Stream<string, Git.GitError>,
+  makeReader: () => Blobs.Reader<M>,
+): Stream.Stream<Blobs.Blob<M>, Git.GitError> =>
+  Stream.suspend(() => {
+    const read = makeReader()
+    return Git.output(repository, ["cat-file", "--batch"], ids).pipe(
+      Stream.flatMap((chunk) => Stream.fromArray(read(chunk))),
+      Stream.tap(({ id, isMissing }) =>
+        isMissing
+          ? Effect.fail(new GitFailed({ path: repository, command: "cat-file", exitCode: 0, reason: `object ${id} is missing` }))
+          : Effect.void,
+      ),
+    )
+  })
+
+const blobsWithFinds = (repository: string, { matcher }: Formats, processes: number): Effect.Effect<ReadonlySet<string>, Git.GitError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const ids = Git.split(
+        Git.output(repository, ["rev-list", "--objects", "--all", "--filter=object:type=blob", "--no-object-names"]),
+        "\n",
+      ).pipe(Stream.flatMap((ids) => Stream.fromIterable(batchesOfIds(ids))))
+      const queue = yield* Stream.toQueue(ids, { capacity: 2 * processes })
+      const found = new Set<string>()
+      const lane = Stream.runForEach(
+        contents(repository, Stream.fromQueue(queue), () => Blobs.finder(matcher)),
+        ({ id }) => Effect.sync(() => found.add(id)),
+      )
+      yield* Effect.all(
+        Array.from({ length: processes }, () => lane),
+        { concurrency: "unbounded", discard: true },
+      )
+      return found
+    }),
+  )
+
+/** Neighbours in git's list are often stored as their differences, so a process gets some of them. */
+const batchesOfIds = function* (ids: ReadonlyArray<string>): Iterable<string> {
+  for (let i = 0; i < ids.length; i += 128) yield ids.slice(i, i + 128).join("\n") + "\n"
+}
+
+interface Origin {
+  readonly path: string
+  readonly commit?: string
+}
+
+/** In one pass over the history, parents before children, which ends when all are found. */
+const findOrigins = (repository: string, ids: ReadonlySet<string>): Effect.Effect<ReadonlyMap<string, Origin>, Git.GitError> =>
+  Effect.gen(function* () {
+    const origins = new Map<string, Origin>()
+    const log = [
+      "log",
+      "--all",
+      "--topo-order",
+      "--reverse",
+      "--format=%H",
+      "--raw",
+      "-z",
+      "-c",
+      "--no-renames",
+      "--no-abbrev",
+      "--no-color",
+    ] as const
+    let commit = ""
+    let id: string | undefined
+    const read = (field: string): void => {
+      if (id !== undefined) {
+        if (ids.has(id) && !origins.has(id)) origins.set(id, { path: Files.toText(field), commit })
+        id = undefined
+      } else if (/^\n?:/.test(field)) {
+        // Modes and ids, of the parents and then of the commit itself, and a letter for each parent: a path follows.
+        id = field.split(" ").at(-2) ?? ""
+      } else if (field !== "") commit = field
+    }
+    yield* Git.split(Git.output(repository, log), "\0").pipe(
+      Stream.takeUntil((fields) => {
+        for (const field of fields) read(field)
+        return origins.size === ids.size
+      }),
+      Stream.runDrain,
+    )
+    // Tags may name contents that are in no commit.
+    for (const id of ids) if (!origins.has(id)) origins.set(id, { path: id })
+    return origins
+  })

@@ -1,0 +1,415 @@
+import { execFileSync, spawn } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { inspect } from "node:util"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted, Stream } from "effect"
+import { makeRunner } from "../../src/scan/internal/job.ts"
+import * as Scanner from "../../src/scan/Scanner.ts"
+import { encode, tokenOf } from "./corpus.ts"
+
+const root = mkdtempSync(join(tmpdir(), "effect-api-key-scan-"))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+let folders = 0
+/** A new folder with the files. */
+const folderOf = (files: Readonly<Record<string, string | Buffer>> = {}): string => {
+  const folder = join(root, String(folders++))
+  mkdirSync(folder)
+  for (const [path, contents] of Object.entries(files)) {
+    mkdirSync(join(folder, path, ".."), { recursive: true })
+    writeFileSync(join(folder, path), contents)
+  }
+  return folder
+}
+const git = (folder: string, ...args: ReadonlyArray<string>) =>
+  execFileSync("git", ["-C", folder, "-c", "user.name=n", "-c", "user.email=e@example.com", ...args], { stdio: "ignore" })
+
+const partIn = (folder: string) => (name: string) => ({ path: join(folder, name), from: 0, follow: false })
+
+/** The paths of what is found, below the folder, and the problems. */
+const scan = (paths: ReadonlyArray<string>, options: Scanner.PathOptions = {}) =>
+  Effect.gen(function* () {
+    const problems: Array<Scanner.ScanProblem> = []
+    const onProblem = (problem: Scanner.ScanProblem) => Effect.sync(() => problems.push(problem)).pipe(Effect.asVoid)
+    const finds = yield* Stream.runCollect(Scanner.scanPaths(paths, { onProblem, ...options }))
+    return { finds, problems, paths: finds.map(({ path }) => path) }
+  })
+
+const withEnvironment = <A, E>(variables: NodeJS.ProcessEnv, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const before = { ...process.env }
+      Object.assign(process.env, variables)
+      return before
+    }),
+    () => effect,
+    (before) =>
+      Effect.sync(() => {
+        for (const name of Object.keys(variables)) delete process.env[name]
+        Object.assign(process.env, before)
+      }),
+  )
+
+const token = tokenOf(1)
+
+describe("a find", () => {
+  it.effect("says all but the secret", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ "a.txt": `\n  ${token}` })
+      const [find] = (yield* scan([join(folder, "a.txt")])).finds
+      const [prefix, keyId, secret] = token.split("-") as [string, string, string]
+      const expected = { prefix, keyId, hint: secret.slice(54, 58), path: join(folder, "a.txt"), line: 2, column: 3, byteOffset: 3 }
+      assert.deepStrictEqual(find, { ...expected, encoding: "utf-8", token: Redacted.make(token, { label: "token" }) })
+      for (const text of [inspect(find, { depth: 9, showHidden: true }), JSON.stringify(find), String(find?.token)]) {
+        assert.notInclude(text, secret.slice(0, 8))
+        assert.notInclude(text, secret.slice(-8))
+      }
+    }),
+  )
+})
+
+describe("scanPaths", () => {
+  it.effect("finds several prefixes at once, and each once", () =>
+    Effect.gen(function* () {
+      const formats = [{}, { prefix: "sk_live", separator: "." }, { prefix: "k" }, { separator: "-" }] as const
+      const folder = folderOf({ a: formats.map((format, seed) => tokenOf(seed, format)).join(" ") })
+      const { finds } = yield* scan([folder], { formats })
+      assert.deepStrictEqual(
+        finds.map(({ prefix }) => prefix),
+        ["ak", "sk_live", "k", "ak"],
+      )
+      assert.deepStrictEqual((yield* scan([folder], { formats: [] })).finds, [])
+    }),
+  )
+
+  it.effect("reads the standard input for -, last", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ a: token })
+      const stdin = Stream.make(Buffer.from("\nx"), Buffer.from(token))
+      const { finds } = yield* scan(["-", folder], { stdin })
+      assert.deepStrictEqual(
+        finds.map(({ path, line, column }) => [path, line, column]),
+        [
+          [join(folder, "a"), 1, 1],
+          ["-", 2, 2],
+        ],
+      )
+    }),
+  )
+
+  it.effect("goes through folders in order", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ "b/2": token, "b/1": token, "a/z/y/x": token, c: token, "a.txt": token })
+      const { paths } = yield* scan([folder, join(folder, "b")])
+      assert.deepStrictEqual(
+        paths.map((path) => path.slice(folder.length)),
+        ["/a.txt", "/c", "/a/z/y/x", "/b/1", "/b/2", "/b/1", "/b/2"],
+      )
+    }),
+  )
+
+  it.effect("fails before it scans where a path doesn't exist, or a format isn't one", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ a: token })
+      const missing = join(folder, "missing")
+      assert.deepStrictEqual(yield* Effect.flip(scan([folder, missing])), new Scanner.PathNotFound({ path: missing }))
+      assert.strictEqual((yield* Effect.flip(scan([folder], { formats: [{ prefix: "-" }] })))._tag, "InvalidTokenConfig")
+      assert.strictEqual((yield* Effect.flip(Stream.runDrain(Scanner.scanGit(missing))))._tag, "PathNotFound")
+    }),
+  )
+
+  it.effect("tells what it can't read, and goes on", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ a: token })
+      // Reading its start fails, whoever reads.
+      const { paths, problems } = yield* scan(["/proc/self/mem", folder, "/dev/null"])
+      assert.deepStrictEqual(paths, [join(folder, "a")])
+      assert.deepStrictEqual(
+        problems.map((problem) => (problem._tag === "Unreadable" ? [problem.path, problem.code] : problem._tag)),
+        [
+          ["/dev/null", "ENOTFILE"],
+          ["/proc/self/mem", "EIO"],
+        ],
+      )
+    }),
+  )
+
+  it.effect("follows no links but those named, waits for no pipe, and reads what says that it is empty", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ "real/file": token, "other/file": token })
+      symlinkSync("..", join(folder, "real/loop"))
+      symlinkSync("loop", join(folder, "real/self"))
+      symlinkSync(join(folder, "other/file"), join(folder, "real/link"))
+      execFileSync("mkfifo", [join(folder, "real/pipe")])
+      assert.deepStrictEqual((yield* scan([join(folder, "real")])).paths, [join(folder, "real/file")])
+      assert.deepStrictEqual((yield* scan([join(folder, "real/link")])).paths, [join(folder, "real/link")])
+      symlinkSync("../other", join(folder, "real/deep"))
+      assert.deepStrictEqual((yield* scan([`${folder}/real/deep/..`])).paths.length, 2)
+      assert.deepStrictEqual((yield* scan([join(folder, "real/pipe")])).problems.length, 1)
+      const child = spawn("sleep", ["60"], { argv0: token })
+      const commandLine = yield* scan([`/proc/${child.pid}/cmdline`])
+      child.kill()
+      assert.strictEqual(commandLine.finds.length, 1)
+    }),
+  )
+
+  it.effect("counts the lines of files that are read in parts", () =>
+    Effect.gen(function* () {
+      const lines = (count: number) => `${"é".repeat(20)} ${"-".repeat(58)}\n`.repeat(count)
+      const folder = folderOf({
+        a: `${lines(50_000)}ü ${token}\n${lines(10_000)}${token}${lines(40_000)} ${token}`,
+        b: `\n${lines(100_000)}${token}`,
+      })
+      const { finds } = yield* scan([folder])
+      assert.deepStrictEqual(
+        finds.map(({ path, line, column }) => [path.slice(-1), line, column]),
+        [
+          ["a", 50_001, 3],
+          ["a", 60_002, 1],
+          ["a", 100_002, 2],
+          ["b", 100_002, 1],
+        ],
+      )
+      const twice = yield* scan([join(folder, "a"), join(folder, "a")])
+      assert.deepStrictEqual(twice.finds, [...finds.slice(0, 3), ...finds.slice(0, 3)])
+    }),
+  )
+
+  it("reads only what still is a file when it is opened", () => {
+    const folder = folderOf({ file: token })
+    symlinkSync("file", join(folder, "link"))
+    execFileSync("mkfifo", [join(folder, "pipe")])
+    const run = makeRunner([{ prefix: "ak", separator: "-" }])
+    const outcomes = run({ _tag: "Scan", parts: ["link", "pipe", "gone", "file/gone", "file"].map(partIn(folder)) })
+    assert.deepStrictEqual(
+      outcomes.map(({ part, matches, failure }) => [part.path.slice(folder.length + 1), matches.length, failure?.code]),
+      [
+        ["link", 0, "ELOOP"],
+        ["pipe", 0, "ENOTFILE"],
+        ["file", 1, undefined],
+      ],
+    )
+  })
+
+  it.effect("takes names of any bytes", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ "new\nline": token, "ünï 🦊": token })
+      writeFileSync(Buffer.concat([Buffer.from(`${folder}/z`), Buffer.from([0xff, 0xfe])]), token)
+      for (const inGit of [false, true]) {
+        if (inGit) git(folder, "init", "--quiet")
+        const { paths, problems } = yield* scan([folder])
+        assert.deepStrictEqual(problems, [])
+        assert.sameMembers(
+          paths.map((path) => path.slice(folder.length + 1)),
+          ["new\nline", "z\ufffd\ufffd", "ünï 🦊"],
+        )
+      }
+    }),
+  )
+
+  it.effect("bears files that grow, shrink and vanish meanwhile", () =>
+    Effect.gen(function* () {
+      const files = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [String(i).padStart(2, "0"), Buffer.alloc(2 ** 20, "x")]))
+      const folder = folderOf({ ...files, last: token })
+      let steps = 0
+      const change = Effect.sync(() => {
+        const path = join(folder, String(steps % 30).padStart(2, "0"))
+        if (steps % 3 === 0) rmSync(path, { force: true })
+        else truncateSync(path, steps % 3 === 1 ? 10 : 2 ** 23)
+        steps += 7
+      })
+      const changing = Effect.forever(
+        Effect.andThen(Effect.ignore(Effect.try({ try: () => Effect.runSync(change), catch: () => "gone" })), Effect.yieldNow),
+      )
+      const { paths, problems } = yield* Effect.raceFirst(scan([folder], { workers: 2 }), changing)
+      assert.deepStrictEqual(paths, [join(folder, "last")])
+      assert.deepStrictEqual(problems, [])
+    }),
+  )
+})
+
+describe(".gitignore", () => {
+  it.effect("is honoured as git does, also below its folder, and not outside of a work tree", () =>
+    Effect.gen(function* () {
+      const files = { ".gitignore": "*.log\n!keep.log\n/dist/\n", "a.log": token, "keep.log": token, "dist/a": token, "src/dist/a": token }
+      const folder = folderOf({ ...files, "src/.gitignore": "local\n", "src/local": token, "src/b": token })
+      const all = ["a.log", "keep.log", "dist/a", "src/b", "src/local", "src/dist/a"]
+      const below = (paths: ReadonlyArray<string>) => paths.map((path) => path.slice(folder.length + 1))
+      assert.sameMembers(below((yield* scan([folder])).paths), all)
+      git(folder, "init", "--quiet")
+      assert.sameMembers(below((yield* scan([folder])).paths), ["keep.log", "src/b", "src/dist/a"])
+      assert.sameMembers(below((yield* scan([join(folder, "src")])).paths), ["src/b", "src/dist/a"])
+      assert.sameMembers(below((yield* scan([folder], { useGitignore: false })).paths), all)
+      // What is named is scanned.
+      assert.sameMembers(below((yield* scan([join(folder, "dist"), join(folder, "a.log")])).paths), ["dist/a", "a.log"])
+    }),
+  )
+
+  it.effect("of other repositories within is theirs, and .git folders are left out", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({
+        "inner/.gitignore": "ignored",
+        "inner/ignored": token,
+        "inner/a": token,
+        "top/.gitignore": "a",
+        "top/a": token,
+      })
+      git(join(folder, "inner"), "init", "--quiet")
+      writeFileSync(join(folder, "inner/.git/description"), token)
+      const expected = [join(folder, "inner/a"), join(folder, "top/a")]
+      assert.sameMembers((yield* scan([folder])).paths, expected)
+      assert.sameMembers((yield* scan([folder], { useGitignore: false })).paths, [...expected, join(folder, "inner/ignored")])
+      git(folder, "init", "--quiet")
+      assert.sameMembers((yield* scan([folder])).paths, [join(folder, "inner/a")])
+      git(folder, "add", "inner/.gitignore", "--force")
+      assert.sameMembers((yield* scan([folder])).paths, [join(folder, "inner/a")])
+      // Asked for by name, it is a folder as any other.
+      assert.deepStrictEqual((yield* scan([join(folder, "inner/.git")])).paths, [join(folder, "inner/.git/description")])
+    }),
+  )
+
+  it.effect("a file with a conflict is scanned once", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ a: "" })
+      git(folder, "init", "--quiet", "--initial-branch", "main")
+      const commit = (text: string) => {
+        writeFileSync(join(folder, "a"), text)
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "--message", "change")
+      }
+      commit("")
+      git(folder, "checkout", "--quiet", "-b", "side")
+      commit(`${token} side`)
+      git(folder, "checkout", "--quiet", "main")
+      commit("main")
+      assert.throws(() => git(folder, "merge", "side"))
+      assert.deepStrictEqual((yield* scan([folder])).paths, [join(folder, "a")])
+    }),
+  )
+
+  it.effect("is left aside, and that is told, where git is missing or refuses", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ ".gitignore": "a", a: token })
+      git(folder, "init", "--quiet")
+      const missing = yield* withEnvironment({ PATH: "/nowhere" }, scan([folder]))
+      assert.deepStrictEqual([missing.paths, missing.problems], [[join(folder, "a")], [new Scanner.GitMissing()]])
+      writeFileSync(join(folder, ".git/config"), "[nonsense")
+      const refused = yield* scan([folder])
+      assert.deepStrictEqual([refused.paths, refused.problems.map(({ _tag }) => _tag)], [[join(folder, "a")], ["GitFailed"]])
+      const broken = folderOf({ ".git": "gitdir: nowhere", a: token })
+      assert.deepStrictEqual((yield* scan([broken])).paths, [join(broken, "a")])
+    }),
+  )
+
+  it.effect("is that of the folder, whatever repository a hook runs in", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ ".gitignore": "a", a: token, b: token })
+      git(folder, "init", "--quiet")
+      const other = folderOf()
+      git(other, "init", "--quiet")
+      writeFileSync(join(other, ".git/info/exclude"), "b")
+      const { paths } = yield* withEnvironment({ GIT_DIR: join(other, ".git"), GIT_INDEX_FILE: join(other, "index") }, scan([folder]))
+      assert.deepStrictEqual(paths, [join(folder, "b")])
+    }),
+  )
+
+  it.effect("a repository runs no commands of its own", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ a: token })
+      git(folder, "init", "--quiet")
+      git(folder, "add", ".")
+      git(folder, "commit", "--quiet", "--message", "first")
+      for (const [name, value] of [
+        ["core.fsmonitor", `touch ${folder}/ran; false`],
+        ["diff.external", `touch ${folder}/ran`],
+        ["core.pager", `touch ${folder}/ran`],
+      ] as const) {
+        git(folder, "config", name, value)
+      }
+      assert.strictEqual((yield* scan([folder])).finds.length, 1)
+      assert.strictEqual((yield* Stream.runCollect(Scanner.scanGit(folder))).length, 1)
+      assert.isFalse(existsSync(join(folder, "ran")), readdirSync(folder).join())
+    }),
+  )
+})
+
+describe("scanGit", () => {
+  const scanGit = (folder: string, options?: Scanner.ScanOptions) => Stream.runCollect(Scanner.scanGit(folder, options))
+
+  it.effect("fails where there is no repository, or no git", () =>
+    Effect.gen(function* () {
+      const folder = folderOf()
+      assert.deepStrictEqual(yield* Effect.flip(scanGit(folder)), new Scanner.NotARepository({ path: folder }))
+      git(folder, "init", "--quiet")
+      assert.deepStrictEqual(yield* scanGit(folder), [])
+      assert.deepStrictEqual(yield* Effect.flip(withEnvironment({ PATH: "/nowhere" }, scanGit(folder))), new Scanner.GitMissing())
+      writeFileSync(join(folder, ".git/config"), "[nonsense")
+      const error = yield* Effect.flip(scanGit(folder))
+      assert.deepStrictEqual([error._tag, error._tag === "GitFailed" && error.exitCode], ["GitFailed", 128])
+    }),
+  )
+
+  it.effect("fails where an object is missing or broken, as the scan would be incomplete", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ a: token, b: "b" })
+      git(folder, "init", "--quiet")
+      git(folder, "add", ".")
+      git(folder, "commit", "--quiet", "--message", "first")
+      const id = execFileSync("git", ["-C", folder, "rev-parse", "HEAD:a"], { encoding: "utf8" }).trim()
+      const object = join(folder, ".git/objects", id.slice(0, 2), id.slice(2))
+      rmSync(object, { force: true })
+      assert.strictEqual((yield* Effect.flip(scanGit(folder)))._tag, "GitFailed")
+      writeFileSync(object, "broken")
+      assert.strictEqual((yield* Effect.flip(scanGit(folder)))._tag, "GitFailed")
+    }),
+  )
+
+  it.effect("finds tokens that end a blob, of any size", () =>
+    Effect.gen(function* () {
+      const files: Record<string, string> = {}
+      // Around what a pipe holds, and what is read from it at once.
+      for (const size of [0, 1, 4096, 65_536, 262_144]) {
+        for (let less = -100; less <= 100; less += 20)
+          files[`${size}${less}`] = `${"-".repeat(Math.max(0, size + less))}${tokenOf(size + less)}`
+      }
+      const folder = folderOf(files)
+      git(folder, "init", "--quiet")
+      git(folder, "add", ".")
+      git(folder, "commit", "--quiet", "--message", "first")
+      const finds = yield* scanGit(folder)
+      const contents = new Set(Object.values(files))
+      assert.strictEqual(finds.length, contents.size)
+      for (const { path, byteOffset, column, token } of finds) {
+        assert.strictEqual(files[path], "-".repeat(byteOffset) + Redacted.value(token))
+        assert.strictEqual(column, byteOffset + 1)
+      }
+    }),
+  )
+
+  it.effect("reads a repository whose objects are named by SHA-256, and from a folder of its work tree", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ "sub/a": encode(`\n${token}`, "utf-16le") })
+      git(folder, "init", "--quiet", "--object-format=sha256")
+      git(folder, "add", ".")
+      git(folder, "commit", "--quiet", "--message", "first")
+      const [find] = yield* scanGit(join(folder, "sub"))
+      assert.deepStrictEqual([find?.path, find?.line, find?.column, find?.commit?.length], ["sub/a", 2, 1, 64])
+    }),
+  )
+
+  it.live("leaves no process behind when it is ended early", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ a: token, b: tokenOf(2) })
+      git(folder, "init", "--quiet")
+      git(folder, "add", ".")
+      git(folder, "commit", "--quiet", "--message", "first")
+      assert.strictEqual((yield* Stream.runCollect(Stream.take(Scanner.scanGit(folder), 1))).length, 1)
+      yield* Effect.timeoutOption(Stream.runDrain(Scanner.scanGit(folder)), "5 millis")
+      const processes = Effect.sync(() => process.getActiveResourcesInfo().filter((resource) => resource === "ProcessWrap").length)
+      yield* Effect.repeat(Effect.andThen(Effect.sleep("10 millis"), processes), { until: (count) => count === 0, times: 200 })
+      assert.strictEqual(yield* processes, 0)
+    }),
+  )
+})
