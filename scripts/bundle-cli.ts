@@ -1,0 +1,51 @@
+/**
+ * Bundles the command line into `dist/bin`, with the modules of Effect that it uses, as starting from hundreds of files takes longer than
+ * what most commands do. Packages with code of their own for a machine, and those that few need, stay outside.
+ */
+import { execFileSync } from "node:child_process"
+import { chmodSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { build } from "vite"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const target = process.argv[2] ?? join(root, "dist/bin")
+
+await build({
+  root,
+  configFile: false,
+  logLevel: "warn",
+  publicDir: false,
+  ssr: { noExternal: true, external: ["@electric-sql/pglite", "argon2", "@node-rs/bcrypt", "redis", "ioredis"] },
+  build: {
+    ssr: true,
+    target: "node22",
+    outDir: target,
+    emptyOutDir: true,
+    minify: true,
+    rolldownOptions: {
+      // The scanner looks for its thread's code beside its own.
+      input: { "effect-api-key": join(root, "src/cli/main.ts"), worker: join(root, "src/scan/internal/worker.ts") },
+      output: { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" },
+    },
+  },
+})
+
+const bin = join(target, "effect-api-key.js")
+chmodSync(bin, 0o755)
+
+// Help is rendered once, here, so that none of what renders it is loaded to show it.
+const render = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): string =>
+  execFileSync(process.execPath, [bin, ...args, "--help"], { encoding: "utf8", env: { PATH: process.env["PATH"] ?? "", ...env } })
+const renderBoth = (args: ReadonlyArray<string>) => ({
+  plain: render(args, { NO_COLOR: "1" }),
+  colored: render(args, { FORCE_COLOR: "1" }),
+})
+
+const whole = renderBoth([])
+const commands = Array.from(
+  whole.plain.slice(whole.plain.indexOf("SUBCOMMANDS")).matchAll(/^ {2}([a-z][a-z-]+)\b/gm),
+  ([, name = ""]) => name,
+)
+const help = Object.fromEntries([["", whole], ...commands.map((name) => [name, renderBoth([name])])])
+writeFileSync(join(target, "help.json"), JSON.stringify(help))

@@ -1,0 +1,525 @@
+/**
+ * The commands that manage API keys, for a command line of your own: {@link command} over the `ApiKeys` of your program, by
+ * {@link layerApiKeys}. The package's own command line, `effect-api-key`, has them too.
+ *
+ * ```ts
+ * const app = Command.make("shop").pipe(
+ *   Command.withSubcommands([ApiKeyCommands.command.pipe(Command.provide(ApiKeyCommands.layerApiKeys))]),
+ *   Command.provide(layerOfYours),
+ * )
+ * ```
+ *
+ * They fail with {@link CliFailure}, which bears the exit code that `NodeRuntime.runMain` ends the process with.
+ * @since 0.1.0
+ */
+import * as Argument from "effect/cli/Argument"
+import * as CliError from "effect/cli/CliError"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Prompt from "effect/cli/Prompt"
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Model from "../ApiKey.ts"
+import type { Created, CreateInput } from "../ApiKeys.ts"
+import { type CliFailure, fromError, usage } from "./CliFailure.ts"
+import * as Generate from "./generate.ts"
+import * as Json from "./Json.ts"
+import { filterFlags, given, readFilter, readScopes, requireApiKeys, scopes, text } from "./keyFlags.ts"
+import { confirm, findKey, isPartOfToken, partOfToken, readSecret, refuseSecret } from "./keyName.ts"
+import { KeysBackend } from "./KeysBackend.ts"
+import { describeKey, keyColumns, type Look, look, note, print, sanitize, table } from "./output.ts"
+import * as Settings from "./settings.ts"
+import { scan } from "./scan.ts"
+import { exportKeys, importKeys } from "./transfer.ts"
+import { type Moment, parseDuration, parseMoment, resolveMoment } from "./values.ts"
+
+export { CliFailure, exitCodes } from "./CliFailure.ts"
+export { scan } from "./scan.ts"
+export { exportKeys, importKeys } from "./transfer.ts"
+export * as Json from "./Json.ts"
+export { KeysBackend, layerApiKeys, type Rotation, type Verdict } from "./KeysBackend.ts"
+
+// While arguments are read, so that no database is opened for what is refused.
+const refuse = (failure: CliFailure) => Effect.fail(new CliError.UserError({ cause: failure }))
+const refuseAny = (secrets: ReadonlyArray<string>) => (secrets.length === 0 ? Effect.void : refuse(refuseSecret))
+
+const key = Argument.String("key").pipe(
+  Argument.withDescription("The key's id, its key id, or a beginning of either that no other key shares"),
+  Argument.mapEffect((name) => (isPartOfToken(name) ? refuse(partOfToken) : Effect.succeed(name))),
+)
+const yes = Flag.Boolean("yes").pipe(
+  Flag.withAlias("y"),
+  Flag.withoutNegation,
+  Flag.withDescription("Don't ask before what can't be undone"),
+  Flag.withDefault(false),
+)
+
+const expires = Flag.String("expires").pipe(
+  Flag.withAlias("e"),
+  Flag.withMetavar("when"),
+  Flag.withDescription("When the key stops working: 30d, 12h, 2027-01-31 (when that day begins in UTC), or never"),
+  Flag.filterMap(
+    (text): Option.Option<Moment | "never"> => (text === "never" ? Option.some("never") : parseMoment(text)),
+    () => "Expected never, a time such as 30d or 12h, or an instant such as 2027-01-31 or 2027-01-31T12:00Z",
+  ),
+  Flag.optional,
+)
+
+const JsonText = Schema.fromJsonString(Schema.Unknown)
+
+const metadata = Flag.String("metadata").pipe(
+  Flag.withMetavar("json"),
+  Flag.withDescription("A JSON object to keep with the key"),
+  Flag.filterMap(
+    (text) => Option.filter(Schema.decodeUnknownOption(JsonText)(text), Schema.is(Model.Metadata)),
+    () => "Expected a JSON object of at most 8 KiB",
+  ),
+  Flag.optional,
+)
+
+const readExpiry = (expiry: Option.Option<Moment | "never">, now: DateTime.Utc) =>
+  Option.map(expiry, (moment) => (moment === "never" ? null : resolveMoment(moment, now, 1)))
+
+const printCreated = Effect.fnUntraced(function* ({ apiKey, token }: Created, what: string) {
+  yield* print(
+    Json.Created,
+    { apiKey, token: Redacted.value(token) },
+    (look) => `${describeKey(apiKey, look)}\n\n${look.style("bold", Redacted.value(token))}`,
+  )
+  yield* note(`${what} Keep the token now: it can't be shown again.`)
+})
+
+const printKey = (apiKey: Model.ApiKey) => print(Json.Key, apiKey, (look) => describeKey(apiKey, look))
+
+/** Issues a key. @category commands @since 0.1.0 */
+export const create = Command.make(
+  "create",
+  {
+    name: Flag.String("name").pipe(
+      Flag.withAlias("n"),
+      Flag.withDescription("What people call it"),
+      Flag.withFallbackPrompt(Prompt.String({ message: "Name of the key" })),
+    ),
+    description: text("description", "What it is for"),
+    owner: text("owner", "Whom it belongs to, in your application's terms"),
+    scope: scopes("What it may do"),
+    expires,
+    metadata,
+    inactive: Flag.Boolean("inactive").pipe(Flag.withoutNegation, Flag.withDescription("Don't activate it yet"), Flag.withDefault(false)),
+  },
+  Effect.fnUntraced(function* ({ name, description, owner, scope, expires, metadata, inactive }) {
+    const now = yield* DateTime.now
+    const input: CreateInput = {
+      name,
+      scopes: yield* readScopes(scope),
+      ...given("description", description),
+      ...given("ownerId", owner),
+      ...given("metadata", metadata),
+      ...given("expiresAt", readExpiry(expires, now)),
+      ...(inactive ? { isActive: false } : {}),
+    }
+    yield* printCreated(yield* (yield* KeysBackend).create(input), "The key was created.")
+  }),
+).pipe(
+  Command.withDescription("Issue an API key. Its token is printed once"),
+  Command.withExamples([
+    { command: "effect-api-key create --name ci --scope invoices:read --expires 30d" },
+    { command: "effect-api-key create --name ci --json | jq -r .token", description: "For a script: just the token" },
+  ]),
+)
+
+const batchSize = 200
+const encodeKey = Schema.encodeSync(Json.Key)
+
+/** Prints every key, newest first. @category commands @since 0.1.0 */
+export const list = Command.make(
+  "list",
+  {
+    ...filterFlags,
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("So many at most"),
+      Flag.filter(
+        (limit) => limit > 0,
+        () => "Expected a whole number above 0",
+      ),
+      Flag.optional,
+    ),
+  },
+  Effect.fnUntraced(function* ({ limit, ...flags }) {
+    const keys = (yield* KeysBackend).stream(yield* readFilter(flags))
+    const wanted = Option.match(limit, { onNone: () => keys, onSome: (count) => Stream.take(keys, count) })
+    if (yield* Settings.Json) return yield* Stream.runForEach(wanted, (each) => Console.log(JSON.stringify(encodeKey(each))))
+    const style = yield* look
+    // The first batch decides how wide the columns are, so that a table of any length begins at once.
+    let printed = 0
+    yield* wanted.pipe(
+      Stream.grouped(batchSize),
+      Stream.runForEach((batch) => {
+        const lines = table(batch, keyColumns(style.now), style)
+        printed += batch.length
+        return Console.log((printed === batch.length ? lines : lines.slice(1)).join("\n"))
+      }),
+    )
+    if (printed === 0) yield* note("No API key matches.")
+  }),
+).pipe(
+  Command.withAlias("ls"),
+  Command.withDescription("Print every API key that matches, newest first"),
+  Command.withExamples([
+    { command: "effect-api-key list --status active --expires-before 7d", description: "What stops working within a week" },
+    { command: "effect-api-key list --json --never-used | jq -r .id", description: "For a script" },
+  ]),
+)
+
+/** Prints a key. @category commands @since 0.1.0 */
+export const get = Command.make("get", { key }, ({ key }) => Effect.flatMap(findKey(key), printKey)).pipe(
+  Command.withDescription("Print an API key"),
+  Command.withExamples([
+    { command: "effect-api-key get 7a74caa3", description: "By a beginning of its key id" },
+    { command: "effect-api-key get 0191b8d2-7c1a-7e2b-9f3c-1a2b3c4d5e6f --json" },
+  ]),
+)
+
+/** Changes a key's record. @category commands @since 0.1.0 */
+export const update = Command.make(
+  "update",
+  {
+    key,
+    name: text("name", "Another name"),
+    description: text("description", "Another description; an empty one takes it away"),
+    owner: text("owner", "Another owner; an empty one takes it away"),
+    scope: scopes("The scopes that it has from now on, instead of those so far"),
+    noScopes: Flag.Boolean("no-scopes").pipe(Flag.withoutNegation, Flag.withDescription("Take all scopes away"), Flag.withDefault(false)),
+    expires,
+    metadata,
+  },
+  Effect.fnUntraced(function* ({ key, name, description, owner, scope, noScopes, expires, metadata }) {
+    const orNull = (value: Option.Option<string>) => Option.map(value, (text) => (text === "" ? null : text))
+    const scopes = yield* readScopes(scope)
+    if (noScopes && scopes.length > 0) return yield* usage("--scope and --no-scopes contradict each other")
+    const input = {
+      ...given("name", name),
+      ...given("description", orNull(description)),
+      ...given("ownerId", orNull(owner)),
+      ...given("metadata", metadata),
+      ...given("expiresAt", readExpiry(expires, yield* DateTime.now)),
+      ...(noScopes || scopes.length > 0 ? { scopes } : {}),
+    }
+    if (Object.keys(input).length === 0)
+      return yield* usage("Say what to change: --name, --description, --owner, --scope, --expires or --metadata")
+    const { id } = yield* findKey(key)
+    return yield* printKey(yield* (yield* KeysBackend).update(id, input))
+  }),
+).pipe(
+  Command.withDescription("Change what is known of an API key, and what it may do"),
+  Command.withExamples([{ command: "effect-api-key update 7a74caa3 --expires 2027-01-31 --scope invoices:read,invoices:write" }]),
+)
+
+/** Makes a key work again. @category commands @since 0.1.0 */
+export const activate = Command.make(
+  "activate",
+  { key },
+  Effect.fnUntraced(function* ({ key }) {
+    const { id } = yield* findKey(key)
+    yield* printKey(yield* (yield* KeysBackend).activate(id))
+  }),
+).pipe(Command.withDescription("Make an API key work again"), Command.withExamples([{ command: "effect-api-key activate 7a74caa3" }]))
+
+/** Makes a key stop working, until it is activated. @category commands @since 0.1.0 */
+export const deactivate = Command.make(
+  "deactivate",
+  { key },
+  Effect.fnUntraced(function* ({ key }) {
+    const { id } = yield* findKey(key)
+    yield* printKey(yield* (yield* KeysBackend).deactivate(id))
+  }),
+).pipe(
+  Command.withDescription("Make an API key stop working, until it is activated again"),
+  Command.withExamples([{ command: "effect-api-key deactivate 7a74caa3" }]),
+)
+
+const named = ({ name, keyId }: Model.ApiKey): string => `${sanitize(name)} (${keyId})`
+
+/** Deletes a key. @category commands @since 0.1.0 */
+export const remove = Command.make(
+  "delete",
+  { key, yes },
+  Effect.fnUntraced(function* ({ key, yes }) {
+    const found = yield* findKey(key)
+    yield* confirm(`Delete the API key ${named(found)} for good?`, yes)
+    yield* (yield* KeysBackend).delete(found.id)
+    yield* print(Json.Deleted, { deleted: found.id }, () => `${named(found)} is deleted`)
+  }),
+).pipe(
+  Command.withDescription("Delete an API key for good"),
+  Command.withExamples([
+    { command: "effect-api-key delete 7a74caa3" },
+    { command: "effect-api-key delete 7a74caa3 --yes --json", description: "For a script, which can't be asked" },
+  ]),
+)
+
+const sorts = ["createdAt", "-createdAt", "name", "-name", "lastUsedAt", "-lastUsedAt", "expiresAt", "-expiresAt"] as const
+
+/** Prints a page of a search. @category commands @since 0.1.0 */
+export const search = Command.make(
+  "search",
+  {
+    ...filterFlags,
+    text: Argument.String("text").pipe(Argument.withDescription("What the name has in it, as --name"), Argument.optional),
+    sort: Flag.Literals("sort", sorts).pipe(Flag.withDescription("A minus sign means descending"), Flag.withDefault("-createdAt" as const)),
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("So many a page, 1 to 200"),
+      Flag.filter(
+        (limit) => limit >= 1 && limit <= 200,
+        () => "Expected 1 to 200",
+      ),
+      Flag.withDefault(50),
+    ),
+    offset: Flag.Int("offset").pipe(
+      Flag.withDescription("How many to pass over"),
+      Flag.filter(
+        (offset) => offset >= 0,
+        () => "Expected 0 or more",
+      ),
+      Flag.optional,
+    ),
+    cursor: text("cursor", "The nextCursor of the page before"),
+  },
+  Effect.fnUntraced(function* ({ text, sort, limit, offset, cursor, ...flags }) {
+    if (Option.isSome(text) && Option.isSome(flags.name)) return yield* usage("Give either a text or --name")
+    if (Option.isSome(offset) && Option.isSome(cursor)) return yield* usage("--offset and --cursor contradict each other")
+    const page = yield* (yield* KeysBackend).search({
+      ...(yield* readFilter(flags)),
+      ...given("name", text),
+      // What is left without the sign is one of the four fields.
+      sort: {
+        by: sort.replace("-", "") as "createdAt" | "name" | "lastUsedAt" | "expiresAt",
+        order: sort.startsWith("-") ? "desc" : "asc",
+      },
+      limit,
+      ...given("offset", offset),
+      ...given("cursor", cursor),
+    })
+    yield* print(Json.Page, { items: page.items, total: page.total, nextCursor: page.nextCursor }, (look) =>
+      table(page.items, keyColumns(look.now), look).join("\n"),
+    )
+    yield* note(
+      [page.total === null ? [] : [`${page.total} in all.`], page.nextCursor === null ? [] : [`More: --cursor ${page.nextCursor}`]]
+        .flat()
+        .join(" ") || "The last page.",
+    )
+  }),
+).pipe(
+  Command.withDescription("Print a page of the API keys that match, in an order of your choice"),
+  Command.withExamples([
+    { command: "effect-api-key search invoices --sort expiresAt --limit 20" },
+    { command: "effect-api-key search --json --cursor CURSOR", description: "The next page" },
+  ]),
+)
+
+/** Counts keys. @category commands @since 0.1.0 */
+export const count = Command.make(
+  "count",
+  filterFlags,
+  Effect.fnUntraced(function* (flags) {
+    const counted = yield* (yield* KeysBackend).count(yield* readFilter(flags))
+    yield* print(Json.Count, { count: counted }, () => String(counted))
+  }),
+).pipe(
+  Command.withDescription("Count the API keys that match"),
+  Command.withExamples([{ command: "effect-api-key count --status expired" }]),
+)
+
+const describeVerdict = (verified: Model.ApiKey, usedToken: Model.UsedToken, look: Look): string =>
+  `${look.style("green", "The token is valid")}${usedToken === "previous" ? ", though a rotation has replaced it" : ""}\n\n${describeKey(verified, look)}`
+
+/** Verifies a token from standard input. @category commands @since 0.1.0 */
+export const verify = Command.make(
+  "verify",
+  {
+    scope: scopes("The key must hold this scope"),
+    // Taken, so that they can be refused with the reason, and aren't repeated in a message about them.
+    token: Flag.String("token").pipe(Flag.withHidden, Flag.atLeast(0), Flag.mapEffect(refuseAny)),
+    stray: Argument.String("nothing").pipe(
+      Argument.withDescription("Nothing: the token comes on standard input"),
+      Argument.variadic(),
+      Argument.mapEffect(refuseAny),
+    ),
+  },
+  Effect.fnUntraced(function* ({ scope }) {
+    const scopes = yield* readScopes(scope)
+    const verdict = yield* (yield* KeysBackend).verify(yield* readSecret("the token"), scopes)
+    if (verdict.valid) {
+      const { apiKey, usedToken, checkedAt } = verdict.verified
+      return yield* print(Json.Verified, { valid: true, apiKey, usedToken, checkedAt }, (look) => describeVerdict(apiKey, usedToken, look))
+    }
+    if (yield* Settings.Json) yield* Console.log(JSON.stringify(Schema.encodeSync(Json.Verified)(verdict)))
+    return yield* fromError(verdict.error)
+  }),
+).pipe(
+  Command.withDescription("Tell whether a token is valid, and whose it is. The token comes on standard input"),
+  Command.withExamples([
+    { command: "effect-api-key verify < token.txt" },
+    { command: "printenv TOKEN | effect-api-key verify --scope invoices:read --json" },
+  ]),
+)
+
+/** Replaces a key's token. @category commands @since 0.1.0 */
+export const rotate = Command.make(
+  "rotate",
+  {
+    key,
+    grace: Flag.String("grace").pipe(
+      Flag.withMetavar("time"),
+      Flag.withDescription("How long the token so far works on, 0 to 90d. Default: 24h"),
+      Flag.filterMap(parseDuration, () => "Expected a time such as 24h, 7d or 0"),
+      Flag.filter(
+        (grace) => Duration.toSeconds(grace) <= Model.maxGraceSeconds,
+        () => "Expected 90d at most",
+      ),
+      Flag.optional,
+    ),
+    fromFirstUse: Flag.Boolean("from-first-use").pipe(
+      Flag.withoutNegation,
+      Flag.withDescription("Count the grace from the new token's first use"),
+      Flag.withDefault(false),
+    ),
+    endPrevious: Flag.Boolean("end-previous").pipe(
+      Flag.withoutNegation,
+      Flag.withDescription("End the token from before the last rotation, if it still works"),
+      Flag.withDefault(false),
+    ),
+    yes,
+  },
+  Effect.fnUntraced(function* ({ key, grace, fromFirstUse, endPrevious, yes }) {
+    const found = yield* findKey(key)
+    const isAtOnce = Option.exists(grace, (each) => Duration.toMillis(each) === 0)
+    if (isAtOnce) yield* confirm(`End the token of ${named(found)} at once?`, yes)
+    else if (endPrevious && found.previous !== null) yield* confirm(`End the previous token of ${named(found)} at once?`, yes)
+    const rotated = yield* (yield* KeysBackend).rotate(found.id, {
+      ...given("grace", grace),
+      ...(fromFirstUse ? { graceFrom: "firstUse" } : {}),
+      ...(endPrevious ? { ifPrevious: "end" } : {}),
+    })
+    yield* printCreated(rotated, "The token was replaced.")
+  }),
+).pipe(
+  Command.withDescription("Replace an API key's token. The one so far works on for a while"),
+  Command.withExamples([
+    { command: "effect-api-key rotate 7a74caa3 --grace 7d" },
+    { command: "effect-api-key rotate 7a74caa3 --grace 0 --yes", description: "The token has leaked" },
+  ]),
+)
+
+/** Ends the token from before a rotation. @category commands @since 0.1.0 */
+export const endGrace = Command.make(
+  "end-grace",
+  { key, yes },
+  Effect.fnUntraced(function* ({ key, yes }) {
+    const found = yield* findKey(key)
+    if (found.previous !== null) yield* confirm(`End the previous token of ${named(found)} at once?`, yes)
+    yield* printKey(yield* (yield* KeysBackend).endGrace(found.id))
+  }),
+).pipe(
+  Command.withDescription("End the token from before a rotation at once"),
+  Command.withExamples([{ command: "effect-api-key end-grace 7a74caa3 --yes" }]),
+)
+
+/** Makes tokens without storing them. @category commands @since 0.1.0 */
+export const generate = Command.make(
+  "generate",
+  {
+    prefix: Flag.String("prefix").pipe(
+      Flag.withDescription("Default: API_KEY_PREFIX, or ak"),
+      Flag.withFallbackConfig(Config.String("API_KEY_PREFIX")),
+      Flag.withDefault("ak"),
+    ),
+    separator: Flag.Literals("separator", ["-", "_", ".", "~", ":"]).pipe(
+      Flag.withDescription("Default: API_KEY_SEPARATOR, or -"),
+      Flag.withFallbackConfig(Config.Literals(["-", "_", ".", "~", ":"], "API_KEY_SEPARATOR")),
+      Flag.withDefault("-" as const),
+    ),
+    count: Flag.Int("count").pipe(
+      Flag.withAlias("c"),
+      Flag.withDescription("How many"),
+      Flag.filter(
+        (count) => count >= 1 && count <= Generate.maxCount,
+        () => `Expected 1 to ${Generate.maxCount}`,
+      ),
+      Flag.withDefault(1),
+    ),
+  },
+  Effect.fnUntraced(function* ({ prefix, separator, count }) {
+    const tokens = yield* Effect.mapError(Generate.generate({ prefix, separator }, count), ({ reason }) => usage(reason))
+    yield* Effect.forEach(tokens, (each) => print(Json.Generated, each, () => each.token), { discard: true })
+  }),
+).pipe(
+  Command.withDescription("Make a token without storing it"),
+  Command.withExamples([{ command: "effect-api-key generate --prefix shop --json" }]),
+)
+
+/** Counts hashes by their kind. @category commands @since 0.1.0 */
+export const hashReport = Command.make(
+  "hash-report",
+  {},
+  Effect.fnUntraced(function* () {
+    const apiKeys = yield* requireApiKeys("hash-report")
+    const report = yield* Effect.mapError(apiKeys.hashReport, (error) => fromError(error))
+    if (yield* Settings.Json) {
+      return yield* Effect.forEach(report, (each) => Console.log(JSON.stringify(Schema.encodeSync(Json.HashUsage)(each))), {
+        discard: true,
+      })
+    }
+    const style = yield* look
+    const columns = [
+      { title: "ALGORITHM", text: ({ algorithm }: (typeof report)[number]) => algorithm },
+      { title: "PARAMETERS", text: ({ parameters }: (typeof report)[number]) => parameters },
+      { title: "PEPPER", text: ({ pepper }: (typeof report)[number]) => (pepper === "" ? "unlabelled" : (pepper ?? "none")) },
+      { title: "COUNT", text: ({ count }: (typeof report)[number]) => String(count) },
+      { title: "", text: ({ isCurrent }: (typeof report)[number]) => (isCurrent ? "current" : "older") },
+    ]
+    return yield* Console.log(table(report, columns, style).join("\n"))
+  }),
+).pipe(
+  Command.withDescription("Count hashes by algorithm, parameters and pepper"),
+  Command.withExamples([{ command: "effect-api-key hash-report" }]),
+)
+
+/** `--json` and `--no-color`, which every command takes. @category flags @since 0.1.0 */
+export const globalFlags = [Settings.Json, Settings.Color] as const
+
+/**
+ * All of them, under `api-keys`, on the {@link KeysBackend} provided.
+ * @category commands
+ * @since 0.1.0
+ */
+export const command = Command.make("api-keys").pipe(
+  Command.withDescription("Issue, verify and manage API keys"),
+  Command.withSubcommands([
+    create,
+    list,
+    get,
+    update,
+    activate,
+    deactivate,
+    remove,
+    search,
+    count,
+    verify,
+    rotate,
+    endGrace,
+    generate,
+    scan,
+    hashReport,
+    importKeys,
+    exportKeys,
+  ]),
+  Command.withGlobalFlags(globalFlags),
+)

@@ -1,0 +1,129 @@
+import * as crypto from "node:crypto"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { SqlClient } from "effect/sql/SqlClient"
+import * as ApiKeys from "../ApiKeys.ts"
+import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import * as Argon2Node from "../hasher/Argon2Node.ts"
+import * as Pepper from "../hasher/Pepper.ts"
+import * as Settings from "../server/settings.ts"
+import { storageSettings, type StorageSettings } from "../server/settings.ts"
+import * as Migrations from "../sql/Migrations.ts"
+import * as SqlRepository from "../sql/SqlRepository.ts"
+import { CliFailure, fromError } from "./CliFailure.ts"
+import { layerApiKeys } from "./KeysBackend.ts"
+
+// The wiring is that of `ApiKeyServer`, so that both see the same keys under the same configuration.
+
+export type DatabaseSettings = StorageSettings
+
+export const readSettings: Effect.Effect<DatabaseSettings, CliFailure> = Effect.gen(function* () {
+  return yield* Config.all(storageSettings)
+}).pipe(Effect.mapError((error) => fromError(error)))
+
+const failing = <A, E extends { readonly _tag: string; readonly message: string }, R>(
+  layer: Layer.Layer<A, E, R>,
+): Layer.Layer<A, CliFailure, R> => Layer.catch(layer, (error) => Layer.effectContext(Effect.fail(fromError(error))))
+
+/** A package that isn't installed says so in one line. */
+const load = <A>(what: string, packages: string, run: () => Promise<A>): Effect.Effect<A, CliFailure> =>
+  Effect.tryPromise({
+    try: run,
+    catch: (cause) =>
+      new CliFailure({
+        exitCode: 1,
+        tag: "MissingPackage",
+        reason: isMissing(cause)
+          ? `${what} needs a package that isn't installed: npm install ${packages}`
+          : `${what} can't be loaded: ${String(cause)}`,
+      }),
+  })
+
+const isMissing = (cause: unknown): boolean =>
+  cause instanceof Error && "code" in cause && (cause.code === "ERR_MODULE_NOT_FOUND" || cause.code === "MODULE_NOT_FOUND")
+
+/** The ring as the server would have it. With a database of its own it makes none up. */
+export const loadPeppers = (settings: DatabaseSettings) =>
+  Effect.catchTag(Settings.loadPeppers(settings), "PepperRequired", ({ _tag }) =>
+    Effect.fail(
+      new CliFailure({
+        exitCode: 1,
+        tag: _tag,
+        reason: "API_KEY_PEPPER must be set along with DATABASE_URL, to what the server has",
+      }),
+    ),
+  )
+
+/** The database, as it is. */
+export const layerSql = ({ databaseUrl, dataDir }: DatabaseSettings): Layer.Layer<SqlClient, CliFailure> =>
+  Layer.unwrap(
+    Option.isSome(databaseUrl)
+      ? Effect.map(
+          load("DATABASE_URL", "@effect/sql-pg", () => import("@effect/sql-pg/PgClient")),
+          (PgClient) =>
+            failing(
+              PgClient.layer({ url: databaseUrl.value, applicationName: "effect-api-key", connectTimeout: "5 seconds", maxConnections: 2 }),
+            ),
+        )
+      : Effect.map(
+          load("The embedded database", "@electric-sql/pglite", () => import("../sql/Pglite.ts")),
+          (Pglite) => failing(Pglite.layer({ dataDir })),
+        ),
+  )
+
+const hasArgon2 = (crypto.argon2 as typeof crypto.argon2 | undefined) !== undefined
+
+/** Argon2id by Node itself where it has it, else by the package. */
+const layerHasher = (ring: Pepper.PepperRing): Layer.Layer<ApiKeyHasher, CliFailure> => {
+  const hasher = hasArgon2
+    ? failing(Argon2Node.layerPeppers())
+    : Layer.unwrap(
+        Effect.map(
+          load("Before Node 24.7, hashing", "argon2", () => import("../hasher/Argon2.ts")),
+          (Argon2) => failing(Argon2.layerPeppers()),
+        ),
+      )
+  return Layer.provide(hasher, Layer.succeed(Pepper.Peppers, { ring: Effect.succeed(ring) }))
+}
+
+/** The nodes that share keys through Redis hear of changes that way alone. */
+const layerRedis = ({ redisUrl }: DatabaseSettings) =>
+  Option.match(redisUrl, {
+    onNone: () => Layer.empty,
+    onSome: (url) =>
+      Layer.unwrap(
+        Effect.map(
+          load("REDIS_URL", "redis", async () => ({
+            NodeRedis: await import("@effect/platform-node/NodeRedis"),
+            Invalidation: await import("../redis/Invalidation.ts"),
+          })),
+          ({ NodeRedis, Invalidation }) =>
+            Layer.catch(Invalidation.layerRedis().pipe(Layer.provide(NodeRedis.layer({ url: Redacted.value(url) }))), () =>
+              Layer.effectContext(
+                Effect.fail(new CliFailure({ exitCode: 1, tag: "RedisUnavailable", reason: "What REDIS_URL names can't be reached" })),
+              ),
+            ),
+        ),
+      ),
+  })
+
+/**
+ * The service on the database that is configured. The embedded one is migrated, as nobody else does it; a server's is left to `migrate`.
+ */
+export const layerService = (config: DatabaseSettings) =>
+  Layer.unwrap(
+    // Before there is a database, as one without a pepper counts as having lost it.
+    Effect.map(Effect.mapError(Effect.flatMap(loadPeppers(config), Pepper.checkRing), fromError), (ring) => {
+      const repository = failing(SqlRepository.layer)
+      const migrated = Option.isSome(config.databaseUrl) ? repository : Layer.provide(repository, failing(Migrations.layer()))
+      return failing(ApiKeys.layerConfig).pipe(
+        Layer.provide([layerHasher(ring), migrated, layerRedis(config)]),
+        Layer.provideMerge(layerSql(config)),
+      )
+    }),
+  )
+
+export const layerDatabase = Layer.unwrap(Effect.map(readSettings, (config) => Layer.provide(layerApiKeys, layerService(config))))

@@ -1,0 +1,210 @@
+import * as Clock from "effect/Clock"
+import * as CliOutput from "effect/cli/CliOutput"
+import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
+import * as Console from "effect/Console"
+import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
+import * as Terminal from "effect/Terminal"
+import { type ApiKey, type PreviousToken, type Status, status } from "../ApiKey.ts"
+import { Color, Json } from "./settings.ts"
+
+/** Characters that would move a terminal's cursor, or colour it, in what came from elsewhere. */
+export const sanitize = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "�")
+
+type Style = "bold" | "dim" | "red" | "green" | "yellow"
+const codes: Readonly<Record<Style, readonly [number, number]>> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+}
+
+export interface Look {
+  readonly width: number
+  readonly style: (style: Style, text: string) => string
+  readonly now: number
+}
+
+/** How to write to this terminal, or to a file. */
+export const look = Effect.gen(function* () {
+  const { canColor } = yield* TerminalCapabilities
+  const isColored = canColor && (yield* Color)
+  const isTerminal = yield* (yield* Stdio.Stdio).stdoutIsTerminal
+  return {
+    width: isTerminal ? Math.max(20, (yield* (yield* Terminal.Terminal).columns) || 80) : Number.POSITIVE_INFINITY,
+    style: (style: Style, text: string) => (isColored ? `\u001b[${codes[style][0]}m${text}\u001b[${codes[style][1]}m` : text),
+    now: yield* Clock.currentTimeMillis,
+  }
+})
+
+/** Prints one line of JSON, or what people read. */
+export const print = Effect.fnUntraced(function* <A, I>(schema: Schema.Codec<A, I>, value: A, text: (look: Look) => string) {
+  if (yield* Json) return yield* Console.log(JSON.stringify(Schema.encodeSync(schema)(value)))
+  return yield* Console.log(text(yield* look))
+})
+
+/** To standard error, unless a program listens. */
+export const note = Effect.fnUntraced(function* (text: string) {
+  if (!(yield* Json)) yield* Console.error(text)
+})
+
+/** `in 3 days`, `2 h ago` */
+export const relative = (at: DateTime.Utc | null, now: number, never: string): string => {
+  if (at === null) return never
+  const distance = at.epochMilliseconds - now
+  const seconds = Math.round(Math.abs(distance) / 1_000)
+  if (seconds < 5) return "now"
+  const text = spell(seconds)
+  return distance > 0 ? `in ${text}` : `${text} ago`
+}
+
+const spell = (seconds: number): string => {
+  const plural = (count: number, unit: string) => `${count} ${unit}${count === 1 ? "" : "s"}`
+  if (seconds < 90) return `${seconds} s`
+  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`
+  if (seconds < 129_600) return `${Math.round(seconds / 3_600)} h`
+  const days = Math.round(seconds / 86_400)
+  if (days < 60) return plural(days, "day")
+  return days < 730 ? plural(Math.round(days / 30.4), "month") : plural(Math.round(days / 365.25), "year")
+}
+
+export interface Column<A> {
+  readonly title: string
+  readonly text: (row: A) => string
+  readonly style?: (row: A) => Style | undefined
+  /** The narrowest that it may become. Columns without one aren't cut. */
+  readonly least?: number
+}
+
+/** Aligned; what doesn't fit the width is cut from the widest columns that may be. */
+export const table = <A>(
+  rows: ReadonlyArray<A>,
+  columns: ReadonlyArray<Column<A>>,
+  { width, style }: Look,
+  fixed?: ReadonlyArray<number>,
+): ReadonlyArray<string> => {
+  const cells = rows.map((row) => columns.map(({ text }) => sanitize(text(row))))
+  const widths =
+    fixed === undefined
+      ? columns.map(({ title }, index) =>
+          Math.max(CliOutput.displayWidth(title), ...cells.map((line) => CliOutput.displayWidth(line[index] ?? ""))),
+        )
+      : [...fixed]
+  const gap = 2
+  for (let over = widths.reduce((sum, each) => sum + each + gap, -gap) - width; over > 0 && Number.isFinite(over); over--) {
+    let widest = -1
+    for (const [index, each] of widths.entries()) {
+      const least = columns[index]?.least
+      if (least !== undefined && each > least && (widest < 0 || each > (widths[widest] ?? 0))) widest = index
+    }
+    if (widest < 0) break
+    widths[widest] = (widths[widest] ?? 1) - 1
+  }
+  // What can't be cut is left out, from the right, rather than wrapped.
+  const line = (texts: ReadonlyArray<string>, styleOf: (index: number) => Style | undefined): string => {
+    let used = 0
+    const parts: Array<string> = []
+    for (const [index, text] of texts.entries()) {
+      const each = widths[index] ?? 0
+      if (index > 0 && used + gap + each > width) break
+      used += (index > 0 ? gap : 0) + each
+      const padded = fit(text, each, index === texts.length - 1)
+      const chosen = styleOf(index)
+      parts.push(chosen === undefined ? padded : style(chosen, padded))
+    }
+    return parts.join(" ".repeat(gap)).trimEnd()
+  }
+  const head = line(
+    columns.map(({ title }) => title),
+    () => "bold",
+  )
+  return [head, ...rows.map((row, at) => line(cells[at] ?? [], (index) => columns[index]?.style?.(row)))]
+}
+
+const fit = (text: string, width: number, isLast: boolean): string => {
+  const length = CliOutput.displayWidth(text)
+  if (length <= width) return isLast ? text : text + " ".repeat(width - length)
+  let cut = ""
+  let used = 0
+  for (const character of text) {
+    const each = CliOutput.displayWidth(character)
+    if (used + each > width - 1) break
+    cut += character
+    used += each
+  }
+  return `${cut}…${" ".repeat(Math.max(0, width - 1 - used))}`
+}
+
+const statusStyle: Readonly<Record<Status, Style>> = { active: "green", inactive: "yellow", expired: "red" }
+
+export const keyColumns = (now: number): ReadonlyArray<Column<ApiKey>> => [
+  { title: "NAME", text: ({ name }) => name, least: 8 },
+  { title: "KEY ID", text: ({ keyId }) => keyId, least: 8 },
+  { title: "STATUS", text: (key) => status(key, now), style: (key) => statusStyle[status(key, now)] },
+  { title: "EXPIRES", text: ({ expiresAt }) => relative(expiresAt, now, "never") },
+  { title: "LAST USED", text: ({ lastUsedAt }) => relative(lastUsedAt, now, "never") },
+  { title: "SCOPES", text: ({ scopes }) => scopes.join(" "), least: 8 },
+  { title: "OWNER", text: ({ ownerId }) => ownerId ?? "", least: 6 },
+]
+
+/** One key, a field a line. */
+export const describeKey = (key: ApiKey, { now, style, width }: Look): string => {
+  const at = (instant: DateTime.Utc | null, never: string) =>
+    instant === null ? never : `${new Date(instant.epochMilliseconds).toISOString()} (${relative(instant, now, never)})`
+  const { previous } = key
+  const fields: ReadonlyArray<readonly [string, string, Style?]> = [
+    ["id", key.id],
+    ["key id", key.keyId],
+    ["name", key.name, "bold"],
+    ...(key.description === null ? [] : [["description", key.description] as const]),
+    ["status", status(key, now), statusStyle[status(key, now)]],
+    ["owner", key.ownerId ?? "none"],
+    ["scopes", key.scopes.length === 0 ? "none" : key.scopes.join(" ")],
+    ["expires", at(key.expiresAt, "never")],
+    ["last used", at(key.lastUsedAt, "never")],
+    ["created", at(key.createdAt, "")],
+    ...(key.rotatedAt === null ? [] : [["rotated", at(key.rotatedAt, "")] as const]),
+    ...(previous === null ? [] : [["previous", describePrevious(previous, now, at)] as const]),
+    ["token ends in", `…${key.hint}……`],
+    ["metadata", JSON.stringify(key.metadata)],
+  ]
+  const label = Math.max(...fields.map(([name]) => name.length)) + 2
+  return fields
+    .map(([name, value, chosen]) => {
+      const text = fit(sanitize(value), Math.max(8, width - label), true)
+      return style("dim", name.padEnd(label)) + (chosen === undefined ? text : style(chosen, text))
+    })
+    .join("\n")
+}
+
+const describePrevious = (
+  { keyId, expiresAt }: PreviousToken,
+  now: number,
+  at: (instant: DateTime.Utc | null, never: string) => string,
+): string =>
+  expiresAt !== null && expiresAt.epochMilliseconds <= now
+    ? `${keyId} ended ${at(expiresAt, "")}`
+    : `${keyId} works until ${at(expiresAt, "a time after the new token's first use")}`
+
+/** A line on a terminal's standard error that is written anew; nothing elsewhere. */
+export const makeProgress = Effect.fnUntraced(function* (what: string, total?: number) {
+  const isShown = (yield* (yield* Stdio.Stdio).stderrIsTerminal) && !(yield* Json)
+  if (!isShown) return { show: (_done: number, _note?: string) => Effect.void, clear: Effect.void }
+  const columns = (yield* (yield* Terminal.Terminal).columns) || 80
+  let last = 0
+  const write = (text: string) => Effect.sync(() => void process.stderr.write(text))
+  return {
+    show: (done: number, note = "") =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (now - last < 80 && done !== total) return Effect.void
+        last = now
+        const share = total === undefined || total === 0 ? undefined : Math.min(1, done / total)
+        const bar = share === undefined ? "" : ` [${"█".repeat(Math.round(share * 24)).padEnd(24, "░")}] ${Math.floor(share * 100)} %`
+        return write(`\r\u001b[K${`${what}${bar} ${share === undefined ? done.toLocaleString("en") : ""}${note}`.slice(0, columns - 1)}`)
+      }),
+    clear: write("\r\u001b[K"),
+  }
+})

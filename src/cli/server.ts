@@ -1,0 +1,184 @@
+import * as Cause from "effect/Cause"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as Stream from "effect/Stream"
+import type { Filter, SearchInput } from "../ApiKeys.ts"
+import { ApiKeyAuth } from "../http/ApiKeyAuth.ts"
+import { ApiKeysApi, CreatePayload, FilterQuery, type SortQuery, UpdatePayload } from "../http/ApiKeysGroup.ts"
+import { CliFailure, fromError } from "./CliFailure.ts"
+import { KeysBackend, type Verdict } from "./KeysBackend.ts"
+
+/** What the server's problems are called in this process, so that programs see one tag for one failure. */
+const tags: Readonly<Record<string, string>> = {
+  NotFoundProblem: "ApiKeyNotFound",
+  VersionConflictProblem: "VersionConflict",
+  GraceRunningProblem: "GraceRunning",
+  InvalidRequestProblem: "InvalidInput",
+  UnconfirmedProblem: "Unconfirmed",
+  ServiceUnavailableProblem: "RepositoryError",
+  OverloadedProblem: "Overloaded",
+  MissingApiKeyProblem: "Unauthorized",
+  InvalidTokenProblem: "Unauthorized",
+  InactiveProblem: "Unauthorized",
+  ExpiredProblem: "Unauthorized",
+  InsufficientScopeProblem: "Forbidden",
+  ScopeNotHeldProblem: "Forbidden",
+  PreviousTokenProblem: "Forbidden",
+}
+
+interface Described {
+  readonly _tag: string
+  readonly message: string
+  readonly title?: unknown
+  readonly errors?: unknown
+  readonly id?: unknown
+  readonly required?: unknown
+  readonly scopes?: unknown
+  readonly reason?: unknown
+}
+
+const describe = (error: Described, url: string): string => {
+  switch (error._tag) {
+    case "NotFoundProblem":
+      return `No API key has the id ${String(error.id)}`
+    case "InvalidRequestProblem":
+      return Array.isArray(error.errors)
+        ? error.errors
+            .map(
+              (issue: { readonly path?: unknown; readonly message?: unknown }) =>
+                `${Array.isArray(issue.path) ? issue.path.join(".") : ""}: ${String(issue.message)}`,
+            )
+            .join("; ")
+        : "The server doesn't understand the request"
+    case "MissingApiKeyProblem":
+    case "InvalidTokenProblem":
+    case "InactiveProblem":
+    case "ExpiredProblem":
+      return `${url} refuses the token in EFFECT_API_KEY_TOKEN (${String(error.title)})`
+    case "InsufficientScopeProblem":
+      return `The token in EFFECT_API_KEY_TOKEN lacks a scope (${Array.isArray(error.required) ? error.required.join(" ") : ""})`
+    case "ScopeNotHeldProblem":
+      return `The token in EFFECT_API_KEY_TOKEN can't hand out scopes that it doesn't hold (${Array.isArray(error.scopes) ? error.scopes.join(" ") : ""})`
+    default:
+      return typeof error.title === "string" ? error.title : error.message
+  }
+}
+
+const toFailure = (error: Described, url: string): CliFailure => {
+  if (error._tag === "HttpClientError") {
+    return new CliFailure({
+      exitCode: 1,
+      tag: "ServerUnreachable",
+      reason: `${url} can't be reached, or isn't a server of API keys (${error.message.split("\n")[0]})`,
+    })
+  }
+  if (error._tag === "SchemaError") {
+    return new CliFailure({ exitCode: 1, tag: "UnexpectedAnswer", reason: `${url} answered what isn't an answer about API keys` })
+  }
+  const tag = tags[error._tag] ?? error._tag
+  return fromError({ _tag: tag, message: describe(error, url) })
+}
+
+const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** As the service would refuse it: what doesn't fit the request isn't sent. */
+const checked = <A, I>(schema: Schema.Codec<A, I>, value: unknown): Effect.Effect<A, CliFailure> =>
+  Effect.mapError(Schema.decodeUnknownEffect(Schema.toType(schema))(value), ({ issue }) => {
+    const [first] = formatIssue(issue).issues
+    return fromError({ _tag: "InvalidInput", message: `${(first?.path ?? []).map(String).join(".")}: ${first?.message ?? "invalid"}` })
+  })
+
+const checkedFilter = (filter: Filter) => checked(Schema.Struct(FilterQuery), compact(filter))
+
+const toSort = (sort: SearchInput["sort"]): { readonly sort?: typeof SortQuery.Type } =>
+  // A minus sign and one of the fields make one of the literals.
+  sort === undefined ? {} : { sort: `${sort.order === "desc" ? "-" : ""}${sort.by}` as typeof SortQuery.Type }
+
+/** Over the server at `url`, through the client derived from its definition. */
+export const layerServer = (options: { readonly url: string; readonly token: Redacted.Redacted }): Layer.Layer<KeysBackend> =>
+  Layer.effect(
+    KeysBackend,
+    Effect.gen(function* () {
+      const { url } = options
+      const { apiKeys: client } = yield* HttpApiClient.make(ApiKeysApi, { baseUrl: url })
+      const failing = <A, E extends Described>(effect: Effect.Effect<A, E>): Effect.Effect<A, CliFailure> =>
+        effect.pipe(
+          Effect.mapError((error) => toFailure(error, url)),
+          // What the client can't encode or decode is a defect of the exchange, not of this program.
+          Effect.catchCause((cause) => {
+            const error = Cause.squash(cause)
+            return Effect.fail(
+              error instanceof CliFailure
+                ? error
+                : new CliFailure({
+                    exitCode: 1,
+                    tag: "UnexpectedAnswer",
+                    reason: error instanceof Error ? fromError({ _tag: "", message: error.message }).reason : "The request failed",
+                  }),
+            )
+          }),
+        )
+      const search = ({ sort, limit, offset, cursor, ...filter }: SearchInput) =>
+        Effect.flatMap(checkedFilter(filter), (query) =>
+          failing(client.search({ query: { ...query, ...toSort(sort), ...compact({ limit, offset, cursor }) } })),
+        )
+      return KeysBackend.of({
+        apiKeys: Option.none(),
+        create: (input) =>
+          checked(CreatePayload, compact(input)).pipe(
+            Effect.flatMap((payload) => failing(client.create({ payload }))),
+            Effect.map(({ body }) => body),
+          ),
+        get: (id) => Effect.map(failing(client.get({ params: { id } })), ({ body }) => body),
+        search,
+        count: (filter) =>
+          Effect.flatMap(checkedFilter(filter), (query) => Effect.map(failing(client.count({ query })), ({ count }) => count)),
+        stream: (filter) =>
+          Stream.paginate(undefined as string | undefined, (cursor) =>
+            Effect.map(search({ ...filter, limit: 200, cursor }), ({ items, nextCursor }) => [
+              items,
+              nextCursor === null ? Option.none() : Option.some(nextCursor as string | undefined),
+            ]),
+          ),
+        update: (id, input) =>
+          checked(UpdatePayload, compact(input)).pipe(
+            Effect.flatMap((payload) => failing(client.update({ params: { id }, query: {}, headers: {}, payload }))),
+            Effect.map(({ body }) => body),
+          ),
+        activate: (id) => Effect.map(failing(client.activate({ params: { id }, query: {} })), ({ body }) => body),
+        deactivate: (id) => Effect.map(failing(client.deactivate({ params: { id }, query: {} })), ({ body }) => body),
+        delete: (id) => failing(client.delete({ params: { id }, query: {}, headers: {} })),
+        rotate: (id, { grace, ...rest }) =>
+          failing(
+            client.rotate({
+              params: { id },
+              headers: {},
+              payload: { ...compact(rest), ...(grace === undefined ? {} : { graceSeconds: Math.ceil(Duration.toSeconds(grace)) }) },
+            }),
+          ).pipe(Effect.map(({ body }) => body)),
+        endGrace: (id) => Effect.map(failing(client.endGrace({ params: { id }, query: {} })), ({ body }) => body),
+        verify: (token, scopes) =>
+          failing(client.verify({ payload: scopes.length === 0 ? { token } : { token, scopes: scopes as ReadonlyArray<never> } })).pipe(
+            Effect.map(({ body }): Verdict =>
+              body.valid
+                ? { valid: true, verified: { apiKey: body.apiKey, usedToken: body.usedToken, checkedAt: DateTime.toUtc(body.checkedAt) } }
+                : { valid: false, error: body.error },
+            ),
+          ),
+      })
+    }).pipe(Effect.provide([ApiKeyAuth.layerClient(options.token), FetchHttpClient.layer])),
+  )
+
+const compact = <A extends object>(input: A): { readonly [Field in keyof A]: Exclude<A[Field], undefined> } =>
+  // What is undefined is left out, so that nothing of it is left in the values.
+  Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as {
+    readonly [Field in keyof A]: Exclude<A[Field], undefined>
+  }

@@ -1,0 +1,182 @@
+/** The command line of the package: the commands over the database that is configured, or over a server, and those that need a database. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { CliFailure, fromError, usage } from "./CliFailure.ts"
+import * as Commands from "./Command.ts"
+import * as Json from "./Json.ts"
+import { readSecret } from "./keyName.ts"
+import { look, print } from "./output.ts"
+import * as Settings from "./settings.ts"
+
+const Url = GlobalFlag.Setting("effect-api-key/url")({
+  flag: Flag.String("url").pipe(
+    Flag.withDescription("Work on this server, with the token in EFFECT_API_KEY_TOKEN, instead of a database"),
+    Flag.filter(
+      (url) => URL.canParse(url) && /^https?:/.test(url),
+      () => "Expected an http or https URL",
+    ),
+    Flag.optional,
+  ),
+})
+
+const layerServer = Effect.fnUntraced(function* (url: string) {
+  const { username, password } = new URL(url)
+  if (username !== "" || password !== "")
+    return yield* usage("--url has a password in it, which your shell's history has now too: leave it out")
+  const configured = yield* Effect.orDie(Config.option(Config.Redacted("EFFECT_API_KEY_TOKEN")))
+  const token = Option.isSome(configured) ? configured.value : yield* askForToken
+  const { layerServer } = yield* Effect.promise(() => import("./server.ts"))
+  return layerServer({ url, token })
+})
+
+// Standard input may be what a command reads, so it isn't read for the token unless somebody types it.
+const askForToken = Effect.suspend(() =>
+  process.stdin.isTTY && process.stdout.isTTY
+    ? readSecret("the token for the server")
+    : Effect.fail(usage("--url needs a token in EFFECT_API_KEY_TOKEN")),
+)
+
+const layerKeys = Layer.unwrap(
+  Effect.flatMap(Url, (url) =>
+    Option.isSome(url)
+      ? layerServer(url.value)
+      : Effect.map(
+          Effect.promise(() => import("./database.ts")),
+          ({ layerDatabase }) => layerDatabase,
+        ),
+  ),
+)
+
+const onDatabase = (what: string) =>
+  Effect.flatMap(Url, (url) =>
+    Option.isSome(url) ? Effect.fail(usage(`${what} works on the database itself: leave --url out`)) : Effect.void,
+  )
+
+const migrate = Command.make(
+  "migrate",
+  {},
+  Effect.fnUntraced(function* () {
+    yield* onDatabase("migrate")
+    const { loadPeppers, readSettings, layerSql } = yield* Effect.promise(() => import("./database.ts"))
+    const { migrate } = yield* Effect.promise(() => import("../sql/Migrations.ts"))
+    const config = yield* readSettings
+    // An embedded database that is there without a pepper counts as having lost it.
+    if (Option.isNone(config.databaseUrl)) yield* Effect.mapError(loadPeppers(config), (error) => fromError(error))
+    const ran = yield* migrate().pipe(
+      Effect.mapError((error) => fromError(error)),
+      Effect.provide(layerSql(config)),
+    )
+    const migrations = ran.map(([id, name]) => ({ id, name }))
+    yield* print(Json.Migrated, { migrations }, () =>
+      migrations.length === 0 ? "Nothing to do: the database is up to date" : migrations.map(({ id, name }) => `${id} ${name}`).join("\n"),
+    )
+  }),
+).pipe(
+  Command.withDescription("Create or update the tables in the database"),
+  Command.withExamples([{ command: "effect-api-key migrate" }]),
+)
+
+const serve = Command.make(
+  "serve",
+  {
+    host: Flag.String("host").pipe(Flag.withDescription("Default: HOST, or 127.0.0.1"), Flag.optional),
+    port: Flag.Int("port").pipe(
+      Flag.withAlias("p"),
+      Flag.withDescription("Default: PORT, or 3000"),
+      Flag.filter(
+        (port) => port >= 1 && port <= 65_535,
+        () => "Expected 1 to 65535",
+      ),
+      Flag.optional,
+    ),
+  },
+  Effect.fnUntraced(function* ({ host, port }) {
+    yield* onDatabase("serve")
+    if (Option.isSome(host)) process.env["HOST"] = host.value
+    if (Option.isSome(port)) process.env["PORT"] = String(port.value)
+    const { layer } = yield* Effect.tryPromise({
+      try: () => import("../server/ApiKeyServer.ts"),
+      catch: (cause) =>
+        new CliFailure({
+          exitCode: 1,
+          tag: "MissingPackage",
+          reason: `The server can't be loaded (${cause instanceof Error ? cause.message.split("\n")[0] : String(cause)}): npm install argon2 @electric-sql/pglite`,
+        }),
+    })
+    return yield* Effect.mapError(Layer.launch(layer), (error) => fromError(error))
+  }),
+).pipe(
+  Command.withDescription("Run the server: the HTTP API over the database that is configured"),
+  Command.withExamples([{ command: "effect-api-key serve --port 8080" }]),
+)
+
+const symbols = { ok: "✓", warning: "!", error: "✗" } as const
+const styles = { ok: "green", warning: "yellow", error: "red" } as const
+
+const doctor = Command.make(
+  "doctor",
+  {},
+  Effect.fnUntraced(function* () {
+    yield* onDatabase("doctor")
+    const { examine } = yield* Effect.promise(() => import("./doctor.ts"))
+    const findings = yield* examine
+    if (yield* Settings.Json) {
+      const encode = Schema.encodeSync(Json.Finding)
+      yield* Effect.forEach(findings, (finding) => Console.log(JSON.stringify(encode(finding))), { discard: true })
+    } else {
+      const { style } = yield* look
+      for (const { check, level, message, advice } of findings) {
+        yield* Console.log(`${style(styles[level], symbols[level])} ${check.padEnd(13)} ${message}`)
+        if (advice !== null) yield* Console.log(`  ${" ".repeat(13)} ${style("bold", advice)}`)
+      }
+    }
+    const errors = findings.filter(({ level }) => level === "error").length
+    if (errors > 0) return yield* new CliFailure({ exitCode: 1, tag: "Unhealthy", reason: `${errors} of ${findings.length} checks failed` })
+  }),
+).pipe(
+  Command.withDescription("Look for what is wrong with the configuration and the database, and say what to do"),
+  Command.withExamples([{ command: "effect-api-key doctor --json" }]),
+)
+
+const keys = <Name extends string, Input, ContextInput, E, R>(self: Command.Command<Name, Input, ContextInput, E, R>) =>
+  Command.provide(self, layerKeys)
+
+/** Everything. */
+export const standalone = Command.make("effect-api-key").pipe(
+  Command.withDescription("Issue, verify and manage API keys"),
+  Command.withSubcommands([
+    keys(Commands.create),
+    keys(Commands.list),
+    keys(Commands.get),
+    keys(Commands.update),
+    keys(Commands.activate),
+    keys(Commands.deactivate),
+    keys(Commands.remove),
+    keys(Commands.search),
+    keys(Commands.count),
+    keys(Commands.verify),
+    keys(Commands.rotate),
+    keys(Commands.endGrace),
+    Commands.generate,
+    Command.provide(Commands.scan, ({ check, deactivate }) => (check || deactivate ? layerKeys : Layer.empty)),
+    keys(Commands.importKeys),
+    keys(Commands.exportKeys),
+    keys(Commands.hashReport),
+    migrate,
+    serve,
+    doctor,
+  ]),
+  Command.withGlobalFlags([...Commands.globalFlags, Url]),
+  Command.withExamples([
+    { command: "effect-api-key create --name ci --scope invoices:read --expires 30d", description: "Issue a key" },
+    { command: "effect-api-key verify < token.txt", description: "Check a token" },
+    { command: "EFFECT_API_KEY_TOKEN=… effect-api-key list --url https://keys.example.com", description: "Ask a server" },
+  ]),
+)

@@ -1,0 +1,160 @@
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
+import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import type { Progress } from "../ApiKeyTransfer.ts"
+import { CliFailure, fromError, usage } from "./CliFailure.ts"
+import { filterFlags, readFilter, requireApiKeys } from "./keyFlags.ts"
+import * as Json from "./Json.ts"
+import { makeProgress, note, print, sanitize } from "./output.ts"
+import * as Settings from "./settings.ts"
+
+const adapters = {
+  "better-auth": () => import("../legacy/BetterAuth.ts"),
+  django: () => import("../legacy/Django.ts"),
+  keypal: () => import("../legacy/Keypal.ts"),
+  sha256: () => import("../legacy/Sha256.ts"),
+  unkey: () => import("../legacy/Unkey.ts"),
+} as const
+
+// The keys of a literal are its own.
+const adapterNames = Object.keys(adapters) as ReadonlyArray<keyof typeof adapters>
+
+const fileFailure = (what: string, path: string) => (error: PlatformError) =>
+  new CliFailure({ exitCode: 1, tag: "FileError", reason: `${path} can't be ${what} (${error.reason._tag})` })
+
+/** Imports keys. @category commands @since 0.1.0 */
+export const importKeys = Command.make(
+  "import",
+  {
+    file: Argument.String("file").pipe(
+      Argument.withDescription("What export --hashes wrote, or rows of another system; standard input without it"),
+      Argument.withDefault("-"),
+    ),
+    from: Flag.Literals("from", adapterNames).pipe(
+      Flag.withDescription("The system that the rows come from. Default: effect-api-key"),
+      Flag.optional,
+    ),
+    csv: Flag.Boolean("csv").pipe(
+      Flag.withoutNegation,
+      Flag.withDescription("The rows are CSV with a header, not a JSON object a line"),
+      Flag.withDefault(false),
+    ),
+    dryRun: Flag.Boolean("dry-run").pipe(
+      Flag.withoutNegation,
+      Flag.withDescription("Only tell what would be done"),
+      Flag.withDefault(false),
+    ),
+    skip: Flag.Int("skip").pipe(
+      Flag.withDescription("Rows to pass over, to go on after a break"),
+      Flag.filter(
+        (skip) => skip >= 0,
+        () => "Expected 0 or more",
+      ),
+      Flag.withDefault(0),
+    ),
+  },
+  Effect.fnUntraced(function* ({ file, from, csv, dryRun, skip }) {
+    const apiKeys = yield* requireApiKeys("import")
+    const { fromCsv, fromNdjson } = yield* Effect.promise(() => import("../ApiKeyTransfer.ts"))
+    const reader = Option.isSome(from) ? (yield* Effect.promise(() => adapters[from.value]())).make() : undefined
+    const fs = yield* FileSystem.FileSystem
+    const stdio = yield* Stdio.Stdio
+    if (file === "-" && (yield* stdio.stdinIsTerminal)) return yield* usage("Name a file, or pass rows on standard input")
+    const size = file === "-" ? undefined : Number((yield* Effect.mapError(fs.stat(file), fileFailure("read", file))).size)
+    const bar = yield* makeProgress(dryRun ? "Checking" : "Importing", size)
+    const isJson = yield* Settings.Json
+    const encode = Schema.encodeSync(Json.ImportEvent)
+    let bytes = 0
+    let last: Progress = { _tag: "Progress", read: 0, inserted: 0, present: 0, refused: 0 }
+    const input = Stream.mapError(file === "-" ? stdio.stdin : fs.stream(file), fileFailure("read", file)).pipe(
+      Stream.map((chunk) => {
+        bytes += chunk.length
+        return chunk
+      }),
+    )
+    yield* apiKeys
+      .import(csv ? fromCsv(input) : fromNdjson(input), { ...(reader === undefined ? {} : { from: reader }), dryRun, skip })
+      .pipe(
+        Stream.runForEach((event) => {
+          if (event._tag === "Progress") last = event
+          if (isJson) return Console.log(JSON.stringify(encode(event)))
+          return event._tag === "Progress"
+            ? bar.show(size === undefined ? event.read : bytes)
+            : Effect.andThen(bar.clear, Console.error(`row ${event.row}: ${sanitize(event.field)}: ${sanitize(event.reason)}`))
+        }),
+        Effect.ensuring(bar.clear),
+        Effect.mapError((error) => fromError(error)),
+        Effect.tapError(() => (last.read > 0 ? note(`What was read before is kept. To go on: --skip ${last.read}`) : Effect.void)),
+      )
+    const { read, inserted, present, refused } = last
+    if (!isJson) {
+      yield* Console.log(
+        `${read} rows: ${inserted} ${dryRun ? "would be imported" : "imported"}, ${present} there already, ${refused} refused`,
+      )
+    }
+    if (refused > 0) return yield* new CliFailure({ exitCode: 1, tag: "RowsRefused", reason: `${refused} of ${read} rows were refused` })
+  }),
+).pipe(
+  Command.withDescription("Import API keys that export wrote, or of another system"),
+  Command.withExamples([
+    { command: "effect-api-key import keys.ndjson" },
+    { command: "effect-api-key import --from better-auth --csv apikey.csv --dry-run", description: "What would be done" },
+  ]),
+)
+
+/** Exports keys. @category commands @since 0.1.0 */
+export const exportKeys = Command.make(
+  "export",
+  {
+    ...filterFlags,
+    hashes: Flag.Boolean("hashes").pipe(
+      Flag.withoutNegation,
+      Flag.withDescription("With their hashes, so that they can be imported; as secret as the database"),
+      Flag.withDefault(false),
+    ),
+    output: Flag.String("output").pipe(
+      Flag.withAlias("o"),
+      Flag.withMetavar("file"),
+      Flag.withDescription("A new file, which only you can read, instead of standard output"),
+      Flag.optional,
+    ),
+  },
+  Effect.fnUntraced(function* ({ hashes, output, ...flags }) {
+    const apiKeys = yield* requireApiKeys("export")
+    const filter = yield* readFilter(flags)
+    const lines = Stream.mapError(apiKeys.export({ hashes, filter }), (error) => fromError(error))
+    if (Option.isNone(output)) return yield* Stream.runForEach(lines, (line) => Console.log(line.trimEnd()))
+    const file = output.value
+    const fs = yield* FileSystem.FileSystem
+    const bar = yield* makeProgress("Exporting", yield* Effect.mapError(apiKeys.count(filter), (error) => fromError(error)))
+    let exported = 0
+    yield* lines.pipe(
+      Stream.tap(() => bar.show(++exported)),
+      Stream.encodeText,
+      Stream.run(fs.sink(file, { flag: "wx", mode: 0o600 })),
+      Effect.ensuring(bar.clear),
+      Effect.catchTag("PlatformError", (error) =>
+        Effect.fail(
+          error.reason._tag === "AlreadyExists"
+            ? new CliFailure({ exitCode: 1, tag: "FileError", reason: `${file} is there already, and isn't overwritten` })
+            : fileFailure("written", file)(error),
+        ),
+      ),
+    )
+    yield* print(Json.Exported, { exported, file }, () => `${exported} API keys are in ${file}`)
+  }),
+).pipe(
+  Command.withDescription("Export API keys, a JSON object a line"),
+  Command.withExamples([
+    { command: "effect-api-key export --hashes --output keys.ndjson", description: "To move them to another database" },
+    { command: "effect-api-key export --status active | jq -r .apiKey.name" },
+  ]),
+)

@@ -1,0 +1,505 @@
+/** The bundled command line as people and programs run it: as a process, on pipes and on a pseudo-terminal. */
+import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { ApiKeyToken } from "../../src/index.ts"
+import { Json } from "../../src/cli/Command.ts"
+import { startPostgres } from "../support/postgres.ts"
+import { bundle, type Env, noTerminal, onTerminal, type Ran, remove, run, serve, type Served, shell, temporary } from "./support.ts"
+
+const folder = temporary()
+let served: Served
+
+/** An embedded database; making one from nothing takes seconds. */
+const database = (name: string): Env => {
+  const dataDir = join(folder, name)
+  if (!existsSync(dataDir)) cpSync(join(folder, "template"), dataDir, { recursive: true })
+  return { API_KEY_DATA_DIR: dataDir }
+}
+
+beforeAll(async () => {
+  bundle()
+  const { code, stderr } = await run(["migrate"], { API_KEY_DATA_DIR: join(folder, "template") })
+  assert.strictEqual(code, 0, stderr)
+  served = await serve(database("server"))
+}, 120_000)
+
+afterAll(async () => {
+  const code = await served.stop()
+  remove(folder)
+  assert.strictEqual(code, 0)
+})
+
+/** One object, of exactly this form. */
+const decode = <A, I>(schema: Schema.Codec<A, I>, line: string): A =>
+  Schema.decodeUnknownSync(schema, { onExcessProperty: "error" })(JSON.parse(line))
+const lines = (text: string): ReadonlyArray<string> => text.split("\n").slice(0, -1)
+const one = <A, I>(schema: Schema.Codec<A, I>, { code, stdout, stderr }: Ran): A => {
+  assert.strictEqual(code, 0, stderr)
+  assert.lengthOf(lines(stdout), 1, stdout)
+  assert.strictEqual(stderr, "")
+  return decode(schema, stdout)
+}
+const failed = ({ code, stdout, stderr }: Ran, expected: number, tag: string): void => {
+  assert.strictEqual(code, expected, stderr)
+  assert.strictEqual(stdout, "")
+  assert.lengthOf(lines(stderr), 1, stderr)
+  assert.strictEqual(decode(Json.Failure, stderr).error._tag, tag)
+}
+const secretOf = (token: string): string => token.slice(token.lastIndexOf("-") + 1)
+
+const places = {
+  "the embedded database": (name: string) => ({ env: database(name), at: [] as ReadonlyArray<string> }),
+  "a server": (_name: string) => ({ env: { EFFECT_API_KEY_TOKEN: served.token }, at: ["--url", served.url] }),
+}
+
+for (const [place, where] of Object.entries(places)) {
+  describe(`on ${place}`, { concurrent: true, timeout: 300_000 }, () => {
+    // The tests run beside each other, and a folder is for one process at a time.
+    const call = (name: string) => (args: ReadonlyArray<string>, input?: string) => {
+      const { env, at } = where(name)
+      return run([...args, ...at], env, input)
+    }
+
+    it("takes a key through its life, with a stable schema", async () => {
+      const json = (args: ReadonlyArray<string>, input?: string) => call("life")([...args, "--json"], input)
+      const created = one(
+        Json.Created,
+        await json(["create", "--name", "ci", "--scope", "invoices:read,invoices:write", "--expires", "30d"]),
+      )
+      const { apiKey, token } = created
+      const { id, keyId } = apiKey
+      assert.deepStrictEqual<ReadonlyArray<string>>(apiKey.scopes, ["invoices:read", "invoices:write"])
+      assert.approximately(apiKey.expiresAt?.epochMilliseconds ?? 0, Date.now() + 30 * 86_400_000, 60_000)
+
+      // Opening the embedded database takes longest.
+      const names = [keyId.slice(0, 9), id.slice(0, 30), id, keyId].slice(0, place === "a server" ? 4 : 2)
+      for (const name of names) {
+        assert.strictEqual(one(Json.Key, await json(["get", name])).id, id, name)
+      }
+      const pasted = await json(["get", token])
+      assert.strictEqual(decode(Json.Key, pasted.stdout).id, id)
+      assert.include(pasted.stderr, "leaked")
+      assert.notInclude(pasted.stderr, secretOf(token))
+
+      const listed = await json(["list", "--owner", "nobody"])
+      assert.deepStrictEqual([listed.code, listed.stdout], [0, ""])
+      const all = await json(["list", "--scope", "invoices:read"])
+      assert.deepStrictEqual(
+        lines(all.stdout).map((line) => decode(Json.Key, line).id),
+        [id],
+      )
+      const page = one(Json.Page, await json(["search", "ci", "--sort", "name", "--limit", "10"]))
+      assert.deepStrictEqual([page.items.map((item) => item.id), page.total, page.nextCursor], [[id], 1, null])
+      assert.deepStrictEqual(one(Json.Count, await json(["count", "--status", "active", "--name", "ci"])), { count: 1 })
+
+      const good = one(Json.Verified, await json(["verify", "--scope", "invoices:read"], `${token}\n`))
+      assert.isTrue(good.valid && good.apiKey.id === id && good.usedToken === "current")
+
+      const updated = one(Json.Key, await json(["update", keyId, "--name", "other", "--expires", "2037-01-31", "--metadata", '{"a":1}']))
+      assert.deepStrictEqual(
+        [updated.name, updated.metadata, updated.expiresAt?.epochMilliseconds],
+        ["other", { a: 1 }, Date.UTC(2037, 0, 31)],
+      )
+
+      assert.isFalse(one(Json.Key, await json(["deactivate", id])).isActive)
+      const inactive = await json(["verify"], token)
+      assert.strictEqual(inactive.code, 4)
+      const verdict = decode(Json.Verified, inactive.stdout)
+      assert.isTrue(!verdict.valid && verdict.error._tag === "Inactive")
+      assert.strictEqual(decode(Json.Failure, inactive.stderr).error._tag, "Inactive")
+      assert.isTrue(one(Json.Key, await json(["activate", id])).isActive)
+
+      const rotated = one(Json.Created, await json(["rotate", id, "--grace", "7d"]))
+      assert.notStrictEqual(rotated.token, token)
+      assert.strictEqual(rotated.apiKey.previous?.keyId, keyId)
+      failed(await json(["rotate", id]), 1, "GraceRunning")
+      failed(await json(["end-grace", id]), 2, "Usage")
+      one(Json.Key, await json(["end-grace", id, "--yes"]))
+      assert.strictEqual((await json(["verify"], token)).code, 4)
+
+      failed(await json(["delete", id]), 2, "Usage")
+      assert.deepStrictEqual(one(Json.Deleted, await json(["delete", id, "--yes"])), { deleted: id })
+      failed(await json(["get", id]), 3, "ApiKeyNotFound")
+      failed(await json(["get", keyId]), 3, "ApiKeyNotFound")
+      failed(await json(["create", "--name", " "]), 1, "InvalidInput")
+    })
+
+    it("is for people without --json", async () => {
+      const ask = call("people")
+      const created = await ask(["create", "--name", "people\u001b[31m", "--owner", "o"])
+      assert.strictEqual(created.code, 0, created.stderr)
+      assert.match(created.stdout, /^name +people�\[31m$/m)
+      assert.match(created.stdout, /\n\nak-[0-9a-f]{16}-\w{64}\n$/)
+      assert.include(created.stderr, "can't be shown again")
+      const list = await ask(["list", "--owner", "o"])
+      const [head = "", row = ""] = lines(list.stdout)
+      assert.match(head, /^NAME +KEY ID +STATUS +EXPIRES +LAST USED +SCOPES +OWNER$/)
+      assert.strictEqual(head.indexOf("STATUS"), row.indexOf("active"))
+      const wrong = await ask(["verify"], "nonsense")
+      assert.deepStrictEqual([wrong.code, wrong.stdout, lines(wrong.stderr).length], [4, "", 1])
+      assert.match(wrong.stderr, /^effect-api-key: The token is malformed/)
+    })
+  })
+}
+
+describe("what only a database offers", { concurrent: true, timeout: 300_000 }, () => {
+  const json = (args: ReadonlyArray<string>, env: Env, input?: string) => run([...args, "--json"], env, input)
+
+  it("is refused on a server, as wrong usage", async () => {
+    for (const args of [["import"], ["export"], ["migrate"], ["doctor"], ["hash-report"], ["serve"]]) {
+      failed(await json([...args, "--url", served.url], { EFFECT_API_KEY_TOKEN: served.token }), 2, "Usage")
+    }
+  })
+
+  it("moves keys from one database to another", async () => {
+    const env = database("moving")
+    const { token } = one(Json.Created, await json(["create", "--name", "moves"], env))
+    const file = join(folder, "keys.ndjson")
+    assert.deepStrictEqual(one(Json.Exported, await json(["export", "--hashes", "--output", file], env)), { exported: 1, file })
+    assert.strictEqual(statSync(file).mode & 0o777, 0o600)
+    failed(await json(["export", "--output", file], env), 1, "FileError")
+
+    // With the same pepper.
+    const other = database("moved")
+    const line = readFileSync(file, "utf8")
+    const many = Array.from({ length: 400 }, (_, index) => {
+      const key = JSON.parse(line)
+      const digits = index.toString(16).padStart(4, "0")
+      return JSON.stringify({
+        ...key,
+        apiKey: { ...key.apiKey, id: key.apiKey.id.slice(0, -4) + digits, keyId: key.apiKey.keyId.slice(0, -4) + digits },
+      })
+    })
+    const imported = await json(["import"], other, `${line}${many.join("\n")}\nnonsense\n`)
+    assert.strictEqual(imported.code, 1)
+    const events = lines(imported.stdout).map((event) => decode(Json.ImportEvent, event))
+    assert.deepStrictEqual(events.at(-1), { _tag: "Progress", read: 402, inserted: 401, present: 0, refused: 1 })
+    assert.deepInclude(events[0], { _tag: "Refused", row: 402 })
+    assert.strictEqual((await json(["verify"], other, token)).code, 0)
+    assert.strictEqual(one(Json.Count, await json(["count"], other)).count, 401)
+    const again = await run(["import", file, "--dry-run"], other)
+    assert.strictEqual(again.stdout, "1 rows: 0 would be imported, 1 there already, 0 refused\n")
+
+    const usage = decode(Json.HashUsage, (await json(["hash-report"], other)).stdout)
+    assert.deepInclude(usage, { algorithm: "argon2id", count: 401, isCurrent: true })
+
+    // A reader that leaves ends the writer, without a word.
+    const piped = await shell("set -o pipefail; effect-api-key list --json | head -1", other)
+    assert.deepStrictEqual([piped.code, piped.stderr, lines(piped.stdout).length], [0, "", 1])
+    const ambiguous = await json(["get", decode(Json.Key, piped.stdout).id.slice(0, 8)], other)
+    failed(ambiguous, 2, "AmbiguousKey")
+  })
+
+  it("migrates, and examines", async () => {
+    const env: Env = { API_KEY_DATA_DIR: join(folder, "new") }
+    const before = await json(["doctor"], env)
+    assert.strictEqual(before.code, 0)
+    assert.isFalse(existsSync(join(folder, "new")))
+    const { migrations } = one(Json.Migrated, await json(["migrate"], env))
+    assert.isAbove(migrations.length, 3)
+    assert.deepStrictEqual(one(Json.Migrated, await json(["migrate"], env)), { migrations: [] })
+    const findings = lines((await json(["doctor"], env)).stdout).map((line) => decode(Json.Finding, line))
+    assert.deepStrictEqual(
+      findings.map(({ check, level }) => [check, level]),
+      ["configuration", "peppers", "database", "migrations", "clock", "indexes", "invalidation", "hashes"].map((check) => [check, "ok"]),
+    )
+    const unreachable = await json(["doctor"], { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" })
+    assert.strictEqual(unreachable.code, 1)
+    const problems = lines(unreachable.stdout).map((line) => decode(Json.Finding, line))
+    assert.deepStrictEqual(
+      problems.filter(({ level }) => level === "error").map(({ check, advice }) => [check, advice !== null]),
+      [
+        ["peppers", true],
+        ["database", true],
+      ],
+    )
+    assert.strictEqual(decode(Json.Failure, unreachable.stderr).error._tag, "Unhealthy")
+    one(Json.Created, await json(["create", "--name", "hashed"], env))
+    const otherPepper = await json(["doctor"], { ...env, API_KEY_PEPPERS: "new:sixteen bytes or more of it" })
+    const hashes = lines(otherPepper.stdout)
+      .map((line) => decode(Json.Finding, line))
+      .find(({ check }) => check === "hashes")
+    assert.strictEqual(hashes?.level, "warning")
+    const builtIn = await json(["doctor"], { ...env, API_KEY_PEPPERS: "built-in" })
+    assert.strictEqual(builtIn.code, 1)
+    assert.include(builtIn.stdout, "which anybody can read")
+  })
+
+  it("is PostgreSQL too", async () => {
+    await Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const env = { DATABASE_URL: Redacted.value(yield* startPostgres()), API_KEY_PEPPER: "sixteen bytes or more of it" }
+          const ask = (args: ReadonlyArray<string>, input?: string) => Effect.promise(() => json(args, env, input))
+          const early = yield* ask(["list"])
+          failed(early, 1, "RepositoryError")
+          assert.include(early.stderr, "run effect-api-key migrate")
+          const before = yield* ask(["doctor"])
+          assert.strictEqual(before.code, 1)
+          const advice = lines(before.stdout).map((line) => decode(Json.Finding, line).advice)
+          assert.include(advice, "Run: effect-api-key migrate")
+          one(Json.Migrated, yield* ask(["migrate"]))
+          const { token } = one(Json.Created, yield* ask(["create", "--name", "ci"]))
+          assert.strictEqual((yield* ask(["verify"], token)).code, 0)
+          const after = yield* ask(["doctor"])
+          assert.deepStrictEqual(
+            lines(after.stdout).filter((line) => decode(Json.Finding, line).level !== "ok"),
+            [],
+          )
+          failed(yield* ask(["list"].concat("--status", "gone")), 2, "InvalidValue")
+          const otherPepper = yield* Effect.promise(() =>
+            json(["doctor"], { DATABASE_URL: env.DATABASE_URL, API_KEY_PEPPERS: "new:another sixteen bytes or more" }),
+          )
+          assert.strictEqual(otherPepper.code, 1)
+          assert.include(otherPepper.stdout, "aren't configured")
+        }),
+      ),
+    )
+  })
+
+  it("fails in one line without its database", async () => {
+    failed(await json(["list"], { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" }), 1, "PepperRequired")
+    failed(await json(["list"], { API_KEY_DATA_DIR: join(folder, "unsound"), API_KEY_CACHE_ENTRIES: "many" }), 1, "ConfigError")
+    failed(await json(["list", "--url", "http://127.0.0.1:1"], { EFFECT_API_KEY_TOKEN: "x" }), 1, "ServerUnreachable")
+    failed(await json(["list", "--url", served.url], { EFFECT_API_KEY_TOKEN: "x" }), 1, "Unauthorized")
+    failed(await json(["list", "--url", served.url], {}), 2, "Usage")
+  })
+})
+
+describe("wrong usage", { concurrent: true }, () => {
+  const token = "ak-7a74caa323a5410d-" + "a".repeat(64)
+  const wrong: ReadonlyArray<readonly [args: ReadonlyArray<string>, tag: string]> = [
+    [["nosuch"], "UnknownSubcommand"],
+    [["create"], "MissingOption"],
+    [["create", "--nme", "x"], "UnrecognizedOption"],
+    [["create", "--name", "x", "--expires", "soon"], "InvalidValue"],
+    [["create", "--name", "x", "--expires", "2027-02-30"], "InvalidValue"],
+    [["create", "--name", "x", "--metadata", "[1]"], "InvalidValue"],
+    [["get"], "MissingArgument"],
+    [["list", "--limit", "none"], "InvalidValue"],
+    [["list", "--limit", "0"], "InvalidValue"],
+    [["search", "--limit", "201"], "InvalidValue"],
+    [["search", "--sort", "colour"], "InvalidValue"],
+    [["rotate", "abcd", "--grace", "91d"], "InvalidValue"],
+    [["count", "extra"], "UnexpectedArgument"],
+    [["generate", "--count", "0"], "InvalidValue"],
+    [["generate", "--prefix", "1x"], "Usage"],
+    [["serve", "--port", "99999"], "InvalidValue"],
+    [["list", "--url", "nowhere"], "InvalidValue"],
+    [["import", "--from", "elsewhere"], "InvalidValue"],
+  ]
+  for (const [args, tag] of wrong) {
+    it(args.join(" "), async () => {
+      failed(await run([...args, "--json"]), 2, tag)
+    })
+  }
+
+  it("is told people in one line", async () => {
+    for (const [args] of wrong.slice(0, 4)) {
+      const { code, stdout, stderr } = await run(args)
+      assert.deepStrictEqual([code, stdout, lines(stderr).length], [2, "", 1])
+      assert.match(stderr, /^effect-api-key: \S/)
+    }
+  })
+
+  for (const args of [
+    ["verify", token],
+    ["verify", "--token", token],
+    ["verify", `--token=${token}`],
+    ["list", "--token", token],
+    ["create", "--secret", token],
+  ]) {
+    it(`refuses a secret: ${args.join(" ").replace(token, "TOKEN")}`, async () => {
+      const { code, stdout, stderr } = await run(args, { API_KEY_DATA_DIR: join(folder, "unused") })
+      assert.strictEqual(code, 2)
+      assert.match(stderr, /history.*process list/)
+      assert.notInclude(stdout + stderr, "a".repeat(10))
+    })
+  }
+
+  it("repeats no token that stands where it doesn't belong", async () => {
+    for (const args of [["count", token], ["nosuch", token], [token], ["list", "--limit", token], ["get", token.slice(0, -3)]]) {
+      const { code, stdout, stderr } = await run(args, { API_KEY_DATA_DIR: join(folder, "unused") })
+      assert.strictEqual(code, 2, args.join(" "))
+      assert.notInclude(stdout + stderr, "a".repeat(10))
+    }
+  })
+})
+
+describe("scan", { concurrent: true }, () => {
+  it("finds tokens in folders and in what was committed, without showing them", async () => {
+    const repository = join(folder, "repository")
+    const { token, keyId } = decode(Json.Generated, (await run(["generate", "--json"])).stdout)
+    const git = `git -C ${repository} -c user.name=a -c user.email=a@example.com`
+    const made = await shell(
+      `git init -q ${repository} && cd ${repository} && echo 'key = "${token}"' > leak.txt && ${git} add . && ${git} commit -qm one && rm leak.txt && ${git} commit -qam two`,
+    )
+    assert.strictEqual(made.code, 0, made.stderr)
+    const clean = await run(["scan", repository, "--json"])
+    assert.deepStrictEqual([clean.code, clean.stdout, clean.stderr], [0, "", ""])
+    const history = await run(["scan", "--git", repository, "--json"])
+    assert.strictEqual(history.code, 1)
+    const find = decode(Json.Find, history.stdout)
+    assert.deepInclude(find, { keyId, path: "leak.txt", line: 1, column: 8 })
+    assert.strictEqual(decode(Json.Failure, history.stderr).error._tag, "TokensFound")
+    const people = await run(["scan", "--git", repository])
+    assert.match(people.stdout, new RegExp(`^ak-${keyId}-….{4}  leak.txt:1:8  [0-9a-f]{12}\n$`))
+    const sarif = JSON.parse((await run(["scan", "--git", repository, "--sarif"])).stdout)
+    assert.lengthOf(sarif.runs[0].results, 1)
+    const unknown = await run(["scan", "--git", repository, "--check", "--json"])
+    assert.deepInclude(decode(Json.Find, unknown.stdout), { status: "unknown", apiKey: null })
+    const created = JSON.parse((await run(["create", "--name", "leaky", "--owner", "acme", "--json"])).stdout)
+    const leak = join(folder, "leak")
+    assert.strictEqual((await shell(`mkdir ${leak} && echo ${created.token} > ${leak}/log`)).code, 0)
+    const works = await run(["scan", leak, "--check", "--json"])
+    assert.deepInclude(JSON.parse(works.stdout), { status: "works" })
+    assert.deepInclude(JSON.parse(works.stdout).apiKey, { id: created.apiKey.id, name: "leaky", lastUsedAt: null })
+    const ended = await run(["scan", leak, "--deactivate"])
+    assert.strictEqual(ended.code, 1)
+    assert.match(ended.stdout, /ended: leaky of acme, used /)
+    const after = JSON.parse((await run(["get", created.apiKey.id, "--json"])).stdout)
+    assert.deepInclude(after, { isActive: false, deactivationReason: "leaked" })
+    assert.deepInclude(JSON.parse((await run(["scan", leak, "--check", "--json"])).stdout), { status: "inactive" })
+    for (const { stdout, stderr } of [works, ended]) assert.notInclude(stdout + stderr, secretOf(created.token))
+    for (const { stdout, stderr } of [history, people]) assert.notInclude(stdout + stderr, secretOf(token))
+
+    // So many files that threads read them.
+    const many = await shell(
+      `mkdir ${folder}/many && cd ${folder}/many && for i in $(seq 2000); do echo x > $i; done; echo ${token} > 1500`,
+    )
+    assert.strictEqual(many.code, 0)
+    assert.strictEqual(decode(Json.Find, (await run(["scan", join(folder, "many"), "--json"])).stdout).path, join(folder, "many/1500"))
+    failed(await run(["scan", join(folder, "nowhere"), "--json"]), 1, "PathNotFound")
+    failed(await run(["scan", "--git", folder, "--json"]), 1, "NotARepository")
+    failed(await run(["scan", "--git", repository, "x", "--json"]), 2, "Usage")
+  })
+})
+
+describe("help, completions and generate", { concurrent: true }, () => {
+  it("helps with every command, with examples", async () => {
+    const help = await run(["--help"])
+    assert.deepStrictEqual([help.code, help.stderr], [0, ""])
+    assert.strictEqual((await run([])).stdout, help.stdout)
+    const names = Array.from(
+      help.stdout.slice(help.stdout.indexOf("SUBCOMMANDS")).matchAll(/^ {2}([a-z][a-z-]+)\b/gm),
+      ([, name = ""]) => name,
+    )
+    assert.includeMembers(names, ["create", "list", "get", "update", "activate", "deactivate", "delete", "search", "count", "verify"])
+    assert.includeMembers(names, [
+      "rotate",
+      "end-grace",
+      "import",
+      "export",
+      "generate",
+      "hash-report",
+      "migrate",
+      "serve",
+      "doctor",
+      "scan",
+    ])
+    const each = await Promise.all(names.filter((name) => name !== "effect-api-key").map((name) => run([name, "--help"])))
+    for (const { code, stdout } of each) {
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "EXAMPLES")
+    }
+    // What was rendered beforehand is what the whole command line renders.
+    assert.strictEqual((await run(["create", "--help", "--json"])).stdout, (await run(["create", "--help"])).stdout)
+    assert.include((await run(["--help"], { FORCE_COLOR: "1" })).stdout, "\u001b[")
+    assert.notInclude((await run(["--help", "--no-color"], { FORCE_COLOR: "1" })).stdout, "\u001b[")
+    assert.strictEqual(
+      (await run(["--version"])).stdout.trim(),
+      `effect-api-key v${JSON.parse(readFileSync("package.json", "utf8")).version}`,
+    )
+  })
+
+  it("completes in bash, zsh and fish", async () => {
+    for (const name of ["bash", "zsh", "fish"]) {
+      const { code, stdout } = await run(["--completions", name])
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "hash-report")
+    }
+    const checked = await shell(`effect-api-key --completions bash | bash -n`)
+    assert.deepStrictEqual([checked.code, checked.stderr], [0, ""])
+  })
+
+  it("generates good tokens, and loads little for it", async () => {
+    const generated = decode(Json.Generated, (await run(["generate", "--json"])).stdout)
+    const parsed = Result.getOrThrow(ApiKeyToken.parse(generated.token))
+    assert.deepStrictEqual([parsed.prefix, parsed.keyId], [generated.prefix, generated.keyId])
+    const several = await run(["generate", "--prefix", "shop", "--separator", "_", "--count", "3"])
+    const format = Result.getOrThrow(ApiKeyToken.make({ prefix: "shop", separator: "_" }))
+    for (const token of lines(several.stdout)) assert.isTrue(Result.isSuccess(ApiKeyToken.parse(token, format)))
+    assert.strictEqual(new Set(lines(several.stdout)).size, 3)
+    // The whole command line makes the same of it.
+    assert.match((await run(["generate", "-c", "1"], { API_KEY_PREFIX: "env" })).stdout, /^env-/)
+    assert.match((await run(["generate"], { API_KEY_PREFIX: "env" })).stdout, /^env-/)
+
+    const watch = join(folder, "watch.mjs")
+    writeFileSync(
+      watch,
+      `import { registerHooks } from "node:module"
+       registerHooks({ load: (url, context, next) => (console.error(url), next(url, context)) })`,
+    )
+    for (const args of [["generate"], ["--help"]]) {
+      const { stderr } = await run(args, {}, "", ["--import", watch])
+      assert.notMatch(stderr, /program|database|server|Sql|pglite|Http/i)
+      assert.isBelow(lines(stderr).length, 15, stderr)
+    }
+  })
+
+  it("ends quietly when its reader does", async () => {
+    const { code, stdout, stderr } = await shell("set -o pipefail; effect-api-key generate --count 9999 | head -1")
+    assert.deepStrictEqual([code, lines(stdout).length, stderr], [0, 1, ""])
+  })
+})
+
+describe.skipIf(noTerminal !== undefined)(
+  `on a terminal${noTerminal === undefined ? "" : ` (${noTerminal})`}`,
+  { concurrent: true },
+  () => {
+    it("asks for what is missing, and before what can't be undone", async () => {
+      const env: Env = { EFFECT_API_KEY_TOKEN: served.token }
+      const at = ["--url", served.url]
+      const created = await onTerminal(["create", ...at], env, [["Name of the key", "typed\r"]])
+      assert.deepStrictEqual([created.code, created.left], [0, 0])
+      const [, keyId = "", secret = ""] = /ak-([0-9a-f]{16})-(\w{64})/.exec(created.text) ?? []
+      assert.match(created.text, /name +typed/)
+
+      const verified = await onTerminal(["verify", ...at], env, [["The token", `ak-${keyId}-${secret}\r`]])
+      assert.strictEqual(verified.code, 0, verified.text)
+      assert.notInclude(verified.text, secret)
+      const given = await onTerminal(["verify", ...at], env, [["The token", "\u0003"]])
+      assert.strictEqual(given.code, 130)
+
+      const kept = await onTerminal(["delete", keyId, ...at], env, [["for good?", "n"]])
+      assert.strictEqual(kept.code, 1)
+      const deleted = await onTerminal(["delete", keyId, ...at], env, [["for good?", "y"]])
+      assert.strictEqual(deleted.code, 0)
+      assert.include(deleted.text, "is deleted")
+    })
+
+    it("fits the width, colours, and shows how far it has come", async () => {
+      const embedded = database("showing")
+      const env: Env = { EFFECT_API_KEY_TOKEN: served.token }
+      const at = ["--url", served.url]
+      const file = join(folder, "terminal.ndjson")
+      assert.strictEqual(
+        (await run(["create", "--name", "a name that is longer than others", "--scope", "a:b,c:d,e:f,g:h"], embedded)).code,
+        0,
+      )
+      const list = await onTerminal(["list", ...at], env, [], 70)
+      assert.include(list.transcript, "\u001b[32mactive")
+      for (const line of list.text.split("\r\n")) assert.isAtMost(line.length, 70, line)
+      assert.include(list.text, "…")
+      assert.notInclude((await onTerminal(["list", "--no-color", ...at], env)).transcript, "\u001b[3")
+      assert.notInclude((await onTerminal(["list", ...at], { ...env, NO_COLOR: "1" })).transcript, "\u001b[3")
+      assert.strictEqual((await run(["export", "--hashes", "--output", file], embedded)).code, 0)
+      assert.match((await onTerminal(["import", file], embedded)).text, /Importing \[█+\] 100 %/)
+    })
+  },
+)

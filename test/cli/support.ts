@@ -1,0 +1,130 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const root = new URL("../..", import.meta.url).pathname
+
+/** Inside the repository, so that packages are found; git passes over folders of this name. */
+export const binFolder = join(root, "test/cli/dist")
+const bin = join(binFolder, "effect-api-key.js")
+
+export const bundle = (): void => {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, "scripts/bundle-cli.ts"), binFolder], { encoding: "utf8" })
+  if (status !== 0) throw new Error(stderr)
+}
+
+export interface Ran {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export type Env = Readonly<Record<string, string>>
+
+/** Nothing of this shell's configuration, and no terminal. */
+const cleanEnv = (env: Env): Record<string, string> => ({ PATH: process.env["PATH"] ?? "", HOME: tmpdir(), ...env })
+
+export const run = (args: ReadonlyArray<string>, env: Env = {}, input = "", execArgv: ReadonlyArray<string> = []): Promise<Ran> =>
+  new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [...execArgv, bin, ...args],
+      { cwd: tmpdir(), env: cleanEnv(env), maxBuffer: 2 ** 26 },
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
+    )
+    // Who doesn't read its input may be gone by now.
+    child.stdin?.on("error", () => undefined)
+    child.stdin?.end(input)
+  })
+
+/** Through a shell, in which `effect-api-key` is the command. */
+export const shell = (script: string, env: Env = {}): Promise<Ran> =>
+  new Promise((resolve) =>
+    execFile(
+      "bash",
+      ["-c", `effect-api-key() { "${process.execPath}" "${bin}" "$@"; }; ${script}`],
+      { cwd: tmpdir(), env: cleanEnv(env) },
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
+    ),
+  )
+
+export const temporary = (): string => mkdtempSync(join(tmpdir(), "effect-api-key-cli-"))
+export const remove = (folder: string): void => rmSync(folder, { recursive: true, force: true })
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+
+export interface Served {
+  readonly url: string
+  readonly token: string
+  readonly stop: () => Promise<number | null>
+}
+
+export const serve = async (env: Env): Promise<Served> => {
+  const port = await freePort()
+  const child: ChildProcess = spawn(process.execPath, [bin, "serve", "--port", String(port)], {
+    cwd: tmpdir(),
+    env: cleanEnv(env),
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  const ended = new Promise<number | null>((resolve) => child.on("exit", resolve))
+  const token = await new Promise<string>((resolve, reject) => {
+    let output = ""
+    const read = (chunk: Buffer) => {
+      output += chunk.toString()
+      const found = /^ {2}(ak-\S+)$/m.exec(output)?.[1]
+      if (found !== undefined) resolve(found)
+    }
+    child.stdout?.on("data", read)
+    child.stderr?.on("data", read)
+    child.on("exit", () => reject(new Error(output)))
+  })
+  return {
+    url: `http://127.0.0.1:${port}`,
+    token,
+    stop: () => {
+      child.kill("SIGTERM")
+      return ended
+    },
+  }
+}
+
+const python = spawnSync("python3", ["-c", "import fcntl, os, pty, termios; os.waitstatus_to_exitcode"]).status === 0
+export const noTerminal = python ? undefined : "there is no python3 to open a pseudo-terminal with"
+
+export interface OnTerminal {
+  readonly transcript: string
+  readonly text: string
+  readonly code: number
+  /** Steps that weren't come to. */
+  readonly left: number
+}
+
+/** On a pseudo-terminal: waits for a text, types another one, and so on. */
+export const onTerminal = (
+  args: ReadonlyArray<string>,
+  env: Env,
+  steps: ReadonlyArray<readonly [seen: string, typed: string]> = [],
+  columns = 100,
+): Promise<OnTerminal> =>
+  new Promise((resolve, reject) => {
+    const child = execFile(
+      "python3",
+      [join(root, "test/cli/terminal.py")],
+      { cwd: tmpdir(), env: cleanEnv({ TERM: "xterm", ...env }) },
+      (error, stdout, stderr) => {
+        if (error !== null) return reject(new Error(stderr))
+        const { transcript, code, left } = JSON.parse(stdout)
+        return resolve({ transcript, code, left, text: transcript.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "") })
+      },
+    )
+    child.stdin?.end(JSON.stringify({ command: [process.execPath, bin, ...args], columns, steps }))
+  })
