@@ -23,6 +23,9 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   { name: "flood", program: "run/flood.ts", cores: "own" },
   { name: "heap", program: "run/heap.ts", cores: "one" },
   { name: "search", program: "run/search.ts", cores: "one", needsPostgres: true },
+  { name: "import", program: "run/import.ts", cores: "one", needsPostgres: true },
+  { name: "scan", program: "run/scan.ts", cores: "all" },
   { name: "start-up", program: "run/start-up.ts", cores: "one" },
+  { name: "cli-start-up", program: "run/cli-start-up.ts", cores: "one" },
   { name: "hashers", program: "run/hashers.ts", cores: "all" },
 ]

@@ -342,14 +342,18 @@ const insertKey = Effect.fnUntraced(function* (name: string, scopes: ReadonlyArr
     scopes,
     metadata: {},
     isActive: true,
+    deactivatedAt: null,
+    deactivationReason: null,
     expiresAt: null,
     createdAt: now,
     updatedAt: now,
     lastUsedAt: null,
     hint: format.hint(parts.secret),
     version: 1,
+    rotatedAt: null,
+    previous: null,
   })
-  yield* repository.insert(new StoredApiKey({ apiKey, hash: yield* hasher.hash(parts.secret) }))
+  yield* repository.insert(new StoredApiKey({ apiKey, hash: yield* hasher.hash(parts.secret), previousHash: null }))
   return new Key(id, Redacted.value(format.format(parts)))
 })
 

@@ -1,5 +1,5 @@
 // Do answers take longer when the key id exists? `npm --prefix benchmark run timing`; README.md says how to read it.
-import { fork } from "node:child_process"
+import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { pinned } from "./support/cores.ts"
 
@@ -19,7 +19,9 @@ const scenarios = [
 for (const scenario of scenarios) {
   // Argon2id computes in threads of its own, which share a core with nothing.
   const [execPath, execArgv] = pinned(scenario[0] === "hmac" ? 1 : undefined, [process.execPath, "--expose-gc"])
-  const child = fork(fileURLToPath(new URL("timing/scenario.ts", import.meta.url)), scenario, { execPath, execArgv: [...execArgv] })
+  const child = spawn(execPath, [...execArgv, fileURLToPath(new URL("timing/scenario.ts", import.meta.url)), ...scenario], {
+    stdio: "inherit",
+  })
   const code = await new Promise<number | null>((resolve) => child.on("exit", resolve))
   if (code !== 0) process.exitCode = 1
 }

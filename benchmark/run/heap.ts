@@ -15,7 +15,7 @@ const count = 100_000
 /** Strings that share nothing with others: `slice` and the like would point into their source. */
 const copy = <A extends string>(text: A): A => Buffer.from(text, "latin1").toString("latin1") as A
 
-const copyOf = ({ apiKey, hash }: StoredApiKey): StoredApiKey =>
+const copyOf = ({ apiKey, hash, previousHash }: StoredApiKey): StoredApiKey =>
   new StoredApiKey(
     {
       apiKey: new ApiKey(
@@ -35,6 +35,7 @@ const copyOf = ({ apiKey, hash }: StoredApiKey): StoredApiKey =>
         { disableChecks: true },
       ),
       hash: Redacted.make(copy(Redacted.value(hash)), { label: "hash" }),
+      previousHash,
     },
     { disableChecks: true },
   )
@@ -49,7 +50,7 @@ const program = Effect.gen(function* () {
   const copies = Layer.succeed(ApiKeyRepository, {
     ...repository,
     // The instant of a use goes into the record, which then is another one; that isn't the cache's.
-    touch: () => Effect.void,
+    touch: () => Effect.succeed([]),
     findByKeyId: (keyId: KeyId) => {
       lookUps++
       return Effect.map(repository.findByKeyId(keyId), Option.map(copyOf))
