@@ -28,6 +28,8 @@ export interface Filter {
   readonly name?: string | undefined
   /** That of the current token or of the previous one. */
   readonly keyId?: KeyId | undefined
+  /** What the id (in lower case), or the key id of the current token or of the previous one, begins with. Visible ASCII characters. */
+  readonly startsWith?: string | undefined
   readonly createdAfter?: DateTime.Utc | undefined
   readonly createdBefore?: DateTime.Utc | undefined
   readonly expiresAfter?: DateTime.Utc | undefined

@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Console from "effect/Console"
-import { type ApiKey, ApiKeyId, KeyId } from "../ApiKey.ts"
+import { ApiKeyId, KeyId } from "../ApiKey.ts"
 import { CliFailure, exitCodes, usage } from "./CliFailure.ts"
 import { KeysBackend } from "./KeysBackend.ts"
 
@@ -43,13 +43,12 @@ const byKeyId = Effect.fnUntraced(function* (keyId: string) {
   return found ?? (yield* notFound(`No API key has the key id ${keyId}`))
 })
 
-/** Neither store nor server looks up beginnings, so all keys are read until there are two. */
 const byBeginning = Effect.fnUntraced(function* (text: string) {
-  const lower = text.toLowerCase()
-  const isMeant = ({ id, keyId, previous }: ApiKey) =>
-    id.startsWith(lower) || keyId.startsWith(text) || (previous !== null && previous.keyId.startsWith(text))
-  const found = yield* (yield* KeysBackend).stream({}).pipe(Stream.filter(isMeant), Stream.take(2), Stream.runCollect)
-  const [first, second] = found
+  const keys = yield* KeysBackend
+  const begin = (startsWith: string) => Effect.map(keys.search({ startsWith, limit: 2 }), ({ items }) => items)
+  const asGiven = yield* begin(text)
+  // Our own ids and key ids are in lower case; those that came from elsewhere needn't be.
+  const [first, second] = asGiven.length > 0 ? asGiven : yield* begin(text.toLowerCase())
   if (first === undefined) return yield* notFound(`No API key has an id or key id that begins with ${text}`)
   if (second !== undefined) {
     return yield* new CliFailure({

@@ -127,6 +127,7 @@ export const FilterQuery = {
   scopes: Schema.optionalKey(ScopeSet),
   name: Schema.optionalKey(Model.Description),
   keyId: Schema.optionalKey(Model.KeyId),
+  startsWith: Schema.optionalKey(Model.KeyId),
   createdAfter: Schema.optionalKey(Model.Instant),
   createdBefore: Schema.optionalKey(Model.Instant),
   expiresAfter: Schema.optionalKey(Model.Instant),

@@ -41,6 +41,8 @@ const decodeFilterFields = decoder(
     scopes: Schema.optional(ScopeSet),
     name: Schema.optional(Model.Description),
     keyId: Schema.optional(Model.KeyId),
+    // What a key id may begin with, an id may too.
+    startsWith: Schema.optional(Model.KeyId),
     createdAfter: Moment,
     createdBefore: Moment,
     expiresAfter: Moment,

@@ -253,11 +253,12 @@ const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? u
 const copyOf = (metadata: ApiKey["metadata"]): ApiKey["metadata"] => JSON.parse(JSON.stringify(metadata))
 
 const matches = (key: ApiKey, filter: Filter, name: string | undefined): boolean => {
-  const { scopes } = filter
+  const { scopes, startsWith } = filter
   return (
     (filter.ownerId === undefined || key.ownerId === filter.ownerId) &&
     (filter.isActive === undefined || key.isActive === filter.isActive) &&
     (filter.keyId === undefined || keyIdsOf(key).includes(filter.keyId)) &&
+    (startsWith === undefined || [key.id, ...keyIdsOf(key)].some((each) => each.startsWith(startsWith))) &&
     (scopes === undefined || scopes.every((scope) => key.scopes.some((held) => held === scope))) &&
     (name === undefined || toSimpleLowerCase(key.name).includes(name)) &&
     within(key.createdAt, filter.createdAfter, filter.createdBefore) &&

@@ -126,7 +126,7 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     ifVersion === undefined ? sql`id = ${id}::uuid` : sql`id = ${id}::uuid AND version = ${ifVersion}::int8`
 
   const where = (filter: Filter): Fragment => {
-    const { ownerId, isActive, scopes, name, keyId, neverUsed, expired } = filter
+    const { ownerId, isActive, scopes, name, keyId, startsWith, neverUsed, expired } = filter
     const texts = [ownerId, name, keyId, ...(scopes ?? [])]
     if (texts.some((text) => text !== undefined && !isStorableText(text))) return sql.literal("FALSE")
     const clauses: Array<Fragment> = []
@@ -136,6 +136,7 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     // No LIKE, so nothing in the text has a meaning of its own.
     if (name !== undefined) clauses.push(sql`strpos(name_lower, ${toSimpleLowerCase(name)}::text) > 0`)
     if (keyId !== undefined) clauses.push(sql`(key_id = ${keyId}::text OR previous_key_id = ${keyId}::text)`)
+    if (startsWith !== undefined) clauses.push(beginning(startsWith))
     const from = (column: string, instant: DateTime.Utc | undefined) => {
       if (instant !== undefined) clauses.push(sql`${sql.literal(column)} >= ${toDate(instant)}::timestamptz`)
     }
@@ -156,6 +157,20 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       clauses.push(expired.is ? sql`expires_at <= ${at}::timestamptz` : sql`(expires_at > ${at}::timestamptz OR expires_at IS NULL)`)
     }
     return sql.and(clauses)
+  }
+
+  // As ranges, which the indexes know. In ASCII's order the end is the last character's successor.
+  const beginning = (text: string): Fragment => {
+    if (!/^[!-~]*$/.test(text)) return sql.literal("FALSE")
+    if (text === "") return sql.literal("TRUE")
+    const end = `${text.slice(0, -1)}${String.fromCharCode(text.charCodeAt(text.length - 1) + 1)}`
+    const within = (column: string) => sql`(${sql.literal(column)} >= ${text}::text AND ${sql.literal(column)} < ${end}::text)`
+    const either = [within("key_id"), within("previous_key_id")]
+    const [least, most] = ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"].map(
+      (id) => text + id.slice(text.length),
+    )
+    if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(least ?? "")) either.push(sql`id BETWEEN ${least}::uuid AND ${most}::uuid`)
+    return sql.or(either)
   }
 
   /** Up to `count` keys after a position: those with a value, then those without, each read along the index. */

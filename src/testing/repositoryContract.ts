@@ -258,6 +258,7 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
           assert.strictEqual(stored.previousHash === null ? null : Redacted.value(stored.previousHash), "first")
           assert.deepStrictEqual(ids((yield* repository.search(firstPage({ keyId }))).items), [first.id])
           assert.strictEqual(yield* repository.count({ keyId }), 1)
+          assert.strictEqual(yield* repository.count({ startsWith: keyId }), 1)
         }
         // The one before the previous is forgotten.
         const third = yield* replace(second, { hash: "third" })
@@ -524,6 +525,19 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
           [{ name: "\ud800" }, []],
           [{ keyId: b.keyId }, [b]],
           [{ keyId: makeStoredApiKey().apiKey.keyId }, []],
+          ...[a.keyId.slice(0, 12), a.keyId.slice(0, -1), b.id.slice(0, 30), b.id.slice(0, -1), b.id.slice(0, 9)].map(
+            (startsWith) =>
+              [{ startsWith }, [a, b, c].filter(({ id, keyId }) => id.startsWith(startsWith) || keyId.startsWith(startsWith))] as const,
+          ),
+          [{ startsWith: a.keyId }, [a]],
+          [{ startsWith: `${a.keyId}0` }, []],
+          [{ startsWith: b.id }, [b]],
+          [{ startsWith: `${b.id}0` }, []],
+          [{ startsWith: b.id.slice(0, 30).replaceAll("-", "") }, []],
+          [{ startsWith: "" }, [a, b, c]],
+          [{ startsWith: "~" }, []],
+          [{ startsWith: "%" }, []],
+          [{ startsWith: "\uffff" }, []],
           [{ createdAfter: instant(20) }, [b, c]],
           [{ createdBefore: instant(20) }, [a]],
           [{ createdAfter: instant(20), createdBefore: instant(30) }, [b]],

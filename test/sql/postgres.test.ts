@@ -141,6 +141,7 @@ describeWith(migrated.pipe(Layer.provideMerge(layerPostgres())))("SqlRepository 
       const find = (filter: Filter) => plansOf(repository.count(filter))
       assert.match(yield* plansOf(repository.findById(some.id)), /api_keys_pkey/)
       assert.match(yield* plansOf(repository.findByKeyId(some.keyId)), /api_keys_key_id_key[^]*api_keys_previous_idx/)
+      assert.match(yield* find({ startsWith: "0191b" }), /api_keys_key_id_key[^]*api_keys_previous_idx[^]*api_keys_pkey/)
       assert.match(yield* find({ ownerId: "owner 7" }), /api_keys_owner_idx/)
       assert.match(yield* find({ scopes: ["s:7"] }), /api_keys_scopes_idx/)
       assert.match(yield* plansOf(repository.touch([{ id: some.id, keyId: some.keyId, lastUsedAt: some.createdAt }])), /api_keys_pkey/)
