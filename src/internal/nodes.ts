@@ -64,6 +64,8 @@ export const make = Effect.fnUntraced(function* (
   let hasMissed = false
 
   const answers = yield* Queue.dropping<string>(maxAnswers)
+  /** The register has known this node at least once. */
+  const isKnown = yield* Deferred.make<void>()
 
   const trustSince = (at: number): void => {
     isTrusted = true
@@ -112,6 +114,7 @@ export const make = Effect.fnUntraced(function* (
       return yield* new InvalidationError({ operation: "hear its own heartbeat", cause: "silence" })
     }
     yield* invalidation.register(node, registered)
+    yield* Deferred.succeed(isKnown, undefined)
     const count = ++beats
     sent.set(count, { at, ticks })
     yield* invalidation.publish(Message.beat(node, String(count)))
@@ -164,6 +167,8 @@ export const make = Effect.fnUntraced(function* (
 
   const askAll = (change: string, keyId: KeyId, confirmation: Confirmation) =>
     Effect.gen(function* () {
+      // Who has only begun isn't in the register yet.
+      yield* Deferred.await(isKnown)
       const live = yield* invalidation.nodes
       // A register that doesn't know us has lost others too.
       if (!live.includes(node)) return yield* new InvalidationError({ operation: "find itself among the nodes", cause: "unknown" })
