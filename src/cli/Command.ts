@@ -34,7 +34,7 @@ import * as Json from "./Json.ts"
 import { filterFlags, given, readFilter, readScopes, requireApiKeys, scopes, text } from "./keyFlags.ts"
 import { confirm, findKey, isPartOfToken, partOfToken, readSecret, refuseSecret } from "./keyName.ts"
 import { KeysBackend } from "./KeysBackend.ts"
-import { describeKey, keyColumns, type Look, look, note, print, sanitize, table } from "./output.ts"
+import { describeKey, keyColumns, type Look, look, note, print, sanitize, table, widthsOf } from "./output.ts"
 import * as Settings from "./settings.ts"
 import { scan } from "./scan.ts"
 import { exportKeys, importKeys } from "./transfer.ts"
@@ -68,6 +68,16 @@ const expires = Flag.String("expires").pipe(
   Flag.filterMap(
     (text): Option.Option<Moment | "never"> => (text === "never" ? Option.some("never") : parseMoment(text)),
     () => "Expected never, a time such as 30d or 12h, or an instant such as 2027-01-31 or 2027-01-31T12:00Z",
+  ),
+  Flag.optional,
+)
+
+const confirmWithin = Flag.String("confirm-within").pipe(
+  Flag.withMetavar("time"),
+  Flag.withDescription("Wait until every server has applied the change, and fail after this time, up to 30s"),
+  Flag.filterMap(
+    (text) => Option.filter(parseDuration(text), (time) => Duration.toMillis(time) > 0 && Duration.toSeconds(time) <= 30),
+    () => "Expected a time such as 5s, of 30s at most",
   ),
   Flag.optional,
 )
@@ -157,17 +167,19 @@ export const list = Command.make(
     const wanted = Option.match(limit, { onNone: () => keys, onSome: (count) => Stream.take(keys, count) })
     if (yield* Settings.Json) return yield* Stream.runForEach(wanted, (each) => Console.log(JSON.stringify(encodeKey(each))))
     const style = yield* look
+    const columns = keyColumns(style.now)
     // The first batch decides how wide the columns are, so that a table of any length begins at once.
-    let printed = 0
+    let widths: ReadonlyArray<number> | undefined
     yield* wanted.pipe(
       Stream.grouped(batchSize),
       Stream.runForEach((batch) => {
-        const lines = table(batch, keyColumns(style.now), style)
-        printed += batch.length
-        return Console.log((printed === batch.length ? lines : lines.slice(1)).join("\n"))
+        const isFirst = widths === undefined
+        widths ??= widthsOf(batch, columns, style)
+        const lines = table(batch, columns, style, widths)
+        return Console.log((isFirst ? lines : lines.slice(1)).join("\n"))
       }),
     )
-    if (printed === 0) yield* note("No API key matches.")
+    if (widths === undefined) yield* note("No API key matches.")
   }),
 ).pipe(
   Command.withAlias("ls"),
@@ -199,8 +211,9 @@ export const update = Command.make(
     noScopes: Flag.Boolean("no-scopes").pipe(Flag.withoutNegation, Flag.withDescription("Take all scopes away"), Flag.withDefault(false)),
     expires,
     metadata,
+    confirmWithin,
   },
-  Effect.fnUntraced(function* ({ key, name, description, owner, scope, noScopes, expires, metadata }) {
+  Effect.fnUntraced(function* ({ key, name, description, owner, scope, noScopes, expires, metadata, confirmWithin }) {
     const orNull = (value: Option.Option<string>) => Option.map(value, (text) => (text === "" ? null : text))
     const scopes = yield* readScopes(scope)
     if (noScopes && scopes.length > 0) return yield* usage("--scope and --no-scopes contradict each other")
@@ -215,7 +228,7 @@ export const update = Command.make(
     if (Object.keys(input).length === 0)
       return yield* usage("Say what to change: --name, --description, --owner, --scope, --expires or --metadata")
     const { id } = yield* findKey(key)
-    return yield* printKey(yield* (yield* KeysBackend).update(id, input))
+    return yield* printKey(yield* (yield* KeysBackend).update(id, input, given("confirmWithin", confirmWithin)))
   }),
 ).pipe(
   Command.withDescription("Change what is known of an API key, and what it may do"),
@@ -235,14 +248,17 @@ export const activate = Command.make(
 /** Makes a key stop working, until it is activated. @category commands @since 0.1.0 */
 export const deactivate = Command.make(
   "deactivate",
-  { key },
-  Effect.fnUntraced(function* ({ key }) {
+  { key, confirmWithin },
+  Effect.fnUntraced(function* ({ key, confirmWithin }) {
     const { id } = yield* findKey(key)
-    yield* printKey(yield* (yield* KeysBackend).deactivate(id))
+    yield* printKey(yield* (yield* KeysBackend).deactivate(id, given("confirmWithin", confirmWithin)))
   }),
 ).pipe(
   Command.withDescription("Make an API key stop working, until it is activated again"),
-  Command.withExamples([{ command: "effect-api-key deactivate 7a74caa3" }]),
+  Command.withExamples([
+    { command: "effect-api-key deactivate 7a74caa3" },
+    { command: "effect-api-key deactivate 7a74caa3 --confirm-within 5s", description: "And be sure that every server knows" },
+  ]),
 )
 
 const named = ({ name, keyId }: Model.ApiKey): string => `${sanitize(name)} (${keyId})`
@@ -250,11 +266,11 @@ const named = ({ name, keyId }: Model.ApiKey): string => `${sanitize(name)} (${k
 /** Deletes a key. @category commands @since 0.1.0 */
 export const remove = Command.make(
   "delete",
-  { key, yes },
-  Effect.fnUntraced(function* ({ key, yes }) {
+  { key, yes, confirmWithin },
+  Effect.fnUntraced(function* ({ key, yes, confirmWithin }) {
     const found = yield* findKey(key)
     yield* confirm(`Delete the API key ${named(found)} for good?`, yes)
-    yield* (yield* KeysBackend).delete(found.id)
+    yield* (yield* KeysBackend).delete(found.id, given("confirmWithin", confirmWithin))
     yield* print(Json.Deleted, { deleted: found.id }, () => `${named(found)} is deleted`)
   }),
 ).pipe(
@@ -421,11 +437,11 @@ export const rotate = Command.make(
 /** Ends the token from before a rotation. @category commands @since 0.1.0 */
 export const endGrace = Command.make(
   "end-grace",
-  { key, yes },
-  Effect.fnUntraced(function* ({ key, yes }) {
+  { key, yes, confirmWithin },
+  Effect.fnUntraced(function* ({ key, yes, confirmWithin }) {
     const found = yield* findKey(key)
     if (found.previous !== null) yield* confirm(`End the previous token of ${named(found)} at once?`, yes)
-    yield* printKey(yield* (yield* KeysBackend).endGrace(found.id))
+    yield* printKey(yield* (yield* KeysBackend).endGrace(found.id, given("confirmWithin", confirmWithin)))
   }),
 ).pipe(
   Command.withDescription("End the token from before a rotation at once"),

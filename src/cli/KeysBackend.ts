@@ -12,7 +12,16 @@ import * as Stream from "effect/Stream"
 import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
 import type { InvalidKey } from "../ApiKeyError.ts"
 import type { Page } from "../ApiKeyRepository.ts"
-import { ApiKeys, type Created, type CreateInput, type Filter, type SearchInput, type UpdateInput, type Verified } from "../ApiKeys.ts"
+import {
+  ApiKeys,
+  type ConfirmWithin,
+  type Created,
+  type CreateInput,
+  type Filter,
+  type SearchInput,
+  type UpdateInput,
+  type Verified,
+} from "../ApiKeys.ts"
 import { type CliFailure, fromError } from "./CliFailure.ts"
 
 /** How `rotate` replaces a token. @category models @since 0.1.0 */
@@ -40,12 +49,12 @@ export class KeysBackend extends Context.Service<
     readonly count: (filter: Filter) => Effect.Effect<number, CliFailure>
     /** Every key that matches, newest first. */
     readonly stream: (filter: Filter) => Stream.Stream<ApiKey, CliFailure>
-    readonly update: (id: ApiKeyId, input: UpdateInput) => Effect.Effect<ApiKey, CliFailure>
+    readonly update: (id: ApiKeyId, input: UpdateInput, options: ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
     readonly activate: (id: ApiKeyId) => Effect.Effect<ApiKey, CliFailure>
-    readonly deactivate: (id: ApiKeyId) => Effect.Effect<ApiKey, CliFailure>
-    readonly delete: (id: ApiKeyId) => Effect.Effect<void, CliFailure>
+    readonly deactivate: (id: ApiKeyId, options: ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
+    readonly delete: (id: ApiKeyId, options: ConfirmWithin) => Effect.Effect<void, CliFailure>
     readonly rotate: (id: ApiKeyId, rotation: Rotation) => Effect.Effect<Created, CliFailure>
-    readonly endGrace: (id: ApiKeyId) => Effect.Effect<ApiKey, CliFailure>
+    readonly endGrace: (id: ApiKeyId, options: ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
     readonly verify: (token: Redacted.Redacted, scopes: ReadonlyArray<string>) => Effect.Effect<Verdict, CliFailure>
   }
 >()("effect-api-key/cli/KeysBackend") {}
@@ -69,12 +78,12 @@ export const layerApiKeys: Layer.Layer<KeysBackend, never, ApiKeys> = Layer.effe
       search: (input) => failing(apiKeys.search(input)),
       count: (filter) => failing(apiKeys.count(filter)),
       stream: (filter) => Stream.mapError(apiKeys.stream(filter), (error) => fromError(error)),
-      update: (id, input) => failing(apiKeys.update(id, input)),
+      update: (id, input, options) => failing(apiKeys.update(id, input, options)),
       activate: (id) => failing(apiKeys.activate(id)),
-      deactivate: (id) => failing(apiKeys.deactivate(id)),
-      delete: (id) => failing(apiKeys.delete(id)),
+      deactivate: (id, options) => failing(apiKeys.deactivate(id, options)),
+      delete: (id, options) => failing(apiKeys.delete(id, options)),
       rotate: (id, rotation) => failing(apiKeys.rotate(id, rotation)),
-      endGrace: (id) => failing(apiKeys.endGrace(id)),
+      endGrace: (id, options) => failing(apiKeys.endGrace(id, options)),
       verify: (token, scopes) =>
         apiKeys.verify(token, { scopes }).pipe(
           Effect.map((verified): Verdict => ({ valid: true, verified })),

@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { SqlClient } from "effect/sql/SqlClient"
 import * as ApiKeys from "../ApiKeys.ts"
+import type { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import * as Argon2Node from "../hasher/Argon2Node.ts"
 import * as Pepper from "../hasher/Pepper.ts"
@@ -57,17 +58,16 @@ export const loadPeppers = (settings: DatabaseSettings) =>
     ),
   )
 
+const loadPg = load("DATABASE_URL", "@effect/sql-pg", () => import("@effect/sql-pg/PgClient"))
+
+const layerPg = (PgClient: typeof import("@effect/sql-pg/PgClient"), url: Redacted.Redacted) =>
+  failing(PgClient.layer({ url, applicationName: "effect-api-key", connectTimeout: "5 seconds", maxConnections: 2 }))
+
 /** The database, as it is. */
 export const layerSql = ({ databaseUrl, dataDir }: DatabaseSettings): Layer.Layer<SqlClient, CliFailure> =>
   Layer.unwrap(
     Option.isSome(databaseUrl)
-      ? Effect.map(
-          load("DATABASE_URL", "@effect/sql-pg", () => import("@effect/sql-pg/PgClient")),
-          (PgClient) =>
-            failing(
-              PgClient.layer({ url: databaseUrl.value, applicationName: "effect-api-key", connectTimeout: "5 seconds", maxConnections: 2 }),
-            ),
-        )
+      ? Effect.map(loadPg, (PgClient) => layerPg(PgClient, databaseUrl.value))
       : Effect.map(
           load("The embedded database", "@electric-sql/pglite", () => import("../sql/Pglite.ts")),
           (Pglite) => failing(Pglite.layer({ dataDir })),
@@ -89,41 +89,54 @@ const layerHasher = (ring: Pepper.PepperRing): Layer.Layer<ApiKeyHasher, CliFail
   return Layer.provide(hasher, Layer.succeed(Pepper.Peppers, { ring: Effect.succeed(ring) }))
 }
 
-/** The nodes that share keys through Redis hear of changes that way alone. */
-const layerRedis = ({ redisUrl }: DatabaseSettings) =>
-  Option.match(redisUrl, {
-    onNone: () => Layer.empty,
-    onSome: (url) =>
-      Layer.unwrap(
-        Effect.map(
-          load("REDIS_URL", "redis", async () => ({
-            NodeRedis: await import("@effect/platform-node/NodeRedis"),
-            Invalidation: await import("../redis/Invalidation.ts"),
-          })),
-          ({ NodeRedis, Invalidation }) =>
-            Layer.catch(Invalidation.layerRedis().pipe(Layer.provide(NodeRedis.layer({ url: Redacted.value(url) }))), () =>
-              Layer.effectContext(
-                Effect.fail(new CliFailure({ exitCode: 1, tag: "RedisUnavailable", reason: "What REDIS_URL names can't be reached" })),
-              ),
-            ),
+/** What connects the servers, where a command has to tell them of changes, or to ask whether they have applied one. */
+const layerNodes = ({ redisUrl, databaseUrl }: DatabaseSettings, confirms: boolean) => {
+  if (Option.isSome(redisUrl)) return layerRedis(redisUrl.value)
+  // PostgreSQL tells them by itself; and what a server has embedded it has to itself.
+  return confirms && Option.isSome(databaseUrl) ? layerListening(databaseUrl.value) : Layer.empty
+}
+
+export const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, CliFailure> =>
+  Layer.unwrap(
+    Effect.map(
+      load("REDIS_URL", "redis", async () => ({
+        NodeRedis: await import("@effect/platform-node/NodeRedis"),
+        Invalidation: await import("../redis/Invalidation.ts"),
+      })),
+      ({ NodeRedis, Invalidation }) =>
+        Layer.catch(Invalidation.layerRedis().pipe(Layer.provide(NodeRedis.layer({ url: Redacted.value(url) }))), () =>
+          Layer.effectContext(
+            Effect.fail(new CliFailure({ exitCode: 1, tag: "RedisUnavailable", reason: "What REDIS_URL names can't be reached" })),
+          ),
         ),
-      ),
-  })
+    ),
+  )
+
+const layerListening = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, CliFailure> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const PgClient = yield* loadPg
+      const { layerPostgres } = yield* Effect.promise(() => import("../sql/Invalidation.ts"))
+      return failing(layerPostgres()).pipe(Layer.provide(layerPg(PgClient, url)))
+    }),
+  )
 
 /**
  * The service on the database that is configured. The embedded one is migrated, as nobody else does it; a server's is left to `migrate`.
+ * Only one that `confirms` can tell whether the servers have applied a change.
  */
-export const layerService = (config: DatabaseSettings) =>
+export const layerService = (config: DatabaseSettings, { confirms = false } = {}) =>
   Layer.unwrap(
     // Before there is a database, as one without a pepper counts as having lost it.
     Effect.map(Effect.mapError(Effect.flatMap(loadPeppers(config), Pepper.checkRing), fromError), (ring) => {
       const repository = failing(SqlRepository.layer)
       const migrated = Option.isSome(config.databaseUrl) ? repository : Layer.provide(repository, failing(Migrations.layer()))
       return failing(ApiKeys.layerConfig).pipe(
-        Layer.provide([layerHasher(ring), migrated, layerRedis(config)]),
+        Layer.provide([layerHasher(ring), migrated, layerNodes(config, confirms)]),
         Layer.provideMerge(layerSql(config)),
       )
     }),
   )
 
-export const layerDatabase = Layer.unwrap(Effect.map(readSettings, (config) => Layer.provide(layerApiKeys, layerService(config))))
+export const layerDatabase = (options: { readonly confirms: boolean }) =>
+  Layer.unwrap(Effect.map(readSettings, (config) => Layer.provide(layerApiKeys, layerService(config, options))))

@@ -8,11 +8,12 @@ import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import * as Pepper from "../hasher/Pepper.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { CliFailure } from "./CliFailure.ts"
-import { type DatabaseSettings, layerService, layerSql, loadPeppers, readSettings } from "./database.ts"
+import { type DatabaseSettings, layerRedis, layerService, layerSql, loadPeppers, readSettings } from "./database.ts"
 import type { Finding as FindingSchema } from "./Json.ts"
 
 type Finding = typeof FindingSchema.Type
@@ -66,7 +67,7 @@ const indexes = [
   "token",
 ]
 
-const checkDatabase = Effect.gen(function* () {
+const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
   const sql = (yield* SqlClient).withoutTransforms()
   const findings: Array<Finding> = []
   const [version] = yield* sql<{ version: string }>`SELECT current_setting('server_version') AS version`
@@ -127,28 +128,46 @@ const checkDatabase = Effect.gen(function* () {
         ),
   )
 
+  // With Redis nobody listens here.
+  if (!hasRedis) findings.push(yield* checkTriggers(present.some(({ name }) => name === "api_keys_nodes")))
+  return { findings, hasTable }
+})
+
+const checkTriggers = Effect.fnUntraced(function* (hasNodes: boolean) {
+  const sql = (yield* SqlClient).withoutTransforms()
   const triggers = yield* sql<{ name: string; enabled: string }>`
     SELECT tgname AS name, tgenabled AS enabled FROM pg_trigger WHERE tgrelid = 'api_keys'::regclass AND NOT tgisinternal`
   const silent = ["update", "write", "truncate"].filter(
     (event) => !triggers.some(({ name, enabled }) => name === `api_keys_tell_${event}` && enabled !== "D"),
   )
-  const [nodes] = present.some(({ name }) => name === "api_keys_nodes")
-    ? yield* sql<{ count: number }>`SELECT count(*)::int AS count FROM api_keys_nodes WHERE live_until > now()`
-    : []
+  const [nodes] = hasNodes ? yield* sql<{ count: number }>`SELECT count(*)::int AS count FROM api_keys_nodes WHERE live_until > now()` : []
   const [role] = yield* sql<{ standby: boolean }>`SELECT pg_is_in_recovery() AS standby`
-  findings.push(
-    silent.length > 0
-      ? error(
-          "invalidation",
-          `Changes aren't told to the nodes: the triggers for ${silent.join(", ")} are missing or disabled`,
-          "Run effect-api-key migrate, or enable them: ALTER TABLE api_keys ENABLE ALWAYS TRIGGER …",
-        )
-      : role?.standby === true
-        ? error("invalidation", "This database is a standby, which knows no LISTEN", "Set DATABASE_URL to the primary")
-        : ok("invalidation", `Changes are told; ${nodes?.count ?? 0} nodes listen`),
-  )
-  return { findings, hasTable }
+  if (silent.length > 0) {
+    return error(
+      "invalidation",
+      `Changes aren't told to the nodes: the triggers for ${silent.join(", ")} are missing or disabled`,
+      "Run effect-api-key migrate, or enable them: ALTER TABLE api_keys ENABLE ALWAYS TRIGGER …",
+    )
+  }
+  return role?.standby === true
+    ? error("invalidation", "This database is a standby, which knows no LISTEN", "Set DATABASE_URL to the primary")
+    : ok("invalidation", `Changes are told; ${nodes?.count ?? 0} nodes listen`)
 })
+
+const checkRedis = (url: Redacted.Redacted): Effect.Effect<Finding> =>
+  Effect.gen(function* () {
+    const { nodes } = yield* ApiKeyInvalidation
+    return ok("invalidation", `Redis tells of changes; ${(yield* nodes).length} nodes listen`)
+  }).pipe(
+    Effect.provide(layerRedis(url), { local: true }),
+    Effect.scoped,
+    Effect.timeout("10 seconds"),
+    Effect.catchCause((cause) =>
+      Effect.succeed(
+        error("invalidation", messageOf(cause), "See that Redis runs, and that REDIS_URL is right for you and for the servers"),
+      ),
+    ),
+  )
 
 const checkHashes = Effect.gen(function* () {
   const report = yield* (yield* ApiKeys).hashReport
@@ -183,7 +202,11 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
     ]
   }
   const examined = yield* Effect.exit(
-    checkDatabase.pipe(Effect.provide(layerSql(config), { local: true }), Effect.scoped, Effect.timeout("10 seconds")),
+    checkDatabase(Option.isSome(config.redisUrl)).pipe(
+      Effect.provide(layerSql(config), { local: true }),
+      Effect.scoped,
+      Effect.timeout("10 seconds"),
+    ),
   )
   if (Exit.isFailure(examined)) {
     const failure = Cause.squash(examined.cause)
@@ -199,10 +222,15 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
     ]
   }
   findings.push(...examined.value.findings)
+  if (Option.isSome(config.redisUrl)) findings.push(yield* checkRedis(config.redisUrl.value))
   if (!examined.value.hasTable || findings.some(({ check, level }) => check === "migrations" && level === "error")) return findings
   if (findings.some(({ check, level }) => check === "peppers" && level === "error")) return findings
   const hashes = yield* Effect.exit(
-    checkHashes.pipe(Effect.provide(layerService(config).pipe(Layer.orDie), { local: true }), Effect.scoped),
+    // Whatever Redis does, hashes can be counted.
+    checkHashes.pipe(
+      Effect.provide(layerService({ ...config, redisUrl: Option.none() }).pipe(Layer.orDie), { local: true }),
+      Effect.scoped,
+    ),
   )
   return [
     ...findings,

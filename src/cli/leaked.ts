@@ -33,7 +33,7 @@ export const lookInto = (backend: KeysBackend["Service"], { token, keyId }: Find
     const { id } = verdict.verified.apiKey
     yield* Option.match(backend.apiKeys, {
       onSome: (apiKeys) => Effect.asVoid(Effect.mapError(apiKeys.revoke(token, { reason: "leaked" }), (error) => fromError(error))),
-      onNone: () => Effect.asVoid(verdict.verified.usedToken === "previous" ? backend.endGrace(id) : backend.deactivate(id)),
+      onNone: () => Effect.asVoid(verdict.verified.usedToken === "previous" ? backend.endGrace(id, {}) : backend.deactivate(id, {})),
     })
     return { status: "ended", apiKey }
   })

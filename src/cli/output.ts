@@ -79,21 +79,13 @@ export interface Column<A> {
   readonly least?: number
 }
 
-/** Aligned; what doesn't fit the width is cut from the widest columns that may be. */
-export const table = <A>(
-  rows: ReadonlyArray<A>,
-  columns: ReadonlyArray<Column<A>>,
-  { width, style }: Look,
-  fixed?: ReadonlyArray<number>,
-): ReadonlyArray<string> => {
-  const cells = rows.map((row) => columns.map(({ text }) => sanitize(text(row))))
-  const widths =
-    fixed === undefined
-      ? columns.map(({ title }, index) =>
-          Math.max(CliOutput.displayWidth(title), ...cells.map((line) => CliOutput.displayWidth(line[index] ?? ""))),
-        )
-      : [...fixed]
-  const gap = 2
+const gap = 2
+
+/** How wide columns are with these rows: what doesn't fit the terminal is taken from the widest that may be cut. */
+export const widthsOf = <A>(rows: ReadonlyArray<A>, columns: ReadonlyArray<Column<A>>, { width }: Look): ReadonlyArray<number> => {
+  const widths = columns.map(({ title, text }) =>
+    rows.reduce((widest, row) => Math.max(widest, CliOutput.displayWidth(sanitize(text(row)))), CliOutput.displayWidth(title)),
+  )
   for (let over = widths.reduce((sum, each) => sum + each + gap, -gap) - width; over > 0 && Number.isFinite(over); over--) {
     let widest = -1
     for (const [index, each] of widths.entries()) {
@@ -103,6 +95,17 @@ export const table = <A>(
     if (widest < 0) break
     widths[widest] = (widths[widest] ?? 1) - 1
   }
+  return widths
+}
+
+/** Aligned, a title above. */
+export const table = <A>(
+  rows: ReadonlyArray<A>,
+  columns: ReadonlyArray<Column<A>>,
+  look: Look,
+  widths = widthsOf(rows, columns, look),
+): ReadonlyArray<string> => {
+  const { width, style } = look
   // What can't be cut is left out, from the right, rather than wrapped.
   const line = (texts: ReadonlyArray<string>, styleOf: (index: number) => Style | undefined): string => {
     let used = 0
@@ -121,7 +124,12 @@ export const table = <A>(
     columns.map(({ title }) => title),
     () => "bold",
   )
-  return [head, ...rows.map((row, at) => line(cells[at] ?? [], (index) => columns[index]?.style?.(row)))]
+  const toLine = (row: A) =>
+    line(
+      columns.map(({ text }) => sanitize(text(row))),
+      (index) => columns[index]?.style?.(row),
+    )
+  return [head, ...rows.map(toLine)]
 }
 
 const fit = (text: string, width: number, isLast: boolean): string => {
@@ -161,6 +169,9 @@ export const describeKey = (key: ApiKey, { now, style, width }: Look): string =>
     ["name", key.name, "bold"],
     ...(key.description === null ? [] : [["description", key.description] as const]),
     ["status", status(key, now), statusStyle[status(key, now)]],
+    ...(key.deactivatedAt === null
+      ? []
+      : [["deactivated", `${at(key.deactivatedAt, "")}, ${key.deactivationReason ?? "manual"}`] as const]),
     ["owner", key.ownerId ?? "none"],
     ["scopes", key.scopes.length === 0 ? "none" : key.scopes.join(" ")],
     ["expires", at(key.expiresAt, "never")],
@@ -189,22 +200,32 @@ const describePrevious = (
     ? `${keyId} ended ${at(expiresAt, "")}`
     : `${keyId} works until ${at(expiresAt, "a time after the new token's first use")}`
 
-/** A line on a terminal's standard error that is written anew; nothing elsewhere. */
-export const makeProgress = Effect.fnUntraced(function* (what: string, total?: number) {
+/** A line on a terminal's standard error that is written anew; nothing elsewhere. A bar, if the total is known. */
+export const makeProgress = Effect.fnUntraced(function* (what: string, unit: string) {
   const isShown = (yield* (yield* Stdio.Stdio).stderrIsTerminal) && !(yield* Json)
-  if (!isShown) return { show: (_done: number, _note?: string) => Effect.void, clear: Effect.void }
+  if (!isShown) return { isShown, show: () => Effect.void, clear: Effect.void } satisfies ProgressLine
   const columns = (yield* (yield* Terminal.Terminal).columns) || 80
   let last = 0
   const write = (text: string) => Effect.sync(() => void process.stderr.write(text))
   return {
-    show: (done: number, note = "") =>
+    isShown,
+    show: (done: number, total?: number, note = "") =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         if (now - last < 80 && done !== total) return Effect.void
         last = now
         const share = total === undefined || total === 0 ? undefined : Math.min(1, done / total)
-        const bar = share === undefined ? "" : ` [${"█".repeat(Math.round(share * 24)).padEnd(24, "░")}] ${Math.floor(share * 100)} %`
-        return write(`\r\u001b[K${`${what}${bar} ${share === undefined ? done.toLocaleString("en") : ""}${note}`.slice(0, columns - 1)}`)
+        const state =
+          share === undefined
+            ? `${done.toLocaleString("en")} ${unit}`
+            : `[${"█".repeat(Math.round(share * 24)).padEnd(24, "░")}] ${Math.floor(share * 100)} %`
+        return write(`\r\u001b[K${`${what} ${state}${note}`.slice(0, columns - 1)}`)
       }),
     clear: write("\r\u001b[K"),
-  }
+  } satisfies ProgressLine
 })
+
+interface ProgressLine {
+  readonly isShown: boolean
+  readonly show: (done: number, total?: number, note?: string) => Effect.Effect<void>
+  readonly clear: Effect.Effect<void>
+}

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { TokenConfig } from "../ApiKeyToken.ts"
-import type { Find, ScanProblem } from "../scan/Scanner.ts"
+import type { Find, ScanProblem, ScanProgress } from "../scan/Scanner.ts"
 import { CliFailure, fromError, usage } from "./CliFailure.ts"
 import { encodeLeaked } from "./Json.ts"
 import { KeysBackend } from "./KeysBackend.ts"
@@ -69,8 +69,10 @@ export const scan = Command.make(
     const Report = yield* Effect.promise(() => import("../scan/Report.ts"))
     const isJson = yield* Settings.Json
     const { style } = yield* look
-    const bar = yield* makeProgress("Scanning")
+    const bar = yield* makeProgress("Scanning", Option.isSome(git) ? "contents" : "bytes")
     const begun = yield* Clock.currentTimeMillis
+    let progress: ScanProgress = { done: 0, total: undefined }
+    const onProgress = bar.isShown ? (now: ScanProgress) => Effect.sync(() => void (progress = now)) : undefined
     let problems = 0
     const onProblem = (problem: ScanProblem) => {
       problems++
@@ -99,13 +101,13 @@ export const scan = Command.make(
     }
     const ticking = Effect.forever(
       Effect.andThen(
-        Effect.flatMap(Clock.currentTimeMillis, (now) => bar.show(found, ` found in ${Math.round((now - begun) / 1_000)} s`)),
+        Effect.suspend(() => bar.show(progress.done, progress.total, `, ${found} found`)),
         Effect.sleep("100 millis"),
       ),
     )
     const scanned = Option.match(git, {
-      onSome: (repository) => scanGit(repository, { formats, onProblem }),
-      onNone: () => scanPaths(paths.length === 0 ? ["."] : paths, { formats, onProblem, useGitignore: !all }),
+      onSome: (repository) => scanGit(repository, { formats, onProblem, onProgress }),
+      onNone: () => scanPaths(paths.length === 0 ? ["."] : paths, { formats, onProblem, onProgress, useGitignore: !all }),
     })
     yield* Effect.scoped(Effect.andThen(Effect.forkScoped(ticking), Stream.runForEach(scanned, show))).pipe(
       Effect.ensuring(bar.clear),

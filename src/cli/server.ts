@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
-import type { Filter, SearchInput } from "../ApiKeys.ts"
+import type { ConfirmWithin, Filter, SearchInput } from "../ApiKeys.ts"
 import { ApiKeyAuth } from "../http/ApiKeyAuth.ts"
 import { ApiKeysApi, CreatePayload, FilterQuery, type SortQuery, UpdatePayload } from "../http/ApiKeysGroup.ts"
 import { CliFailure, fromError } from "./CliFailure.ts"
@@ -43,6 +43,7 @@ interface Described {
   readonly required?: unknown
   readonly scopes?: unknown
   readonly reason?: unknown
+  readonly nodes?: unknown
 }
 
 const describe = (error: Described, url: string): string => {
@@ -67,6 +68,8 @@ const describe = (error: Described, url: string): string => {
       return `The token in EFFECT_API_KEY_TOKEN lacks a scope (${Array.isArray(error.required) ? error.required.join(" ") : ""})`
     case "ScopeNotHeldProblem":
       return `The token in EFFECT_API_KEY_TOKEN can't hand out scopes that it doesn't hold (${Array.isArray(error.scopes) ? error.scopes.join(" ") : ""})`
+    case "UnconfirmedProblem":
+      return `The change of the API key ${String(error.id)} was made, but isn't confirmed (not by ${Array.isArray(error.nodes) ? error.nodes.join(", ") : "the other nodes"})`
     default:
       return typeof error.title === "string" ? error.title : error.message
   }
@@ -101,6 +104,9 @@ const checkedFilter = (filter: Filter) => checked(Schema.Struct(FilterQuery), co
 const toSort = (sort: SearchInput["sort"]): { readonly sort?: typeof SortQuery.Type } =>
   // A minus sign and one of the fields make one of the literals.
   sort === undefined ? {} : { sort: `${sort.order === "desc" ? "-" : ""}${sort.by}` as typeof SortQuery.Type }
+
+const toQuery = ({ confirmWithin }: ConfirmWithin): { readonly confirmWithin?: Duration.Duration } =>
+  confirmWithin === undefined ? {} : { confirmWithin: Duration.fromInputUnsafe(confirmWithin) }
 
 /** Over the server at `url`, through the client derived from its definition. */
 export const layerServer = (options: { readonly url: string; readonly token: Redacted.Redacted }): Layer.Layer<KeysBackend> =>
@@ -148,14 +154,15 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
               nextCursor === null ? Option.none() : Option.some(nextCursor as string | undefined),
             ]),
           ),
-        update: (id, input) =>
+        update: (id, input, options) =>
           checked(UpdatePayload, compact(input)).pipe(
-            Effect.flatMap((payload) => failing(client.update({ params: { id }, query: {}, headers: {}, payload }))),
+            Effect.flatMap((payload) => failing(client.update({ params: { id }, query: toQuery(options), headers: {}, payload }))),
             Effect.map(({ body }) => body),
           ),
         activate: (id) => Effect.map(failing(client.activate({ params: { id }, query: {} })), ({ body }) => body),
-        deactivate: (id) => Effect.map(failing(client.deactivate({ params: { id }, query: {} })), ({ body }) => body),
-        delete: (id) => failing(client.delete({ params: { id }, query: {}, headers: {} })),
+        deactivate: (id, options) =>
+          Effect.map(failing(client.deactivate({ params: { id }, query: toQuery(options) })), ({ body }) => body),
+        delete: (id, options) => failing(client.delete({ params: { id }, query: toQuery(options), headers: {} })),
         rotate: (id, { grace, ...rest }) =>
           failing(
             client.rotate({
@@ -164,7 +171,7 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
               payload: { ...compact(rest), ...(grace === undefined ? {} : { graceSeconds: Math.ceil(Duration.toSeconds(grace)) }) },
             }),
           ).pipe(Effect.map(({ body }) => body)),
-        endGrace: (id) => Effect.map(failing(client.endGrace({ params: { id }, query: {} })), ({ body }) => body),
+        endGrace: (id, options) => Effect.map(failing(client.endGrace({ params: { id }, query: toQuery(options) })), ({ body }) => body),
         verify: (token, scopes) =>
           failing(client.verify({ payload: scopes.length === 0 ? { token } : { token, scopes: scopes as ReadonlyArray<never> } })).pipe(
             Effect.map(({ body }): Verdict =>

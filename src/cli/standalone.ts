@@ -43,16 +43,17 @@ const askForToken = Effect.suspend(() =>
     : Effect.fail(usage("--url needs a token in EFFECT_API_KEY_TOKEN")),
 )
 
-const layerKeys = Layer.unwrap(
-  Effect.flatMap(Url, (url) =>
-    Option.isSome(url)
-      ? layerServer(url.value)
-      : Effect.map(
-          Effect.promise(() => import("./database.ts")),
-          ({ layerDatabase }) => layerDatabase,
-        ),
-  ),
-)
+const layerKeys = (options = { confirms: false }) =>
+  Layer.unwrap(
+    Effect.flatMap(Url, (url) =>
+      Option.isSome(url)
+        ? layerServer(url.value)
+        : Effect.map(
+            Effect.promise(() => import("./database.ts")),
+            ({ layerDatabase }) => layerDatabase(options),
+          ),
+    ),
+  )
 
 const onDatabase = (what: string) =>
   Effect.flatMap(Url, (url) =>
@@ -146,7 +147,11 @@ const doctor = Command.make(
 )
 
 const keys = <Name extends string, Input, ContextInput, E, R>(self: Command.Command<Name, Input, ContextInput, E, R>) =>
-  Command.provide(self, layerKeys)
+  Command.provide(self, () => layerKeys())
+
+const confirmable = <Name extends string, Input extends { readonly confirmWithin: Option.Option<unknown> }, ContextInput, E, R>(
+  self: Command.Command<Name, Input, ContextInput, E, R>,
+) => Command.provide(self, ({ confirmWithin }) => layerKeys({ confirms: Option.isSome(confirmWithin) }))
 
 /** Everything. */
 export const standalone = Command.make("effect-api-key").pipe(
@@ -155,17 +160,17 @@ export const standalone = Command.make("effect-api-key").pipe(
     keys(Commands.create),
     keys(Commands.list),
     keys(Commands.get),
-    keys(Commands.update),
+    confirmable(Commands.update),
     keys(Commands.activate),
-    keys(Commands.deactivate),
-    keys(Commands.remove),
+    confirmable(Commands.deactivate),
+    confirmable(Commands.remove),
     keys(Commands.search),
     keys(Commands.count),
     keys(Commands.verify),
     keys(Commands.rotate),
-    keys(Commands.endGrace),
+    confirmable(Commands.endGrace),
     Commands.generate,
-    Command.provide(Commands.scan, ({ check, deactivate }) => (check || deactivate ? layerKeys : Layer.empty)),
+    Command.provide(Commands.scan, ({ check, deactivate }) => (check || deactivate ? layerKeys() : Layer.empty)),
     keys(Commands.importKeys),
     keys(Commands.exportKeys),
     keys(Commands.hashReport),

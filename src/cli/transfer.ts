@@ -5,6 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
@@ -16,12 +17,17 @@ import * as Json from "./Json.ts"
 import { makeProgress, note, print, sanitize } from "./output.ts"
 import * as Settings from "./settings.ts"
 
+// To read rows takes neither peppers nor the package that checks a hash.
 const adapters = {
-  "better-auth": () => import("../legacy/BetterAuth.ts"),
-  django: () => import("../legacy/Django.ts"),
-  keypal: () => import("../legacy/Keypal.ts"),
-  sha256: () => import("../legacy/Sha256.ts"),
-  unkey: () => import("../legacy/Unkey.ts"),
+  "better-auth": () => import("../legacy/BetterAuth.ts").then(({ make }) => make()),
+  django: () => import("../legacy/Django.ts").then(({ make }) => make()),
+  "fastapi-api-key": (prefix: string | undefined) =>
+    import("../legacy/FastapiApiKey.ts").then(({ make }) => make({ pepper: Redacted.make(""), prefix })),
+  keypal: () => import("../legacy/Keypal.ts").then(({ make }) => make()),
+  "prefixed-api-key": (prefix: string | undefined) =>
+    import("../legacy/PrefixedApiKey.ts").then(({ make }) => (prefix === undefined ? undefined : make({ prefix }))),
+  sha256: () => import("../legacy/Sha256.ts").then(({ make }) => make()),
+  unkey: () => import("../legacy/Unkey.ts").then(({ make }) => make()),
 } as const
 
 // The keys of a literal are its own.
@@ -40,6 +46,10 @@ export const importKeys = Command.make(
     ),
     from: Flag.Literals("from", adapterNames).pipe(
       Flag.withDescription("The system that the rows come from. Default: effect-api-key"),
+      Flag.optional,
+    ),
+    prefix: Flag.String("prefix").pipe(
+      Flag.withDescription("Of the tokens that the rows are about, where these don't say: with prefixed-api-key, and fastapi-api-key"),
       Flag.optional,
     ),
     csv: Flag.Boolean("csv").pipe(
@@ -61,15 +71,16 @@ export const importKeys = Command.make(
       Flag.withDefault(0),
     ),
   },
-  Effect.fnUntraced(function* ({ file, from, csv, dryRun, skip }) {
+  Effect.fnUntraced(function* ({ file, from, prefix, csv, dryRun, skip }) {
     const apiKeys = yield* requireApiKeys("import")
     const { fromCsv, fromNdjson } = yield* Effect.promise(() => import("../ApiKeyTransfer.ts"))
-    const reader = Option.isSome(from) ? (yield* Effect.promise(() => adapters[from.value]())).make() : undefined
+    const reader = Option.isSome(from) ? yield* Effect.promise(() => adapters[from.value](Option.getOrUndefined(prefix))) : undefined
+    if (Option.isSome(from) && reader === undefined) return yield* usage(`--from ${from.value} needs --prefix`)
     const fs = yield* FileSystem.FileSystem
     const stdio = yield* Stdio.Stdio
     if (file === "-" && (yield* stdio.stdinIsTerminal)) return yield* usage("Name a file, or pass rows on standard input")
     const size = file === "-" ? undefined : Number((yield* Effect.mapError(fs.stat(file), fileFailure("read", file))).size)
-    const bar = yield* makeProgress(dryRun ? "Checking" : "Importing", size)
+    const bar = yield* makeProgress(dryRun ? "Checking" : "Importing", "rows")
     const isJson = yield* Settings.Json
     const encode = Schema.encodeSync(Json.ImportEvent)
     let bytes = 0
@@ -87,7 +98,9 @@ export const importKeys = Command.make(
           if (event._tag === "Progress") last = event
           if (isJson) return Console.log(JSON.stringify(encode(event)))
           return event._tag === "Progress"
-            ? bar.show(size === undefined ? event.read : bytes)
+            ? size === undefined
+              ? bar.show(event.read)
+              : bar.show(bytes, size)
             : Effect.andThen(bar.clear, Console.error(`row ${event.row}: ${sanitize(event.field)}: ${sanitize(event.reason)}`))
         }),
         Effect.ensuring(bar.clear),
@@ -134,10 +147,11 @@ export const exportKeys = Command.make(
     if (Option.isNone(output)) return yield* Stream.runForEach(lines, (line) => Console.log(line.trimEnd()))
     const file = output.value
     const fs = yield* FileSystem.FileSystem
-    const bar = yield* makeProgress("Exporting", yield* Effect.mapError(apiKeys.count(filter), (error) => fromError(error)))
+    const total = yield* Effect.mapError(apiKeys.count(filter), (error) => fromError(error))
+    const bar = yield* makeProgress("Exporting", "keys")
     let exported = 0
     yield* lines.pipe(
-      Stream.tap(() => bar.show(++exported)),
+      Stream.tap(() => bar.show(++exported, total)),
       Stream.encodeText,
       Stream.run(fs.sink(file, { flag: "wx", mode: 0o600 })),
       Effect.ensuring(bar.clear),

@@ -11,6 +11,7 @@ import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
 import * as Blobs from "./internal/blobs.ts"
@@ -63,6 +64,19 @@ export interface ScanOptions {
   readonly workers?: number | undefined
   /** Called for what can't be scanned while the scan goes on. Default: a warning is logged. */
   readonly onProblem?: ((problem: ScanProblem) => Effect.Effect<void>) | undefined
+  /** Called now and then. To know the total, what there is to scan is listed a second time, at the same time. Default: nobody asks. */
+  readonly onProgress?: ((progress: ScanProgress) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * How far a scan has come: bytes of files, or contents in a repository. What comes on standard input isn't counted.
+ * @category models
+ * @since 0.1.0
+ */
+export interface ScanProgress {
+  readonly done: number
+  /** `undefined` until all has been listed. */
+  readonly total: number | undefined
 }
 
 /**
@@ -98,13 +112,18 @@ export const scanPaths = (paths: ReadonlyArray<string>, options: PathOptions = {
       const onProblem = options.onProblem ?? logProblem
       const workers = options.workers ?? availableParallelism()
       const pool = yield* Pool.make(formats.patterns, workers)
-      const files = Files.list(
-        paths.filter((path) => path !== "-"),
-        { useGitignore: options.useGitignore ?? true, onProblem },
-      ).pipe(
-        Stream.mapAccum(emptyBatch, addToBatch, { onHalt: ({ parts }) => (parts.length > 0 ? [parts] : []) }),
+      const named = paths.filter((path) => path !== "-")
+      const useGitignore = options.useGitignore ?? true
+      const sizes = Stream.map(Files.list(named, { useGitignore, onProblem: () => Effect.void }), (entries) =>
+        entries.reduce((sum, { size }) => sum + size, 0),
+      )
+      const advance = yield* watch(options.onProgress, sizes)
+      const files = Files.list(named, { useGitignore, onProblem }).pipe(
+        Stream.mapAccum(emptyBatch, addToBatch, { onHalt: (batch) => (batch.parts.length > 0 ? [batch] : []) }),
         // More than there are threads, so that none waits for the next.
-        Stream.mapEffect((parts) => pool.run({ _tag: "Scan", parts }), { concurrency: 2 * Math.max(1, workers) }),
+        Stream.mapEffect(({ parts, size }) => Effect.tap(pool.run({ _tag: "Scan", parts }), advance(size)), {
+          concurrency: 2 * Math.max(1, workers),
+        }),
         Stream.mapAccumEffect(noFile, (last, outcomes) => locate(pool, last, outcomes)),
         Stream.flatMap(({ part, located, failure }) => {
           const path = Files.toText(part.path)
@@ -168,7 +187,11 @@ export const scanGit = (repository: string, options: ScanOptions = {}): Stream.S
       const formats = yield* compile(options)
       if (!existsSync(repository)) return yield* new PathNotFound({ path: repository })
       yield* Git.exitCode(repository, ["rev-parse", "--git-dir"])
-      const suspects = yield* blobsWithFinds(repository, formats, Math.max(1, options.workers ?? availableParallelism()))
+      const advance = yield* watch(
+        options.onProgress,
+        Stream.map(blobIds(repository), (ids) => ids.length),
+      )
+      const suspects = yield* blobsWithFinds(repository, formats, Math.max(1, options.workers ?? availableParallelism()), advance)
       if (suspects.size === 0) return Stream.empty
       // They are read again, as only few of all need to have their lines counted.
       const origins = yield* findOrigins(repository, suspects)
@@ -179,6 +202,29 @@ export const scanGit = (repository: string, options: ScanOptions = {}): Stream.S
       )
     }),
   )
+
+/** Adds up what there is in all, beside the scan. Gives what tells of so much more that is done. */
+const watch = <E>(
+  onProgress: ScanOptions["onProgress"],
+  sizes: Stream.Stream<number, E>,
+): Effect.Effect<(size: number) => Effect.Effect<void>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (onProgress === undefined) return (_size: number) => Effect.void
+    let done = 0
+    let total: number | undefined
+    const count = Stream.runFold(
+      sizes,
+      () => 0,
+      (sum, size) => sum + size,
+    )
+    // The scan itself says what can't be listed.
+    yield* Effect.forkScoped(Effect.ignore(Effect.map(count, (sum) => (total = sum))))
+    return (size: number) =>
+      Effect.suspend(() => {
+        done += size
+        return onProgress({ done, total })
+      })
+  })
 
 const logProblem = (problem: ScanProblem): Effect.Effect<void> => Effect.logWarning(problem.message)
 
@@ -236,8 +282,8 @@ interface Batch {
 const emptyBatch = (): Batch => ({ parts: [], size: 0 })
 
 /** Files that are small are read together, and those that are large in parts. */
-const addToBatch = (batch: Batch, entries: ReadonlyArray<Files.Entry>): readonly [Batch, ReadonlyArray<ReadonlyArray<Part>>] => {
-  const full: Array<ReadonlyArray<Part>> = []
+const addToBatch = (batch: Batch, entries: ReadonlyArray<Files.Entry>): readonly [Batch, ReadonlyArray<Batch>] => {
+  const full: Array<Batch> = []
   let { parts, size } = batch
   for (const { path, follow, size: fileSize } of entries) {
     for (let from = 0; from === 0 || from < fileSize; from += batchSize) {
@@ -245,7 +291,7 @@ const addToBatch = (batch: Batch, entries: ReadonlyArray<Files.Entry>): readonly
       parts.push(isLast ? { path, from, follow } : { path, from, to: from + batchSize, follow })
       size += Math.min(batchSize, fileSize - from)
       if (size >= batchSize || parts.length >= batchFiles) {
-        full.push(parts)
+        full.push({ parts, size })
         parts = []
         size = 0
       }
@@ -309,17 +355,28 @@ const contents = <M>(
     )
   })
 
-const blobsWithFinds = (repository: string, { matcher }: Formats, processes: number): Effect.Effect<ReadonlySet<string>, Git.GitError> =>
+/** Of all contents that a ref leads to. */
+const blobIds = (repository: string): Stream.Stream<ReadonlyArray<string>, Git.GitError> =>
+  Git.split(Git.output(repository, ["rev-list", "--objects", "--all", "--filter=object:type=blob", "--no-object-names"]), "\n")
+
+const blobsWithFinds = (
+  repository: string,
+  { matcher }: Formats,
+  processes: number,
+  advance: (count: number) => Effect.Effect<void>,
+): Effect.Effect<ReadonlySet<string>, Git.GitError> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const ids = Git.split(
-        Git.output(repository, ["rev-list", "--objects", "--all", "--filter=object:type=blob", "--no-object-names"]),
-        "\n",
-      ).pipe(Stream.flatMap((ids) => Stream.fromIterable(batchesOfIds(ids))))
-      const queue = yield* Stream.toQueue(ids, { capacity: 2 * processes })
+      const batches = Stream.flatMap(blobIds(repository), (ids) => Stream.fromIterable(batchesOfIds(ids)))
+      const queue = yield* Stream.toQueue(batches, { capacity: 2 * processes })
       const found = new Set<string>()
+      // One that is given to git counts as done.
+      const taken = Stream.fromQueue(queue).pipe(
+        Stream.tap((ids) => advance(ids.length)),
+        Stream.map((ids) => ids.join("\n") + "\n"),
+      )
       const lane = Stream.runForEach(
-        contents(repository, Stream.fromQueue(queue), () => Blobs.finder(matcher)),
+        contents(repository, taken, () => Blobs.finder(matcher)),
         ({ id }) => Effect.sync(() => found.add(id)),
       )
       yield* Effect.all(
@@ -331,8 +388,8 @@ const blobsWithFinds = (repository: string, { matcher }: Formats, processes: num
   )
 
 /** Neighbours in git's list are often stored as their differences, so a process gets some of them. */
-const batchesOfIds = function* (ids: ReadonlyArray<string>): Iterable<string> {
-  for (let i = 0; i < ids.length; i += 128) yield ids.slice(i, i + 128).join("\n") + "\n"
+const batchesOfIds = function* (ids: ReadonlyArray<string>): Iterable<ReadonlyArray<string>> {
+  for (let i = 0; i < ids.length; i += 128) yield ids.slice(i, i + 128)
 }
 
 interface Origin {

@@ -2,14 +2,29 @@
 import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { SqlClient } from "effect/sql"
 import { ApiKeyToken } from "../../src/index.ts"
 import { Json } from "../../src/cli/Command.ts"
 import { startPostgres } from "../support/postgres.ts"
-import { bundle, type Env, noTerminal, onTerminal, type Ran, remove, run, serve, type Served, shell, temporary } from "./support.ts"
+import {
+  bundle,
+  type Env,
+  interrupt,
+  noTerminal,
+  onTerminal,
+  type Ran,
+  remove,
+  run,
+  serve,
+  type Served,
+  shell,
+  temporary,
+} from "./support.ts"
 
 const folder = temporary()
 let served: Served
@@ -185,8 +200,43 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
     const again = await run(["import", file, "--dry-run"], other)
     assert.strictEqual(again.stdout, "1 rows: 0 would be imported, 1 there already, 0 refused\n")
 
+    const rowOf = { id: "1", key_id: "7a74caa323a5410d", key_hash: `$argon2id$v=19$m=65536,t=3,p=4$${"A".repeat(22)}$${"A".repeat(43)}` }
+    const theirs = JSON.stringify({ ...rowOf, name: "old", is_active: true, expires_at: null, created_at: "2024-01-01T00:00:00Z" })
+    const fastapi = await json(["import", "--from", "fastapi-api-key", "--dry-run"], other, `${theirs}\n`)
+    assert.deepStrictEqual(decode(Json.ImportEvent, lines(fastapi.stdout).at(-1) ?? ""), {
+      _tag: "Progress",
+      read: 1,
+      inserted: 1,
+      present: 0,
+      refused: 0,
+    })
+    failed(await json(["import", "--from", "prefixed-api-key"], other, ""), 2, "Usage")
+
     const usage = decode(Json.HashUsage, (await json(["hash-report"], other)).stdout)
     assert.deepInclude(usage, { algorithm: "argon2id", count: 401, isCurrent: true })
+
+    // Somebody lost patience.
+    const rows = (first: number) =>
+      Array.from({ length: 5_000 }, (_, index) => {
+        const key = JSON.parse(line)
+        const digits = (first + index).toString(16).padStart(8, "0")
+        return JSON.stringify({
+          ...key,
+          apiKey: { ...key.apiKey, id: key.apiKey.id.slice(0, -8) + digits, keyId: key.apiKey.keyId.slice(0, -8) + digits },
+        })
+      })
+    const long = join(folder, "long.ndjson")
+    const total = 20_000
+    writeFileSync(long, Array.from({ length: total / 5_000 }, (_, index) => rows(index * 5_000).join("\n") + "\n").join(""))
+    const interrupted = await interrupt(["import", long], other, "Progress")
+    assert.strictEqual(interrupted.code, 130, interrupted.stderr)
+    const last = lines(interrupted.stdout)
+      .map((event) => decode(Json.ImportEvent, event))
+      .findLast((event) => event._tag === "Progress")
+    assert.isTrue(last !== undefined && last.read > 0 && last.read < total)
+    const resumed = await json(["import", long, "--skip", String(last?.read)], other)
+    assert.strictEqual(resumed.code, 0, resumed.stderr)
+    assert.strictEqual(one(Json.Count, await json(["count"], other)).count, 401 + total)
 
     // A reader that leaves ends the writer, without a word.
     const piped = await shell("set -o pipefail; effect-api-key list --json | head -1", other)
@@ -257,6 +307,41 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
           )
           assert.strictEqual(otherPepper.code, 1)
           assert.include(otherPepper.stdout, "aren't configured")
+
+          const noRedis = yield* Effect.promise(() => json(["doctor"], { ...env, REDIS_URL: "redis://127.0.0.1:1" }))
+          assert.deepStrictEqual(
+            lines(noRedis.stdout)
+              .map((line) => decode(Json.Finding, line))
+              .filter(({ level }) => level !== "ok")
+              .map(({ check, message }) => [check, message]),
+            [["invalidation", "What REDIS_URL names can't be reached"]],
+          )
+
+          // A server that has the key in its cache says that it has heard of the change; one that is said to live, but doesn't, says nothing.
+          const node = yield* Effect.acquireRelease(
+            Effect.promise(() => serve(env)),
+            ({ stop }) => Effect.promise(stop),
+          )
+          const { apiKey, token: held } = one(Json.Created, yield* ask(["create", "--name", "confirmed"]))
+          const knock = Effect.promise(() =>
+            fetch(`${node.url}/protected`, { headers: { authorization: `Bearer ${held}` } }).then(({ status }) => status),
+          )
+          assert.strictEqual(yield* knock, 200)
+          assert.isFalse(one(Json.Key, yield* ask(["deactivate", apiKey.id, "--confirm-within", "30s"])).isActive)
+          assert.strictEqual(yield* knock, 401)
+          yield* SqlClient.SqlClient.use((sql) => sql`INSERT INTO api_keys_nodes VALUES ('gone', now() + interval '1 hour')`).pipe(
+            Effect.provide(PgClient.layer({ url: Redacted.make(env.DATABASE_URL) })),
+          )
+          const unconfirmed = yield* ask(["update", apiKey.id, "--name", "other", "--confirm-within", "500ms"])
+          failed(unconfirmed, 1, "Unconfirmed")
+          assert.include(unconfirmed.stderr, "(not by gone)")
+          const admin = one(Json.Created, yield* ask(["create", "--name", "admin", "--scope", "api-keys:*"]))
+          const asked = yield* Effect.promise(() =>
+            json(["delete", apiKey.id, "--yes", "--confirm-within", "500ms", "--url", node.url], { EFFECT_API_KEY_TOKEN: admin.token }),
+          )
+          failed(asked, 1, "Unconfirmed")
+          assert.include(asked.stderr, "(not by gone)")
+          failed(yield* ask(["get", apiKey.id]), 3, "ApiKeyNotFound")
         }),
       ),
     )
@@ -351,20 +436,21 @@ describe("scan", { concurrent: true }, () => {
     assert.match(people.stdout, new RegExp(`^ak-${keyId}-….{4}  leak.txt:1:8  [0-9a-f]{12}\n$`))
     const sarif = JSON.parse((await run(["scan", "--git", repository, "--sarif"])).stdout)
     assert.lengthOf(sarif.runs[0].results, 1)
-    const unknown = await run(["scan", "--git", repository, "--check", "--json"])
+    const env = database("leaking")
+    const unknown = await run(["scan", "--git", repository, "--check", "--json"], env)
     assert.deepInclude(decode(Json.Find, unknown.stdout), { status: "unknown", apiKey: null })
-    const created = JSON.parse((await run(["create", "--name", "leaky", "--owner", "acme", "--json"])).stdout)
+    const created = JSON.parse((await run(["create", "--name", "leaky", "--owner", "acme", "--json"], env)).stdout)
     const leak = join(folder, "leak")
     assert.strictEqual((await shell(`mkdir ${leak} && echo ${created.token} > ${leak}/log`)).code, 0)
-    const works = await run(["scan", leak, "--check", "--json"])
+    const works = await run(["scan", leak, "--check", "--json"], env)
     assert.deepInclude(JSON.parse(works.stdout), { status: "works" })
     assert.deepInclude(JSON.parse(works.stdout).apiKey, { id: created.apiKey.id, name: "leaky", lastUsedAt: null })
-    const ended = await run(["scan", leak, "--deactivate"])
+    const ended = await run(["scan", leak, "--deactivate"], env)
     assert.strictEqual(ended.code, 1)
     assert.match(ended.stdout, /ended: leaky of acme, used /)
-    const after = JSON.parse((await run(["get", created.apiKey.id, "--json"])).stdout)
+    const after = JSON.parse((await run(["get", created.apiKey.id, "--json"], env)).stdout)
     assert.deepInclude(after, { isActive: false, deactivationReason: "leaked" })
-    assert.deepInclude(JSON.parse((await run(["scan", leak, "--check", "--json"])).stdout), { status: "inactive" })
+    assert.deepInclude(JSON.parse((await run(["scan", leak, "--check", "--json"], env)).stdout), { status: "inactive" })
     for (const { stdout, stderr } of [works, ended]) assert.notInclude(stdout + stderr, secretOf(created.token))
     for (const { stdout, stderr } of [history, people]) assert.notInclude(stdout + stderr, secretOf(token))
 

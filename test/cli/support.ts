@@ -39,6 +39,23 @@ export const run = (args: ReadonlyArray<string>, env: Env = {}, input = "", exec
     child.stdin?.end(input)
   })
 
+/** As by Ctrl+C, once it has printed the text. */
+export const interrupt = (args: ReadonlyArray<string>, env: Env, seen: string): Promise<Ran> =>
+  new Promise((resolve) => {
+    let isInterrupted = false
+    const child = execFile(
+      process.execPath,
+      [bin, ...args, "--json"],
+      { cwd: tmpdir(), env: cleanEnv(env), maxBuffer: 2 ** 26 },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    )
+    child.stdout?.on("data", (chunk: string) => {
+      if (isInterrupted || !chunk.includes(seen)) return
+      isInterrupted = true
+      child.kill("SIGINT")
+    })
+  })
+
 /** Through a shell, in which `effect-api-key` is the command. */
 export const shell = (script: string, env: Env = {}): Promise<Ran> =>
   new Promise((resolve) =>
@@ -64,6 +81,7 @@ const freePort = (): Promise<number> =>
 
 export interface Served {
   readonly url: string
+  /** The administrator's, if there was no key before. */
   readonly token: string
   readonly stop: () => Promise<number | null>
 }
@@ -80,8 +98,7 @@ export const serve = async (env: Env): Promise<Served> => {
     let output = ""
     const read = (chunk: Buffer) => {
       output += chunk.toString()
-      const found = /^ {2}(ak-\S+)$/m.exec(output)?.[1]
-      if (found !== undefined) resolve(found)
+      if (output.includes("Listening on ")) resolve(/^ {2}(ak-\S+)$/m.exec(output)?.[1] ?? "")
     }
     child.stdout?.on("data", read)
     child.stderr?.on("data", read)
