@@ -96,8 +96,11 @@ const layerNodes = ({ redisUrl, databaseUrl }: DatabaseSettings, confirms: boole
   return confirms && Option.isSome(databaseUrl) ? layerListening(databaseUrl.value) : Layer.empty
 }
 
-export const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, CliFailure> =>
-  Layer.unwrap(
+const noRedis = (reason: string) => Layer.effectContext(Effect.fail(new CliFailure({ exitCode: 1, tag: "RedisUnavailable", reason })))
+
+export const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, CliFailure> => {
+  if (!URL.canParse(Redacted.value(url))) return noRedis("REDIS_URL isn't a URL")
+  return Layer.unwrap(
     Effect.map(
       load("REDIS_URL", "redis", async () => ({
         NodeRedis: await import("@effect/platform-node/NodeRedis"),
@@ -105,12 +108,11 @@ export const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidati
       })),
       ({ NodeRedis, Invalidation }) =>
         Layer.catch(Invalidation.layerRedis().pipe(Layer.provide(NodeRedis.layer({ url: Redacted.value(url) }))), () =>
-          Layer.effectContext(
-            Effect.fail(new CliFailure({ exitCode: 1, tag: "RedisUnavailable", reason: "What REDIS_URL names can't be reached" })),
-          ),
+          noRedis("What REDIS_URL names can't be reached"),
         ),
     ),
   )
+}
 
 const layerListening = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, CliFailure> =>
   Layer.unwrap(

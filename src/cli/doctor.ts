@@ -4,15 +4,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
-import { ApiKeys } from "../ApiKeys.ts"
+import { layerEphemeral } from "../ApiKeyHasher.ts"
+import { layerMemory } from "../ApiKeyRepository.ts"
+import { ApiKeys, layerConfig } from "../ApiKeys.ts"
 import * as Pepper from "../hasher/Pepper.ts"
 import * as Migrations from "../sql/Migrations.ts"
-import { CliFailure } from "./CliFailure.ts"
+import { CliFailure, fromError } from "./CliFailure.ts"
 import { type DatabaseSettings, layerRedis, layerService, layerSql, loadPeppers, readSettings } from "./database.ts"
 import type { Finding as FindingSchema } from "./Json.ts"
 
@@ -22,10 +25,26 @@ const ok = (check: Finding["check"], message: string): Finding => ({ check, leve
 const warning = (check: Finding["check"], message: string, advice: string): Finding => ({ check, level: "warning", message, advice })
 const error = (check: Finding["check"], message: string, advice: string): Finding => ({ check, level: "error", message, advice })
 
+/** That of the typed error behind a failure. */
+const tagOf = (cause: Cause.Cause<unknown>): string | undefined => {
+  const failure = Cause.squash(cause)
+  if (failure instanceof CliFailure) return failure.tag
+  return Predicate.hasProperty(failure, "_tag") ? String(failure._tag) : undefined
+}
+
 const messageOf = (cause: Cause.Cause<unknown>): string => {
   const squashed = Cause.squash(cause)
   return (squashed instanceof Error ? squashed.message : String(squashed)).replace(/\s+/g, " ")
 }
+
+/** What the service itself is configured with, tried where it costs nothing. */
+const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, dataDir }: DatabaseSettings) {
+  const service = layerConfig.pipe(Layer.provide([layerEphemeral, layerMemory]))
+  const built = yield* Effect.exit(Effect.scoped(Layer.build(service)))
+  return Exit.isFailure(built)
+    ? error("configuration", messageOf(Cause.map(built.cause, fromError)), "Correct the variable that is named")
+    : ok("configuration", Option.isSome(databaseUrl) ? "The database is the one in DATABASE_URL" : `The database is embedded in ${dataDir}`)
+})
 
 const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
   const { peppers, databaseUrl, dataDir } = config
@@ -37,9 +56,9 @@ const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
   const loaded = yield* Effect.exit(Effect.flatMap(loadPeppers(config), Pepper.checkRing))
   if (Exit.isFailure(loaded)) {
     const advice =
-      Cause.squash(loaded.cause) instanceof Pepper.InvalidPeppers
-        ? "Correct API_KEY_PEPPERS, or the file that API_KEY_PEPPERS_FILE names"
-        : "Set API_KEY_PEPPER to what the server has; for a new database, to the output of: openssl rand -base64 32"
+      tagOf(loaded.cause) === "PepperRequired"
+        ? "Set API_KEY_PEPPER to what the server has; for a new database, to the output of: openssl rand -base64 32"
+        : "Correct API_KEY_PEPPER or API_KEY_PEPPERS, or the file that API_KEY_PEPPERS_FILE names; the server must have the same"
     return error("peppers", messageOf(loaded.cause), advice)
   }
   const { current, older } = loaded.value
@@ -50,7 +69,9 @@ const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
       "Put a pepper of your own first, and keep built-in as an older one",
     )
   }
-  return ok("peppers", `${1 + older.length} configured; the current one is ${current.id === "" ? "without a label" : current.id}`)
+  // Hashes tell labels alone.
+  const name = current.id === "" ? "without a label, so only a token tells whether it is the right one" : current.id
+  return ok("peppers", `${1 + older.length} configured; the current one is ${name}`)
 })
 
 const tables = ["api_keys", "api_keys_nodes"]
@@ -105,7 +126,7 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
       ? ok("clock", `The database's clock is within ${Math.max(1, Math.ceil(Math.abs(skew) / 1_000))} s of this one`)
       : warning(
           "clock",
-          `The database's clock is ${skew} ms ahead of this one`,
+          `The database's clock is ${Math.abs(skew)} ms ${skew > 0 ? "ahead of" : "behind"} this one`,
           "Let NTP set both, as expiry is judged by the clock of each node",
         ),
   )
@@ -138,7 +159,8 @@ const checkTriggers = Effect.fnUntraced(function* (hasNodes: boolean) {
   const triggers = yield* sql<{ name: string; enabled: string }>`
     SELECT tgname AS name, tgenabled AS enabled FROM pg_trigger WHERE tgrelid = 'api_keys'::regclass AND NOT tgisinternal`
   const silent = ["update", "write", "truncate"].filter(
-    (event) => !triggers.some(({ name, enabled }) => name === `api_keys_tell_${event}` && enabled !== "D"),
+    // The others are disabled, or fire for what is replicated alone.
+    (event) => !triggers.some(({ name, enabled }) => name === `api_keys_tell_${event}` && (enabled === "A" || enabled === "O")),
   )
   const [nodes] = hasNodes ? yield* sql<{ count: number }>`SELECT count(*)::int AS count FROM api_keys_nodes WHERE live_until > now()` : []
   const [role] = yield* sql<{ standby: boolean }>`SELECT pg_is_in_recovery() AS standby`
@@ -188,13 +210,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   const configured = yield* Effect.exit(readSettings)
   if (Exit.isFailure(configured)) return [error("configuration", messageOf(configured.cause), "Correct the variable that is named")]
   const config = configured.value
-  const findings: Array<Finding> = [
-    ok(
-      "configuration",
-      Option.isSome(config.databaseUrl) ? "The database is the one in DATABASE_URL" : `The database is embedded in ${config.dataDir}`,
-    ),
-    yield* checkPeppers(config),
-  ]
+  const findings: Array<Finding> = [yield* checkConfiguration(config), yield* checkPeppers(config)]
   if (Option.isNone(config.databaseUrl) && !existsSync(join(config.dataDir, "pgdata"))) {
     return [
       ...findings,
@@ -215,16 +231,15 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
       error(
         "database",
         `It can't be used: ${rootMessage(failure)}`,
-        failure instanceof CliFailure && failure.tag === "MissingPackage"
-          ? "Install the package"
-          : "See that it runs, and that DATABASE_URL is right",
+        databaseAdvice[tagOf(examined.cause) ?? ""] ?? "See that it runs, and that DATABASE_URL is right",
       ),
     ]
   }
   findings.push(...examined.value.findings)
   if (Option.isSome(config.redisUrl)) findings.push(yield* checkRedis(config.redisUrl.value))
   if (!examined.value.hasTable || findings.some(({ check, level }) => check === "migrations" && level === "error")) return findings
-  if (findings.some(({ check, level }) => check === "peppers" && level === "error")) return findings
+  // Without these there is no service that could count hashes.
+  if (findings.some(({ check, level }) => (check === "configuration" || check === "peppers") && level === "error")) return findings
   const hashes = yield* Effect.exit(
     // Whatever Redis does, hashes can be counted.
     checkHashes.pipe(
@@ -239,10 +254,17 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
       : error(
           "hashes",
           messageOf(hashes.cause),
-          "Configure every pepper that hashes were made with, as an older one (see docs/guides/pepper.md)",
+          tagOf(hashes.cause) === "MissingPeppers"
+            ? "Configure every pepper that hashes were made with, as an older one (see docs/guides/pepper.md)"
+            : "See that the database can be read, and Argon2id computed",
         ),
   ]
 })
+
+const databaseAdvice: Readonly<Record<string, string>> = {
+  MissingPackage: "Install the package",
+  DataDirLocked: "Ask the server that has it, with --url, or stop it first",
+}
 
 const rootMessage = (failure: unknown): string => {
   let message = String(failure)

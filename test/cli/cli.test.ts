@@ -275,6 +275,21 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
       .map((line) => decode(Json.Finding, line))
       .find(({ check }) => check === "hashes")
     assert.strictEqual(hashes?.level, "warning")
+    for (const [settings, check, message] of [
+      [{ API_KEY_CACHE_ENTRIES: "many" }, "configuration", /API_KEY_CACHE_ENTRIES/],
+      [{ API_KEY_MAXIMUM_LIFETIME: "0 seconds" }, "configuration", /lifetime/],
+      [{ API_KEY_PREFIX: "1" }, "configuration", /prefix/],
+      [{ API_KEY_PEPPERS: "a:short" }, "peppers", /16/],
+    ] as const) {
+      const found = lines((await json(["doctor"], { ...env, ...settings })).stdout).map((line) => decode(Json.Finding, line))
+      const errors = found.filter(({ level }) => level === "error")
+      assert.deepStrictEqual(
+        errors.map((finding) => finding.check),
+        [check],
+      )
+      assert.match(errors[0]?.message ?? "", message)
+      assert.match(errors[0]?.advice ?? "", /^Correct/)
+    }
     const builtIn = await json(["doctor"], { ...env, API_KEY_PEPPERS: "built-in" })
     assert.strictEqual(builtIn.code, 1)
     assert.include(builtIn.stdout, "which anybody can read")
@@ -308,6 +323,14 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
           assert.strictEqual(otherPepper.code, 1)
           assert.include(otherPepper.stdout, "aren't configured")
 
+          const run = (statement: string) =>
+            SqlClient.SqlClient.use((sql) => sql.unsafe(statement)).pipe(
+              Effect.provide(PgClient.layer({ url: Redacted.make(env.DATABASE_URL) })),
+            )
+          yield* run("ALTER TABLE api_keys ENABLE REPLICA TRIGGER api_keys_tell_update")
+          assert.match((yield* ask(["doctor"])).stdout, /aren't told to the nodes: the triggers for update/)
+          yield* run("ALTER TABLE api_keys ENABLE ALWAYS TRIGGER api_keys_tell_update")
+
           const noRedis = yield* Effect.promise(() => json(["doctor"], { ...env, REDIS_URL: "redis://127.0.0.1:1" }))
           assert.deepStrictEqual(
             lines(noRedis.stdout)
@@ -329,9 +352,7 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
           assert.strictEqual(yield* knock, 200)
           assert.isFalse(one(Json.Key, yield* ask(["deactivate", apiKey.id, "--confirm-within", "30s"])).isActive)
           assert.strictEqual(yield* knock, 401)
-          yield* SqlClient.SqlClient.use((sql) => sql`INSERT INTO api_keys_nodes VALUES ('gone', now() + interval '1 hour')`).pipe(
-            Effect.provide(PgClient.layer({ url: Redacted.make(env.DATABASE_URL) })),
-          )
+          yield* run("INSERT INTO api_keys_nodes VALUES ('gone', now() + interval '1 hour')")
           const unconfirmed = yield* ask(["update", apiKey.id, "--name", "other", "--confirm-within", "500ms"])
           failed(unconfirmed, 1, "Unconfirmed")
           assert.include(unconfirmed.stderr, "(not by gone)")
