@@ -194,8 +194,10 @@ export class MissingPeppers extends Schema.TaggedError<MissingPeppers>()("Missin
   }
 }
 
-/** Why a token isn't good, as opposed to infrastructure that failed. @category models @since 0.1.0 */
-export type InvalidKey = MalformedToken | NotFound | InvalidSecret | Inactive | Expired | InsufficientScope
+/** Why a token isn't good, as opposed to infrastructure that failed. @category schemas @since 0.1.0 */
+export const InvalidKey = Schema.Union([MalformedToken, NotFound, InvalidSecret, Inactive, Expired, InsufficientScope])
+/** @since 0.1.0 */
+export type InvalidKey = typeof InvalidKey.Type
 
 /** Everything that `verify` can fail with. @category models @since 0.1.0 */
 export type VerifyError = InvalidKey | RepositoryError | HasherError | Overloaded

@@ -31,14 +31,7 @@ export const Verified = Schema.Union([
   Schema.Struct({ valid: Schema.Literal(true), apiKey: ApiKey, usedToken: Schema.Literals(["current", "previous"]), checkedAt: Instant }),
   Schema.Struct({
     valid: Schema.Literal(false),
-    error: Schema.Union([
-      ApiKeyError.MalformedToken,
-      ApiKeyError.NotFound,
-      ApiKeyError.InvalidSecret,
-      ApiKeyError.Inactive,
-      ApiKeyError.Expired,
-      ApiKeyError.InsufficientScope,
-    ]),
+    error: ApiKeyError.InvalidKey,
   }),
 ])
 

@@ -88,14 +88,7 @@ export const VerifiedBody = Schema.Union([
   }),
   Schema.Struct({
     valid: Schema.Literal(false),
-    error: Schema.Union([
-      ApiKeyError.MalformedToken,
-      ApiKeyError.NotFound,
-      ApiKeyError.InvalidSecret,
-      ApiKeyError.Inactive,
-      ApiKeyError.Expired,
-      ApiKeyError.InsufficientScope,
-    ]),
+    error: ApiKeyError.InvalidKey,
   }),
 ])
 
