@@ -1,22 +1,15 @@
-/** What the two Argon2 layers share: parameters, the PHC string format, and the hasher over a function that computes a raw tag. */
+/** What the two Argon2 layers share: parameters and the hasher over a function that computes a raw tag. */
 import { randomBytes, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import { type Argon2Hash, base64, defaultBounds, type Parameters, parse as parseArgon2 } from "./argon2Hash.ts"
 import * as Keyring from "./keyring.ts"
 import type * as Pepper from "./Pepper.ts"
 
-/** How much work a hash takes. @category models @since 0.1.0 */
-export interface Parameters {
-  /** Memory in KiB. */
-  readonly memory: number
-  /** Passes over the memory. */
-  readonly passes: number
-  /** Lanes. */
-  readonly parallelism: number
-}
+export type { Parameters } from "./argon2Hash.ts"
 
 /** `owasp`: 19 MiB, 2 passes, 1 lane. `package`: the `argon2` package's own 64 MiB, 3 passes, 4 lanes. */
 const presets = {
@@ -35,12 +28,8 @@ export interface Options extends Pepper.PepperOptions {
   readonly bounds?: Parameters | undefined
 }
 
-const defaultBounds: Parameters = { memory: 262_144, passes: 16, parallelism: 16 }
 const saltBytes = 16
 const tagBytes = 32
-const maxSaltBytes = 64
-const maxTagBytes = 64
-const maxHashLength = 512
 
 /** Computes a raw Argon2id (version 1.3) tag, off the main thread. */
 export type ComputeTag = (input: {
@@ -85,39 +74,9 @@ export const make = (
 
 const bytesOf = (secret: Redacted.Redacted): Buffer => Buffer.from(Redacted.value(secret), "utf8")
 
-const base64 = (bytes: Buffer): string => bytes.toString("base64").replace(/=+$/, "")
-
 const schemeOf = ({ memory, passes, parallelism }: Parameters): string => `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}`
 
-// The PHC string format: https://github.com/P-H-C/phc-string-format
-const pattern = /^\$argon2id\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,9})\$([A-Za-z0-9+/]{11,})\$([A-Za-z0-9+/]{6,})$/
-
-/** Judges the whole string before any work is done for it. */
-const parse = (
-  hash: string,
-  bounds: Parameters,
-): Result.Result<{ readonly parameters: Parameters; readonly salt: Buffer; readonly tag: Buffer }, HasherError> => {
-  const refuse = (reason: HasherError["reason"]) => Result.fail(new HasherError({ reason }))
-  if (!hash.startsWith("$argon2id$")) return refuse("UnsupportedHash")
-  if (hash.length > maxHashLength) return refuse("ParametersOutOfBounds")
-  const [, memory, passes, parallelism, saltText, tagText] = pattern.exec(hash) ?? []
-  if (saltText === undefined || tagText === undefined) return refuse("MalformedHash")
-  const parameters = { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism) }
-  const salt = Buffer.from(saltText, "base64")
-  const tag = Buffer.from(tagText, "base64")
-  // A lenient decoder would take several strings for the same bytes; and RFC 9106 §3.1 wants 8 KiB a lane.
-  if (base64(salt) !== saltText || base64(tag) !== tagText || parameters.memory < 8 * parameters.parallelism) {
-    return refuse("MalformedHash")
-  }
-  if (
-    parameters.memory > bounds.memory ||
-    parameters.passes > bounds.passes ||
-    parameters.parallelism > bounds.parallelism ||
-    salt.length > maxSaltBytes ||
-    tag.length > maxTagBytes
-  ) {
-    return refuse("ParametersOutOfBounds")
-  }
-  // RFC 9106 allows tags from 4 bytes on; one that short could be guessed.
-  return tag.length < 16 ? refuse("MalformedHash") : Result.succeed({ parameters, salt, tag })
-}
+const parse = (hash: string, bounds: Parameters): Result.Result<Argon2Hash, HasherError> =>
+  hash.startsWith("$argon2id$")
+    ? Result.mapError(parseArgon2(hash, bounds), (reason) => new HasherError({ reason }))
+    : Result.fail(new HasherError({ reason: "UnsupportedHash" }))

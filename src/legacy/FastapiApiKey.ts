@@ -14,6 +14,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import { Argon2Unavailable } from "../hasher/Argon2Node.ts"
+import { type Argon2Hash, defaultBounds, parse as parseArgon2 } from "../hasher/argon2Hash.ts"
 import type { Candidate, LegacyTokens } from "../LegacyTokens.ts"
 import { isToken, toSecret } from "./internal/lookUp.ts"
 import { type Refusal, toHasherError, toInvalidInput } from "./internal/refusal.ts"
@@ -124,24 +125,15 @@ const table: Row.Table = {
 
 const label = "$legacy-fastapi"
 
-interface Argon2Hash {
-  readonly kind: "argon2"
-  readonly algorithm: crypto.Argon2Algorithm
-  readonly memory: number
-  readonly passes: number
-  readonly parallelism: number
-  readonly salt: Buffer
-  readonly tag: Buffer
-}
-
-type Judged = Argon2Hash | { readonly kind: "bcrypt"; readonly hash: string }
+type Judged = (Argon2Hash & { readonly kind: "argon2" }) | { readonly kind: "bcrypt"; readonly hash: string }
 
 /** Judges the whole string before any work is done for it. */
 const judge = (text: string): Result.Result<Judged, Refusal> => {
   if (!text.startsWith(`${label}$`)) return refuse("UnsupportedHash")
   const hash = text.slice(label.length)
   if (hash.startsWith("$2b$")) return judgeBcrypt(hash)
-  return /^\$argon2(?:id|i|d)\$/.test(hash) ? judgeArgon2(hash) : refuse("UnsupportedHash")
+  if (!/^\$argon2(?:id|i|d)\$/.test(hash)) return refuse("UnsupportedHash")
+  return Result.map(parseArgon2(hash, defaultBounds), (argon2) => ({ kind: "argon2", ...argon2 }))
 }
 
 const refuse = (reason: Refusal): Result.Result<never, Refusal> => Result.fail(reason)
@@ -156,42 +148,9 @@ const judgeBcrypt = (hash: string): Result.Result<Judged, Refusal> => {
   return cost > maximumCost ? refuse("ParametersOutOfBounds") : Result.succeed({ kind: "bcrypt", hash })
 }
 
-const argon2Pattern =
-  /^\$(argon2(?:id|i|d))\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,9})\$([A-Za-z0-9+/]{11,})\$([A-Za-z0-9+/]{6,})$/
-// The bounds and the checks of hasher/argon2id.ts.
-const bounds = { memory: 262_144, passes: 16, parallelism: 16, salt: 64, tag: 64, length: 512 }
-
-const judgeArgon2 = (hash: string): Result.Result<Judged, Refusal> => {
-  if (hash.length > bounds.length) return refuse("ParametersOutOfBounds")
-  const [, name, memory, passes, parallelism, saltText, tagText] = argon2Pattern.exec(hash) ?? []
-  if (saltText === undefined || tagText === undefined) return refuse("MalformedHash")
-  const judged: Argon2Hash = {
-    kind: "argon2",
-    algorithm: name === "argon2id" || name === "argon2i" ? name : "argon2d",
-    memory: Number(memory),
-    passes: Number(passes),
-    parallelism: Number(parallelism),
-    salt: Buffer.from(saltText, "base64"),
-    tag: Buffer.from(tagText, "base64"),
-  }
-  const { salt, tag } = judged
-  // A lenient decoder would take several strings for the same bytes; RFC 9106 §3.1 wants 8 KiB a lane; a tag under 16 bytes could be guessed.
-  const isWhole = base64(salt) === saltText && base64(tag) === tagText && judged.memory >= 8 * judged.parallelism && tag.length >= 16
-  if (!isWhole) return refuse("MalformedHash")
-  return judged.memory > bounds.memory ||
-    judged.passes > bounds.passes ||
-    judged.parallelism > bounds.parallelism ||
-    salt.length > bounds.salt ||
-    tag.length > bounds.tag
-    ? refuse("ParametersOutOfBounds")
-    : Result.succeed(judged)
-}
-
-const base64 = (bytes: Buffer): string => bytes.toString("base64").replace(/=+$/, "")
-
 const verifyArgon2 = (
   message: Buffer,
-  { algorithm, memory, passes, parallelism, salt, tag }: Argon2Hash,
+  { algorithm, parameters: { memory, passes, parallelism }, salt, tag }: Argon2Hash,
 ): Effect.Effect<boolean, HasherError> => {
   // Older runtimes lack the function that the types promise.
   if ((crypto.argon2 as typeof crypto.argon2 | undefined) === undefined) return failed(new Argon2Unavailable())
