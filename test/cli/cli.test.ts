@@ -40,7 +40,7 @@ beforeAll(async () => {
   bundle()
   const { code, stderr } = await run(["migrate"], { API_KEY_DATA_DIR: join(folder, "template") })
   assert.strictEqual(code, 0, stderr)
-  served = await serve(database("server"))
+  served = await serve(database("server"), "none")
 }, 120_000)
 
 afterAll(async () => {
@@ -342,7 +342,7 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
 
           // A server that has the key in its cache says that it has heard of the change; one that is said to live, but doesn't, says nothing.
           const node = yield* Effect.acquireRelease(
-            Effect.promise(() => serve(env)),
+            Effect.promise(() => serve(env, "some")),
             ({ stop }) => Effect.promise(stop),
           )
           const { apiKey, token: held } = one(Json.Created, yield* ask(["create", "--name", "confirmed"]))

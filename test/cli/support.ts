@@ -86,7 +86,7 @@ export interface Served {
   readonly stop: () => Promise<number | null>
 }
 
-export const serve = async (env: Env): Promise<Served> => {
+export const serve = async (env: Env, keys: "none" | "some"): Promise<Served> => {
   const port = await freePort()
   const child: ChildProcess = spawn(process.execPath, [bin, "serve", "--port", String(port)], {
     cwd: tmpdir(),
@@ -95,14 +95,16 @@ export const serve = async (env: Env): Promise<Served> => {
   })
   const ended = new Promise<number | null>((resolve) => child.on("exit", resolve))
   const token = await new Promise<string>((resolve, reject) => {
-    let output = ""
-    const read = (chunk: Buffer) => {
-      output += chunk.toString()
-      if (output.includes("Listening on ")) resolve(/^ {2}(ak-\S+)$/m.exec(output)?.[1] ?? "")
+    const output = { stdout: "", stderr: "" }
+    // Neither stream waits for the other.
+    const read = (stream: keyof typeof output) => (chunk: Buffer) => {
+      output[stream] += chunk.toString()
+      const token = keys === "some" ? "" : /^ {2}(ak-\S+)\n/m.exec(output.stdout)?.[1]
+      if (token !== undefined && output.stderr.includes("Listening on ")) resolve(token)
     }
-    child.stdout?.on("data", read)
-    child.stderr?.on("data", read)
-    child.on("exit", () => reject(new Error(output)))
+    child.stdout?.on("data", read("stdout"))
+    child.stderr?.on("data", read("stderr"))
+    child.on("exit", () => reject(new Error(output.stdout + output.stderr)))
   })
   return {
     url: `http://127.0.0.1:${port}`,
