@@ -61,7 +61,8 @@ export interface Sort {
 export const defaultSort: Sort = { by: "createdAt", order: "desc" }
 
 /**
- * A page of a search: by `offset` with the total, or after a `cursor` from the page before, without counting.
+ * A page of a search: by `offset` with the total, or after a `cursor` from the page before, without counting. The empty cursor gives the
+ * first page.
  * @category models
  * @since 0.1.0
  */

@@ -84,7 +84,8 @@ export interface Filter extends Omit<Repository.Filter, "expired" | "keyId"> {
 }
 
 /**
- * Which page to read: by `offset` (default 0) with the total, or by the `cursor` of the page before. `limit` is 1 to 200, 50 unless given.
+ * Which page to read: by `offset` (default 0) with the total, which is counted, or by the `cursor` of the page before (the first page's is
+ * empty), which takes as long on a large table as on a small one. `limit` is 1 to 200, 50 unless given.
  * @category models
  * @since 0.1.0
  */

@@ -153,7 +153,9 @@ export const SearchQuery = {
   sort: Schema.optionalKey(SortQuery),
   limit: Schema.optionalKey(Limit),
   offset: Schema.optionalKey(WholeNumber),
-  cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4_096))),
+  cursor: Schema.optionalKey(
+    Schema.String.check(Schema.isMaxLength(4_096)).annotate({ description: "`nextCursor` of the page before; empty for the first page" }),
+  ),
 }
 
 const entityTag = { etag: Schema.String }

@@ -33,8 +33,9 @@ export const sortValue = (key: ApiKey, { by }: Sort): Position["value"] => {
 export const encode = (key: ApiKey, sort: Sort): string =>
   Base64Url.encode(new TextEncoder().encode(encodeTuple([sort.by, sort.order, sortValue(key, sort), key.id])))
 
-/** Fails for what isn't a cursor, or is one of another order. */
-export const decode = (cursor: string, sort: Sort): Result.Result<Position, InvalidCursor> => {
+/** `undefined` is before the first key. Fails for what isn't a cursor, or is one of another order. */
+export const decode = (cursor: string, sort: Sort): Result.Result<Position | undefined, InvalidCursor> => {
+  if (cursor === "") return Result.succeed(undefined)
   if (cursor.length > 4_096) return Result.fail(new InvalidCursor())
   const tuple = Result.flatMap(Base64Url.decode(cursor), (bytes) => decodeTuple(new TextDecoder().decode(bytes)))
   if (Result.isFailure(tuple)) return Result.fail(new InvalidCursor())

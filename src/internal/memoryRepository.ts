@@ -162,7 +162,8 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
     search: ({ filter, sort, limit, page }) =>
       Effect.gen(function* () {
         const keys = sorted(filter, sort)
-        const start = page._tag === "Offset" ? page.offset : after(keys, yield* Effect.fromResult(Cursor.decode(page.cursor, sort)), sort)
+        const position = page._tag === "Offset" ? undefined : yield* Effect.fromResult(Cursor.decode(page.cursor, sort))
+        const start = position === undefined ? (page._tag === "Offset" ? page.offset : 0) : after(keys, position, sort)
         const items = keys.slice(start, start + limit)
         const last = items.at(-1)
         return {

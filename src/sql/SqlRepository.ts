@@ -334,7 +334,9 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       > {
         if (page._tag === "Offset") return yield* readOffset(filter, sort, limit + 1, page.offset)
         const position = yield* Effect.fromResult(Cursor.decode(page.cursor, sort))
-        return yield* readAfter("search", filter, sort, position, limit + 1)
+        return yield* position === undefined
+          ? readFirst("search", filter, sort, limit + 1)
+          : readAfter("search", filter, sort, position, limit + 1)
       }).pipe(
         Effect.map((found) => {
           const { total, items: more } = "total" in found ? found : { total: null, items: found }

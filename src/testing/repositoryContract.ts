@@ -662,7 +662,7 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
         const refused: ReadonlyArray<readonly [Sort, string]> = [
           [{ by: "createdAt", order: "asc" }, good],
           [{ by: "name", order: "desc" }, good],
-          [newestFirst, ""],
+          [newestFirst, " "],
           [newestFirst, "{}"],
           [newestFirst, "%00"],
           [newestFirst, `${good}A`.slice(1)],
@@ -748,8 +748,9 @@ const readByCursor = (
   Effect.gen(function* () {
     const repository = yield* ApiKeyRepository
     const items: Array<ApiKey> = []
-    let page = yield* repository.search({ filter, sort, limit, page: { _tag: "Offset", offset: 0 } })
+    let page = yield* repository.search({ filter, sort, limit, page: { _tag: "Cursor", cursor: "" } })
     for (let i = 0; ; i++) {
+      assert.isNull(page.total)
       items.push(...page.items)
       if (page.nextCursor === null || i > 100) return items
       yield* between(i)

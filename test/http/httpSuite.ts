@@ -113,7 +113,7 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         const { token } = yield* makeKey("*")
         for (let i = 0; i < 5; i++) yield* send("POST", "/api-keys", { token, body: { name: `p${i}`, ownerId: "pages" } })
         const names: Array<string> = []
-        let query = "offset=0"
+        let query = "cursor="
         for (let page = 0; page < 4; page++) {
           const { body } = yield* send("GET", `/api-keys?ownerId=pages&sort=name&limit=2&${query}`, { token })
           names.push(...body.items.map((item: { name: string }) => item.name))
