@@ -109,6 +109,21 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     }),
   )
 
+  const lookUpAlone = (keyId: KeyId) => Effect.flatMap(selectByKeyId(keyId), ([row]) => decodeRow(row))
+
+  let isLookingUp = false
+  const whileLookingUp = <A, E>(lookUp: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.ensuring(
+      Effect.suspend(() => {
+        isLookingUp = true
+        return lookUp
+      }),
+      // Of two that began as one, the first to end lets others in, which costs no more than a statement of their own.
+      Effect.sync(() => {
+        isLookingUp = false
+      }),
+    )
+
   const conflictOrAbsence = (operation: string, id: ApiKeyId, ifVersion: number | undefined) =>
     ifVersion === undefined
       ? Effect.fail(new ApiKeyNotFound({ id }))
@@ -304,13 +319,12 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
 
     findById: (id) => Effect.flatMap(selectById(id), ([row]) => decodeRow(row)),
 
-    // What one transaction sees isn't for others to read.
+    // What one transaction sees isn't for others to read. A look-up without company needs no batch, which takes as long as the hash does.
     findByKeyId: (keyId) =>
-      Effect.contextWith((context: Context.Context<never>) =>
-        isInTransaction(context)
-          ? Effect.flatMap(selectByKeyId(keyId), ([row]) => decodeRow(row))
-          : Effect.request(new LookUp({ keyId }), lookUps),
-      ),
+      Effect.contextWith((context: Context.Context<never>) => {
+        if (isInTransaction(context)) return lookUpAlone(keyId)
+        return isLookingUp ? Effect.request(new LookUp({ keyId }), lookUps) : whileLookingUp(lookUpAlone(keyId))
+      }),
 
     update: (id, changes, { at, ifVersion }) =>
       sql`UPDATE ${keys} SET ${sql.csv([...assignments(changes), sql`updated_at = ${toDate(at)}::timestamptz`, sql`version = version + 1`])}
