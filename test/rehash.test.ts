@@ -1,12 +1,11 @@
 /** Changes of algorithm, parameters and pepper, and keys of other systems: each hash is made anew when its token comes by. */
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Deferred, Effect, Layer, Metric, Option, Queue, Redacted, type Scope, Stream } from "effect"
+import { DateTime, Deferred, Effect, Layer, Metric, Option, Redacted, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ApiKey, type KeyId, StoredApiKey } from "../src/ApiKey.ts"
 import { HasherError, RepositoryError } from "../src/ApiKeyError.ts"
 import { ApiKeyHasher, scheme, several } from "../src/ApiKeyHasher.ts"
-import { ApiKeyInvalidation, type InvalidationError } from "../src/ApiKeyInvalidation.ts"
 import * as ApiKeyMetrics from "../src/ApiKeyMetrics.ts"
 import * as Repository from "../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../src/ApiKeys.ts"
@@ -18,6 +17,7 @@ import * as Keypal from "../src/legacy/Keypal.ts"
 import * as PrefixedApiKey from "../src/legacy/PrefixedApiKey.ts"
 import * as Sha256 from "../src/legacy/Sha256.ts"
 import type { LegacyTokens } from "../src/LegacyTokens.ts"
+import { delivered, makeHub, settings, settled, tagOf, wrongSecret } from "./support/nodes.ts"
 
 type Node = ApiKeys.ApiKeys["Service"]
 type Hasher = ApiKeyHasher["Service"]
@@ -38,24 +38,10 @@ const hmac = (...peppers: readonly [Pepper.Pepper, ...ReadonlyArray<Pepper.Peppe
   build(Hmac.layerPeppers, { ring: ringOf(...peppers) })
 const bcrypt = (cost: number) => build(Bcrypt.layerPeppers({ cost }), { ring: ringOf(old) })
 
-/** A well-formed token for the same key id whose secret is wrong. */
-const wrongSecret = (token: Redacted.Redacted) => {
-  const text = Redacted.value(token)
-  const body = text.slice(0, -7) + (text.at(-7) === "A" ? "B" : "A")
-  return body + ApiKeyToken.checksum(body)
-}
-
 const unknownToken = (number: number) => {
   const body = `ak-${number.toString(16).padStart(16, "0")}-${"x".repeat(58)}`
   return body + ApiKeyToken.checksum(body)
 }
-
-const tagOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.match(effect, { onSuccess: () => "good", onFailure: ({ _tag }) => _tag })
-
-/** Lets go on whatever can, without time passing. */
-const settled = Effect.repeat(Effect.yieldNow, { times: 30 })
-const delivered = Effect.andThen(TestClock.adjust("1 millis"), settled)
 
 /** Until what other threads compute is there. */
 const until = (what: string, isSo: Effect.Effect<boolean>) =>
@@ -66,25 +52,6 @@ const until = (what: string, isSo: Effect.Effect<boolean>) =>
     }
     assert.fail(`Waited in vain until ${what}`)
   })
-
-const makeHub = () => {
-  const listeners = new Set<Queue.Queue<string, InvalidationError>>()
-  const live = new Set<string>()
-  return Layer.succeed(ApiKeyInvalidation, {
-    announcesWrites: false,
-    publish: (message) =>
-      Effect.sync(() => {
-        for (const queue of listeners) Queue.offerUnsafe(queue, message)
-      }),
-    subscribe: Effect.acquireRelease(
-      Effect.tap(Queue.unbounded<string, InvalidationError>(), (queue) => Effect.sync(() => listeners.add(queue))),
-      (queue) => Effect.sync(() => listeners.delete(queue)),
-    ),
-    register: (node) => Effect.sync(() => void live.add(node)),
-    unregister: (node) => Effect.sync(() => void live.delete(node)),
-    nodes: Effect.sync(() => Array.from(live)),
-  })
-}
 
 interface Instruments {
   lookUps: number
@@ -184,13 +151,6 @@ const withSetting = <A, E>(count: number, common: ApiKeys.Options, test: (settin
       before: (hasher, use) => Effect.scoped(Effect.flatMap(Effect.orDie(startOne({}, hasher, repository)), use)),
     })
   }).pipe(Effect.scoped, Effect.provide(Layer.fresh(Repository.layerMemory)), Effect.provideService(Metric.MetricRegistry, new Map()))
-
-const settings: ReadonlyArray<readonly [string, number, ApiKeys.Options]> = [
-  ["one node", 1, {}],
-  ["one node without a cache", 1, { cache: "off" }],
-  ["two nodes", 2, {}],
-  ["two nodes without a cache", 2, { cache: "off" }],
-]
 
 const each = (name: string, test: (setting: Setting) => Effect.Effect<void, unknown, Scope.Scope>) =>
   describe(name, () => {

@@ -1,46 +1,19 @@
 /** Replaces tokens: what works afterwards, for how long, and what is told of it, on one node and two, with the cache and without. */
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, DateTime, Duration, Effect, Fiber, Layer, Option, Queue, Random, Redacted, Result, type Scope, Stream } from "effect"
+import { Clock, DateTime, Duration, Effect, Fiber, Layer, Option, Random, Redacted, Result, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { KeyId, UsedToken } from "../src/ApiKey.ts"
 import { InvalidInput, type VerifyError } from "../src/ApiKeyError.ts"
 import { ApiKeyHasher, layerEphemeral } from "../src/ApiKeyHasher.ts"
-import { ApiKeyInvalidation, type InvalidationError } from "../src/ApiKeyInvalidation.ts"
 import * as Repository from "../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../src/ApiKeys.ts"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
+import { delivered, makeHub, settings, tagOf, wrongSecret } from "./support/nodes.ts"
 
 type Node = ApiKeys.ApiKeys["Service"]
 
-/** A well-formed token for the same key id whose secret is wrong. */
-const wrongSecret = (token: Redacted.Redacted) => {
-  const text = Redacted.value(token)
-  const body = text.slice(0, -7) + (text.at(-7) === "A" ? "B" : "A")
-  return Redacted.make(body + ApiKeyToken.checksum(body))
-}
-
 const keyIdOf = (token: Redacted.Redacted): KeyId => Result.getOrThrow(ApiKeyToken.parse(Redacted.value(token))).keyId
-
-/** A channel that delivers everything to everybody. */
-const makeHub = () => {
-  const listeners = new Set<Queue.Queue<string, InvalidationError>>()
-  const live = new Set<string>()
-  return Layer.succeed(ApiKeyInvalidation, {
-    announcesWrites: false,
-    publish: (message) =>
-      Effect.sync(() => {
-        for (const queue of listeners) Queue.offerUnsafe(queue, message)
-      }),
-    subscribe: Effect.acquireRelease(
-      Effect.tap(Queue.unbounded<string, InvalidationError>(), (queue) => Effect.sync(() => listeners.add(queue))),
-      (queue) => Effect.sync(() => listeners.delete(queue)),
-    ),
-    register: (node) => Effect.sync(() => void live.add(node)),
-    unregister: (node) => Effect.sync(() => void live.delete(node)),
-    nodes: Effect.sync(() => Array.from(live)),
-  })
-}
 
 interface Setting {
   readonly nodes: ReadonlyArray<Node>
@@ -52,9 +25,6 @@ interface Setting {
 
 /** As long as a use may take to be written. */
 const written = TestClock.adjust("13 seconds")
-/** Gives the nodes time to take what was published, and their fibers a turn or more each, since one that has run for long lets others go first. */
-const delivered = Effect.andThen(TestClock.adjust("1 millis"), Effect.repeat(Effect.yieldNow, { times: 10 }))
-
 const withNodes = <A, E>(
   count: number,
   options: ApiKeys.Options,
@@ -95,19 +65,9 @@ const ask = (node: Node, token: Redacted.Redacted, options?: ApiKeys.VerifyOptio
       error._tag === "Expired" ? { tag: "Expired", expiresAt: error.expiresAt.epochMilliseconds } : { tag: error._tag },
   })
 
-const tagOf = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>) =>
-  Effect.match(effect, { onSuccess: () => "good", onFailure: ({ _tag }) => _tag })
-
 const current: Answer = { tag: "good", usedToken: "current" }
 const previous: Answer = { tag: "good", usedToken: "previous" }
 const expiredAt = (expiresAt: number): Answer => ({ tag: "Expired", expiresAt })
-
-const settings: ReadonlyArray<readonly [string, number, ApiKeys.Options]> = [
-  ["one node", 1, {}],
-  ["one node without a cache", 1, { cache: "off" }],
-  ["two nodes", 2, {}],
-  ["two nodes without a cache", 2, { cache: "off" }],
-]
 
 /** What a key's tokens do, said as simply as can be. Times are in milliseconds. */
 class ReferenceKey {
