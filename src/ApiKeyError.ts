@@ -157,6 +157,8 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
 export class Unconfirmed extends Schema.TaggedError<Unconfirmed>()("Unconfirmed", {
   id: ApiKeyId,
   nodes: Schema.Array(Schema.String),
+  /** Of a rotation: the new token, which can't be had again. */
+  token: Schema.optionalKey(Schema.Redacted(Schema.String, { disallowJsonEncode: true })),
 }) {
   override get message(): string {
     const whom = this.nodes.length === 0 ? "the other nodes can't be asked" : `not by ${this.nodes.join(", ")}`
@@ -181,7 +183,7 @@ export class GraceRunning extends Schema.TaggedError<GraceRunning>()("GraceRunni
 
 /**
  * Keys have hashes under peppers that aren't configured, so the service wasn't built. `id` is the pepper's, `""` for the one without a label
- * (`API_KEY_PEPPER`); `count` says how many hashes need it.
+ * (`API_KEY_PEPPER`); `count` says how many keys need it, for the current token or for a previous one that works.
  * @category errors
  * @since 0.1.0
  */
@@ -190,7 +192,7 @@ export class MissingPeppers extends Schema.TaggedError<MissingPeppers>()("Missin
 }) {
   override get message(): string {
     const each = this.peppers.map(({ id, count }) => `${count} ${id === "" ? "without a label (API_KEY_PEPPER)" : `under ${id}`}`)
-    return `Hashes of API keys need peppers that aren't configured: ${each.join(", ")}. Configure them as older ones, or start with acceptMissingPeppers (API_KEY_ACCEPT_MISSING_PEPPERS=true)`
+    return `API keys need peppers that aren't configured: ${each.join(", ")}. Configure them as older ones, or start with acceptMissingPeppers (API_KEY_ACCEPT_MISSING_PEPPERS=true)`
   }
 }
 

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "./ApiKeyError.ts"
+import { schemePattern } from "./internal/schemePattern.ts"
 
 /**
  * Hashes secrets and checks them against hash strings that describe themselves (PHC string format where one exists).
@@ -27,12 +28,15 @@ export class ApiKeyHasher extends Context.Service<
     /** How many threads one hash keeps busy, from which follows how many run at a time. Default: 1. */
     readonly threads?: number
     /**
-     * Whether `hash` would now write a string with the same {@link scheme}: the same algorithm, parameters and pepper. "Now" is as of the
-     * latest `hash`, `verify` or `pepperIds`, each of which looks which peppers there are. Says nothing of the secret.
+     * The {@link scheme} of what `hash` would write now: its algorithm, parameters and pepper. Read at each look-up, so it should cost nothing.
+     * Default: that of the first hash that the service makes.
      */
-    readonly isCurrent?: (hash: Redacted.Redacted) => boolean
-    /** The ids of the peppers it can check now, `""` for the unlabelled one. Absent where a pepper means nothing. */
-    readonly pepperIds?: Effect.Effect<ReadonlySet<string>>
+    readonly currentScheme?: Effect.Effect<string, HasherError>
+    /**
+     * The id of the pepper without which a hash of this {@link scheme} can't be checked, `""` for the unlabelled one, if it isn't there now. As
+     * `verify` does, it fails with `UnsupportedHash` for one that isn't its own. Without it nobody can tell, and no pepper counts as missing.
+     */
+    readonly missingPepper?: (scheme: string) => Effect.Effect<string | undefined, HasherError>
   }
 >()("effect-api-key/ApiKeyHasher") {}
 
@@ -40,35 +44,29 @@ export class ApiKeyHasher extends Context.Service<
  * Writes with the first hasher and checks with all: a hash string that one of them doesn't support goes to the next. Which one checks
  * follows from the hash string alone.
  *
- * `isCurrent` is the first's, `threads` the most of any, and `pepperIds` what all can check that have peppers.
+ * `currentScheme` is the first's, `threads` the most of any, and `missingPepper` that of the one that checks.
  * @category constructors
  * @since 0.1.0
  */
 export const several = (first: ApiKeyHasher["Service"], ...others: ReadonlyArray<ApiKeyHasher["Service"]>): ApiKeyHasher["Service"] => {
   const all = [first, ...others]
-  const { isCurrent } = first
-  const pepperIds = all.flatMap((hasher) => hasher.pepperIds ?? [])
+  const { currentScheme } = first
+  /** Asks the first that supports what it is about. */
+  const ask = <A>(question: (hasher: ApiKeyHasher["Service"]) => Effect.Effect<A, HasherError>): Effect.Effect<A, HasherError> =>
+    others.reduce((asked, next) => Effect.catchIf(asked, isUnsupported, () => question(next)), question(first))
   return {
     hash: (secret) => first.hash(secret),
-    verify: (secret, hash) =>
-      others.reduce(
-        (tried, next) =>
-          Effect.catchIf(
-            tried,
-            ({ reason }) => reason === "UnsupportedHash",
-            () => next.verify(secret, hash),
-          ),
-        first.verify(secret, hash),
-      ),
+    verify: (secret, hash) => ask((hasher) => hasher.verify(secret, hash)),
     threads: Math.max(...all.map(({ threads = 1 }) => threads)),
-    ...(isCurrent !== undefined && { isCurrent }),
-    ...(pepperIds.length > 0 && {
-      pepperIds: Effect.map(Effect.all(pepperIds), ([ids = new Set<string>(), ...more]) =>
-        more.reduce((common: ReadonlySet<string>, other) => new Set(Array.from(common).filter((id) => other.has(id))), ids),
-      ),
+    ...(currentScheme !== undefined && { currentScheme }),
+    ...(all.some(({ missingPepper }) => missingPepper !== undefined) && {
+      missingPepper: (scheme: string) =>
+        ask(({ missingPepper }) => missingPepper?.(scheme) ?? Effect.fail(new HasherError({ reason: "UnsupportedHash" }))),
     }),
   }
 }
+
+const isUnsupported = ({ reason }: HasherError): boolean => reason === "UnsupportedHash"
 
 /**
  * As {@link several}, of layers: the first one writes, all check.
@@ -125,7 +123,7 @@ export const layerEphemeral: Layer.Layer<ApiKeyHasher> = Layer.effect(
         if (Result.isFailure(tag) || tag.success.length !== 32) return Effect.fail(new HasherError({ reason: "MalformedHash" }))
         return failed(mac.verify(key, tag.success, bytesOf(secret)))
       },
-      isCurrent: (hash) => Redacted.value(hash).startsWith(ephemeralPrefix),
+      currentScheme: Effect.succeed(scheme(ephemeralPrefix)),
     }
   }),
 ).pipe(Layer.provide(Layer.provideMerge(Mac.layerWebCrypto, layerWebCrypto)))
@@ -133,18 +131,20 @@ export const layerEphemeral: Layer.Layer<ApiKeyHasher> = Layer.effect(
 const ephemeralPrefix = "$hmac-sha256-ephemeral$"
 
 /**
- * What is said of a hash string without showing it: all but its salt and tag, for example `$argon2id$v=19$m=19456,t=2,p=1` or, under a
+ * What is said of a hash string without showing it: its algorithm and parameters, for example `$argon2id$v=19$m=19456,t=2,p=1` or, under a
  * labelled pepper, `$pepper=2026a$2b$12`.
  *
- * That is all but the last segment, or the last two of Argon2 and of `$legacy-django$`. A string without `$` gives `""`.
+ * That is the first segment, or two behind `$legacy-…`, and those after it that are a number or `x=y`, but never the last one. A string that
+ * doesn't begin with `$` gives `""`.
  * @category hash strings
  * @since 0.1.0
  */
 export const scheme = (hash: string): string => {
   const { pepper, inner } = splitLabel(hash)
-  const start = withoutLastSegment(inner)
-  return label(pepper, /^(?:\$legacy-fastapi)?\$argon2|^\$legacy-django\$/.test(inner) ? withoutLastSegment(start) : start)
+  return label(pepper, schemeStart.exec(inner)?.[0] ?? "")
 }
+
+const schemeStart = new RegExp(schemePattern)
 
 /**
  * The parts of a {@link scheme}, for people. `pepper` is the pepper's id, `""` for the unlabelled one, and `null` where a pepper means
@@ -184,5 +184,3 @@ export const splitLabel = (hash: string): { readonly pepper: string; readonly in
 }
 
 const labelStart = "$pepper="
-
-const withoutLastSegment = (text: string): string => text.slice(0, Math.max(0, text.lastIndexOf("$")))

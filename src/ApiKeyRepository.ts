@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
-import type { ApiKey, ApiKeyId, KeyId, StoredApiKey } from "./ApiKey.ts"
+import type { ApiKey, ApiKeyId, KeyId, PreviousToken, StoredApiKey } from "./ApiKey.ts"
 import type { ApiKeyNotFound, DuplicateKeyId, InvalidCursor, RepositoryError, VersionConflict } from "./ApiKeyError.ts"
 import * as memoryRepository from "./internal/memoryRepository.ts"
 
@@ -110,18 +110,30 @@ export interface Use {
   readonly lastUsedAt: DateTime.Utc
 }
 
-/** How many keys have a hash of this scheme: the hash string without salt and tag. @category models @since 0.1.0 */
+/** How many keys have hashes of these schemes, as `ApiKeyHasher.scheme` gives them. @category models @since 0.1.0 */
 export interface SchemeCount {
   readonly scheme: string
+  /** That of the previous token, `null` if none works. */
+  readonly previousScheme: string | null
   readonly count: number
 }
 
+/** A token that takes the place of a record's, and how long that one works on. @category models @since 0.1.0 */
+export interface NextToken {
+  readonly keyId: KeyId
+  readonly prefix: string
+  readonly hint: string
+  readonly hash: Redacted.Redacted
+  readonly previous: Pick<PreviousToken, "expiresAt" | "graceSeconds">
+}
+
 /**
- * The contract. `update` sets `updatedAt` to `at`, adds 1 to `version`, and touches no field that isn't in `changes`; with
- * `ifVersion`, a record at another version is left alone. `touch` moves `lastUsedAt` forward, never back, and that of the previous token
- * if its key id was used since the rotation; the first use of the current one since a rotation whose grace waits for it settles the grace (`expiresAt` of the
- * previous token, not after what it was or the key's own). It changes nothing else; ids it doesn't know are passed over. `delete` gives what it deleted. A key
- * id is compared byte by byte, and leads to a record whether it is the current token's or the previous one's. No two records share one.
+ * The contract. `update` sets `updatedAt` to `at`, though not to before the end of a previous token that it had passed, adds 1 to
+ * `version`, and touches no field that isn't in `changes`; with `ifVersion`, a record at another version is left alone. `touch` moves
+ * `lastUsedAt` forward, never back, and that of the previous token if its key id was used since the rotation; the first use of the current
+ * one since a rotation whose grace waits for it settles the grace (`expiresAt` of the previous token, not after what it was or the key's
+ * own). It changes nothing else; ids it doesn't know are passed over. `delete` gives what it deleted. A key id is compared byte by byte, and
+ * leads to a record whether it is the current token's or the previous one's. No two records share one.
  * @category services
  * @since 0.1.0
  */
@@ -137,16 +149,28 @@ export class ApiKeyRepository extends Context.Service<
       options: { readonly at: DateTime.Utc; readonly ifVersion?: number | undefined },
     ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
     /**
-     * Writes the record's tokens as they are in `key` (`keyId`, `prefix`, `hint`, `rotatedAt`, `previous` and both hashes), sets `updatedAt` to
-     * `at` and adds 1 to `version`, if the record still is at the version that `key` has.
+     * Puts the token in the place of the record's, which becomes the previous one: with its hash as it is in the store then, and not used
+     * since. `rotatedAt` and `updatedAt` become `at`, and `version` grows by 1.
      */
-    readonly replaceTokens: (
-      key: StoredApiKey,
-      options: { readonly at: DateTime.Utc },
+    readonly rotate: (
+      id: ApiKeyId,
+      token: NextToken,
+      options: { readonly at: DateTime.Utc; readonly ifVersion: number },
     ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | DuplicateKeyId | RepositoryError>
+    /**
+     * Ends the previous token if it works at `at`, and has the key id `keyId` if that is given: its `expiresAt` and `updatedAt` become `at`, and
+     * `version` grows by 1. Gives the record as it is then, changed or not.
+     *
+     * A previous token works until its `expiresAt`, but no longer once `updatedAt` has reached that; with neither `expiresAt` nor
+     * `graceSeconds` it doesn't.
+     */
+    readonly endPrevious: (
+      id: ApiKeyId,
+      options: { readonly at: DateTime.Utc; readonly keyId?: KeyId | undefined },
+    ) => Effect.Effect<ApiKey, ApiKeyNotFound | RepositoryError>
     /** Puts `to` in the place of `from`, of whichever token it is the hash, if it still is; gives whether it did. Nothing else changes. */
     readonly replaceHash: (id: ApiKeyId, from: Redacted.Redacted, to: Redacted.Redacted) => Effect.Effect<boolean, RepositoryError>
-    /** How many hashes there are of each scheme, those of previous tokens that work at `at` included. */
+    /** How many keys there are with each pair of schemes; of previous tokens only those count that work at `at`. */
     readonly countSchemes: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SchemeCount>, RepositoryError>
     /**
      * Inserts those whose id and key ids are free, in one statement, and gives what is there now of each, in the same order: `"inserted"`,

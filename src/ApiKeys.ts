@@ -42,12 +42,11 @@ import * as HashQueue from "./internal/hashQueue.ts"
 import { importKeys, rehearse } from "./internal/importKeys.ts"
 import { decodeCreate, decodeFilter, decodeUpdate } from "./internal/input.ts"
 import * as LastUsed from "./internal/lastUsed.ts"
-import { isLegacyHash } from "./internal/legacyHash.ts"
 import * as Nodes from "./internal/nodes.ts"
-import { checkPeppers } from "./internal/peppers.ts"
+import { checkPeppers, missingPepper } from "./internal/peppers.ts"
 import * as Rehash from "./internal/rehash.ts"
 import * as Rotation from "./internal/rotation.ts"
-import { upcoming } from "./internal/upcoming.ts"
+import { isLifetime, upcoming } from "./internal/upcoming.ts"
 import * as Verification from "./internal/verification.ts"
 import * as VerifyCounts from "./internal/verifyCounts.ts"
 import type { LegacyTokens } from "./LegacyTokens.ts"
@@ -101,7 +100,7 @@ export interface SearchInput extends Filter {
  * @category models
  * @since 0.1.0
  */
-export interface RotateOptions extends IfVersion {
+export interface RotateOptions extends IfVersion, ConfirmWithin {
   /** How long the token so far works on: 0 to 90 days, in whole seconds rounded up, and not beyond the key's own expiry. Default: 24 hours. */
   readonly grace?: Duration.Input | undefined
   /**
@@ -242,7 +241,7 @@ export interface Options {
   readonly nodeName?: string | undefined
 }
 
-/** The options contradict each other, or a lifetime is none. @category errors @since 0.1.0 */
+/** The options contradict each other, or a lifetime makes no sense. @category errors @since 0.1.0 */
 export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", { reason: Schema.String }) {
   override get message(): string {
     return this.reason
@@ -288,12 +287,15 @@ export class ApiKeys extends Context.Service<
     ) => Effect.Effect<void, ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     /**
      * Replaces the key's token. The record stays, with a new key id and hint; the token so far works on until its grace ends, and is refused
-     * as `Expired` then. One token before the current one is kept, not more.
+     * as `Expired` then. One token before the current one is kept, not more. Where it isn't confirmed in time, the new token is in `Unconfirmed`.
      */
     readonly rotate: (
       id: Model.ApiKeyId,
       options?: RotateOptions,
-    ) => Effect.Effect<Created, InvalidInput | ApiKeyNotFound | VersionConflict | GraceRunning | RepositoryError | HasherError>
+    ) => Effect.Effect<
+      Created,
+      InvalidInput | ApiKeyNotFound | VersionConflict | GraceRunning | RepositoryError | HasherError | Unconfirmed
+    >
     /** Ends the previous token at once. Where none works any more it changes nothing, but is confirmed all the same. */
     readonly endGrace: (
       id: Model.ApiKeyId,
@@ -307,11 +309,14 @@ export class ApiKeys extends Context.Service<
       token: string | Redacted.Redacted,
       options: { readonly reason: Model.DeactivationReason },
     ) => Effect.Effect<Revoked, VerifyError | ApiKeyNotFound>
-    /** Keys that expire within a time from now, then those whose tokens come of age (`maximumAge`, here or of the service) within it. */
+    /**
+     * Keys that expire within a time from now, then those whose tokens come of age (`maximumAge`, here or of the service) within it: up to
+     * 36,500 days each. Those that have expired or are inactive don't work as it is, and aren't among them.
+     */
     readonly upcoming: (options: {
       readonly within: Duration.Input
       readonly maximumAge?: Duration.Input | undefined
-    }) => Stream.Stream<Upcoming, RepositoryError>
+    }) => Stream.Stream<Upcoming, InvalidInput | RepositoryError>
     /** How many hashes there are of each algorithm, parameters and pepper. It reads the whole table. */
     readonly hashReport: Effect.Effect<ReadonlyArray<HashUsage>, RepositoryError | HasherError>
     /**
@@ -415,35 +420,15 @@ export const layerMemory: Layer.Layer<ApiKeys> = Layer.suspend(() =>
 
 const insertAttempts = 5
 
-const isLifetime = (lifetime: Duration.Duration): boolean => {
-  const days = Duration.toDays(lifetime)
-  return days > 0 && days <= 36_500
-}
-
 const activity = (isActive: boolean, at: DateTime.Utc, reason: Model.DeactivationReason = "manual") => ({
   isActive,
   deactivatedAt: isActive ? null : at,
   deactivationReason: isActive ? null : reason,
 })
 
-const missingPepper = (hash: Redacted.Redacted, known: ReadonlySet<string>): ReadonlyArray<string> => {
-  const { pepper } = parseScheme(scheme(Redacted.value(hash)))
-  return pepper === null || known.has(pepper) ? [] : [pepper]
-}
-
 /** The application's hasher, and those of other systems, which only check. */
-const withLegacy = (hasher: ApiKeyHasher["Service"], legacy: ReadonlyArray<LegacyTokens>): ApiKeyHasher["Service"] => ({
-  ...several(hasher, ...legacy.map(({ verify }) => ({ hash: hasher.hash, verify }))),
-  ...(hasher.pepperIds !== undefined && { pepperIds: hasher.pepperIds }),
-  isCurrent: (hash) => !isLegacyHash(hash) && (hasher.isCurrent?.(hash) ?? true),
-})
-
-const decodeMaximumAge = (age: Duration.Input | undefined): Effect.Effect<Duration.Duration, InvalidOptions> => {
-  const decoded = age === undefined ? Duration.infinity : Duration.fromInputUnsafe(age)
-  return Duration.isGreaterThan(decoded, Duration.zero)
-    ? Effect.succeed(decoded)
-    : Effect.fail(new InvalidOptions({ reason: "maximumAge must be more than 0" }))
-}
+const withLegacy = (hasher: ApiKeyHasher["Service"], legacy: ReadonlyArray<LegacyTokens>): ApiKeyHasher["Service"] =>
+  several(hasher, ...legacy.map(({ verify }) => ({ hash: hasher.hash, verify })))
 
 const make = Effect.fnUntraced(function* (options: Options) {
   const { legacy = [] } = options
@@ -454,10 +439,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const format = "parse" in tokenOption ? tokenOption : yield* Effect.fromResult(ApiKeyToken.make(tokenOption))
   const defaultLifetime = options.defaultLifetime === undefined ? undefined : Duration.fromInputUnsafe(options.defaultLifetime)
   const maximumLifetime = options.maximumLifetime === undefined ? undefined : Duration.fromInputUnsafe(options.maximumLifetime)
-  for (const lifetime of [defaultLifetime, maximumLifetime]) {
+  const maximumAge = options.maximumAge === undefined ? undefined : Duration.fromInputUnsafe(options.maximumAge)
+  for (const lifetime of [defaultLifetime, maximumLifetime, maximumAge]) {
     if (lifetime !== undefined && !isLifetime(lifetime)) {
-      return yield* new InvalidOptions({ reason: "A lifetime must be more than 0 and at most 36,500 days" })
+      return yield* new InvalidOptions({ reason: "A lifetime or age must be more than 0 and at most 36,500 days" })
     }
+  }
+  if (options.refuseAged === true && maximumAge === undefined) {
+    return yield* new InvalidOptions({ reason: "refuseAged refuses nobody without a maximumAge" })
   }
   if (defaultLifetime !== undefined && maximumLifetime !== undefined && Duration.isGreaterThan(defaultLifetime, maximumLifetime)) {
     return yield* new InvalidOptions({ reason: "The default lifetime must not be longer than the maximum" })
@@ -469,11 +458,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const decoy = yield* hasher.hash(decoySecret)
   // A hasher that can't check its own hashes, because of its bounds say, shows itself now and not at the first request.
   if (!(yield* hasher.verify(decoySecret, decoy))) return yield* new HasherError({ reason: "Failed" })
+  const currentScheme = hasher.currentScheme ?? Effect.succeed(scheme(Redacted.value(decoy)))
+  const isCurrent = (hash: Redacted.Redacted) => Effect.map(currentScheme, (current) => scheme(Redacted.value(hash)) === current)
 
   const hashQueue = HashQueue.make(yield* decodeHashing(options.hashing ?? {}, hasher.threads ?? 1))
   yield* checkPeppers(repository, hasher, options.acceptMissingPeppers ?? false)
-  const maximumAge = yield* decodeMaximumAge(options.maximumAge)
-  const refusedAge = options.refuseAged === true ? maximumAge : Duration.infinity
+  const refusedAge = options.refuseAged === true && maximumAge !== undefined ? maximumAge : Duration.infinity
   const counts = yield* VerifyCounts.register({ hashesInFlight: hashQueue.inFlight, cacheEntries: () => verification.cacheSize() })
   const cache = yield* decodeCache(options.cache)
   const invalidation = yield* Effect.serviceOption(ApiKeyInvalidation)
@@ -496,10 +486,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
       )
     })
 
-  const rehash = yield* Rehash.make(repository, hasher, hashQueue)
+  const rehash = yield* Rehash.make(repository, hasher, isCurrent, hashQueue)
   const verification = Verification.make({
     repository,
     hasher,
+    isCurrent,
     hashQueue,
     decoy: { secret: decoySecret, hash: decoy },
     format,
@@ -530,13 +521,17 @@ const make = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
-  const confirmChange = (apiKey: Model.ApiKey, { confirmWithin }: ConfirmWithin = {}): Effect.Effect<Model.ApiKey, Unconfirmed> =>
+  const confirmChange = (
+    apiKey: Model.ApiKey,
+    { confirmWithin }: ConfirmWithin = {},
+    keyIds: ReadonlyArray<Model.KeyId> = Model.keyIdsOf(apiKey),
+  ): Effect.Effect<Model.ApiKey, Unconfirmed> =>
     Effect.contextWith((context: Context.Context<never>) => {
       if (confirmWithin === undefined) return Effect.succeed(apiKey)
       return repository.transaction?.isOpen(context) === true
         ? Effect.fail(new Unconfirmed({ id: apiKey.id, nodes: [] }))
         : Effect.as(
-            Effect.forEach(Model.keyIdsOf(apiKey), (keyId) => nodes.confirm(apiKey.id, keyId, Duration.fromInputUnsafe(confirmWithin)), {
+            Effect.forEach(keyIds, (keyId) => nodes.confirm(apiKey.id, keyId, Duration.fromInputUnsafe(confirmWithin)), {
               concurrency: "unbounded",
               discard: true,
             }),
@@ -609,16 +604,19 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   /** A hash that nobody can check, imported unnoticed, would keep the service from starting again. */
-  const whyNotImported = Effect.map(hasher.pepperIds ?? Effect.succeed(undefined), (known) => (key: Model.StoredApiKey) => {
-    if (known === undefined || options.acceptMissingPeppers === true) return undefined
-    const missing = [key.hash, key.previousHash].flatMap((hash) => (hash === null ? [] : missingPepper(hash, known)))
-    return missing.length === 0
-      ? undefined
-      : new InvalidInput({
-          field: "hash",
-          reason: `It needs a pepper that isn't configured (${missing.join(", ") || "the one without a label"})`,
-        })
-  })
+  const whyNotImported = Effect.fnUntraced(
+    function* ({ hash, previousHash }: Model.StoredApiKey) {
+      if (options.acceptMissingPeppers === true) return undefined
+      for (const each of previousHash === null ? [hash] : [hash, previousHash]) {
+        const id = yield* missingPepper(hasher, scheme(Redacted.value(each)))
+        if (id === undefined) continue
+        return new InvalidInput({ field: "hash", reason: `It needs a pepper that isn't configured (${id || "the one without a label"})` })
+      }
+      return undefined
+    },
+    // Peppers that can't be read now say nothing against it.
+    Effect.orElseSucceed(() => undefined),
+  )
 
   const setActive = (id: Model.ApiKeyId, isActive: boolean, options: (ConfirmWithin & DeactivateOptions) | undefined) =>
     Effect.flatMap(DateTime.now, (at) => changing(id, repository.update(id, activity(isActive, at, options?.reason), { at }))).pipe(
@@ -702,7 +700,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
     ),
     rotate: Effect.fn("ApiKeys.rotate")(function* (id, options = {}) {
       yield* Effect.annotateCurrentSpan("api_key.id", id)
-      return yield* rotation.rotate(id, options)
+      const { created, keyIds } = yield* rotation.rotate(id, options)
+      yield* confirmChange(created.apiKey, options, keyIds).pipe(
+        // Nobody else has it.
+        Effect.mapError(({ id, nodes }) => new Unconfirmed({ id, nodes, token: created.token })),
+      )
+      return created
     }),
     endGrace: Effect.fn("ApiKeys.endGrace")((id, options) =>
       Effect.flatMap(rotation.endGrace(id), (apiKey) => confirmChange(apiKey, options)),
@@ -719,15 +722,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
       return { apiKey: yield* ended, usedToken }
     }),
     upcoming: (options) =>
-      upcoming(
-        repository,
-        Duration.fromInputUnsafe(options.within),
-        options.maximumAge === undefined ? maximumAge : Duration.fromInputUnsafe(options.maximumAge),
-      ).pipe(Stream.withSpan("ApiKeys.upcoming")),
+      Stream.withSpan(upcoming(repository, { ...options, maximumAge: options.maximumAge ?? maximumAge }), "ApiKeys.upcoming"),
     hashReport: Effect.gen(function* () {
-      const current = scheme(Redacted.value(yield* hashQueue.runNew(hasher.hash(decoySecret))))
-      const counts = yield* repository.countSchemes(yield* DateTime.now)
-      return counts.map(({ scheme, count }) => ({ ...parseScheme(scheme), count, isCurrent: scheme === current }))
+      const current = yield* currentScheme
+      const counts = new Map<string, number>()
+      for (const { scheme, previousScheme, count } of yield* repository.countSchemes(yield* DateTime.now)) {
+        for (const each of previousScheme === null ? [scheme] : [scheme, previousScheme]) counts.set(each, (counts.get(each) ?? 0) + count)
+      }
+      return Array.from(counts, ([scheme, count]) => ({ ...parseScheme(scheme), count, isCurrent: scheme === current }))
     }).pipe(Effect.withSpan("ApiKeys.hashReport")),
     import: (rows, options = {}) =>
       importKeys(rows, options, () => (options.dryRun === true ? rehearse(repository) : insertMany), whyNotImported),

@@ -1,7 +1,7 @@
 /** Changes of algorithm, parameters and pepper, and keys of other systems: each hash is made anew when its token comes by. */
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Deferred, Effect, Layer, Metric, Option, Redacted, type Scope, Stream } from "effect"
+import { DateTime, Deferred, Effect, Fiber, Layer, Logger, Metric, Option, Redacted, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ApiKey, type KeyId, StoredApiKey } from "../src/ApiKey.ts"
 import { HasherError, RepositoryError } from "../src/ApiKeyError.ts"
@@ -61,9 +61,9 @@ interface Instruments {
   hashes: number
   attempts: number
   replaced: number
-  /** Waited for before a hash is replaced, and before tokens are. */
+  /** Waited for before a hash is replaced, and before a token is. */
   beforeReplace: Effect.Effect<void, RepositoryError>
-  beforeReplaceTokens: Effect.Effect<void>
+  beforeRotate: Effect.Effect<void>
   beforeHash: Effect.Effect<void, HasherError>
 }
 
@@ -98,7 +98,7 @@ const withSetting = <A, E>(count: number, common: ApiKeys.Options, test: (settin
       attempts: 0,
       replaced: 0,
       beforeReplace: Effect.void,
-      beforeReplaceTokens: Effect.void,
+      beforeRotate: Effect.void,
       beforeHash: Effect.void,
     }
     const observed: typeof repository = {
@@ -108,10 +108,10 @@ const withSetting = <A, E>(count: number, common: ApiKeys.Options, test: (settin
           instruments.lookUps++
           return repository.findByKeyId(keyId)
         }),
-      replaceTokens: (...args) =>
+      rotate: (...args) =>
         Effect.andThen(
-          Effect.suspend(() => instruments.beforeReplaceTokens),
-          repository.replaceTokens(...args),
+          Effect.suspend(() => instruments.beforeRotate),
+          repository.rotate(...args),
         ),
       replaceHash: (...args) =>
         Effect.suspend(() => {
@@ -316,10 +316,12 @@ describe("A new hash", () => {
     Effect.gen(function* () {
       const { apiKey, token, a, b } = yield* afterPepper(setting)
       // Between what the rotation reads and what it writes.
-      setting.instruments.beforeReplaceTokens = Effect.andThen(Effect.orDie(a.verify(token)), settled)
+      setting.instruments.beforeRotate = Effect.andThen(Effect.orDie(a.verify(token)), settled)
       const rotated = yield* b.rotate(apiKey.id)
       assert.strictEqual(setting.instruments.replaced, 1)
-      setting.instruments.beforeReplaceTokens = Effect.void
+      // The new one goes with its token.
+      assert.strictEqual(schemeOf((yield* storedOf(setting, apiKey)).previousHash), newScheme)
+      setting.instruments.beforeRotate = Effect.void
       for (let time = 0; time < 2; time++) {
         yield* delivered
         for (const node of [a, b]) {
@@ -328,9 +330,143 @@ describe("A new hash", () => {
         }
         yield* TestClock.adjust("61 seconds")
       }
-      yield* delivered
-      assert.strictEqual(schemeOf((yield* storedOf(setting, apiKey)).previousHash), newScheme)
     }),
+  )
+
+  each("isn't made of what a pepper made that was taken out meanwhile", (setting) =>
+    Effect.gen(function* () {
+      const peppers = { ring: ringOf(next, old) }
+      const created = yield* setting.before(yield* hmac(old), (apiKeys) => apiKeys.create({ name: "k" }))
+      const before = yield* storedOf(setting, created.apiKey)
+      const { a } = yield* setting.start(yield* build(Hmac.layerPeppers, peppers))
+      const gate = yield* Deferred.make<void>()
+      setting.instruments.beforeHash = Deferred.await(gate)
+      assert.strictEqual(yield* tagOf(a.verify(created.token)), "good")
+      yield* settled
+      peppers.ring = ringOf(next)
+      yield* Deferred.succeed(gate, undefined)
+      yield* delivered
+      assert.strictEqual(setting.instruments.hashes, 1)
+      assert.strictEqual(setting.instruments.attempts, 0)
+      assert.deepStrictEqual(yield* storedOf(setting, created.apiKey), before)
+    }),
+  )
+
+  each("is made at most three times an hour on a node, where others put back what they know", (setting) =>
+    Effect.gen(function* () {
+      const { apiKey, token, a } = yield* afterPepper(setting)
+      const first = yield* storedOf(setting, apiKey)
+      const rounds = (count: number) =>
+        Effect.repeat(
+          Effect.gen(function* () {
+            yield* a.verify(token, { maxAge: 0 })
+            yield* settled
+            const { hash } = yield* storedOf(setting, apiKey)
+            yield* setting.repository.replaceHash(apiKey.id, hash, first.hash)
+            yield* TestClock.adjust("1 minute")
+          }),
+          { times: count - 1 },
+        )
+      yield* rounds(10)
+      assert.strictEqual(setting.instruments.replaced, 3)
+      yield* TestClock.adjust("1 hour")
+      yield* rounds(10)
+      assert.strictEqual(setting.instruments.replaced, 6)
+    }),
+  )
+
+  each("is left to others who were quicker", (setting) =>
+    Effect.gen(function* () {
+      const { apiKey, token, a } = yield* afterPepper(setting)
+      const { hash } = yield* storedOf(setting, apiKey)
+      // One is under way, and another key's waits.
+      const other = yield* setting.before(yield* hmac(old), (apiKeys) => apiKeys.create({ name: "k" }))
+      const gate = yield* Deferred.make<void>()
+      setting.instruments.beforeReplace = Deferred.await(gate)
+      for (const each of [other.token, token]) yield* a.verify(each)
+      yield* settled
+      assert.strictEqual(setting.instruments.hashes, 1)
+      yield* setting.repository.replaceHash(apiKey.id, hash, Redacted.make(`${newScheme}$x`))
+      yield* Deferred.succeed(gate, undefined)
+      yield* delivered
+      assert.strictEqual(Redacted.value((yield* storedOf(setting, apiKey)).hash), `${newScheme}$x`)
+      assert.strictEqual(setting.instruments.replaced, 1)
+    }),
+  )
+
+  each("isn't made any more where the ring was turned back meanwhile", (setting) =>
+    Effect.gen(function* () {
+      const peppers = { ring: ringOf(next, old) }
+      const keys = yield* setting.before(yield* hmac(old), (apiKeys) => Effect.replicateEffect(apiKeys.create({ name: "k" }), 2))
+      const { a } = yield* setting.start(yield* build(Hmac.layerPeppers, peppers))
+      const gate = yield* Deferred.make<void>()
+      setting.instruments.beforeReplace = Deferred.await(gate)
+      for (const { token } of keys) yield* a.verify(token)
+      yield* settled
+      peppers.ring = ringOf(old, next)
+      yield* Deferred.succeed(gate, undefined)
+      yield* delivered
+      assert.strictEqual(setting.instruments.hashes, 1)
+    }),
+  )
+
+  each("is made although one before is never written", (setting) =>
+    Effect.gen(function* () {
+      const { token, a } = yield* afterPepper(setting)
+      const other = yield* setting.before(yield* hmac(old), (apiKeys) => apiKeys.create({ name: "k" }))
+      setting.instruments.beforeReplace = Effect.never
+      yield* a.verify(token)
+      yield* settled
+      setting.instruments.beforeReplace = Effect.void
+      yield* a.verify(other.token)
+      yield* TestClock.adjust("10 seconds")
+      yield* settled
+      assert.strictEqual(schemeOf((yield* storedOf(setting, other.apiKey)).hash), newScheme)
+    }),
+  )
+
+  // A hash takes 50 ms, and one runs at a time.
+  it.effect.each(["v1", "v2"] as const)("is made after those that callers wait for: %s", (now) =>
+    withSetting(1, {}, (setting) =>
+      Effect.gen(function* () {
+        let running = 0
+        let most = 0
+        const work = Effect.suspend(() => {
+          most = Math.max(most, ++running)
+          return Effect.ensuring(
+            Effect.sleep("50 millis"),
+            Effect.sync(() => running--),
+          )
+        })
+        const slow = (id: string): Hasher => ({
+          hash: (secret) => Effect.as(work, Redacted.make(`$${id}$${Redacted.value(secret)}`)),
+          verify: (secret, hash) => Effect.as(work, Redacted.value(hash).endsWith(`$${Redacted.value(secret)}`)),
+        })
+        const later = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
+          Effect.gen(function* () {
+            const fiber = yield* Effect.forkScoped(effect)
+            yield* TestClock.adjust("20 seconds")
+            return yield* Fiber.join(fiber)
+          })
+        const create = setting.before(slow("v1"), (apiKeys) =>
+          Effect.all(
+            Array.from({ length: 39 }, () => apiKeys.create({ name: "k" })),
+            { concurrency: "unbounded" },
+          ),
+        )
+        const keys = yield* later(create)
+        const { a } = yield* later(setting.start(slow(now), { hashing: { permits: 1 } }))
+        const verify = Effect.all(
+          keys.map(({ token }) => tagOf(a.verify(token))),
+          { concurrency: "unbounded" },
+        )
+        most = 0
+        // As many as there is time for, until the last would give up.
+        assert.deepStrictEqual(new Set(yield* later(verify)), new Set(["good"]))
+        assert.strictEqual(setting.instruments.replaced, now === "v1" ? 0 : 39)
+        assert.strictEqual(most, 1)
+      }),
+    ),
   )
 
   each("that can't be made or kept fails nobody, and is tried again at the next use", (setting) =>
@@ -386,7 +522,7 @@ describe("A new hash", () => {
         "all are done",
         Effect.sync(() => instruments.replaced >= 150),
       )
-      assert.deepStrictEqual(yield* repository.countSchemes(yield* DateTime.now), [{ scheme: newScheme, count: 150 }])
+      assert.deepStrictEqual(yield* repository.countSchemes(yield* DateTime.now), [{ scheme: newScheme, previousScheme: null, count: 150 }])
     }),
   )
 
@@ -521,6 +657,28 @@ describe("The report of hashes", () => {
 })
 
 describe("A pepper that was taken out", () => {
+  each("lets nobody in any more when what was cached is over, and its hashes stay as they are", (setting) =>
+    Effect.gen(function* () {
+      const peppers = { ring: ringOf(old) }
+      const { a, b } = yield* setting.start(yield* build(Hmac.layerPeppers, peppers))
+      const { apiKey, token } = yield* a.create({ name: "k" })
+      yield* delivered
+      for (const node of [a, b]) assert.strictEqual(yield* tagOf(node.verify(token)), "good")
+      peppers.ring = ringOf(next)
+      yield* TestClock.adjust("61 seconds")
+      for (let time = 0; time < 2; time++) {
+        for (const node of [a, b]) {
+          assert.deepInclude(yield* Effect.flip(node.verify(token)), { _tag: "HasherError", reason: "MissingPepper", pepperId: "2025" })
+        }
+        yield* settled
+      }
+      assert.strictEqual(schemeOf((yield* storedOf(setting, apiKey)).hash), oldScheme)
+      assert.strictEqual(setting.instruments.attempts, 0)
+      peppers.ring = ringOf(next, old)
+      for (const node of [a, b]) assert.strictEqual(yield* tagOf(node.verify(token)), "good")
+    }),
+  )
+
   each("keeps the service from starting while hashes need it, and says how many", (setting) =>
     Effect.gen(function* () {
       const unlabelled = pepper("")
@@ -528,7 +686,7 @@ describe("A pepper that was taken out", () => {
       yield* setting.before(yield* hmac(old, unlabelled), (apiKeys) =>
         Effect.gen(function* () {
           for (let number = 0; number < 2; number++) yield* apiKeys.create({ name: "k" })
-          // Two hashes in its grace, and one after it.
+          // A key counts once, in its grace too.
           yield* apiKeys.rotate((yield* apiKeys.create({ name: "k" })).apiKey.id, { grace: "1 hour" })
           yield* apiKeys.rotate((yield* apiKeys.create({ name: "k" })).apiKey.id, { grace: 0 })
           yield* apiKeys.rotate((yield* apiKeys.create({ name: "k" })).apiKey.id, { grace: 0, graceFrom: "firstUse" })
@@ -543,10 +701,10 @@ describe("A pepper that was taken out", () => {
         Array.from(missing.peppers, ({ id, count }) => ({ id, count })),
         [
           { id: "", count: 1 },
-          { id: "2025", count: 7 },
+          { id: "2025", count: 5 },
         ],
       )
-      assert.include(missing.message, "7 under 2025")
+      assert.include(missing.message, "5 under 2025")
       assert.include(missing.message, "1 without a label (API_KEY_PEPPER)")
       for (const { value } of [unlabelled, old, next]) assert.notInclude(missing.message, Redacted.value(value))
       const one = yield* Effect.flip(setting.start(yield* hmac(next, old)))
@@ -559,7 +717,13 @@ describe("A pepper that was taken out", () => {
     Effect.gen(function* () {
       const left = yield* setting.before(yield* hmac(old), (apiKeys) => apiKeys.create({ name: "k" }))
       const peppers = { ring: ringOf(next) }
-      const { a, b } = yield* setting.start(yield* build(Hmac.layerPeppers, peppers), { acceptMissingPeppers: true })
+      const lines: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))])
+      const starting = setting.start(yield* build(Hmac.layerPeppers, peppers), { acceptMissingPeppers: true })
+      const { a, b } = yield* Effect.provide(starting, logger)
+      // Of each node.
+      assert.lengthOf(lines, a === b ? 1 : 2)
+      assert.match(lines[0] ?? "", /^Warn .*1 under 2025/)
       const fine = yield* a.create({ name: "k" })
       yield* delivered
       for (const node of [a, b]) {
@@ -576,6 +740,38 @@ describe("A pepper that was taken out", () => {
       assert.strictEqual(schemeOf((yield* storedOf(setting, left.apiKey)).hash), newScheme)
     }),
   )
+
+  // The first knows one pepper, the other one another, or none.
+  const custom: Hasher = {
+    hash: (secret) => Effect.succeed(Redacted.make(`$custom$v=1$${Redacted.value(secret)}`)),
+    verify: (secret, hash) =>
+      Redacted.value(hash).startsWith("$custom$")
+        ? Effect.succeed(Redacted.value(hash).endsWith(`$${Redacted.value(secret)}`))
+        : Effect.fail(new HasherError({ reason: "UnsupportedHash" })),
+  }
+  describe("is none where another hasher can check what needs it", () => {
+    it.effect.each([
+      ["with a pepper of its own", Bcrypt.layer({ pepper: old.value, cost: 4 })],
+      ["without any", Layer.succeed(ApiKeyHasher, custom)],
+    ] as const)("%s", ([, layer]) =>
+      withSetting(1, {}, (setting) =>
+        Effect.gen(function* () {
+          const other = yield* build(layer, { ring: ringOf(old) })
+          const { apiKey, token } = yield* setting.before(other, (apiKeys) => apiKeys.create({ name: "k" }))
+          const line = yield* setting.before(other, (apiKeys) => Stream.mkString(apiKeys.export({ hashes: true })))
+          const { a } = yield* setting.start(several(yield* hmac(next), other))
+          yield* a.delete(apiKey.id)
+          const events = yield* Stream.runCollect(a.import(Stream.make(JSON.parse(line))))
+          assert.deepInclude(events.at(-1), { inserted: 1, refused: 0 })
+          assert.strictEqual(yield* tagOf(a.verify(token)), "good")
+          yield* until(
+            "it is replaced",
+            Effect.map(Effect.orDie(storedOf(setting, apiKey)), ({ hash }) => schemeOf(hash) === newScheme),
+          )
+        }),
+      ),
+    )
+  })
 
   it.effect("doesn't keep the service from starting while the store can't be read", () =>
     Effect.gen(function* () {

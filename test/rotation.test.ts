@@ -731,7 +731,9 @@ describe("The age of tokens", () => {
         const start = yield* DateTime.now
         yield* create(a, "expires second", "15 days")
         yield* create(a, "expires first", "12 days")
+        // Neither works as it is.
         yield* create(a, "has expired", "1 day")
+        yield* a.deactivate((yield* create(a, "inactive", "12 days")).apiKey.id)
         yield* create(a, "ages first")
         yield* TestClock.adjust("1 day")
         const day = yield* DateTime.now
@@ -755,7 +757,7 @@ describe("The age of tokens", () => {
         assert.deepStrictEqual(all.slice(0, 2), [expires("expires first", "12 days"), expires("expires second", "15 days")])
         // Those with an expiry come of age too, and two of a moment come in any order.
         assert.sameDeepMembers(all.slice(2), [
-          ...["expires second", "expires first", "has expired", "ages first"].map((name) => comes(name, plus(start, "14 days"))),
+          ...["expires second", "expires first", "ages first"].map((name) => comes(name, plus(start, "14 days"))),
           ...["ages second", "ages later"].map((name) => comes(name, plus(day, "14 days"))),
         ])
         const times = all.slice(2).map(({ at }) => at)
@@ -767,7 +769,7 @@ describe("The age of tokens", () => {
         )
         assert.sameDeepMembers(
           byDefault,
-          ["expires second", "expires first", "has expired", "ages first"].map((name) => comes(name, plus(start, "20 days"))),
+          ["expires second", "expires first", "ages first"].map((name) => comes(name, plus(start, "20 days"))),
         )
       }),
     ),

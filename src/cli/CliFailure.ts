@@ -19,6 +19,8 @@ export class CliFailure extends Schema.TaggedError<CliFailure>()("CliFailure", {
   exitCode: Schema.Literals([1, 2, 3, 4]),
   tag: Schema.String,
   reason: Schema.String,
+  /** What is lost unless it is shown: the new token of a rotation that isn't confirmed. */
+  token: Schema.optionalKey(Schema.Redacted(Schema.String, { disallowJsonEncode: true })),
 }) {
   override readonly [Runtime.errorExitCode]: number = this.exitCode
   override get message(): string {
@@ -46,7 +48,14 @@ const codeOf = (tag: string): 1 | 2 | 3 | 4 =>
 export const fromError = (error: { readonly _tag: string; readonly message: string }): CliFailure =>
   error instanceof CliFailure
     ? error
-    : new CliFailure({ exitCode: codeOf(error._tag), tag: error._tag, reason: scrub(oneLine(describe(error))) })
+    : new CliFailure({
+        exitCode: codeOf(error._tag),
+        tag: error._tag,
+        reason: scrub(oneLine(describe(error))),
+        ...("token" in error && isToken(error.token) && { token: error.token }),
+      })
+
+const isToken = Schema.is(Schema.Redacted(Schema.String))
 
 const describe = (error: { readonly _tag: string; readonly message: string }): string => {
   const cause = "cause" in error && error.cause instanceof Error ? error.cause : undefined

@@ -413,24 +413,41 @@ export const rotate = Command.make(
       Flag.withDefault(false),
     ),
     yes,
+    confirmWithin,
   },
-  Effect.fnUntraced(function* ({ key, grace, fromFirstUse, endPrevious, yes }) {
+  Effect.fnUntraced(function* ({ key, grace, fromFirstUse, endPrevious, yes, confirmWithin }) {
     const found = yield* findKey(key)
     const isAtOnce = Option.exists(grace, (each) => Duration.toMillis(each) === 0)
     if (isAtOnce) yield* confirm(`End the token of ${named(found)} at once?`, yes)
     else if (endPrevious && found.previous !== null) yield* confirm(`End the previous token of ${named(found)} at once?`, yes)
-    const rotated = yield* (yield* KeysBackend).rotate(found.id, {
-      ...given("grace", grace),
-      ...(fromFirstUse ? { graceFrom: "firstUse" } : {}),
-      ...(endPrevious ? { ifPrevious: "end" } : {}),
-    })
-    yield* printCreated(rotated, "The token was replaced.")
+    const backend = yield* KeysBackend
+    const show = (rotated: Created) => printCreated(rotated, "The token was replaced.")
+    const rotated = yield* Effect.tapError(
+      backend.rotate(found.id, {
+        ...given("grace", grace),
+        ...given("confirmWithin", confirmWithin),
+        ...(fromFirstUse ? { graceFrom: "firstUse" } : {}),
+        ...(endPrevious ? { ifPrevious: "end" } : {}),
+      }),
+      // It stands, and what it gave must be shown all the same.
+      ({ token }) =>
+        token === undefined
+          ? Effect.void
+          : Effect.flatMap(
+              Effect.orElseSucceed(backend.get(found.id), () => found),
+              (apiKey) => show({ apiKey, token }),
+            ),
+    )
+    yield* show(rotated)
   }),
 ).pipe(
   Command.withDescription("Replace an API key's token. The one so far works on for a while"),
   Command.withExamples([
     { command: "effect-api-key rotate 7a74caa3 --grace 7d" },
-    { command: "effect-api-key rotate 7a74caa3 --grace 0 --yes", description: "The token has leaked" },
+    {
+      command: "effect-api-key rotate 7a74caa3 --grace 0 --end-previous --yes --confirm-within 5s",
+      description: "The token has leaked",
+    },
   ]),
 )
 

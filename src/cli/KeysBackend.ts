@@ -25,7 +25,7 @@ import {
 import { type CliFailure, fromError } from "./CliFailure.ts"
 
 /** How `rotate` replaces a token. @category models @since 0.1.0 */
-export interface Rotation {
+export interface Rotation extends ConfirmWithin {
   readonly grace?: Duration.Duration | undefined
   readonly graceFrom?: "now" | "firstUse" | undefined
   readonly ifPrevious?: "end" | "refuse" | undefined

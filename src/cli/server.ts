@@ -87,7 +87,7 @@ const toFailure = (error: Described, url: string): CliFailure => {
     return new CliFailure({ exitCode: 1, tag: "UnexpectedAnswer", reason: `${url} answered what isn't an answer about API keys` })
   }
   const tag = tags[error._tag] ?? error._tag
-  return fromError({ _tag: tag, message: describe(error, url) })
+  return fromError({ _tag: tag, message: describe(error, url), ...("token" in error && { token: error.token }) })
 }
 
 const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
@@ -163,10 +163,11 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
         deactivate: (id, options) =>
           Effect.map(failing(client.deactivate({ params: { id }, query: toQuery(options) })), ({ body }) => body),
         delete: (id, options) => failing(client.delete({ params: { id }, query: toQuery(options), headers: {} })),
-        rotate: (id, { grace, ...rest }) =>
+        rotate: (id, { grace, confirmWithin, ...rest }) =>
           failing(
             client.rotate({
               params: { id },
+              query: toQuery({ confirmWithin }),
               headers: {},
               payload: { ...compact(rest), ...(grace === undefined ? {} : { graceSeconds: Math.ceil(Duration.toSeconds(grace)) }) },
             }),

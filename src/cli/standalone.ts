@@ -167,7 +167,7 @@ export const standalone = Command.make("effect-api-key").pipe(
     keys(Commands.search),
     keys(Commands.count),
     keys(Commands.verify),
-    keys(Commands.rotate),
+    confirmable(Commands.rotate),
     confirmable(Commands.endGrace),
     Commands.generate,
     Command.provide(Commands.scan, ({ check, deactivate }) => (check || deactivate ? layerKeys() : Layer.empty)),

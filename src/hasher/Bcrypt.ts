@@ -62,8 +62,8 @@ const make = (keyring: Keyring.Keyring<KeyObject>, options: Omit<Options, "peppe
   return Keyring.hasher(keyring, {
     scheme: `$2b$${String(ownCost).padStart(2, "0")}`,
     hash: (secret, key) => attempt((signal) => bcrypt.hash(prehash(secret, key), { cost: ownCost, version: "2b", signal })),
+    supports: (hash) => /^\$2[aby]\$/.test(hash),
     parse: (hash) => {
-      if (!/^\$2[aby]\$/.test(hash)) return Result.fail(new HasherError({ reason: "UnsupportedHash" }))
       const cost = pattern.exec(hash)?.[1]
       if (cost === undefined || Number(cost) < 4) return Result.fail(new HasherError({ reason: "MalformedHash" }))
       if (Number(cost) > maximumCost) return Result.fail(new HasherError({ reason: "ParametersOutOfBounds" }))

@@ -57,8 +57,8 @@ const make = (keyring: Keyring.Keyring<KeyObject>): ApiKeyHasher["Service"] =>
   Keyring.hasher(keyring, {
     scheme: ownScheme,
     hash: (secret, key) => Effect.sync(() => start + sign(secret, key).toString("base64url")),
+    supports: (hash) => hash.startsWith("$hmac-sha256$"),
     parse: (hash) => {
-      if (!hash.startsWith("$hmac-sha256$")) return Result.fail(new HasherError({ reason: "UnsupportedHash" }))
       const tag = Buffer.from(hash.slice(start.length, start.length + 43), "base64url")
       // Decoding is lenient; writing it again shows whether the string was exactly ours.
       return tag.length === 32 && start + tag.toString("base64url") === hash

@@ -5,7 +5,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
-import { type Argon2Hash, base64, defaultBounds, type Parameters, parse as parseArgon2 } from "./argon2Hash.ts"
+import { base64, defaultBounds, type Parameters, parse } from "./argon2Hash.ts"
 import * as Keyring from "./keyring.ts"
 import type * as Pepper from "./Pepper.ts"
 
@@ -64,7 +64,8 @@ export const make = (
       const tag = yield* computeTag({ secret: bytesOf(secret), pepper, salt, length: tagBytes, parameters: own })
       return `${schemeOf(own)}$${base64(salt)}$${base64(tag)}`
     }),
-    parse: (hash) => parse(hash, bounds),
+    supports: (hash) => hash.startsWith("$argon2id$"),
+    parse: (hash) => Result.mapError(parse(hash, bounds), (reason) => new HasherError({ reason })),
     verify: (secret, { parameters, salt, tag }, pepper) =>
       Effect.map(computeTag({ secret: bytesOf(secret), pepper, salt, length: tag.length, parameters }), (computed) =>
         timingSafeEqual(computed, tag),
@@ -75,8 +76,3 @@ export const make = (
 const bytesOf = (secret: Redacted.Redacted): Buffer => Buffer.from(Redacted.value(secret), "utf8")
 
 const schemeOf = ({ memory, passes, parallelism }: Parameters): string => `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}`
-
-const parse = (hash: string, bounds: Parameters): Result.Result<Argon2Hash, HasherError> =>
-  hash.startsWith("$argon2id$")
-    ? Result.mapError(parseArgon2(hash, bounds), (reason) => new HasherError({ reason }))
-    : Result.fail(new HasherError({ reason: "UnsupportedHash" }))

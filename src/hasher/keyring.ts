@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
-import { type ApiKeyHasher, label, scheme, splitLabel } from "../ApiKeyHasher.ts"
+import { type ApiKeyHasher, label, splitLabel } from "../ApiKeyHasher.ts"
 import * as Pepper from "./Pepper.ts"
 
 /** The peppers of a ring as keys of type `K`. */
@@ -15,8 +15,6 @@ interface Keys<K> {
 
 export interface Keyring<K> {
   readonly keys: Effect.Effect<Keys<K>, HasherError>
-  /** The `keys` that were read last. */
-  readonly latest: () => Keys<K>
 }
 
 /** A pepper without a label, alone. */
@@ -27,7 +25,7 @@ export const single = <K>(
   Effect.map(Pepper.toBytes(options), (bytes) => {
     const current = prepare(bytes)
     const keys: Keys<K> = { currentId: "", current, byId: new Map([["", current]]) }
-    return { keys: Effect.succeed(keys), latest: () => keys }
+    return { keys: Effect.succeed(keys) }
   })
 
 /** The ring of the service, as it is at each use. */
@@ -55,21 +53,23 @@ export const fromPeppers = Effect.fnUntraced(function* <K>(
       ),
       Effect.mapError((cause) => new HasherError({ reason: "Failed", cause })),
     ),
-    latest: () => latest,
   }
 })
 
-/** A way to hash under a key of type `K`. Hash strings are without their label here. */
+/** A way to hash under a key of type `K`. Hash strings and schemes are without their label here. */
 export interface Algorithm<K, Parsed> {
   /** Of what `hash` gives. */
   readonly scheme: string
+  /** Whether the hash string, or its scheme with a `$`, is of this algorithm. */
+  readonly supports: (hash: string) => boolean
   readonly threads?: number
   readonly hash: (secret: Redacted.Redacted, key: K) => Effect.Effect<string, HasherError>
-  /** Judges the whole string before any work is done for it. */
+  /** Judges the whole string, which is supported, before any work is done for it. */
   readonly parse: (hash: string) => Result.Result<Parsed, HasherError>
   readonly verify: (secret: Redacted.Redacted, parsed: Parsed, key: K) => Effect.Effect<boolean, HasherError>
 }
 
+// Suspended, since inspecting an effect shows what it is made of.
 export const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>): ApiKeyHasher["Service"] => ({
   ...(algorithm.threads !== undefined && { threads: algorithm.threads }),
   hash: (secret) =>
@@ -77,19 +77,25 @@ export const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, P
       Effect.map(algorithm.hash(secret, current), (hash) => Redacted.make(label(currentId, hash), { label: "hash" })),
     ),
   verify: (secret, hash) =>
-    Effect.flatMap(keyring.keys, ({ byId }) => {
+    Effect.suspend(() => {
       const { pepper, inner } = splitLabel(Redacted.value(hash))
       // First of all whether it is ours: another hasher may have the pepper that is missing here.
+      if (!algorithm.supports(inner)) return unsupported
       const parsed = algorithm.parse(inner)
       if (Result.isFailure(parsed)) return Effect.fail(parsed.failure)
-      const key = byId.get(pepper)
-      return key === undefined
-        ? Effect.fail(new HasherError({ reason: "MissingPepper", pepperId: pepper }))
-        : algorithm.verify(secret, parsed.success, key)
+      return Effect.flatMap(keyring.keys, ({ byId }) => {
+        const key = byId.get(pepper)
+        return key === undefined
+          ? Effect.fail(new HasherError({ reason: "MissingPepper", pepperId: pepper }))
+          : algorithm.verify(secret, parsed.success, key)
+      })
     }),
-  isCurrent: (hash) => scheme(Redacted.value(hash)) === label(keyring.latest().currentId, algorithm.scheme),
-  // Suspended, since inspecting an effect shows what it is made of. Peppers that can't be read now can't check anything now.
-  pepperIds: Effect.suspend(() =>
-    Effect.match(keyring.keys, { onSuccess: ({ byId }) => new Set(byId.keys()), onFailure: () => new Set<string>() }),
-  ),
+  currentScheme: Effect.suspend(() => Effect.map(keyring.keys, ({ currentId }) => label(currentId, algorithm.scheme))),
+  missingPepper: (scheme) => {
+    const { pepper, inner } = splitLabel(scheme)
+    if (!algorithm.supports(`${inner}$`)) return unsupported
+    return Effect.map(keyring.keys, ({ byId }) => (byId.has(pepper) ? undefined : pepper))
+  },
 })
+
+const unsupported = Effect.suspend(() => Effect.fail(new HasherError({ reason: "UnsupportedHash" })))

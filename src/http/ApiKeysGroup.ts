@@ -247,17 +247,21 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
       }).pipe(requireScopes("api-keys:write")),
       HttpApiEndpoint.post("rotate", "/:id/rotate", {
         params,
+        query,
         headers: ifMatch,
         payload: RotatePayload,
         success: HttpApiSchema.WithHeaders(CreatedBody, { "cache-control": Schema.String, ...entityTag }),
         error: [
           ...errors,
+          Problem.InactiveProblem,
+          Problem.ExpiredProblem,
           Problem.InsufficientScopeProblem,
           Problem.PreviousTokenProblem,
           Problem.NotFoundProblem,
           Problem.ScopeNotHeldProblem,
           Problem.GraceRunningProblem,
           Problem.VersionConflictProblem,
+          Problem.UnconfirmedProblem,
         ],
       }).annotate(
         OpenApi.Description,
@@ -269,6 +273,8 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         success: ApiKeyBody,
         error: [
           ...errors,
+          Problem.InactiveProblem,
+          Problem.ExpiredProblem,
           Problem.InsufficientScopeProblem,
           Problem.PreviousTokenProblem,
           Problem.NotFoundProblem,

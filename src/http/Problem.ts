@@ -127,5 +127,10 @@ export class OverloadedProblem extends HttpApiError.Problem<OverloadedProblem>()
 export class UnconfirmedProblem extends HttpApiError.Problem<UnconfirmedProblem>()(
   "UnconfirmedProblem",
   { type: urn("unconfirmed"), status: 504, title: "The change stands, but isn't confirmed" },
-  { id: Schema.String, nodes: Schema.Array(Schema.String) },
+  {
+    id: Schema.String,
+    nodes: Schema.Array(Schema.String),
+    /** Of a rotation: the new token, which is shown only here. */
+    token: Schema.optionalKey(Schema.RedactedFromValue(Schema.String, { label: "token" })),
+  },
 ) {}

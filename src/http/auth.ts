@@ -6,7 +6,6 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HttpEffect from "effect/http/HttpEffect"
@@ -22,6 +21,7 @@ import * as Tracer from "effect/Tracer"
 import { type ApiKey, tokenCreatedAt } from "../ApiKey.ts"
 import { type HasherError, MissingApiKey, type Overloaded, type RepositoryError, type VerifyError } from "../ApiKeyError.ts"
 import { ApiKeys, type Verified } from "../ApiKeys.ts"
+import { recordOfPrevious } from "../internal/verification.ts"
 import type { Scope } from "../Scope.ts"
 import {
   ApiKeyAuth,
@@ -98,20 +98,27 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
 const Realm = Context.Reference<string>("effect-api-key/http/Realm", { defaultValue: () => "api-keys" })
 
 /** Adds the challenge for scopes that are lacking (RFC 6750 §3) to the response. */
-export const challengeScopes = (scopes: ReadonlyArray<string>): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
-  Effect.flatMap(Realm, (realm) =>
-    HttpEffect.appendPreResponseHandler(
-      setHeader(
-        "www-authenticate",
-        challenge(realm, [
-          ["error", "insufficient_scope"],
-          ["scope", scopes.join(" ")],
-        ]),
-      ),
-    ),
-  )
+export const challengeScopes = (scopes: ReadonlyArray<string>) =>
+  addChallenge([
+    ["error", "insufficient_scope"],
+    ["scope", scopes.join(" ")],
+  ])
 
-const challenge = (realm: string, parameters: ReadonlyArray<readonly [name: string, value: string]>): string =>
+/** Refuses the caller's key, with the challenge for it, where a handler knows better than what it was let in by. */
+export const refuseKey = <Refusal extends Problem.InactiveProblem | Problem.ExpiredProblem>(problem: Refusal) =>
+  Effect.andThen(addChallenge(invalidToken(problem)), Effect.fail(problem))
+
+type Parameters = ReadonlyArray<readonly [name: string, value: string]>
+
+const invalidToken = ({ message }: { readonly message: string }): Parameters => [
+  ["error", "invalid_token"],
+  ["error_description", message],
+]
+
+const addChallenge = (parameters: Parameters): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.flatMap(Realm, (realm) => HttpEffect.appendPreResponseHandler(setHeader("www-authenticate", challenge(realm, parameters))))
+
+const challenge = (realm: string, parameters: Parameters): string =>
   `Bearer realm=${quote(realm)}${parameters.map(([name, value]) => `, ${name}=${quote(value)}`).join("")}`
 
 const setHeader =
@@ -175,17 +182,21 @@ const mention = (context: Context.Context<never>, { apiKey, usedToken }: Verifie
     "api_key.key_id": keyId,
   })
   if (usedToken === "current") return mentioned
-  HttpEffect.appendPreResponseHandlerUnsafe(context, (_request, response) =>
-    Effect.succeed(HttpServerResponse.setHeaders(response, deprecation(apiKey))),
-  )
+  deprecate(context, apiKey)
   return Context.add(mentioned, UsedToken, usedToken)
 }
 
-/** A date of a structured field (RFC 9651 §3.3.7) and one of HTTP (RFC 9110 §5.6.7). */
-const deprecation = (apiKey: ApiKey): Record<string, string> => {
-  const since = { deprecation: `@${Math.floor(tokenCreatedAt(apiKey).epochMilliseconds / 1_000)}` }
-  const end = apiKey.previous?.expiresAt ?? null
-  return end === null ? since : { ...since, sunset: DateTime.toDateUtc(end).toUTCString() }
+/** Tells that the token is about to end: a date of a structured field (RFC 9651 §3.3.7) and one of HTTP (RFC 9110 §5.6.7). */
+const deprecate = (context: Context.Context<never>, apiKey: ApiKey): void => {
+  const { previous, expiresAt } = apiKey
+  const ends = [previous?.expiresAt ?? null, expiresAt].flatMap((end) => (end === null ? [] : [end.epochMilliseconds]))
+  const headers = {
+    deprecation: `@${Math.floor(tokenCreatedAt(apiKey).epochMilliseconds / 1_000)}`,
+    ...(ends.length > 0 && { sunset: new Date(Math.min(...ends)).toUTCString() }),
+  }
+  HttpEffect.appendPreResponseHandlerUnsafe(context, (_request, response) =>
+    Effect.succeed(HttpServerResponse.setHeaders(response, headers)),
+  )
 }
 
 const missing = new MissingApiKey()
@@ -214,12 +225,12 @@ interface Refusal {
 }
 
 const makeRefuse = (realm: string) => {
-  const make = (problem: AuthProblem, ...parameters: ReadonlyArray<readonly [name: string, value: string]>): Refusal => ({
+  const make = (problem: AuthProblem, ...parameters: Parameters): Refusal => ({
     exit: Exit.fail(problem),
     addHeader: setHeader("www-authenticate", challenge(realm, parameters)),
   })
   const makeInvalid = (problem: Problem.InvalidTokenProblem | Problem.InactiveProblem | Problem.ExpiredProblem): Refusal =>
-    make(problem, ["error", "invalid_token"], ["error_description", problem.message])
+    make(problem, ...invalidToken(problem))
   // Strangers get to see these, and an error costs as much as the rest of a refusal.
   const noKey = make(new Problem.MissingApiKeyProblem())
   const invalid = makeInvalid(new Problem.InvalidTokenProblem())
@@ -275,6 +286,10 @@ const makeRefuse = (realm: string) => {
     const { exit, addHeader } = toRefusal(error)
     refusals.set(request, exit)
     if (addHeader !== undefined) HttpEffect.appendPreResponseHandlerUnsafe(context, addHeader)
+    if (error._tag === "InsufficientScope") {
+      const lacking = recordOfPrevious(error)
+      if (lacking !== undefined) deprecate(context, lacking)
+    }
     return LogLevel.isGreaterThan(Context.get(context, References.MinimumLogLevel), "Debug")
       ? exit
       : Effect.andThen(logRefused(error), exit)

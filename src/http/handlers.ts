@@ -2,15 +2,18 @@
  * Carries out {@link ApiKeysGroup} with the `ApiKeys` service.
  * @since 0.1.0
  */
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Layer from "effect/Layer"
-import type { ApiKey, ApiKeyId } from "../ApiKey.ts"
+import { type ApiKey, type ApiKeyId, status } from "../ApiKey.ts"
 import type {
   ApiKeyNotFound,
   GraceRunning,
@@ -27,7 +30,7 @@ import type { Sort } from "../ApiKeyRepository.ts"
 import { satisfies, type Scope, set } from "../Scope.ts"
 import { type ApiKeyAuth, assertProtected, CurrentApiKey, UsedToken } from "./ApiKeyAuth.ts"
 import { ApiKeysApi, type RequestProblems, type SortQuery, type VerifiedBody } from "./ApiKeysGroup.ts"
-import { challengeScopes, overloaded, unavailable } from "./auth.ts"
+import { challengeScopes, overloaded, refuseKey, unavailable } from "./auth.ts"
 import * as Problem from "./Problem.ts"
 
 /**
@@ -57,9 +60,8 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
 
       const ifVersion = Effect.fnUntraced(function* (id: ApiKeyId, ifMatch: string | undefined) {
         if (ifMatch === undefined || ifMatch.trim() === "*") return {}
-        const accepted = ifMatch.split(",").map((tag) => tag.trim())
         const current = yield* apiKeys.get(id)
-        if (!accepted.includes(entityTag(current))) return yield* Effect.fail(new Problem.VersionConflictProblem())
+        yield* checkVersion(current, ifMatch)
         return { ifVersion: current.version }
       })
 
@@ -71,21 +73,29 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
       })
 
       /**
-       * Lets through who may write keys, and a key that may rotate itself; gives the key as the store has it. Never the previous token for its
-       * own key: it may be the one that leaked, and this node may not have heard yet that it is the previous one.
+       * Lets through who may write keys, and a key that may rotate itself; gives the key as the store has it, which is what a key that rotates
+       * itself is judged by. Never the previous token for its own key: it may be the one that leaked, and this node may not have heard yet that
+       * it is the previous one.
        */
       const authorizeRotation = Effect.fnUntraced(function* (id: ApiKeyId) {
         const caller = yield* CurrentApiKey
         const isSelf = caller.id === id
         if (isSelf && (yield* UsedToken) === "previous") return yield* Effect.fail(new Problem.PreviousTokenProblem())
+        const target = isSelf ? yield* apiKeys.get(id) : undefined
+        if (target !== undefined) {
+          if (target.keyId !== caller.keyId) return yield* Effect.fail(new Problem.PreviousTokenProblem())
+          const { expiresAt } = target
+          const standing = status(target, yield* DateTime.now)
+          if (standing === "inactive") return yield* refuseKey(new Problem.InactiveProblem())
+          if (standing === "expired" && expiresAt !== null) return yield* refuseKey(new Problem.ExpiredProblem({ expiresAt }))
+        }
+        const { scopes } = target ?? caller
         const required: ReadonlyArray<Scope> = set(isSelf ? "api-keys:rotate-self" : "api-keys:write")
-        if (!satisfies(caller.scopes, ["api-keys:write"]) && !satisfies(caller.scopes, required)) {
+        if (!satisfies(scopes, ["api-keys:write"]) && !satisfies(scopes, required)) {
           yield* challengeScopes(required)
           return yield* Effect.fail(new Problem.InsufficientScopeProblem({ required }))
         }
-        const target = yield* apiKeys.get(id)
-        if (isSelf && target.keyId !== caller.keyId) return yield* Effect.fail(new Problem.PreviousTokenProblem())
-        return target
+        return target === undefined ? { isSelf, target: yield* apiKeys.get(id) } : { isSelf, target }
       })
 
       return handlers.handleAll({
@@ -149,15 +159,18 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           Effect.map(apiKeys.deactivate(params.id, query), tagged).pipe(
             Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable, Unconfirmed: unconfirmed }),
           ),
-        rotate: ({ params, headers, payload: { graceSeconds, ...options } }) =>
+        rotate: ({ params, query, headers, payload: { graceSeconds, ...options } }) =>
           Effect.gen(function* () {
-            const target = yield* authorizeRotation(params.id)
-            // Who rotates a key gets a token with its scopes.
-            yield* checkGrant(target.scopes)
-            yield* ifVersion(params.id, headers["if-match"])
+            const { isSelf, target } = yield* authorizeRotation(params.id)
+            // Who rotates another key gets a token with its scopes.
+            if (!isSelf) yield* checkGrant(target.scopes)
+            yield* checkVersion(target, headers["if-match"])
             const grace = graceSeconds === undefined ? {} : { grace: Duration.seconds(graceSeconds) }
+            yield* HttpEffect.appendPreResponseHandler((_request, response) =>
+              Effect.succeed(HttpServerResponse.setHeader(response, "cache-control", "no-store")),
+            )
             // What was checked is what is rotated.
-            const { apiKey, token } = yield* apiKeys.rotate(params.id, { ...options, ...grace, ifVersion: target.version })
+            const { apiKey, token } = yield* apiKeys.rotate(params.id, { ...options, ...grace, ...query, ifVersion: target.version })
             return HttpApiSchema.withHeaders({
               body: { apiKey, token },
               headers: { "cache-control": "no-store", etag: entityTag(apiKey) },
@@ -170,6 +183,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
               GraceRunning: graceRunning,
               RepositoryError: failUnavailable,
               HasherError: failUnavailable,
+              Unconfirmed: unconfirmed,
             }),
           ),
         endGrace: ({ params, query }) =>
@@ -192,6 +206,13 @@ const checkGrant = Effect.fnUntraced(function* (scopes: ReadonlyArray<Scope> = [
   return yield* Effect.fail(new Problem.ScopeNotHeldProblem({ scopes: missing }))
 })
 
+/** Of an `If-Match` (RFC 9110 §13.1.1). */
+const checkVersion = (apiKey: ApiKey, ifMatch: string | undefined): Effect.Effect<void, Problem.VersionConflictProblem> => {
+  if (ifMatch === undefined || ifMatch.trim() === "*") return Effect.void
+  const accepted = ifMatch.split(",").map((tag) => tag.trim())
+  return accepted.includes(entityTag(apiKey)) ? Effect.void : Effect.fail(new Problem.VersionConflictProblem())
+}
+
 const entityTag = ({ version }: ApiKey): string => `"${version}"`
 
 const tagged = (apiKey: ApiKey) => HttpApiSchema.withHeaders({ body: apiKey, headers: { etag: entityTag(apiKey) } })
@@ -208,9 +229,16 @@ const invalidCursor = (_: InvalidCursor) =>
   Effect.fail(new Problem.InvalidRequestProblem({ errors: [{ path: ["query", "cursor"], message: "doesn't belong to this search" }] }))
 const notFound = ({ id }: ApiKeyNotFound) => Effect.fail(new Problem.NotFoundProblem({ id }))
 const versionConflict = (_: VersionConflict) => Effect.fail(new Problem.VersionConflictProblem())
-const unconfirmed = ({ id, nodes }: Unconfirmed) => {
+const unconfirmed = ({ id, nodes, token }: Unconfirmed) => {
   const whom = nodes.length === 0 ? "it can't be found out which nodes live" : "not every node has confirmed it in time"
-  return Effect.fail(new Problem.UnconfirmedProblem({ id, nodes, detail: `The change was made and stands, but ${whom}` }))
+  return Effect.fail(
+    new Problem.UnconfirmedProblem({
+      id,
+      nodes,
+      ...(token !== undefined && { token }),
+      detail: `The change was made and stands, but ${whom}`,
+    }),
+  )
 }
 const graceRunning = ({ id, expiresAt }: GraceRunning) => Effect.fail(new Problem.GraceRunningProblem({ id, expiresAt }))
 const failUnavailable = (error: RepositoryError | HasherError) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))

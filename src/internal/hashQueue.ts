@@ -4,7 +4,8 @@
  * Those who give a known key id and those who give an unknown one wait in lanes of their own, and take turns; within the lane of known
  * ones the key ids take turns. So neither a flood of invented key ids nor one of guesses at some keys keeps the holder of another from
  * being verified. A lane holds so many and no more; a known key id that has fewer waiting takes the place of the last of the one that has
- * most. Secrets of new keys, which no stranger asks for, have a third lane that takes all and in which they wait as long as it takes.
+ * most. Secrets of new keys, which no stranger asks for, have a third lane that takes all and in which they wait as long as it takes. What
+ * nobody waits for comes last: it has its turn when all lanes are empty.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -21,6 +22,8 @@ export interface HashQueue {
   readonly run: <A, E>(lane: LaneName, keyId: string, hash: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
   /** The same for the secret of a new key. */
   readonly runNew: <A, E>(hash: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** The same for what nobody waits for. */
+  readonly runLast: <A, E>(hash: Effect.Effect<A, E>) => Effect.Effect<A, E>
   readonly inFlight: () => number
 }
 
@@ -35,18 +38,19 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
   let inFlight = 0
   const lanes = { known: new Lane(queue), unknown: new Lane(queue) }
   const laneOfNew = new Lane(Number.POSITIVE_INFINITY)
-  /** Whose turn it is comes first. */
+  const lastLane = new Lane(Number.POSITIVE_INFINITY)
+  /** Whose turn it is comes first. The last lane takes none. */
   const turns = [lanes.known, lanes.unknown, laneOfNew]
   const overloaded = Effect.fail(new Overloaded({ retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(maxWait))) }))
 
   const release = (): void => {
     const lane = turns.find(({ size }) => size > 0)
-    const next = lane?.shift()
-    if (lane === undefined || next === undefined) {
+    const next = (lane ?? lastLane).shift()
+    if (next === undefined) {
       inFlight--
       return
     }
-    turns.push(...turns.splice(turns.indexOf(lane), 1))
+    if (lane !== undefined) turns.push(...turns.splice(turns.indexOf(lane), 1))
     // The permit goes on to who waits, in a task of its own: hashes that never pause would pile up on the stack.
     queueMicrotask(next.admit)
   }
@@ -84,6 +88,7 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
   return {
     run: (lane, keyId, hash) => whenAdmitted(hash, () => wait(lanes[lane], keyId, overloaded, maxWait)),
     runNew: (hash) => whenAdmitted(hash, () => wait(laneOfNew, "", Effect.never)),
+    runLast: (hash) => whenAdmitted(hash, () => wait(lastLane, "", Effect.never)),
     inFlight: () => inFlight,
   }
 }

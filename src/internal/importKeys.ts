@@ -37,7 +37,7 @@ export const importKeys = <E, R>(
   { from, skip = 0, batchSize = 1_000 }: ApiKeyTransfer.ImportOptions,
   makeInsert: () => InsertMany,
   /** Why a record can't be kept that could be read. */
-  whyNot: Effect.Effect<(key: Model.StoredApiKey) => InvalidInput | undefined>,
+  whyNot: (key: Model.StoredApiKey) => Effect.Effect<InvalidInput | undefined>,
 ): Stream.Stream<ApiKeyTransfer.ImportEvent, E | InvalidInput | RepositoryError, R> =>
   Stream.suspend((): Stream.Stream<ApiKeyTransfer.ImportEvent, E | InvalidInput | RepositoryError, R> => {
     if (!Number.isSafeInteger(skip) || skip < 0) {
@@ -47,21 +47,19 @@ export const importKeys = <E, R>(
       return Stream.fail(new InvalidInput({ field: "batchSize", reason: "must be 1 to 10,000" }))
     }
     const insert = makeInsert()
-    let judge: ((key: Model.StoredApiKey) => InvalidInput | undefined) | undefined
-    const judged = (row: Result.Result<Model.StoredApiKey, InvalidInput> | undefined) => {
-      if (row === undefined || Result.isFailure(row)) return row
-      const refusal = judge?.(row.success)
-      return refusal === undefined ? row : Result.fail(refusal)
-    }
+    type Row = Result.Result<Model.StoredApiKey, InvalidInput> | undefined
+    const judged = (row: Row): Effect.Effect<Row> =>
+      row === undefined || Result.isFailure(row)
+        ? Effect.succeed(row)
+        : Effect.map(whyNot(row.success), (refusal) => (refusal === undefined ? row : Result.fail(refusal)))
     const counts = { inserted: 0, present: 0, refused: 0 }
     let seen = 0
     let read = 0
     const progress = (): ApiKeyTransfer.Progress => ({ _tag: "Progress", read, ...counts })
 
     const write = Effect.fnUntraced(
-      function* (rows: ReadonlyArray<Result.Result<Model.StoredApiKey, InvalidInput> | undefined>) {
-        judge ??= yield* whyNot
-        const batch = rows.map(judged)
+      function* (rows: ReadonlyArray<Row>) {
+        const batch = yield* Effect.forEach(rows, judged)
         const outcomes = yield* insert(batch.flatMap((row) => (row !== undefined && Result.isSuccess(row) ? [row.success] : [])))
         const events: Array<ApiKeyTransfer.ImportEvent> = []
         let next = 0

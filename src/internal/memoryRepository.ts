@@ -7,9 +7,10 @@ import * as Stream from "effect/Stream"
 import { ApiKey, type ApiKeyId, keyIdsOf, type KeyId, PreviousToken, status, StoredApiKey, tokenCreatedAt } from "../ApiKey.ts"
 import { ApiKeyNotFound, DuplicateKeyId, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
 import { scheme } from "../ApiKeyHasher.ts"
-import type { ApiKeyRepository, Filter, Sort, Use } from "../ApiKeyRepository.ts"
+import type { ApiKeyRepository, Filter, SchemeCount, Sort, Use } from "../ApiKeyRepository.ts"
 import * as Cursor from "./cursor.ts"
 import { toSimpleLowerCase } from "./lowerCase.ts"
+import { isPreviousLive } from "./previousToken.ts"
 
 export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
   const byId = new Map<ApiKeyId, StoredApiKey>()
@@ -104,31 +105,50 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
         Effect.map(find(id, ifVersion), ({ apiKey, ...hashes }) => {
           const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
           const metadata = copyOf(changes.metadata ?? apiKey.metadata)
-          const changed = new ApiKey({ ...apiKey, ...given, metadata, updatedAt: at, version: apiKey.version + 1 })
+          // Where it was passed, it stays so.
+          const end = apiKey.previous?.expiresAt ?? null
+          const updatedAt = end !== null && DateTime.isLessThanOrEqualTo(end, apiKey.updatedAt) ? DateTime.max(at, end) : at
+          const changed = new ApiKey({ ...apiKey, ...given, metadata, updatedAt, version: apiKey.version + 1 })
           store(new StoredApiKey({ apiKey: changed, ...hashes }))
           return changed
         }),
       ),
-    replaceTokens: (key, { at }) =>
+    rotate: (id, { hash, previous, ...token }, { at, ifVersion }) =>
       Effect.suspend(() =>
-        Effect.flatMap(find(key.apiKey.id, key.apiKey.version), ({ apiKey }): Effect.Effect<ApiKey, DuplicateKeyId> => {
+        Effect.flatMap(find(id, ifVersion), ({ apiKey, hash: previousHash }): Effect.Effect<ApiKey, DuplicateKeyId> => {
+          const { keyId, hint, version } = apiKey
+          const rotated = new ApiKey({
+            ...apiKey,
+            ...token,
+            rotatedAt: at,
+            previous: new PreviousToken({ ...previous, keyId, hint, lastUsedAt: null }),
+            updatedAt: at,
+            version: version + 1,
+          })
+          const key = new StoredApiKey({ apiKey: rotated, hash, previousHash })
           const taken = takenKeyId(key)
           if (taken !== undefined) return Effect.fail(new DuplicateKeyId({ keyId: taken }))
-          const { keyId, prefix, hint, rotatedAt, previous } = key.apiKey
-          const changed = new ApiKey({
-            ...apiKey,
-            keyId,
-            prefix,
-            hint,
-            rotatedAt,
-            previous,
-            updatedAt: at,
-            version: apiKey.version + 1,
-          })
-          store(new StoredApiKey({ ...key, apiKey: changed }))
-          return Effect.succeed(changed)
+          store(key)
+          return Effect.succeed(rotated)
         }),
       ),
+    endPrevious: (id, { at, keyId }) =>
+      Effect.suspend(() => {
+        const known = byId.get(id)
+        if (known === undefined) return Effect.fail(new ApiKeyNotFound({ id }))
+        const { apiKey, ...hashes } = known
+        const { previous } = apiKey
+        if (previous === null || !isPreviousLive(apiKey, at.epochMilliseconds)) return Effect.succeed(apiKey)
+        if (keyId !== undefined && keyId !== previous.keyId) return Effect.succeed(apiKey)
+        const ended = new ApiKey({
+          ...apiKey,
+          previous: new PreviousToken({ ...previous, expiresAt: at, graceSeconds: null }),
+          updatedAt: at,
+          version: apiKey.version + 1,
+        })
+        store(new StoredApiKey({ apiKey: ended, ...hashes }))
+        return Effect.succeed(ended)
+      }),
     replaceHash: (id, from, to) =>
       Effect.sync(() => {
         const known = byId.get(id)
@@ -141,16 +161,15 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
       }),
     countSchemes: (at) =>
       Effect.sync(() => {
-        const counts = new Map<string, number>()
+        const counts = new Map<string, SchemeCount>()
+        const schemeOf = (hash: Redacted.Redacted) => scheme(Redacted.value(hash))
         for (const { apiKey, hash, previousHash } of byId.values()) {
-          const expiresAt = apiKey.previous?.expiresAt ?? null
-          const isPreviousLive = previousHash !== null && (expiresAt === null || DateTime.isGreaterThan(expiresAt, at))
-          for (const some of isPreviousLive ? [hash, previousHash] : [hash]) {
-            const name = scheme(Redacted.value(some))
-            counts.set(name, (counts.get(name) ?? 0) + 1)
-          }
+          const isNeeded = previousHash !== null && isPreviousLive(apiKey, at.epochMilliseconds)
+          const schemes = { scheme: schemeOf(hash), previousScheme: isNeeded ? schemeOf(previousHash) : null }
+          const name = JSON.stringify(schemes)
+          counts.set(name, { ...schemes, count: (counts.get(name)?.count ?? 0) + 1 })
         }
-        return Array.from(counts, ([scheme, count]) => ({ scheme, count }))
+        return Array.from(counts.values())
       }),
     delete: (id, options) =>
       Effect.suspend(() =>

@@ -2,22 +2,23 @@
  * Hashes secrets anew whose hash is of an older algorithm, parameters or pepper, as they come by: a record's hash can be replaced only when
  * its secret is there.
  *
- * It happens behind the caller's back, one at a time, and for no more than {@link capacity} that wait: the others have their turn when they
- * come by again. A hash that somebody else replaced meanwhile is left alone.
+ * It happens behind the callers' backs, one at a time and after the hashes that they wait for, and for no more than {@link capacity} that
+ * wait: the others have their turn when they come by again. A hash that somebody else replaced meanwhile is left alone.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { ApiKeyId, KeyId } from "../ApiKey.ts"
 import type { HasherError } from "../ApiKeyError.ts"
-import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import { type ApiKeyHasher, scheme } from "../ApiKeyHasher.ts"
 import * as ApiKeyMetrics from "../ApiKeyMetrics.ts"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import type { HashQueue } from "./hashQueue.ts"
+import { missingPepper } from "./peppers.ts"
 
 /** A secret that has just matched its hash. */
 export interface Matched {
@@ -30,6 +31,7 @@ export interface Matched {
 }
 
 export interface Rehash {
+  /** Has a hash that isn't current made anew. */
   readonly consider: (matched: Matched) => void
 }
 
@@ -38,15 +40,17 @@ const capacity = 100
 const maxTimes = 3
 const restMillis = 3_600_000
 const maxReplaced = 10_000
+/** How long a hash may take to be written: while one hangs, no other is made. */
+const patience = "10 seconds"
 
 export const make = Effect.fnUntraced(function* (
   repository: ApiKeyRepository["Service"],
   hasher: ApiKeyHasher["Service"],
+  isCurrent: (hash: Redacted.Redacted) => Effect.Effect<boolean, HasherError>,
   hashQueue: HashQueue,
 ): Effect.fn.Return<Rehash, never, Scope.Scope> {
   const queue = yield* Effect.acquireRelease(Queue.dropping<Matched>(capacity), Queue.shutdown)
   const waiting = new Set<KeyId>()
-  const isCurrent = (hash: Redacted.Redacted): boolean => hasher.isCurrent?.(hash) ?? true
 
   /** Which hashes this node has replaced of late: a node with another current hasher may put its own there, and so on and on. */
   const replaced = new Map<KeyId, { readonly since: number; readonly times: number }>()
@@ -66,9 +70,12 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       // The peppers may have changed while it waited.
-      if (isCurrent(hash) || recent(keyId, now).times >= maxTimes) return
-      if (isExact !== undefined && !(yield* hashQueue.runNew(isExact(secret, hash)))) return
-      const isReplaced = yield* repository.replaceHash(id, hash, yield* hashQueue.runNew(hasher.hash(secret)))
+      if ((yield* isCurrent(hash)) || recent(keyId, now).times >= maxTimes) return
+      if (isExact !== undefined && !(yield* hashQueue.runLast(isExact(secret, hash)))) return
+      const current = yield* hashQueue.runLast(hasher.hash(secret))
+      // A pepper is taken out because it leaked, say: what was made with it mustn't live on under another.
+      if ((yield* missingPepper(hasher, scheme(Redacted.value(hash)))) !== undefined) return
+      const isReplaced = yield* Effect.timeout(repository.replaceHash(id, hash, current), patience)
       if (!isReplaced) return
       // Nobody needs to hear of it: what was proven by the hash before still holds.
       noteReplaced(keyId, now)
@@ -87,11 +94,9 @@ export const make = Effect.fnUntraced(function* (
     )
 
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(queue), upgrade)))
-  // As long as nothing is hashed, because what is known to be right needs no hash, nobody else looks which peppers there are.
-  if (hasher.pepperIds !== undefined) yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep("1 minute"), hasher.pepperIds)))
   return {
     consider: (matched) => {
-      if (waiting.has(matched.keyId) || isCurrent(matched.hash)) return
+      if (waiting.has(matched.keyId)) return
       if (Queue.offerUnsafe(queue, matched)) waiting.add(matched.keyId)
     },
   }

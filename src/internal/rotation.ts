@@ -18,6 +18,7 @@ import {
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import type { Created, RotateOptions } from "../ApiKeys.ts"
 import type { TokenFormat, TokenParts } from "../ApiKeyToken.ts"
+import { isPreviousLive } from "./previousToken.ts"
 
 export interface Dependencies {
   readonly repository: ApiKeyRepository["Service"]
@@ -34,11 +35,17 @@ export interface Dependencies {
   readonly refusedAge: Duration.Duration
 }
 
+export interface Rotated {
+  readonly created: Created
+  /** All that the rotation has changed something for: of the new token, the one before, and the one that was forgotten. */
+  readonly keyIds: ReadonlyArray<Model.KeyId>
+}
+
 export interface Rotation {
   readonly rotate: (
     id: Model.ApiKeyId,
     options: RotateOptions,
-  ) => Effect.Effect<Created, InvalidInput | ApiKeyNotFound | VersionConflict | GraceRunning | RepositoryError | HasherError>
+  ) => Effect.Effect<Rotated, InvalidInput | ApiKeyNotFound | VersionConflict | GraceRunning | RepositoryError | HasherError>
   /** Of the token with the key id `only`, if that is given. */
   readonly endGrace: (id: Model.ApiKeyId, only?: Model.KeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
 }
@@ -72,49 +79,29 @@ export const make = ({ repository, format, generate, hash: hashSecret, changing,
     graceSeconds: number,
     { graceFrom = "now", ifPrevious = "refuse", ifVersion }: RotateOptions,
   ) {
-    const { apiKey, hash: previousHash } = yield* getStored(id)
+    const { apiKey } = yield* getStored(id)
+    const { previous: forgotten, version } = apiKey
     const now = yield* DateTime.now
-    if (ifVersion !== undefined && ifVersion !== apiKey.version) {
-      return yield* new VersionConflict({ id, expected: ifVersion, actual: apiKey.version })
-    }
-    if (ifPrevious === "refuse" && isLive(apiKey.previous, now)) {
-      return yield* new GraceRunning({ id, expiresAt: apiKey.previous?.expiresAt ?? null })
+    if (ifVersion !== undefined && ifVersion !== version) return yield* new VersionConflict({ id, expected: ifVersion, actual: version })
+    if (ifPrevious === "refuse" && isPreviousLive(apiKey, now.epochMilliseconds)) {
+      return yield* new GraceRunning({ id, expiresAt: forgotten?.expiresAt ?? null })
     }
     const end = earliest(DateTime.add(now, { seconds: graceSeconds }), apiKey.expiresAt)
     // What has been refused for its age mustn't work again.
     const endOfAge = Duration.isFinite(refusedAge) ? DateTime.addDuration(Model.tokenCreatedAt(apiKey), refusedAge) : null
     const isWaiting = graceFrom === "firstUse" && (endOfAge === null || DateTime.isGreaterThan(endOfAge, now))
-    const previous = new Model.PreviousToken({
-      keyId: apiKey.keyId,
-      hint: apiKey.hint,
-      expiresAt: isWaiting ? endOfAge : earliest(end, endOfAge),
-      graceSeconds: isWaiting ? graceSeconds : null,
-      lastUsedAt: null,
-    })
-    const rotated = new Model.ApiKey({
-      ...apiKey,
+    const token = {
       keyId: parts.keyId,
       prefix: parts.prefix,
       hint: format.hint(parts.secret),
-      rotatedAt: now,
-      previous,
-    })
-    const write = repository.replaceTokens(new Model.StoredApiKey({ apiKey: rotated, hash, previousHash }), { at: now })
+      hash,
+      previous: isWaiting ? { expiresAt: endOfAge, graceSeconds } : { expiresAt: earliest(end, endOfAge), graceSeconds: null },
+    }
+    const write = repository.rotate(id, token, { at: now, ifVersion: version })
     // The key id of the token before the previous one leads nowhere from now on.
-    const forgotten = apiKey.previous
     const written = yield* changing(id, forgotten === null ? write : Effect.tap(write, () => announceKeyId(forgotten.keyId)))
-    return { apiKey: written, token: format.format(parts) }
-  })
-
-  const endGraceOnce = Effect.fnUntraced(function* (id: Model.ApiKeyId, only: Model.KeyId | undefined) {
-    const stored = yield* getStored(id)
-    const { apiKey } = stored
-    const now = yield* DateTime.now
-    if (apiKey.previous === null || !isLive(apiKey.previous, now)) return apiKey
-    if (only !== undefined && apiKey.previous.keyId !== only) return apiKey
-    const previous = new Model.PreviousToken({ ...apiKey.previous, expiresAt: now, graceSeconds: null })
-    const ended = new Model.StoredApiKey({ ...stored, apiKey: new Model.ApiKey({ ...apiKey, previous }) })
-    return yield* changing(id, repository.replaceTokens(ended, { at: now }))
+    const keyIds = forgotten === null ? Model.keyIdsOf(written) : [...Model.keyIdsOf(written), forgotten.keyId]
+    return { created: { apiKey: written, token: format.format(parts) }, keyIds }
   })
 
   return {
@@ -128,7 +115,8 @@ export const make = ({ repository, format, generate, hash: hashSecret, changing,
       const rotated = rotateOnce(id, yield* mint, Math.ceil(grace), options)
       return yield* Effect.catchTag(options.ifVersion === undefined ? again(rotated) : rotated, "DuplicateKeyId", taken)
     }),
-    endGrace: (id, only) => Effect.catchTag(again(endGraceOnce(id, only)), "DuplicateKeyId", taken),
+    endGrace: (id, only) =>
+      Effect.flatMap(DateTime.now, (at) => changing(id, repository.endPrevious(id, { at, ...(only !== undefined && { keyId: only }) }))),
   }
 }
 
@@ -137,7 +125,3 @@ const attempts = 100
 
 const earliest = (instant: DateTime.Utc, other: DateTime.Utc | null): DateTime.Utc =>
   other === null ? instant : DateTime.min(instant, other)
-
-/** Whether the previous token still works, or will until the new one is used. */
-const isLive = (previous: Model.PreviousToken | null, now: DateTime.Utc): boolean =>
-  previous !== null && (previous.expiresAt === null ? previous.graceSeconds !== null : DateTime.isGreaterThan(previous.expiresAt, now))

@@ -41,6 +41,7 @@ import { sha256, startsWithDigest } from "./digest.ts"
 import * as Generations from "./generations.ts"
 import type { HashQueue } from "./hashQueue.ts"
 import { isLegacyHash } from "./legacyHash.ts"
+import { endOfPrevious, isPreviousLive } from "./previousToken.ts"
 import type { Rehash } from "./rehash.ts"
 import type { LastUsed, Use } from "./lastUsed.ts"
 import { type Node, Sieve } from "./sieve.ts"
@@ -86,6 +87,8 @@ export interface Verification {
 export interface Dependencies {
   readonly repository: ApiKeyRepository["Service"]
   readonly hasher: ApiKeyHasher["Service"]
+  /** Whether the hash is of the kind that the hasher makes now. */
+  readonly isCurrent: (hash: Redacted.Redacted) => Effect.Effect<boolean, HasherError>
   readonly hashQueue: HashQueue
   /** The hash that is checked when there is no record, so that an unknown key id costs what a wrong secret costs. */
   readonly decoy: { readonly secret: Redacted.Redacted; readonly hash: Redacted.Redacted }
@@ -103,6 +106,7 @@ export interface Dependencies {
 export const make = ({
   repository,
   hasher,
+  isCurrent,
   hashQueue,
   decoy,
   format,
@@ -211,7 +215,8 @@ export const make = ({
       const context = yield* Effect.context<never>()
       const clock = Context.get(context, Clock.Clock)
       const begun = clock.monotonicTimeNanosUnsafe()
-      let proven = digest === undefined ? undefined : provenHash(digest, keyId)
+      const remembered = digest === undefined ? undefined : provenHash(digest, keyId)
+      let proven: string | undefined
       let refuted: string | undefined
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
         const checkedAt = clock.currentTimeMillisUnsafe()
@@ -220,8 +225,11 @@ export const make = ({
         // Without a record the same is done with the decoy's hash, so that it takes the same time.
         const found = stored === undefined ? undefined : tokenOf(stored, keyId)
         const hash = found?.hash ?? decoyHash
+        const isOfNow = found !== undefined && (yield* isCurrent(hash))
         // What isn't kept needs no digest.
         const hashDigest = digest === undefined ? Redacted.value(hash) : digestOfHash(Redacted.value(hash))
+        // An older hash is checked anew: its pepper may have been taken out since.
+        if (isOfNow && hashDigest === remembered) proven = hashDigest
         if (hashDigest !== proven && hashDigest !== refuted) {
           const isRight = yield* found === undefined
             ? hashQueue.run("unknown", keyId, Effect.catchIf(hasher.verify(secret, hash), isMissingPepper, renewDecoy))
@@ -232,25 +240,22 @@ export const make = ({
         // From here on to where it is kept nothing may yield, or a change could come between.
         if (generation !== generations.of(keyId)) continue
         ApiKeyMetrics.coldDuration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, context)
-        const isCurrent = isTrusted(checkedAt)
+        const mayBeKept = isTrusted(checkedAt)
         if (found === undefined || hashDigest !== proven) {
           const error = found === undefined ? new NotFound({ keyId: flat(keyId) }) : new InvalidSecret({ keyId: flat(keyId) })
-          if (digest !== undefined && isCurrent && !isForeign) rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
+          if (digest !== undefined && mayBeKept && !isForeign) rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
           return yield* error
         }
         const { apiKey, usedToken } = found
-        rehash.consider({
-          id: apiKey.id,
-          keyId: found.keyId,
-          secret,
-          hash,
-          ...(isLegacyHash(hash) && isExact !== undefined && { isExact }),
-        })
+        if (!isOfNow) {
+          const exactness = isLegacyHash(hash) && isExact !== undefined ? { isExact } : {}
+          rehash.consider({ id: apiKey.id, keyId: found.keyId, secret, hash, ...exactness })
+        }
         if (digest === undefined) {
           return { apiKey, usedToken, checkedAt, use: { id: apiKey.id, keyId: found.keyId, lastUsedAt: 0, isPending: false } }
         }
         const entry = new Entry(compact(apiKey), usedToken, checkedAt, digest + hashDigest, epoch)
-        remember(entry, isCurrent)
+        remember(entry, mayBeKept)
         return entry
       }
       return yield* new RepositoryError({ operation: "read a record that keeps changing", isRetryable: true, cause: undefined })
@@ -444,22 +449,26 @@ const whyNot = (
       // Only a key with an expiry expires.
       return new Expired({ keyId, expiresAt: apiKey.expiresAt! })
     case "active": {
-      const expiresAt = usedToken === "previous" ? graceEnd(apiKey) : endOfAge(apiKey, maximumAge)
-      if (expiresAt <= now) return new Expired({ keyId, expiresAt: DateTime.makeUnsafe(expiresAt) })
-      return required === undefined || satisfies(apiKey.scopes, required)
-        ? undefined
-        : // `required` comes from the application and may hold what isn't a scope; that is no reason to crash.
-          new InsufficientScope({ keyId, required: required as ReadonlyArray<Scope>, granted: apiKey.scopes }, { disableChecks: true })
+      // How old a previous token is isn't known, but that it is older than the current one.
+      const ofAge = tokenCreatedAt(apiKey).epochMilliseconds + maximumAge
+      const isPrevious = usedToken === "previous"
+      const expiresAt = isPrevious ? Math.min(endOfPrevious(apiKey), ofAge) : ofAge
+      if (expiresAt <= now || (isPrevious && !isPreviousLive(apiKey, now))) {
+        return new Expired({ keyId, expiresAt: DateTime.makeUnsafe(expiresAt) })
+      }
+      if (required === undefined || satisfies(apiKey.scopes, required)) return undefined
+      // `required` comes from the application and may hold what isn't a scope; that is no reason to crash.
+      const lacking = { keyId, required: required as ReadonlyArray<Scope>, granted: apiKey.scopes }
+      const error = new InsufficientScope(lacking, { disableChecks: true })
+      if (isPrevious) previousTokens.set(error, apiKey)
+      return error
     }
   }
 }
 
-/** In milliseconds, as what follows. A grace that waits for the new token's first use need not have an end yet; any other has one. */
-const graceEnd = ({ previous }: ApiKey): number =>
-  previous?.expiresAt?.epochMilliseconds ?? ((previous?.graceSeconds ?? null) === null ? 0 : Number.POSITIVE_INFINITY)
-
-const endOfAge = (apiKey: ApiKey, maximumAge: number): number =>
-  maximumAge === Number.POSITIVE_INFINITY ? maximumAge : tokenCreatedAt(apiKey).epochMilliseconds + maximumAge
+/** Of whom it was a previous token that lacked the scopes. The error doesn't say so, as programs have no need of it; over HTTP the caller is told. */
+const previousTokens = new WeakMap<InsufficientScope, ApiKey>()
+export const recordOfPrevious = (error: InsufficientScope): ApiKey | undefined => previousTokens.get(error)
 
 /** Which of the record's tokens has the key id, and its hash. */
 const tokenOf = ({ apiKey, hash, previousHash }: StoredApiKey, keyId: string) => {

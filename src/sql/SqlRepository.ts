@@ -23,6 +23,7 @@ import { type ApiKey, type ApiKeyId, type KeyId, keyIdsOf, type StoredApiKey } f
 import { ApiKeyNotFound, DuplicateKeyId, type InvalidCursor, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
 import { ApiKeyRepository, type Changes, defaultSort, type Filter, type Sort } from "../ApiKeyRepository.ts"
 import * as Cursor from "../internal/cursor.ts"
+import { schemePattern } from "../internal/schemePattern.ts"
 import { isStorableText } from "../internal/storableText.ts"
 import { toSimpleLowerCase } from "../internal/lowerCase.ts"
 import { columnList, decodeKeys, decodeManyStored, decodeStored, jsonColumnList, storedColumnList, toJsonRow } from "./row.ts"
@@ -254,6 +255,14 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     return set
   }
 
+  // Where the end of a previous token was passed, it stays so.
+  const updatedAt = (at: DateTime.Utc): Fragment =>
+    sql`updated_at = GREATEST(${toDate(at)}::timestamptz, CASE WHEN previous_expires_at <= updated_at THEN previous_expires_at END)`
+
+  const previousIsLive = (at: DateTime.Utc): Fragment =>
+    sql`(previous_key_id IS NOT NULL AND CASE WHEN previous_expires_at IS NULL THEN previous_grace_seconds IS NOT NULL
+      ELSE previous_expires_at > GREATEST(${toDate(at)}::timestamptz, updated_at) END)`
+
   /** One statement for any number of records, which go as one text of JSON. */
   const insertMany = (stored: ReadonlyArray<StoredApiKey>) => {
     if (stored.length === 0) return Effect.succeed([])
@@ -327,7 +336,7 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       }),
 
     update: (id, changes, { at, ifVersion }) =>
-      sql`UPDATE ${keys} SET ${sql.csv([...assignments(changes), sql`updated_at = ${toDate(at)}::timestamptz`, sql`version = version + 1`])}
+      sql`UPDATE ${keys} SET ${sql.csv([...assignments(changes), updatedAt(at), sql`version = version + 1`])}
         WHERE ${only(id, ifVersion)} RETURNING ${columns}`.pipe(
         Effect.flatMap(decodeKeys),
         Effect.mapError(toRepositoryError("update")),
@@ -374,32 +383,35 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
         (last) => ({ value: Cursor.sortValue(last, sort), id: last.id }),
       ),
 
-    replaceTokens: ({ apiKey, hash, previousHash }, { at }) => {
-      const { id, version, previous } = apiKey
-      const [secret, previousSecret] = [Redacted.value(hash), previousHash === null ? null : Redacted.value(previousHash)]
-      return sql`UPDATE ${keys} SET key_id = ${apiKey.keyId}::text, prefix = ${apiKey.prefix}::text, hint = ${apiKey.hint}::text,
-          rotated_at = ${toDate(apiKey.rotatedAt)}::timestamptz, hash = ${secret}::text, previous_hash = ${previousSecret}::text,
-          previous_key_id = ${previous?.keyId ?? null}::text, previous_hint = ${previous?.hint ?? null}::text,
-          previous_expires_at = ${toDate(previous?.expiresAt ?? null)}::timestamptz,
-          previous_grace_seconds = ${previous?.graceSeconds ?? null}::int4,
-          previous_last_used_at = ${toDate(previous?.lastUsedAt ?? null)}::timestamptz,
-          updated_at = ${toDate(at)}::timestamptz, version = version + 1
-        WHERE ${only(id, version)} AND NOT EXISTS (SELECT FROM ${keys} AS other WHERE other.previous_key_id = ${apiKey.keyId}::text)
+    rotate: (id, { keyId, prefix, hint, hash, previous }, { at, ifVersion }) =>
+      sql`UPDATE ${keys} SET key_id = ${keyId}::text, prefix = ${prefix}::text, hint = ${hint}::text, hash = ${Redacted.value(hash)}::text,
+          previous_key_id = key_id, previous_hint = hint, previous_hash = hash, previous_last_used_at = NULL,
+          previous_expires_at = ${toDate(previous.expiresAt)}::timestamptz, previous_grace_seconds = ${previous.graceSeconds}::int4,
+          rotated_at = ${toDate(at)}::timestamptz, updated_at = ${toDate(at)}::timestamptz, version = version + 1
+        WHERE ${only(id, ifVersion)} AND NOT EXISTS (SELECT FROM ${keys} AS other WHERE other.previous_key_id = ${keyId}::text)
         RETURNING ${columns}`.pipe(
         Effect.flatMap(decodeKeys),
         Effect.catchIf(
           (error) => isSqlError(error) && error.reason._tag === "UniqueViolation",
-          () => Effect.fail(new DuplicateKeyId({ keyId: apiKey.keyId })),
+          () => Effect.fail(new DuplicateKeyId({ keyId })),
         ),
-        Effect.mapError((error) =>
-          error._tag === "DuplicateKeyId" ? error : toRepositoryError("rotate", hashesOf({ hash, previousHash }))(error),
-        ),
-        Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("rotate", id, version) : Effect.succeed(row))),
+        Effect.mapError((error) => (error._tag === "DuplicateKeyId" ? error : toRepositoryError("rotate", [Redacted.value(hash)])(error))),
+        Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("rotate", id, ifVersion) : Effect.succeed(row))),
         Effect.catchTag("VersionConflict", (conflict) =>
-          Effect.fail(conflict.actual === version ? new DuplicateKeyId({ keyId: apiKey.keyId }) : conflict),
+          Effect.fail(conflict.actual === ifVersion ? new DuplicateKeyId({ keyId }) : conflict),
         ),
-      )
-    },
+      ),
+
+    endPrevious: (id, { at, keyId }) =>
+      sql`UPDATE ${keys} SET previous_expires_at = ${toDate(at)}::timestamptz, previous_grace_seconds = NULL,
+          updated_at = ${toDate(at)}::timestamptz, version = version + 1
+        WHERE id = ${id}::uuid AND ${previousIsLive(at)} AND ${keyId === undefined ? sql.literal("TRUE") : sql`previous_key_id = ${keyId}::text`}
+        RETURNING ${columns}`.pipe(
+        Effect.flatMap((rows) => (rows.length > 0 ? Effect.succeed(rows) : sql`SELECT ${columns} FROM ${keys} WHERE id = ${id}::uuid`)),
+        Effect.flatMap(decodeKeys),
+        Effect.mapError(toRepositoryError("end a grace")),
+        Effect.flatMap(([row]) => (row === undefined ? Effect.fail(new ApiKeyNotFound({ id })) : Effect.succeed(row))),
+      ),
 
     replaceHash: (id, from, to) => {
       const [old, next] = [Redacted.value(from), Redacted.value(to)]
@@ -412,10 +424,12 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     },
 
     countSchemes: (at) =>
-      sql`SELECT ${sql.literal(schemeOf("hash"))} AS scheme, count(*)::int4 AS count FROM (
-          SELECT hash FROM ${keys} UNION ALL SELECT previous_hash FROM ${keys}
-          WHERE previous_hash IS NOT NULL AND (previous_expires_at IS NULL OR previous_expires_at > ${toDate(at)}::timestamptz)
-        ) AS hashes GROUP BY 1 ORDER BY 1`.pipe(Effect.flatMap(decodeSchemeCounts), Effect.mapError(toRepositoryError("count hashes"))),
+      sql`SELECT ${sql.literal(schemeOf("hash"))} AS scheme,
+          CASE WHEN ${previousIsLive(at)} THEN ${sql.literal(schemeOf("previous_hash"))} END AS "previousScheme", count(*)::int4 AS count
+        FROM ${keys} GROUP BY 1, 2 ORDER BY 1, 2`.pipe(
+        Effect.flatMap(decodeSchemeCounts),
+        Effect.mapError(toRepositoryError("count hashes")),
+      ),
 
     streamStored: (filter) =>
       inBatches<StoredApiKey, Pick<ApiKey, "createdAt" | "id">, RepositoryError>(
@@ -474,11 +488,11 @@ const clashesAmong = (keys: ReadonlyArray<ApiKey>): ReadonlySet<number> => {
 
 const idTaken = new StoreFailure({ reason: "UniqueViolation", sqlState: null, description: "The id is taken" })
 
-/** A hash string without its salt and tag, as `ApiKeyHasher.scheme` gives it. */
-const schemeOf = (hash: string): string =>
-  `CASE WHEN strpos(${hash}, '$') = 0 THEN ''
-    WHEN ${hash} ~ '^(\\$pepper=[A-Za-z0-9_-]{1,32})?((\\$legacy-fastapi)?\\$argon2|\\$legacy-django\\$)' THEN regexp_replace(${hash}, '(\\$[^$]*){1,2}$', '')
-    ELSE regexp_replace(${hash}, '\\$[^$]*$', '') END`
+/** What `ApiKeyHasher.scheme` gives of a hash string: its label, and what its algorithm and parameters are. */
+const schemeOf = (hash: string): string => {
+  const label = `COALESCE(substring(${hash} FROM '^\\$pepper=[A-Za-z0-9_-]{1,32}(?=\\$|$)'), '')`
+  return `${label} || COALESCE(substring(substr(${hash}, length(${label}) + 1) FROM '${schemePattern}'), '')`
+}
 
 class LookUp extends Request.Class<{ readonly keyId: KeyId }, Option.Option<StoredApiKey>, RepositoryError> {}
 
@@ -498,7 +512,9 @@ const inBatches = <A, Position, E>(
   )
 
 const decodeVersion = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ version: Schema.Int })))
-const decodeSchemeCounts = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ scheme: Schema.String, count: Schema.Int })))
+const decodeSchemeCounts = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ scheme: Schema.String, previousScheme: Schema.NullOr(Schema.String), count: Schema.Int })),
+)
 const decodeTotal = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ total: Schema.Int })))
 
 function tokenCreated(prefix = ""): string {

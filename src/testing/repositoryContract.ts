@@ -243,9 +243,16 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
             new ApiKey({
               ...first,
               keyId: second.keyId,
+              prefix: "new",
               hint: "hint",
               rotatedAt: instant(5),
-              previous: second.previous,
+              previous: new PreviousToken({
+                keyId: first.keyId,
+                hint: first.hint,
+                expiresAt: instant(9),
+                graceSeconds: null,
+                lastUsedAt: null,
+              }),
               updatedAt: instant(5),
               version: 2,
             }),
@@ -339,56 +346,113 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
       }),
     )
 
-    it.effect("counts hashes by what they say of themselves", () =>
+    it.effect("ends a previous token that works, and only that", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const end = (id: ApiKeyId, at: number, keyId?: KeyId) => repository.endPrevious(id, { at: instant(at), keyId })
+        for (const [previous, isEnded] of [
+          [{ expiresAt: instant(9), graceSeconds: null }, true],
+          [{ expiresAt: instant(9), graceSeconds: 100 }, true],
+          [{ expiresAt: null, graceSeconds: 0 }, true],
+          [{ expiresAt: instant(8), graceSeconds: null }, false],
+          [{ expiresAt: null, graceSeconds: null }, false],
+          // Whoever rotated had passed it.
+          [{ expiresAt: instant(5), graceSeconds: null }, false],
+        ] as const) {
+          const before = yield* insert()
+          const rotated = yield* replace(before, { previous })
+          const stored = yield* repository.findById(rotated.id)
+          // That of a token that has become the current one, or that is none of its own.
+          for (const keyId of [rotated.keyId, makeStoredApiKey().apiKey.keyId]) {
+            assert.deepStrictEqual(encode(yield* end(rotated.id, 8, keyId)), encode(rotated))
+          }
+          const expected = isEnded
+            ? new ApiKey({
+                ...rotated,
+                previous: new PreviousToken({ ...rotated.previous!, expiresAt: instant(8), graceSeconds: null }),
+                updatedAt: instant(8),
+                version: rotated.version + 1,
+              })
+            : rotated
+          assert.deepStrictEqual(encode(yield* end(rotated.id, 8, before.keyId)), encode(expected))
+          // Once and for all, also where the clock is behind.
+          for (const at of isEnded ? [7, 8, 9] : [8, 9]) assert.deepStrictEqual(encode(yield* end(rotated.id, at)), encode(expected))
+          assert.deepStrictEqual(
+            Option.map(yield* repository.findById(rotated.id), ({ hash, previousHash }) => plain({ apiKey: expected, hash, previousHash })),
+            Option.map(stored, ({ hash, previousHash }) => plain({ apiKey: expected, hash, previousHash })),
+          )
+        }
+        const never = yield* insert()
+        assert.deepStrictEqual(encode(yield* end(never.id, 8)), encode(never))
+        const { id } = makeStoredApiKey().apiKey
+        assert.deepInclude(yield* Effect.flip(end(id, 8)), { _tag: "ApiKeyNotFound", id })
+      }),
+    )
+
+    it.effect("doesn't let a clock that is behind undo the end of a previous token", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const update = ({ id }: ApiKey, at: number) => repository.update(id, { name: "changed" }, { at: instant(at) })
+        const running = yield* replace(yield* insert(), { previous: { expiresAt: instant(9), graceSeconds: null } })
+        assert.deepStrictEqual((yield* update(running, 1)).updatedAt, instant(1))
+        assert.deepStrictEqual((yield* update(running, 8)).updatedAt, instant(8))
+        const ended = yield* repository.endPrevious(running.id, { at: instant(8) })
+        assert.deepStrictEqual((yield* update(ended, 2)).updatedAt, instant(8))
+        assert.deepStrictEqual((yield* update(ended, 20)).updatedAt, instant(20))
+      }),
+    )
+
+    it.effect("rotates to what the hash is when it is written", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const read = yield* insert({ hash: "old" })
+        yield* repository.replaceHash(read.id, Redacted.make("old"), Redacted.make("newer"))
+        yield* replace(read, { hash: "next" })
+        const stored = Option.getOrThrow(yield* repository.findById(read.id))
+        assert.deepStrictEqual(stored.previousHash === null ? null : Redacted.value(stored.previousHash), "newer")
+      }),
+    )
+
+    it.effect("counts keys by what their hashes say of themselves", () =>
       Effect.gen(function* () {
         const repository = yield* ApiKeyRepository
         const counts = (at: number) =>
-          Effect.map(repository.countSchemes(instant(at)), (all) => new Map(all.map(({ scheme, count }) => [scheme, count])))
+          Effect.map(
+            repository.countSchemes(instant(at)),
+            (all) => new Map(all.map(({ scheme, previousScheme, count }) => [JSON.stringify([scheme, previousScheme]), count])),
+          )
         const before = new Map([
           [999, yield* counts(999)],
           [1_000, yield* counts(1_000)],
         ])
         for (const hash of hashStrings) yield* insert({ hash })
-        const rotated = yield* insert({ hash: "$previous$v=1$x" })
-        yield* replace(rotated, { hash: "$current$v=1$x", previous: { expiresAt: instant(1_000), graceSeconds: null } })
+        const ending = { expiresAt: instant(1_000), graceSeconds: null }
+        yield* replace(yield* insert({ hash: "$previous$v=1$x" }), { hash: "$current$v=1$x", previous: ending })
+        yield* replace(yield* insert({ hash: "$previous$v=2$x" }), {
+          hash: "$current$v=2$x",
+          previous: { expiresAt: null, graceSeconds: 1 },
+        })
+        yield* replace(yield* insert({ hash: "$previous$v=3$x" }), {
+          hash: "$current$v=3$x",
+          previous: { expiresAt: null, graceSeconds: null },
+        })
         const added = (at: number) =>
           Effect.map(counts(at), (after) =>
             Array.from(after, ([name, count]) => [name, count - (before.get(at)?.get(name) ?? 0)] as const)
               .filter(([, count]) => count > 0)
               .sort(),
           )
-        const expected = new Map<string, number>()
-        for (const name of [...hashStrings.map(scheme), "$current$v=1"]) expected.set(name, (expected.get(name) ?? 0) + 1)
-        assert.deepStrictEqual(yield* added(1_000), Array.from(expected).sort())
-        assert.deepStrictEqual(yield* added(999), Array.from(expected.set("$previous$v=1", 1)).sort())
+        const alone = new Map<string, number>()
+        for (const hash of hashStrings) alone.set(scheme(hash), (alone.get(scheme(hash)) ?? 0) + 1)
+        const expected = (...pairs: ReadonlyArray<readonly [string, string | null]>) =>
+          [
+            ...Array.from(alone, ([name, count]) => [JSON.stringify([name, null]), count] as const),
+            ...pairs.map((pair) => [JSON.stringify(pair), 1] as const),
+          ].sort()
+        const others = [["$current$v=2", "$previous$v=2"] as const, ["$current$v=3", null] as const]
+        assert.deepStrictEqual(yield* added(1_000), expected(["$current$v=1", null], ...others))
+        assert.deepStrictEqual(yield* added(999), expected(["$current$v=1", "$previous$v=1"], ...others))
       }),
-    )
-
-    it.effect.prop(
-      "inserts many at once as it does one by one",
-      { keys: Arbitrary.array(arbitraries.storedApiKey, { maxLength: 12 }) },
-      ({ keys: generated }) =>
-        Effect.gen(function* () {
-          const repository = yield* ApiKeyRepository
-          const keys = generated.map(({ apiKey, ...hashes }) => {
-            const [{ id, keyId }, { keyId: previousKeyId }] = [makeStoredApiKey().apiKey, makeStoredApiKey().apiKey]
-            const previous = apiKey.previous === null ? null : new PreviousToken({ ...apiKey.previous, keyId: previousKeyId })
-            return new StoredApiKey({ apiKey: new ApiKey({ ...apiKey, id, keyId, previous }), ...hashes })
-          })
-          assert.deepStrictEqual(
-            yield* repository.insertMany(keys),
-            keys.map(() => "inserted"),
-          )
-          for (const key of keys) {
-            assert.deepStrictEqual(Option.map(yield* repository.findById(key.apiKey.id), plain), Option.some(plain(key)))
-          }
-          assert.deepStrictEqual(
-            yield* repository.insertMany(keys),
-            keys.map(() => "present"),
-          )
-          yield* Effect.forEach(keys, ({ apiKey }) => repository.delete(apiKey.id))
-        }),
-      { arbitrary: { runs: 20 } },
     )
 
     it.effect("inserts of many those that are free, and says what became of the others", () =>
@@ -791,35 +855,21 @@ const iso = (millis: number): string => DateTime.formatIso(instant(millis))
 
 /** Gives a record a new token, as a rotation at the instant 5 does, unless told otherwise. */
 const replace = (
-  apiKey: ApiKey,
+  { id, version }: ApiKey,
   options: {
     readonly hash?: string
     readonly keyId?: KeyId
     readonly previous?: Pick<PreviousToken, "expiresAt" | "graceSeconds">
   } = {},
 ) =>
-  Effect.gen(function* () {
-    const repository = yield* ApiKeyRepository
+  ApiKeyRepository.use((repository) => {
     const {
       hash = "another hash",
       keyId = makeStoredApiKey().apiKey.keyId,
       previous = { expiresAt: instant(9), graceSeconds: null },
     } = options
-    const known = Option.getOrUndefined(yield* repository.findById(apiKey.id))
-    return yield* repository.replaceTokens(
-      new StoredApiKey({
-        apiKey: new ApiKey({
-          ...apiKey,
-          keyId,
-          hint: "hint",
-          rotatedAt: instant(5),
-          previous: new PreviousToken({ keyId: apiKey.keyId, hint: apiKey.hint, lastUsedAt: null, ...previous }),
-        }),
-        hash: Redacted.make(hash),
-        previousHash: known?.hash ?? Redacted.make("hash"),
-      }),
-      { at: instant(5) },
-    )
+    const token = { keyId, prefix: "new", hint: "hint", hash: Redacted.make(hash), previous }
+    return repository.rotate(id, token, { at: instant(5), ifVersion: version })
   })
 
 const hashStrings = [
@@ -835,4 +885,34 @@ const hashStrings = [
   "$legacy-django$sha512$$0123",
   "$legacy-django$pbkdf2_sha256$260000$c2FsdA$dGFn",
   "of an unknown kind",
+  "unknown$kind",
+  "",
+  "$",
+  "$x",
+  "$x$",
+  "$$x",
+  "$scrypt$ln=4,r=8,p=1$c2FsdA$dGFn",
+  "$scrypt$ln=4,r=8,p=1$c2FsdA==$dGFn==",
+  "$scrypt$c2FsdA$dGFn",
+  "$x$1$a=b$22$c=d,e=f$tag",
+  "$x$a=$tag",
+  "$x$a=b,$tag",
+  "$x$1234567890$tag",
+  "$x$1$2",
+  "$x$v=1",
+  "$X Y$a=b$tag",
+  "$a\nb$v=1\n$c",
+  "$é😀$v=1$tag",
+  "$legacy-x$y",
+  "$legacy-x$y$z",
+  "$legacy-$y$z",
+  "$legacy-x$1$2$3",
+  "$pepper=a",
+  "$pepper=a$",
+  "$pepper=a$argon2",
+  "$pepper=a$x$v=1$tag",
+  "$pepper=a$pepper=b$v=1$tag",
+  "$pepper=$x$v=1$tag",
+  "$pepper=a b$v=1$tag",
+  `$pepper=${"a".repeat(33)}$v=1$tag`,
 ]

@@ -11,6 +11,7 @@ import * as Argon2 from "../../src/hasher/Argon2.ts"
 import * as Argon2Node from "../../src/hasher/Argon2Node.ts"
 import * as Bcrypt from "../../src/hasher/Bcrypt.ts"
 import * as Hmac from "../../src/hasher/Hmac.ts"
+import * as Keyring from "../../src/hasher/keyring.ts"
 import * as Pepper from "../../src/hasher/Pepper.ts"
 
 type Hasher = ApiKeyHasher["Service"]
@@ -42,10 +43,16 @@ const use = <A, E, E2>(layer: Layer.Layer<ApiKeyHasher, E2>, f: (hasher: Hasher)
 const hash = <E>(layer: Layer.Layer<ApiKeyHasher, E>) => use(layer, (hasher) => hasher.hash(secret))
 const verify = <E>(layer: Layer.Layer<ApiKeyHasher, E>, hash: Redacted.Redacted, candidate = secret) =>
   use(layer, (hasher) => hasher.verify(candidate, hash))
-const isCurrent = <E>(layer: Layer.Layer<ApiKeyHasher, E>, hash: Redacted.Redacted) =>
-  use(layer, (hasher) => Effect.sync(() => hasher.isCurrent?.(hash)))
-const pepperIds = <E>(layer: Layer.Layer<ApiKeyHasher, E>) =>
-  use(layer, (hasher) => Effect.map(hasher.pepperIds ?? Effect.undefined, (ids) => ids && Array.from(ids).sort()))
+const isNow = (hasher: Hasher, hash: Redacted.Redacted) =>
+  Effect.map(hasher.currentScheme ?? Effect.undefined, (current) => current === scheme(Redacted.value(hash)))
+const isCurrent = <E>(layer: Layer.Layer<ApiKeyHasher, E>, hash: Redacted.Redacted) => use(layer, (hasher) => isNow(hasher, hash))
+/** Which of the peppers aren't there for the hasher's own hashes. */
+const missingOf = (hasher: Hasher, ...ids: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const { inner } = splitLabel(scheme(Redacted.value(yield* hasher.hash(secret))))
+    const asked = yield* Effect.forEach(ids, (id) => hasher.missingPepper?.(label(id, inner)) ?? Effect.undefined)
+    return asked.filter((id) => id !== undefined)
+  })
 const missing = (pepperId: string) => new HasherError({ reason: "MissingPepper", pepperId })
 const unsupported = new HasherError({ reason: "UnsupportedHash" })
 const fails = <A, E>(effect: Effect.Effect<A, E>, expected: unknown) =>
@@ -72,7 +79,7 @@ for (const [name, hasher] of Object.entries(hashers)) {
         Effect.gen(function* () {
           const [current = "", ...older] = [...ids.slice(turn % ids.length), ...ids.slice(0, turn % ids.length)]
           const layer = under(ringOf(current, ...older))
-          assert.deepStrictEqual(yield* pepperIds(layer), ids.toSorted())
+          assert.deepStrictEqual(yield* use(layer, (hasher) => missingOf(hasher, ...ids)), [])
           const made = yield* hash(layer)
           assert.strictEqual(splitLabel(Redacted.value(made)).pepper, current)
           for (const id of ids) {
@@ -84,6 +91,7 @@ for (const [name, hasher] of Object.entries(hashers)) {
           const gone = ids[removed % ids.length]!
           const [first, ...rest] = ids.filter((id) => id !== gone)
           const left = under(first === undefined ? ringOf(gone === "x" ? "y" : "x") : ringOf(first, ...rest))
+          assert.deepStrictEqual(yield* use(left, (hasher) => missingOf(hasher, ...ids)), [gone])
           for (const candidate of [secret, wrong]) yield* fails(verify(left, yield* hash(under(ringOf(gone))), candidate), missing(gone))
         }),
       { arbitrary: { runs: 15 } },
@@ -115,7 +123,7 @@ for (const [name, hasher] of Object.entries(hashers)) {
       Effect.gen(function* () {
         const before = yield* hash(single(valueOf("")))
         assert.strictEqual(yield* isCurrent(single(valueOf("")), before), true)
-        assert.deepStrictEqual(yield* pepperIds(single(valueOf(""))), [""])
+        assert.deepStrictEqual(yield* use(single(valueOf("")), (hasher) => missingOf(hasher, "", "a")), ["a"])
         const after = under(ringOf("2026a", ""))
         assert.isTrue(yield* verify(after, before))
         assert.isFalse(yield* verify(after, before, wrong))
@@ -138,6 +146,11 @@ for (const [name, hasher] of Object.entries(hashers)) {
           const made = yield* hash(layer.pipe(Layer.provide(Pepper.layerRing(ringOf("gone")))))
           yield* fails(verify(under(ringOf("a")), made), unsupported)
           assert.strictEqual(yield* isCurrent(under(ringOf("gone")), made), false)
+          const theirs = scheme(Redacted.value(made))
+          yield* fails(
+            use(under(ringOf("a")), (hasher) => hasher.missingPepper?.(theirs) ?? Effect.undefined),
+            unsupported,
+          )
         }
       }),
     )
@@ -150,9 +163,9 @@ for (const [name, hasher] of Object.entries(hashers)) {
         const underA = yield* hasher.hash(secret)
         ring = ringOf("b", "a")
         assert.isTrue(yield* hasher.verify(secret, underA))
-        assert.isFalse(hasher.isCurrent?.(underA))
+        assert.isFalse(yield* isNow(hasher, underA))
         const underB = yield* hasher.hash(secret)
-        assert.isTrue(hasher.isCurrent?.(underB))
+        assert.isTrue(yield* isNow(hasher, underB))
         // The same id with another value is another pepper, not the one that was prepared.
         ring = { current: { id: "a", value: valueOf("another") }, older: [pepperOf("b")] }
         assert.isFalse(yield* hasher.verify(secret, underA))
@@ -163,7 +176,8 @@ for (const [name, hasher] of Object.entries(hashers)) {
         ring = { current: { id: "c", value: Redacted.make("too short") }, older: [] }
         const error = yield* Effect.flip(hasher.hash(secret))
         assert.deepStrictEqual([error.reason, error.cause], ["Failed", new Pepper.PepperTooShort({ actualBytes: 9, position: 1 })])
-        assert.deepStrictEqual(yield* hasher.pepperIds!, new Set())
+        yield* fails(hasher.currentScheme!, error)
+        yield* fails(hasher.missingPepper!(scheme(Redacted.value(underA))), error)
       }).pipe(Effect.provide(hasher.pipe(Layer.provide(peppers))))
     })
 
@@ -192,7 +206,7 @@ for (const [name, hasher] of Object.entries(hashers)) {
   })
 }
 
-describe("isCurrent", () => {
+describe("currentScheme", () => {
   it.effect("says whether algorithm, parameters and pepper are those of new hashes", () =>
     Effect.gen(function* () {
       const peppers = Pepper.layerRing(ringOf("a", "b"))
@@ -255,13 +269,36 @@ describe("a ring", () => {
       const hasher = yield* ApiKeyHasher
       const made = yield* hasher.hash(secret)
       isUp = false
-      yield* fails(hasher.verify(secret, made), new HasherError({ reason: "Failed", cause: down }))
-      assert.deepStrictEqual(yield* hasher.pepperIds!, new Set())
+      const failed = new HasherError({ reason: "Failed", cause: down })
+      yield* fails(hasher.verify(secret, made), failed)
+      yield* fails(hasher.currentScheme!, failed)
+      yield* fails(hasher.missingPepper!(scheme(Redacted.value(made))), failed)
       yield* fails(hash(Hmac.layerPeppers.pipe(Layer.provide(peppers))), down)
       isUp = true
       assert.isTrue(yield* hasher.verify(secret, made))
     }).pipe(Effect.provide(Hmac.layerPeppers.pipe(Layer.provide(peppers))))
   })
+})
+
+it.effect("what was made of a pepper is kept as long as it is in the ring, and no longer", () => {
+  let ring = ringOf("a", "b")
+  const prepared: Array<string> = []
+  return Effect.gen(function* () {
+    const { keys } = yield* Keyring.fromPeppers((pepper) => prepared.push(pepper.toString("utf8")))
+    const prepares = (next: Pepper.PepperRing, ...ids: ReadonlyArray<string>) =>
+      Effect.gen(function* () {
+        ring = next
+        yield* Effect.orDie(keys)
+        assert.deepStrictEqual(
+          prepared.splice(0),
+          ids.map((id) => Redacted.value(valueOf(id))),
+        )
+      })
+    yield* prepares(ring, "a", "b")
+    yield* prepares(ringOf("b", "a"))
+    yield* prepares(ringOf("c", "b"), "c")
+    yield* prepares(ringOf("c", "a"), "a")
+  }).pipe(Effect.provideService(Pepper.Peppers, { ring: Effect.sync(() => ring) }))
 })
 
 describe("layerReloading", () => {
@@ -275,18 +312,18 @@ describe("layerReloading", () => {
       const made = yield* hasher.hash(secret)
       ring = ringOf("b", "a")
       yield* TestClock.adjust("59 seconds")
-      assert.deepStrictEqual(yield* hasher.pepperIds!, new Set(["a"]))
-      assert.isTrue(hasher.isCurrent?.(made))
+      assert.deepStrictEqual(yield* missingOf(hasher, "a", "b"), ["b"])
+      assert.isTrue(yield* isNow(hasher, made))
       yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(yield* hasher.pepperIds!, new Set(["a", "b"]))
-      assert.isFalse(hasher.isCurrent?.(made))
+      assert.deepStrictEqual(yield* missingOf(hasher, "a", "b"), [])
+      assert.isFalse(yield* isNow(hasher, made))
       assert.isTrue(yield* hasher.verify(secret, made))
       ring = ringOf("b")
       yield* Pepper.reload
       yield* fails(hasher.verify(secret, made), missing("a"))
       ring = ringOf("c")
       yield* TestClock.adjust("1 minute")
-      assert.deepStrictEqual(yield* hasher.pepperIds!, new Set(["c"]))
+      assert.deepStrictEqual(yield* missingOf(hasher, "a", "b", "c"), ["a", "b"])
     }).pipe(Effect.provide(reloading(Effect.sync(() => ring))))
   })
 
@@ -317,11 +354,11 @@ describe("layerReloading", () => {
         yield* Pepper.reload
         assert.lengthOf(lines, 2)
         assert.isTrue(yield* hasher.verify(secret, made))
-        assert.isTrue(hasher.isCurrent?.(made))
+        assert.isTrue(yield* isNow(hasher, made))
       }
       load = Effect.succeed(ringOf("b", "a"))
       yield* TestClock.adjust("1 minute")
-      assert.deepStrictEqual(yield* hasher.pepperIds!, new Set(["a", "b"]))
+      assert.deepStrictEqual(yield* missingOf(hasher, "a", "b", "c"), ["c"])
       assert.lengthOf(lines, 2)
     }).pipe(Effect.provide(reloading(Effect.suspend(() => load))), Effect.provide(logger))
   })
@@ -356,10 +393,10 @@ describe("layerReloading", () => {
         const asked = yield* Effect.forkChild(Pepper.reload)
         yield* TestClock.adjust("1 second")
         assert.strictEqual(loads, 2)
-        assert.deepStrictEqual(yield* hasher.pepperIds!, new Set(["0"]))
+        assert.deepStrictEqual(yield* missingOf(hasher, "0", "1", "2"), ["1", "2"])
         yield* Deferred.succeed(gate, undefined)
         yield* Fiber.join(asked)
-        assert.deepStrictEqual(yield* hasher.pepperIds!, new Set(["2"]))
+        assert.deepStrictEqual(yield* missingOf(hasher, "0", "1", "2"), ["0", "1"])
       }).pipe(Effect.provide(reloading(load)))
     }),
   )
@@ -475,7 +512,7 @@ describe("configuration", () => {
         [Bcrypt.layerConfig({ cost: 4 }), hashers.Bcrypt],
         [Hmac.layerConfig, hashers.Hmac],
       ] as const) {
-        assert.deepStrictEqual(yield* pepperIds(configured).pipe(inEnv(env)), ["", "a", "b"])
+        assert.deepStrictEqual(yield* use(configured, (hasher) => missingOf(hasher, "", "a", "b", "c")).pipe(inEnv(env)), ["c"])
         const made = yield* hash(configured).pipe(inEnv(env))
         assert.match(Redacted.value(made), /^\$pepper=b\$/)
         for (const pepper of [
@@ -500,10 +537,10 @@ describe("configuration", () => {
       writeFileSync(path, `b:${z}\na:${y}`)
       yield* Pepper.reload
       assert.isTrue(yield* hasher.verify(secret, made))
-      assert.isFalse(hasher.isCurrent?.(made))
+      assert.isFalse(yield* isNow(hasher, made))
       rmSync(path)
       yield* Pepper.reload
-      assert.deepStrictEqual(yield* hasher.pepperIds!, new Set(["a", "b"]))
+      assert.deepStrictEqual(yield* missingOf(hasher, "a", "b", "c"), ["c"])
     }).pipe(Effect.provide(layer), inEnv({ API_KEY_PEPPERS_FILE: path }))
   })
 
@@ -548,7 +585,23 @@ describe("several", () => {
         }
         yield* fails(verify(layer, yield* hash(layerEphemeral)), unsupported)
         yield* fails(verify(layer, Redacted.make("x")), unsupported)
-        assert.deepStrictEqual(yield* pepperIds(layer), ["a"])
+        // Each is asked for its own hashes: they needn't have the same peppers.
+        const missingIds = yield* Effect.forEach(made, (text) =>
+          use(layer, ({ missingPepper }) =>
+            Effect.forEach(["a", "b", ""], (id) => missingPepper!(label(id, splitLabel(scheme(Redacted.value(text))).inner))),
+          ),
+        )
+        assert.deepStrictEqual(missingIds, [
+          [undefined, undefined, ""],
+          [undefined, "b", undefined],
+          [undefined, "b", ""],
+        ])
+        for (const name of ["$hmac-sha256-ephemeral", "", "$x"]) {
+          yield* fails(
+            use(layer, ({ missingPepper }) => missingPepper!(name)),
+            unsupported,
+          )
+        }
       }
     }),
   )
@@ -566,12 +619,15 @@ describe("several", () => {
   it.effect("one is several too, and members that say nothing count for nothing", () =>
     Effect.gen(function* () {
       const plain = Layer.succeed(ApiKeyHasher, { hash: Effect.succeed, verify: () => Effect.fail(unsupported) })
-      assert.deepStrictEqual(yield* pepperIds(layerSeveral(argon2)), ["a", "b"])
-      assert.deepStrictEqual(yield* pepperIds(layerSeveral(argon2, plain)), ["a", "b"])
-      assert.deepStrictEqual(yield* pepperIds(layerSeveral(plain, argon2)), ["a", "b"])
-      assert.deepStrictEqual(yield* pepperIds(layerSeveral(argon2, Hmac.layer({ pepper: valueOf("") }))), [])
-      assert.isUndefined(yield* pepperIds(layerSeveral(plain, layerEphemeral)))
-      assert.isUndefined(yield* isCurrent(layerSeveral(plain, argon2), yield* hash(argon2)))
+      const made = scheme(Redacted.value(yield* hash(argon2)))
+      const others = [label("gone", splitLabel(made).inner), "$hmac-sha256$v=1"]
+      for (const layer of [layerSeveral(argon2), layerSeveral(argon2, plain), layerSeveral(plain, argon2)]) {
+        const ask = (name: string) => use(layer, ({ missingPepper }) => missingPepper!(name))
+        assert.deepStrictEqual(yield* Effect.forEach([made, others[0]!], ask), [undefined, "gone"])
+        yield* fails(ask(others[1]!), unsupported)
+      }
+      assert.isUndefined(yield* use(layerSeveral(plain, layerEphemeral), ({ missingPepper }) => Effect.succeed(missingPepper)))
+      assert.isUndefined(yield* use(layerSeveral(plain, argon2), ({ currentScheme }) => Effect.succeed(currentScheme)))
       assert.isTrue(yield* verify(layerSeveral(plain, argon2), yield* hash(argon2)))
     }),
   )
@@ -607,8 +663,8 @@ describe("several", () => {
     Effect.gen(function* () {
       const [a, b] = [yield* use(argon2, Effect.succeed), yield* use(hmac, Effect.succeed)]
       assert.isTrue(yield* several(a, b).verify(secret, yield* b.hash(secret)))
-      assert.isFalse(several(a, b).isCurrent?.(yield* b.hash(secret)))
-      assert.isTrue(several(a, b).isCurrent?.(yield* several(a, b).hash(secret)))
+      assert.isFalse(yield* isNow(several(a, b), yield* b.hash(secret)))
+      assert.isTrue(yield* isNow(several(a, b), yield* several(a, b).hash(secret)))
     }),
   )
 })

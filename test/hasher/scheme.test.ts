@@ -10,8 +10,18 @@ const cases = [
   [`$2y$05$${bcryptTail}`, "$2y$05", "bcrypt", "2y,cost=05", ""],
   ["$hmac-sha256$v=1$dGFn", "$hmac-sha256$v=1", "hmac-sha256", "v=1", ""],
   ["$hmac-sha512$dGFn", "$hmac-sha512", "hmac-sha512", "", ""],
+  ["$scrypt$ln=4,r=8,p=1$c2FsdA$dGFn", "$scrypt$ln=4,r=8,p=1", "scrypt", "ln=4,r=8,p=1", ""],
+  ["$scrypt$c2FsdA==$dGFn==", "$scrypt", "scrypt", "", ""],
+  ["$argon2id$tag", "$argon2id", "argon2id", "", ""],
   ["$hmac-sha256-ephemeral$dGFn", "$hmac-sha256-ephemeral", "hmac-sha256-ephemeral", "", null],
   ["$legacy-sha256$dGFn", "$legacy-sha256", "legacy-sha256", "", null],
+  [
+    "$legacy-fastapi$argon2id$v=19$m=8,t=1,p=1$c2FsdA$dGFn",
+    "$legacy-fastapi$argon2id$v=19$m=8,t=1,p=1",
+    "legacy-fastapi",
+    "argon2id,v=19,m=8,t=1,p=1",
+    null,
+  ],
   ["$legacy-django$pbkdf2_sha256$600000$salt$dGFn", "$legacy-django$pbkdf2_sha256$600000", "legacy-django", "pbkdf2_sha256,600000", null],
 ] as const
 
@@ -25,8 +35,8 @@ describe("a scheme", () => {
     }
   })
 
-  it("of a string without segments is empty", () => {
-    for (const hash of ["", "tag", "$tag", "$argon2id", "$argon2id$tag", "$legacy-django$tag"]) assert.strictEqual(scheme(hash), "", hash)
+  it("of a string that has no algorithm before its last segment is empty", () => {
+    for (const hash of ["", "tag", "tag$x", "$tag", "$argon2id", "$$", "$$x"]) assert.strictEqual(scheme(hash), "", hash)
     assert.deepStrictEqual(parseScheme(""), { algorithm: "", parameters: "", pepper: "" })
   })
 

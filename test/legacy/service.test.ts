@@ -88,11 +88,15 @@ describe("A row with a previous token that never ends", () => {
       const apiKeys = yield* ApiKeys.ApiKeys
       const repository = yield* Repository.ApiKeyRepository
       const { apiKey, token } = yield* apiKeys.create({ name: "k" })
-      yield* apiKeys.rotate(apiKey.id)
-      const stored = Option.getOrThrow(yield* repository.findById(apiKey.id))
-      const previous = new PreviousToken({ ...stored.apiKey.previous!, expiresAt: null, graceSeconds: null })
-      const endless = new StoredApiKey({ ...stored, apiKey: new ApiKey({ ...stored.apiKey, previous }) })
-      yield* repository.replaceTokens(endless, { at: apiKey.createdAt })
+      const { keyId, ...next } = makeStoredApiKey().apiKey
+      const endless = {
+        keyId,
+        prefix: "ak",
+        hint: next.hint,
+        hash: Redacted.make("$x$y"),
+        previous: { expiresAt: null, graceSeconds: null },
+      }
+      yield* repository.rotate(apiKey.id, endless, { at: apiKey.createdAt, ifVersion: 1 })
       assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Expired")
     }).pipe(Effect.provide(ApiKeys.layer.pipe(Layer.provide(layerEphemeral), Layer.provideMerge(Layer.fresh(Repository.layerMemory))))),
   )
