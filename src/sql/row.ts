@@ -120,6 +120,8 @@ const isDescription = Schema.is(Description)
 const isOwnerId = Schema.is(OwnerId)
 const isScopes = Schema.is(ScopeSet)
 const isMetadata = Schema.is(Metadata)
+const isDeactivationReason = Schema.is(DeactivationReason)
+const isGraceSeconds = Schema.is(PreviousToken.fields.graceSeconds)
 
 /**
  * Reads a row whose values need no change, as those that we wrote do. For any other row it gives `undefined`, and the schema decides.
@@ -141,10 +143,15 @@ const readQuickly = (row: Record<string, unknown>): StoredApiKey | undefined => 
     version,
     hash,
   } = row
-  const expiresAt = row["expires_at"] === null ? null : toInstant(row["expires_at"])
-  const lastUsedAt = row["last_used_at"] === null ? null : toInstant(row["last_used_at"])
+  const deactivationReason = row["deactivation_reason"]
+  const previousHash = row["previous_hash"]
+  const deactivatedAt = toInstantOrNull(row["deactivated_at"])
+  const expiresAt = toInstantOrNull(row["expires_at"])
+  const lastUsedAt = toInstantOrNull(row["last_used_at"])
+  const rotatedAt = toInstantOrNull(row["rotated_at"])
   const createdAt = toInstant(row["created_at"])
   const updatedAt = toInstant(row["updated_at"])
+  const previous = readPrevious(row)
   return isId(id) &&
     isKeyId(keyId) &&
     typeof prefix === "string" &&
@@ -155,6 +162,8 @@ const readQuickly = (row: Record<string, unknown>): StoredApiKey | undefined => 
     isSortedSet(scopes) &&
     isMetadata(metadata) &&
     typeof isActive === "boolean" &&
+    deactivatedAt !== undefined &&
+    (deactivationReason === null || isDeactivationReason(deactivationReason)) &&
     expiresAt !== undefined &&
     createdAt !== undefined &&
     updatedAt !== undefined &&
@@ -163,17 +172,10 @@ const readQuickly = (row: Record<string, unknown>): StoredApiKey | undefined => 
     typeof version === "number" &&
     Number.isSafeInteger(version) &&
     version >= 1 &&
-    // Few keys have been deactivated or rotated.
-    row["deactivated_at"] === null &&
-    row["deactivation_reason"] === null &&
-    row["rotated_at"] === null &&
-    row["previous_key_id"] === null &&
-    row["previous_hint"] === null &&
-    row["previous_expires_at"] === null &&
-    row["previous_grace_seconds"] === null &&
-    row["previous_last_used_at"] === null &&
-    row["previous_hash"] === null &&
-    typeof hash === "string"
+    rotatedAt !== undefined &&
+    previous !== undefined &&
+    typeof hash === "string" &&
+    (previousHash === null || typeof previousHash === "string")
     ? toStored(
         new ApiKey(
           {
@@ -186,22 +188,33 @@ const readQuickly = (row: Record<string, unknown>): StoredApiKey | undefined => 
             scopes,
             metadata,
             isActive,
-            deactivatedAt: null,
-            deactivationReason: null,
+            deactivatedAt,
+            deactivationReason,
             expiresAt,
             createdAt,
             updatedAt,
             lastUsedAt,
             hint,
             version,
-            rotatedAt: null,
-            previous: null,
+            rotatedAt,
+            previous,
           },
           checked,
         ),
         hash,
-        null,
+        previousHash,
       )
+    : undefined
+}
+
+const readPrevious = (row: Record<string, unknown>): PreviousToken | null | undefined => {
+  const { previous_key_id: keyId, previous_hint: hint, previous_grace_seconds: graceSeconds } = row
+  const expiresAt = toInstantOrNull(row["previous_expires_at"])
+  const lastUsedAt = toInstantOrNull(row["previous_last_used_at"])
+  if (expiresAt === undefined || lastUsedAt === undefined || !isGraceSeconds(graceSeconds)) return undefined
+  if (keyId === null) return hint === null || typeof hint === "string" ? null : undefined
+  return isKeyId(keyId) && typeof hint === "string"
+    ? new PreviousToken({ keyId, hint, expiresAt, graceSeconds, lastUsedAt }, checked)
     : undefined
 }
 
@@ -212,6 +225,8 @@ const toInstant = (value: unknown): DateTime.Utc | undefined => {
   const millis = value.getTime()
   return millis >= 0 && millis <= latest ? DateTime.makeUnsafe(millis) : undefined
 }
+
+const toInstantOrNull = (value: unknown): DateTime.Utc | null | undefined => (value === null ? null : toInstant(value))
 
 const isSortedSet = (texts: ReadonlyArray<string>): boolean => {
   for (let i = 1; i < texts.length; i++) if (texts[i - 1]! >= texts[i]!) return false
