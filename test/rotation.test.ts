@@ -1,15 +1,16 @@
 /** Replaces tokens: what works afterwards, for how long, and what is told of it, on one node and two, with the cache and without. */
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, DateTime, Duration, Effect, Fiber, Layer, Option, Random, Redacted, Result, type Scope, Stream } from "effect"
+import { Clock, Context, DateTime, Duration, Effect, Fiber, Layer, Option, Random, Redacted, Result, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type { KeyId, UsedToken } from "../src/ApiKey.ts"
-import { InvalidInput, type VerifyError } from "../src/ApiKeyError.ts"
+import type { ApiKeyId, KeyId, UsedToken } from "../src/ApiKey.ts"
+import { DuplicateKeyId, InvalidInput, type VerifyError } from "../src/ApiKeyError.ts"
 import { ApiKeyHasher, layerEphemeral } from "../src/ApiKeyHasher.ts"
 import * as Repository from "../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../src/ApiKeys.ts"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
-import { delivered, makeHub, settings, tagOf, wrongSecret } from "./support/nodes.ts"
+import * as Pglite from "../src/sql/Pglite.ts"
+import { delivered, makeHub, settings, settled, tagOf, wrongSecret } from "./support/nodes.ts"
 
 type Node = ApiKeys.ApiKeys["Service"]
 
@@ -25,11 +26,18 @@ interface Setting {
 
 /** As long as a use may take to be written. */
 const written = TestClock.adjust("13 seconds")
-const withNodes = <A, E>(
+/** What the nodes live in, if it is told. */
+interface World<E> {
+  readonly layer?: Layer.Layer<Repository.ApiKeyRepository, E>
+  readonly adapt?: (repository: Repository.ApiKeyRepository["Service"]) => Repository.ApiKeyRepository["Service"]
+  readonly hub?: ReturnType<typeof makeHub>
+}
+
+const withNodes = <A, E, E2 = never>(
   count: number,
   options: ApiKeys.Options,
   test: (setting: Setting) => Effect.Effect<A, E, Scope.Scope>,
-  adapt: (repository: Repository.ApiKeyRepository["Service"]) => Repository.ApiKeyRepository["Service"] = (repository) => repository,
+  { layer, adapt = (repository) => repository, hub = makeHub() }: World<E2> = {},
 ) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(1_800_000_000_000)
@@ -38,7 +46,7 @@ const withNodes = <A, E>(
       Layer.succeed(Repository.ApiKeyRepository, adapt(repository)),
       Layer.succeed(ApiKeyHasher, yield* ApiKeyHasher),
     )
-    const node = ApiKeys.layerWith(options).pipe(Layer.provide(count === 1 ? shared : Layer.merge(shared, makeHub())), Layer.orDie)
+    const node = ApiKeys.layerWith(options).pipe(Layer.provide(count === 1 ? shared : Layer.merge(shared, hub)), Layer.orDie)
     const nodes = yield* Effect.replicateEffect(
       Effect.flatMap(Layer.build(Layer.fresh(node)), (context) => Effect.provide(ApiKeys.ApiKeys, context)),
       count,
@@ -49,7 +57,18 @@ const withNodes = <A, E>(
     assert.isDefined(a)
     assert.isDefined(b)
     return yield* test({ nodes, a, b, repository })
-  }).pipe(Effect.scoped, Effect.provide([Layer.fresh(Repository.layerMemory), layerEphemeral]))
+  }).pipe(Effect.scoped, Effect.provide(layerEphemeral), Effect.provide(Layer.fresh(layer ?? Repository.layerMemory)))
+
+/** The clock, ahead or behind by what `skew` says. */
+const withSkew = <A, E, R>(skew: { readonly millis: number }, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Clock.Clock, (clock) => {
+    const now = () => clock.currentTimeMillisUnsafe() + skew.millis
+    const skewed: Clock.Clock = Object.assign(Object.create(clock), {
+      currentTimeMillisUnsafe: now,
+      currentTimeMillis: Effect.sync(now),
+    })
+    return Effect.provideService(effect, Clock.Clock, skewed)
+  })
 
 /** What verification says, and when it says that the token ended. */
 interface Answer {
@@ -78,13 +97,22 @@ class ReferenceKey {
   isDeleted = false
   expiresAt: number | null = null
   version = 1
+  updatedAt: number
 
-  constructor(token: Redacted.Redacted) {
+  constructor(token: Redacted.Redacted, now: number) {
     this.token = token
+    this.updatedAt = now
   }
 
+  /** What whoever wrote last had passed is over, however far behind a clock is. */
   isPreviousLive(now: number): boolean {
-    return this.previous !== null && (this.previous.end === null || this.previous.end > now)
+    return this.previous !== null && (this.previous.end === null || this.previous.end > Math.max(now, this.updatedAt))
+  }
+
+  update(now: number): void {
+    const end = this.previous?.end ?? null
+    this.updatedAt = end !== null && end <= this.updatedAt ? Math.max(now, end) : now
+    this.version++
   }
 
   bound(end: number): number {
@@ -98,6 +126,7 @@ class ReferenceKey {
         ? { token: this.token, end: this.bound(now + graceSeconds * 1_000), graceSeconds: null }
         : { token: this.token, end: null, graceSeconds }
     this.token = token
+    this.updatedAt = now
     this.version++
   }
 
@@ -114,8 +143,8 @@ class ReferenceKey {
     if (!isRight) return { tag: "InvalidSecret" }
     if (!this.isActive) return { tag: "Inactive" }
     if (this.expiresAt !== null && this.expiresAt <= now) return expiredAt(this.expiresAt)
-    const end = usedToken === "previous" ? (this.previous?.end ?? null) : null
-    return end !== null && end <= now ? expiredAt(end) : { tag: "good", usedToken }
+    const end = usedToken === "previous" && !this.isPreviousLive(now) ? (this.previous?.end ?? null) : null
+    return end === null ? { tag: "good", usedToken } : expiredAt(end)
   }
 }
 
@@ -124,11 +153,11 @@ const pick = <const A>(values: readonly [A, ...ReadonlyArray<A>]): Effect.Effect
 const chance = (probability: number): Effect.Effect<boolean> => Effect.map(Random.next, (number) => number < probability)
 
 /** A history of one key, each of whose steps is done on a random node, and asked about on each. */
-const history = Effect.fnUntraced(function* ({ nodes, a }: Setting, steps: number) {
+const history = Effect.fnUntraced(function* ({ nodes, a, repository }: Setting, steps: number, skew?: { millis: number }) {
   const scopes = ["x"]
   const { apiKey, token } = yield* a.create({ name: "k", scopes, metadata: { m: 1 } })
   const { id } = apiKey
-  const key = new ReferenceKey(token)
+  const key = new ReferenceKey(token, apiKey.createdAt.epochMilliseconds)
   const log: Array<string> = []
   const anyNode = pick([a, ...nodes.slice(1)])
   const clock = yield* Clock.Clock
@@ -166,6 +195,12 @@ const history = Effect.fnUntraced(function* ({ nodes, a }: Setting, steps: numbe
     const at = now()
     const kind = yield* Random.nextIntBetween(0, 100)
     if (kind < 30) return yield* rotate
+    if (kind < 36 && skew !== undefined) {
+      const back = yield* pick([1, 999, 5_000, 70_000])
+      log.push(`back by ${back}`)
+      skew.millis -= back
+      return yield* Effect.void
+    }
     if (kind < 60) {
       // Often to just before the end of something, or just on it.
       const ends = [key.previous?.end, key.expiresAt].filter((end) => end !== null && end !== undefined && end > at && end < at + 700_000)
@@ -185,6 +220,7 @@ const history = Effect.fnUntraced(function* ({ nodes, a }: Setting, steps: numbe
           if (key.previous === null || !key.isPreviousLive(at)) return
           key.previous.end = at
           key.previous.graceSeconds = null
+          key.updatedAt = at
           key.version++
         },
       )
@@ -196,7 +232,7 @@ const history = Effect.fnUntraced(function* ({ nodes, a }: Setting, steps: numbe
         (node) => (isActive ? node.activate(id) : node.deactivate(id)),
         () => {
           key.isActive = isActive
-          key.version++
+          key.update(at)
         },
       )
     }
@@ -207,7 +243,7 @@ const history = Effect.fnUntraced(function* ({ nodes, a }: Setting, steps: numbe
         (node) => node.update(id, { expiresAt: expiresAt === null ? null : DateTime.makeUnsafe(expiresAt) }),
         () => {
           key.expiresAt = expiresAt
-          key.version++
+          key.update(at)
         },
       )
     }
@@ -240,12 +276,16 @@ const history = Effect.fnUntraced(function* ({ nodes, a }: Setting, steps: numbe
     if (usedAt === undefined || typeof key.previous?.graceSeconds !== "number") return
     log.push("first use")
     yield* written
+    yield* caughtUp
     key.use(usedAt)
   })
 
+  // One after the other, a store does what it was asked to before.
+  const caughtUp = Effect.repeat(Effect.andThen(repository.count({}), settled), { times: 2 })
   for (let number = 0; number < steps; number++) {
     yield* step
     yield* delivered
+    yield* caughtUp
     yield* askAll
     if (key.isDeleted) continue
     const record = yield* (yield* anyNode).get(id)
@@ -257,26 +297,29 @@ const history = Effect.fnUntraced(function* ({ nodes, a }: Setting, steps: numbe
   }
 })
 
-const histories = 40
-
 describe("Whatever was done to a key, each of its tokens does what it should", () => {
-  it.effect.each(settings)("%s", ([, count, options]) =>
+  const run = (count: number, options: ApiKeys.Options, histories: number, world?: World<unknown>) =>
     Effect.forEach(
-      Array.from({ length: histories }, (_, index) => `history ${index}`),
-      (seed) => withNodes(count, options, (setting) => history(setting, 30)).pipe(Random.withSeed(seed)),
+      Array.from({ length: histories }, (_, index) => index),
+      (seed) => {
+        // The clock is set back now and then in each other one.
+        const skew = seed % 2 === 0 ? undefined : { millis: 0 }
+        const nodes = withNodes(count, options, (setting) => history(setting, 30, skew), world)
+        return withSkew(skew ?? { millis: 0 }, nodes).pipe(Random.withSeed(`history ${seed}`))
+      },
       { discard: true },
+    )
+  it.effect.each(settings)("%s", ([, count, options]) => run(count, options, 40))
+  it.effect.each(settings)("%s on PGlite", ([, count, options]) =>
+    Effect.flatMap(Layer.build(Layer.fresh(Pglite.layerPglite())), (context) =>
+      run(count, options, 6, { layer: Layer.succeed(Repository.ApiKeyRepository, Context.get(context, Repository.ApiKeyRepository)) }),
     ),
   )
 })
 
-const each = (
-  name: string,
-  test: (setting: Setting) => Effect.Effect<void, unknown, Scope.Scope>,
-  more: ApiKeys.Options = {},
-  adapt?: (repository: Repository.ApiKeyRepository["Service"]) => Repository.ApiKeyRepository["Service"],
-) =>
+const each = (name: string, test: (setting: Setting) => Effect.Effect<void, unknown, Scope.Scope>, more: ApiKeys.Options = {}) =>
   describe(name, () => {
-    it.effect.each(settings)("%s", ([, count, options]) => withNodes(count, { ...options, ...more }, test, adapt))
+    it.effect.each(settings)("%s", ([, count, options]) => withNodes(count, { ...options, ...more }, test))
   })
 
 const plus = (now: DateTime.Utc, duration: Duration.Input): DateTime.Utc => DateTime.addDuration(now, Duration.fromInputUnsafe(duration))
@@ -462,6 +505,108 @@ describe("A rotation", () => {
     }),
   )
 
+  it.effect("by two at once reads again what it overwrites", () => {
+    let meanwhile: Effect.Effect<unknown, { readonly _tag: string }> = Effect.void
+    const adapt = (repository: Repository.ApiKeyRepository["Service"]): typeof repository => ({
+      ...repository,
+      rotate: (...args) =>
+        Effect.andThen(
+          Effect.suspend(() => Effect.ignore(meanwhile)),
+          repository.rotate(...args),
+        ),
+    })
+    return withNodes(
+      1,
+      {},
+      ({ a, repository }) =>
+        Effect.gen(function* () {
+          const { apiKey } = yield* a.create({ name: "k" })
+          const { id } = apiKey
+          const change = Effect.flatMap(DateTime.now, (at) => repository.update(id, { name: "changed" }, { at }))
+          meanwhile = Effect.andThen(
+            Effect.sync(() => (meanwhile = Effect.void)),
+            change,
+          )
+          const rotated = yield* a.rotate(id)
+          assert.deepInclude(rotated.apiKey, { name: "changed", version: 3 })
+          meanwhile = change
+          const named = { ifVersion: 3, ifPrevious: "end" } as const
+          assert.strictEqual(yield* tagOf(a.rotate(id, named)), "VersionConflict")
+          // A record that never stops changing is given up.
+          const error = yield* Effect.flip(a.rotate(id, { ifPrevious: "end" }))
+          assert.deepInclude(error, { _tag: "RepositoryError", isRetryable: true })
+          assert.strictEqual((yield* a.get(id)).keyId, rotated.apiKey.keyId)
+        }),
+      { adapt },
+    )
+  })
+
+  it.effect("of no key makes no hash", () => {
+    let hashes = 0
+    const hasher = Layer.effect(
+      ApiKeyHasher,
+      Effect.map(ApiKeyHasher, (hasher) => ({ ...hasher, hash: (secret) => Effect.suspend(() => (hashes++, hasher.hash(secret))) })),
+    ).pipe(Layer.provide(layerEphemeral))
+    return Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const { apiKey } = yield* apiKeys.create({ name: "k" })
+      yield* apiKeys.delete(apiKey.id)
+      hashes = 0
+      assert.strictEqual(yield* tagOf(apiKeys.rotate(apiKey.id)), "ApiKeyNotFound")
+      assert.strictEqual(hashes, 0)
+    }).pipe(Effect.provide(ApiKeys.layer.pipe(Layer.provide([hasher, Layer.fresh(Repository.layerMemory)]))))
+  })
+
+  it.effect("while an older token is being revoked leaves the one that takes its place", () => {
+    let meanwhile: Effect.Effect<unknown, { readonly _tag: string }> = Effect.void
+    const adapt = (repository: Repository.ApiKeyRepository["Service"]): typeof repository => ({
+      ...repository,
+      endPrevious: (...args) =>
+        Effect.andThen(
+          Effect.suspend(() => Effect.ignore(meanwhile)),
+          repository.endPrevious(...args),
+        ),
+    })
+    return withNodes(
+      1,
+      {},
+      ({ a }) =>
+        Effect.gen(function* () {
+          const first = yield* a.create({ name: "k" })
+          const second = yield* a.rotate(first.apiKey.id)
+          meanwhile = a.rotate(first.apiKey.id, { ifPrevious: "end" })
+          yield* a.revoke(first.token, { reason: "leaked" })
+          assert.deepStrictEqual(yield* ask(a, first.token), { tag: "NotFound" })
+          assert.deepStrictEqual(yield* ask(a, second.token), previous)
+        }),
+      { adapt },
+    )
+  })
+
+  it.effect("whose key id is taken says so", () =>
+    withNodes(
+      1,
+      {},
+      ({ a }) =>
+        Effect.gen(function* () {
+          const { apiKey, token } = yield* a.create({ name: "k" })
+          assert.deepInclude(yield* Effect.flip(a.rotate(apiKey.id)), { _tag: "RepositoryError", operation: "find a free key id" })
+          assert.deepStrictEqual(yield* ask(a, token), current)
+        }),
+      { adapt: (repository) => ({ ...repository, rotate: (_id, { keyId }) => Effect.fail(new DuplicateKeyId({ keyId })) }) },
+    ),
+  )
+
+  it.effect("takes whole seconds, and no less than was asked for", () =>
+    withNodes(1, {}, ({ a }) =>
+      Effect.gen(function* () {
+        const { apiKey } = yield* a.create({ name: "k" })
+        const rotated = yield* a.rotate(apiKey.id, { grace: "1001 millis" })
+        assert.deepStrictEqual(rotated.apiKey.previous?.expiresAt, plus(yield* DateTime.now, "2 seconds"))
+      }),
+    ),
+  )
+
   each("by two at once who let the older token be, or name the version, succeeds for one", ({ a, b }) =>
     Effect.gen(function* () {
       for (const [options, refusal] of [
@@ -608,6 +753,130 @@ describe("endGrace", () => {
       yield* delivered
       yield* Fiber.join(ending)
       assert.strictEqual((yield* ask(b, token)).tag, "Expired")
+    }),
+  )
+})
+
+describe("Confirmed", () => {
+  const lose = () => {
+    const lost = new Set<string>()
+    return { lost, hub: makeHub((message) => lost.has(message)) }
+  }
+  /** What waits for the other node, whose answer takes a moment. */
+  const confirming = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(effect)
+      yield* delivered
+      return yield* Fiber.join(fiber)
+    })
+  const confirmWithin = "1 second"
+
+  it.effect.each(["rotate", "endGrace"] as const)("%s ends the older token also where a message was lost", (operation) => {
+    const { lost, hub } = lose()
+    return withNodes(
+      2,
+      {},
+      ({ a, b }) =>
+        Effect.gen(function* () {
+          const first = yield* a.create({ name: "k" })
+          const { id } = first.apiKey
+          if (operation === "endGrace") {
+            yield* a.rotate(id)
+            yield* delivered
+          }
+          assert.strictEqual((yield* ask(b, first.token)).tag, "good")
+          lost.add(`changed ${first.apiKey.keyId}`)
+          yield* confirming(
+            Effect.gen(function* () {
+              if (operation === "rotate") yield* a.rotate(id, { grace: 0, confirmWithin })
+              else yield* a.endGrace(id, { confirmWithin })
+            }),
+          )
+          assert.strictEqual((yield* ask(b, first.token)).tag, "Expired")
+        }),
+      { hub },
+    )
+  })
+
+  it.effect("a rotation ends the token before the older one as well", () => {
+    const { lost, hub } = lose()
+    return withNodes(
+      2,
+      {},
+      ({ a, b }) =>
+        Effect.gen(function* () {
+          const first = yield* a.create({ name: "k" })
+          const { id } = first.apiKey
+          const second = yield* a.rotate(id)
+          yield* delivered
+          for (const { token } of [first, second]) assert.strictEqual((yield* ask(b, token)).tag, "good")
+          for (const { apiKey } of [first, second]) lost.add(`changed ${apiKey.keyId}`)
+          const third = yield* confirming(a.rotate(id, { ifPrevious: "end", confirmWithin }))
+          assert.deepStrictEqual(yield* ask(b, first.token), { tag: "NotFound" })
+          assert.deepStrictEqual(yield* ask(b, second.token), previous)
+          assert.deepStrictEqual(yield* ask(b, third.token), current)
+        }),
+      { hub },
+    )
+  })
+
+  it.effect("a rotation that isn't stands, and gives its token with the error", () => {
+    const hub = makeHub((message) => message.startsWith("confirm"))
+    return withNodes(
+      2,
+      { nodeName: "n" },
+      ({ a }) =>
+        Effect.gen(function* () {
+          const { apiKey, token } = yield* a.create({ name: "k" })
+          const failing = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>) {
+            const fiber = yield* Effect.forkChild(Effect.flip(effect))
+            // What is hashed takes time of the machine's.
+            const turn = Effect.andThen(
+              TestClock.adjust("200 millis"),
+              Effect.promise(() => new Promise((resolve) => setImmediate(resolve))),
+            )
+            yield* Effect.repeat(turn, { until: () => fiber.pollUnsafe() !== undefined })
+            return yield* Fiber.join(fiber)
+          })
+          const unconfirmed = yield* failing(a.rotate(apiKey.id, { confirmWithin }))
+          assert.deepInclude(unconfirmed, { _tag: "Unconfirmed", id: apiKey.id })
+          if (unconfirmed._tag !== "Unconfirmed" || unconfirmed.token === undefined) return assert.fail("There is no token")
+          assert.notInclude(inspect(unconfirmed, { depth: null }) + String(unconfirmed), Redacted.value(unconfirmed.token))
+          assert.deepStrictEqual(yield* ask(a, unconfirmed.token), current)
+          assert.deepStrictEqual(yield* ask(a, token), previous)
+          // Any other change has none.
+          const error = yield* failing(a.endGrace(apiKey.id, { confirmWithin }))
+          assert.isUndefined(error._tag === "Unconfirmed" ? error.token : "none")
+        }),
+      { hub },
+    )
+  })
+})
+
+describe("A clock that is behind", () => {
+  each("doesn't let an older token live on that was ended", ({ a, b }) =>
+    Effect.gen(function* () {
+      const behind = { millis: -30_000 }
+      for (const end of [(id: ApiKeyId) => Effect.andThen(a.rotate(id), a.endGrace(id)), (id: ApiKeyId) => a.rotate(id, { grace: 0 })]) {
+        const { apiKey, token } = yield* a.create({ name: "k" })
+        const { id } = apiKey
+        yield* withSkew(behind, b.verify(token))
+        yield* end(id)
+        yield* delivered
+        const isOver = withSkew(
+          behind,
+          Effect.gen(function* () {
+            for (const options of [{}, { maxAge: 0 }]) assert.strictEqual((yield* ask(b, token, options)).tag, "Expired")
+          }),
+        )
+        yield* isOver
+        // Nor does it after a change that is made by that clock.
+        yield* withSkew(behind, b.deactivate(id))
+        yield* withSkew(behind, b.activate(id))
+        yield* delivered
+        yield* isOver
+        assert.strictEqual(yield* tagOf(withSkew(behind, b.rotate(id))), "good")
+      }
     }),
   )
 })
@@ -811,11 +1080,47 @@ describe("The age of tokens", () => {
     { maximumAge: "1 hour" },
   )
 
-  it.effect.each([0, Duration.seconds(-1)])("must be more than nothing: %s", (maximumAge) =>
+  const senseless = [0, Duration.seconds(-1), Duration.infinity, Duration.negativeInfinity, Duration.days(36_501)]
+  it.effect.each([...senseless.map((maximumAge) => ({ maximumAge })), { refuseAged: true }])("must make sense: %o", (options) =>
     Effect.gen(function* () {
-      const layer = ApiKeys.layerWith({ maximumAge }).pipe(Layer.provide([layerEphemeral, Repository.layerMemory]))
+      const layer = ApiKeys.layerWith(options).pipe(Layer.provide([layerEphemeral, Repository.layerMemory]))
       assert.strictEqual(yield* tagOf(Effect.scoped(Layer.build(layer))), "InvalidOptions")
     }),
+  )
+
+  it.effect("is reported for times that make sense", () =>
+    withNodes(1, {}, ({ a }) =>
+      Effect.gen(function* () {
+        yield* create(a, "k", "1 day")
+        for (const time of senseless) {
+          const reason = "must be more than 0 and at most 36,500 days"
+          const within = yield* Effect.flip(Stream.runCollect(a.upcoming({ within: time })))
+          assert.deepStrictEqual(within, new InvalidInput({ field: "within", reason }))
+          const age = yield* Effect.flip(Stream.runCollect(a.upcoming({ within: "1 day", maximumAge: time })))
+          assert.deepStrictEqual(age, new InvalidInput({ field: "maximumAge", reason }))
+        }
+        const most = Duration.days(36_500)
+        assert.lengthOf(yield* Stream.runCollect(a.upcoming({ within: most, maximumAge: most })), 1)
+      }),
+    ),
+  )
+
+  // As another version of the program, or the command line, may do.
+  it.effect("bounds an older token that was replaced where nobody is refused for it", () =>
+    withNodes(1, { maximumAge: "1 hour", refuseAged: true }, ({ a, repository }) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* a.create({ name: "k" })
+        const { keyId, prefix, hint } = (yield* a.create({ name: "other" })).apiKey
+        const at = yield* DateTime.now
+        const previous = { expiresAt: null, graceSeconds: 86_400 }
+        yield* a.delete((yield* a.search({ keyId })).items[0]!.id)
+        yield* repository.rotate(apiKey.id, { keyId, prefix, hint, hash: Redacted.make("$x$y"), previous }, { at, ifVersion: 1 })
+        yield* TestClock.adjust("61 seconds")
+        assert.strictEqual((yield* ask(a, token)).tag, "good")
+        yield* TestClock.adjust("1 hour")
+        assert.deepStrictEqual(yield* ask(a, token), expiredAt(plus(at, "1 hour").epochMilliseconds))
+      }),
+    ),
   )
 
   it.effect("is reported in the order in which it is reached", () =>

@@ -98,6 +98,8 @@ describe("A row with a previous token that never ends", () => {
       }
       yield* repository.rotate(apiKey.id, endless, { at: apiKey.createdAt, ifVersion: 1 })
       assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Expired")
+      // Nor does it keep the key from being rotated.
+      assert.strictEqual(yield* tagOf(apiKeys.rotate(apiKey.id)), "good")
     }).pipe(Effect.provide(ApiKeys.layer.pipe(Layer.provide(layerEphemeral), Layer.provideMerge(Layer.fresh(Repository.layerMemory))))),
   )
 })
