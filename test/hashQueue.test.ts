@@ -207,6 +207,20 @@ describe("Hashing", () => {
     }),
   )
 
+  it.effect("of rotated keys stays within the permits too", () =>
+    withSlowHasher({}, (apiKeys, state) =>
+      Effect.gen(function* () {
+        const keys = yield* Effect.replicateEffect(apiKeys.create({ name: "k" }), 10)
+        state.most = 0
+        const fibers = yield* Effect.forEach(keys, ({ apiKey }) => fork(apiKeys.rotate(apiKey.id)))
+        yield* TestClock.adjust("1 second")
+        const exits = yield* Effect.forEach(fibers, Fiber.join)
+        assert.isTrue(exits.every(Exit.isSuccess))
+        assert.strictEqual(state.most, 2)
+      }),
+    ),
+  )
+
   it.effect("refuses bounds that make no sense", () =>
     Effect.gen(function* () {
       for (const hashing of [{ permits: 0 }, { permits: 1.5 }, { queue: -1 }, { maxWait: "Infinity" }] as const) {

@@ -362,6 +362,17 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
           )
           failed(asked, 1, "Unconfirmed")
           assert.include(asked.stderr, "(not by gone)")
+          // A rotation gives its token all the same.
+          const { apiKey: other } = one(Json.Created, yield* ask(["create", "--name", "rotated"]))
+          for (const at of [[], ["--url", node.url]]) {
+            const args = ["rotate", other.id, "--end-previous", "--yes", "--confirm-within", "500ms", ...at]
+            const rotated = yield* Effect.promise(() => json(args, { ...env, EFFECT_API_KEY_TOKEN: admin.token }))
+            failed({ ...rotated, stdout: "" }, 1, "Unconfirmed")
+            const shown = decode(Json.Created, rotated.stdout)
+            const kept = one(Json.Key, yield* ask(["get", other.id]))
+            assert.strictEqual(shown.apiKey.keyId, kept.keyId)
+            assert.include(shown.token, kept.keyId)
+          }
           failed(yield* ask(["get", apiKey.id]), 3, "ApiKeyNotFound")
         }),
       ),

@@ -233,6 +233,23 @@ describe("layerProblems", () => {
 })
 
 describe("OptionalApiKeyAuth", () => {
+  it.live("tells the holder of an old token of its end", () =>
+    Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
+      const { apiKey, token } = yield* makeKey("members")
+      const rotated = yield* apiKeys.rotate(apiKey.id)
+      const ask = (token: Redacted.Redacted) =>
+        Effect.map(
+          Effect.promise(() => fetch(`${url}/members`, { headers: { authorization: `Bearer ${Redacted.value(token)}` } })),
+          ({ status, headers }) => [status, headers.get("deprecation") !== null, headers.get("sunset")],
+        )
+      const end = rotated.apiKey.previous?.expiresAt
+      assert.deepStrictEqual(yield* ask(token), [200, true, end && DateTime.toDateUtc(end).toUTCString()])
+      assert.deepStrictEqual(yield* ask(rotated.token), [200, false, null])
+    }).pipe(Effect.provide(server.pipe(Layer.provide(Logger.layer([]))))),
+  )
+
   it.live("lets nobody's request through, but no bad key's, nor one where scopes are required", () =>
     Effect.gen(function* () {
       const token = Redacted.value((yield* makeKey("members")).token)

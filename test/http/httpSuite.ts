@@ -6,10 +6,11 @@ import { assert, layer as describeWith } from "@effect/vitest"
 import { ByteSize, DateTime, Effect, Layer, Logger, Option, Redacted } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServer } from "effect/http"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
-import { ApiKey, KeyId, PreviousToken, StoredApiKey } from "../../src/ApiKey.ts"
-import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
+import { type ApiKeyId, KeyId } from "../../src/ApiKey.ts"
+import { ApiKeyRepository, type Changes } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
+import { set } from "../../src/Scope.ts"
 import { routes } from "../../src/server/routes.ts"
 
 interface Reply {
@@ -369,6 +370,72 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         yield* send("DELETE", path, { token })
         assertProblem(yield* send("POST", `${path}/rotate`, { token, body: {} }), 404, "not-found")
         assertProblem(yield* send("POST", `${path}/end-grace`, { token }), 404, "not-found")
+      }),
+    )
+
+    it.effect("tells the holder of an old token of its end with every answer, and of none after the key's own", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey("*")
+        const soon = new Date(Math.floor(Date.now() / 1_000) * 1_000 + 60_000)
+        const fields = ({ headers }: Reply) => [/^@\d+$/.test(headers.get("deprecation") ?? ""), headers.get("sunset")]
+        for (const body of [{ graceSeconds: 864_000 }, { graceFrom: "firstUse" }]) {
+          const target = yield* makeKey("a")
+          const path = `/api-keys/${target.id}`
+          yield* send("POST", `${path}/rotate`, { token, body })
+          yield* send("PATCH", path, { token, body: { expiresAt: soon.toISOString() } })
+          const allowed = yield* send("GET", "/protected", { token: target.token })
+          assert.deepStrictEqual([allowed.status, ...fields(allowed)], [200, true, soon.toUTCString()])
+          // What the middleware refuses, and what a handler does.
+          for (const denied of [
+            yield* send("GET", "/api-keys", { token: target.token }),
+            yield* send("POST", `${path}/rotate`, { token: target.token, body: {} }),
+          ]) {
+            assert.deepStrictEqual([denied.status, ...fields(denied)], [403, true, soon.toUTCString()])
+          }
+        }
+        const lacking = yield* send("GET", "/api-keys", { token: (yield* makeKey("a")).token })
+        assert.deepStrictEqual([lacking.status, ...fields(lacking)], [403, false, null])
+      }),
+    )
+
+    it.effect("rotates with a confirmation, where it is asked for", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey("*")
+        const { id } = yield* makeKey()
+        const rotate = (query: string) => send("POST", `/api-keys/${id}/rotate?${query}`, { token, body: { ifPrevious: "end" } })
+        assert.strictEqual((yield* rotate("confirmWithin=5%20seconds")).status, 200)
+        for (const query of ["confirmWithin=0", "confirmWithin=31%20seconds", "within=1"]) {
+          assertProblem(yield* rotate(query), 400, "invalid-request")
+        }
+      }),
+    )
+
+    it.effect("judges a key that rotates itself by what the store says of it", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const change = (id: ApiKeyId, changes: Changes, at: DateTime.Utc) => repository.update(id, changes, { at })
+        for (const [changes, status, type] of [
+          [{ isActive: false }, 401, "inactive"],
+          [{ expiresAt: DateTime.makeUnsafe("2020-01-01T00:00:00Z") }, 401, "expired"],
+          [{ scopes: set("x") }, 403, "insufficient-scope"],
+          [{ scopes: set("api-keys:rotate-self", "y") }, 200, undefined],
+        ] as const) {
+          const key = yield* makeKey("api-keys:rotate-self", "x")
+          assert.strictEqual((yield* send("GET", "/protected", { token: key.token })).status, 200)
+          // By another node, of which this one hasn't heard.
+          yield* change(key.id, changes, key.createdAt)
+          for (const [path, body] of [
+            ["end-grace", undefined],
+            ["rotate", { graceSeconds: 0 }],
+          ]) {
+            const reply = yield* send("POST", `/api-keys/${key.id}/${path}`, { token: key.token, body })
+            if (type === undefined) assert.strictEqual(reply.status, status, reply.text)
+            else {
+              assertProblem(reply, status, type)
+              assert.match(challengeOf(reply) ?? "", /^Bearer realm="api-keys", error="/)
+            }
+          }
+        }
       }),
     )
 

@@ -1,0 +1,117 @@
+/** What comes between a request and its answer: another change, a node that is silent, a pepper that is missing. */
+import { createServer } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, it } from "@effect/vitest"
+import { DateTime, Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { ApiKeyHasher, layerEphemeral } from "../../src/ApiKeyHasher.ts"
+import { ApiKeyInvalidation } from "../../src/ApiKeyInvalidation.ts"
+import * as Repository from "../../src/ApiKeyRepository.ts"
+import * as ApiKeys from "../../src/ApiKeys.ts"
+import * as Hmac from "../../src/hasher/Hmac.ts"
+import * as Pepper from "../../src/hasher/Pepper.ts"
+import { routes } from "../../src/server/routes.ts"
+import { makeHub } from "../support/nodes.ts"
+
+type Service = Repository.ApiKeyRepository["Service"]
+
+/** A server over what is in the repository. */
+const withServer = <A, E>(
+  services: Layer.Layer<ApiKeys.ApiKeys, unknown, Repository.ApiKeyRepository>,
+  repository: Layer.Layer<Repository.ApiKeyRepository>,
+  lines: Array<string>,
+  test: (post: (path: string, token: Redacted.Redacted, body?: unknown) => Effect.Effect<Response>) => Effect.Effect<A, E, ApiKeys.ApiKeys>,
+) =>
+  Effect.gen(function* () {
+    const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
+    return yield* test((path, token, body) =>
+      Effect.promise(() =>
+        fetch(url + path, {
+          method: "POST",
+          headers: { authorization: `Bearer ${Redacted.value(token)}`, "content-type": "application/json" },
+          body: JSON.stringify(body ?? {}),
+        }),
+      ),
+    )
+  }).pipe(
+    Effect.provide(
+      HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+        Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
+        Layer.provideMerge(services),
+        Layer.provideMerge(repository),
+        Layer.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])),
+      ),
+    ),
+  )
+
+it.live("a key that changes between what is judged and what is rotated isn't", () =>
+  Effect.gen(function* () {
+    const repository = yield* Repository.ApiKeyRepository
+    let isMeddled = false
+    const meddled: Service = {
+      ...repository,
+      // Once the handler has read it, and before the service does.
+      findById: (id) =>
+        Effect.tap(repository.findById(id), () => {
+          if (!isMeddled) return Effect.void
+          isMeddled = false
+          return Effect.flatMap(DateTime.now, (at) => Effect.ignore(repository.update(id, { isActive: false }, { at })))
+        }),
+    }
+    const services = ApiKeys.layer.pipe(Layer.provide(layerEphemeral))
+    yield* withServer(services, Layer.succeed(Repository.ApiKeyRepository, meddled), [], (post) =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const { apiKey, token } = yield* apiKeys.create({ name: "k", scopes: ["api-keys:rotate-self"] })
+        isMeddled = true
+        assert.strictEqual((yield* post(`/api-keys/${apiKey.id}/rotate`, token)).status, 412)
+        assert.deepInclude(yield* apiKeys.get(apiKey.id), { keyId: apiKey.keyId, isActive: false })
+      }),
+    )
+  }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))),
+)
+
+it.live("a rotation that isn't confirmed gives its token all the same", () => {
+  const hub = makeHub()
+  const node = ApiKeys.layer.pipe(Layer.provide([hub, layerEphemeral]))
+  return withServer(node, Layer.fresh(Repository.layerMemory), [], (post) =>
+    Effect.gen(function* () {
+      // It lives, they say, and answers nothing.
+      yield* ApiKeyInvalidation.use(({ register }) => register("silent", Duration.hours(1))).pipe(Effect.provide(hub))
+      const { apiKey, token } = yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.create({ name: "k", scopes: ["*"] }))
+      const reply = yield* post(`/api-keys/${apiKey.id}/rotate?confirmWithin=50%20millis`, token)
+      assert.deepStrictEqual([reply.status, reply.headers.get("cache-control")], [504, "no-store"])
+      const body = yield* Effect.promise(() => reply.json())
+      assert.deepInclude(body, { type: "urn:effect-api-key:problem:unconfirmed", id: apiKey.id, nodes: ["silent"] })
+      const { usedToken } = yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.verify(`${body.token}`))
+      assert.strictEqual(usedToken, "current")
+    }),
+  )
+})
+
+it.live("a missing pepper's id reaches the operator, and not the caller", () =>
+  Effect.gen(function* () {
+    const repository = Layer.succeed(Repository.ApiKeyRepository, yield* Repository.ApiKeyRepository)
+    const peppers = { ring: ring("secret-plan") }
+    const hasher = Layer.effect(ApiKeyHasher, ApiKeyHasher).pipe(
+      Layer.provide(Hmac.layerPeppers),
+      Layer.provide(Layer.succeed(Pepper.Peppers, { ring: Effect.sync(() => peppers.ring) })),
+    )
+    const services = ApiKeys.layerWith({ cache: "off" }).pipe(Layer.provide(hasher))
+    const lines: Array<string> = []
+    yield* withServer(services, repository, lines, (post) =>
+      Effect.gen(function* () {
+        const { token } = yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.create({ name: "k", scopes: ["*"] }))
+        peppers.ring = ring("2027")
+        const reply = yield* post("/api-keys", token, { name: "x" })
+        const text = yield* Effect.promise(() => reply.text())
+        const all = JSON.stringify([text, Array.from(reply.headers)])
+        assert.strictEqual(reply.status, 503, text)
+        for (const hidden of ["secret-plan", "MissingPepper", "pepper"]) assert.notInclude(all, hidden)
+        assert.include(lines.join("\n"), "the pepper secret-plan isn't configured")
+      }),
+    )
+  }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))),
+)
+
+const ring = (id: string): Pepper.PepperRing => ({ current: { id, value: Redacted.make(`${id}: at least sixteen bytes`) }, older: [] })
