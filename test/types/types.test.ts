@@ -1,5 +1,5 @@
 /** What the types promise. `tsc` checks them; the assertions at run time are only there to have a test. */
-import type { Effect, Layer, Redacted } from "effect"
+import type { Effect, Layer, Redacted, Stream } from "effect"
 import type { HttpApiClient } from "effect/http-api"
 import { describe, expectTypeOf, it } from "vitest"
 import type { ApiKey, StoredApiKey } from "../../src/ApiKey.ts"
@@ -42,6 +42,11 @@ describe("types", () => {
     expectTypeOf<ErrorOf<Service["create"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError | Errors.HasherError>()
     expectTypeOf<ErrorOf<Service["get"]>>().toEqualTypeOf<Errors.ApiKeyNotFound | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["deactivate"]>>().toEqualTypeOf<Errors.ApiKeyNotFound | Errors.RepositoryError | Errors.Unconfirmed>()
+    expectTypeOf<ErrorOf<Service["rotate"]>["_tag"]>().toEqualTypeOf<
+      "InvalidInput" | "ApiKeyNotFound" | "VersionConflict" | "GraceRunning" | "RepositoryError" | "HasherError" | "Unconfirmed"
+    >()
+    expectTypeOf<ErrorOf<Service["endGrace"]>>().toEqualTypeOf<Errors.ApiKeyNotFound | Errors.RepositoryError | Errors.Unconfirmed>()
+    expectTypeOf<Stream.Error<ReturnType<Service["upcoming"]>>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["count"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError>()
   })
 
@@ -49,12 +54,17 @@ describe("types", () => {
     expectTypeOf<Overload["_tag"]>().toEqualTypeOf<"OverloadedProblem">()
     expectTypeOf<Overload["retryAfterSeconds"]>().toEqualTypeOf<number>()
     expectTypeOf<Extract<ClientErrorOf<"deactivate">, { _tag: "UnconfirmedProblem" }>["nodes"]>().toEqualTypeOf<ReadonlyArray<string>>()
+    expectTypeOf<Extract<ClientErrorOf<"rotate">, { _tag: "UnconfirmedProblem" }>["token"]>().toEqualTypeOf<Redacted.Redacted | undefined>()
     expectTypeOf<Extract<ClientErrorOf<"get">, { _tag: "UnconfirmedProblem" }>>().toEqualTypeOf<never>()
   })
 
   it("the layer needs a hasher and a repository, and nothing else", () => {
     expectTypeOf<Layer.Services<typeof ApiKeys.layer>>().toEqualTypeOf<ApiKeyHasher | ApiKeyRepository>()
     expectTypeOf<Layer.Services<typeof ApiKeys.layerMemory>>().toEqualTypeOf<never>()
+  })
+
+  it("two functions make a hasher", () => {
+    expectTypeOf<Pick<ApiKeyHasher["Service"], "hash" | "verify">>().toExtend<ApiKeyHasher["Service"]>()
   })
 
   it("a token is redacted", () => {
