@@ -94,7 +94,8 @@ const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** As the service would refuse it: what doesn't fit the request isn't sent. */
 const checked = <A, I>(schema: Schema.Codec<A, I>, value: unknown): Effect.Effect<A, CliFailure> =>
-  Effect.mapError(Schema.decodeUnknownEffect(Schema.toType(schema))(value), ({ issue }) => {
+  // A field that the request has no place for is an error, lest it be lost on the way.
+  Effect.mapError(Schema.decodeUnknownEffect(Schema.toType(schema), { onExcessProperty: "error" })(value), ({ issue }) => {
     const [first] = formatIssue(issue).issues
     return fromError({ _tag: "InvalidInput", message: `${(first?.path ?? []).map(String).join(".")}: ${first?.message ?? "invalid"}` })
   })

@@ -30,7 +30,12 @@ const changeable = {
 }
 
 /** @category schemas @since 0.1.0 */
-export const CreatePayload = Schema.Struct({ name: Model.Name, ...changeable }).annotate({ identifier: "CreateApiKey" })
+export const CreatePayload = Schema.Struct({
+  name: Model.Name,
+  /** Whether it works from the start on. Later on that is for `activate` and `deactivate`. Default: yes. */
+  isActive: Schema.optionalKey(Schema.Boolean),
+  ...changeable,
+}).annotate({ identifier: "CreateApiKey" })
 
 /** @category schemas @since 0.1.0 */
 export const UpdatePayload = Schema.Struct({ name: Schema.optionalKey(Model.Name), ...changeable }).annotate({

@@ -142,6 +142,10 @@ for (const [place, where] of Object.entries(places)) {
       failed(await json(["get", id]), 3, "ApiKeyNotFound")
       failed(await json(["get", keyId]), 3, "ApiKeyNotFound")
       failed(await json(["create", "--name", " "]), 1, "InvalidInput")
+
+      const waiting = one(Json.Created, await json(["create", "--name", "waits", "--inactive"]))
+      assert.isFalse(waiting.apiKey.isActive)
+      failed(await json(["verify"], waiting.token).then((ran) => ({ ...ran, stdout: "" })), 4, "Inactive")
     })
 
     it("is for people without --json", async () => {

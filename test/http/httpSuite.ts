@@ -102,6 +102,13 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assert.strictEqual(hello.status, 200)
         assert.deepInclude(hello.body, { message: "Hello, ci" })
 
+        const waiting = yield* send("POST", "/api-keys", { token, body: { name: "waits", isActive: false } })
+        assert.isFalse(waiting.body.apiKey.isActive)
+        assertProblem(yield* send("GET", "/protected", { token: waiting.body.token }), 401, "inactive")
+        // Not by PATCH: giving a key back takes more than changing its name.
+        assertProblem(yield* send("PATCH", `/api-keys/${waiting.body.apiKey.id}`, { token, body: { isActive: true } }), 400, "invalid-request")
+        assert.strictEqual((yield* send("DELETE", `/api-keys/${waiting.body.apiKey.id}`, { token })).status, 204)
+
         const gone = yield* send("DELETE", `/api-keys/${apiKey.id}`, { token })
         assert.deepStrictEqual([gone.status, gone.text], [204, ""])
         assertProblem(yield* send("GET", `/api-keys/${apiKey.id}`, { token }), 404, "not-found")
@@ -524,12 +531,12 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
       Effect.gen(function* () {
         const { token } = yield* makeKey("*")
         const post = (body: unknown, headers: Record<string, string> = {}) => send("POST", "/api-keys", { token, body, headers })
-        const wrong = yield* post({ name: "", scopes: ["Hunter2 SECRET"], isActive: true })
+        const wrong = yield* post({ name: "", scopes: ["Hunter2 SECRET"], prefix: "ak" })
         assertProblem(wrong, 400, "invalid-request")
         assert.isFalse(wrong.text.includes("Hunter2"))
         const paths = wrong.body.errors.map(({ path }: { path: Array<string> }) => path.join("."))
-        assert.sameMembers(paths, ["payload.name", "payload.scopes.0", "payload.isActive"])
-        for (const privileged of ["id", "keyId", "hash", "isActive", "createdAt", "lastUsedAt", "version", "prefix"]) {
+        assert.sameMembers(paths, ["payload.name", "payload.scopes.0", "payload.prefix"])
+        for (const privileged of ["id", "keyId", "hash", "deactivatedAt", "deactivationReason", "createdAt", "lastUsedAt", "version", "prefix"]) {
           assertProblem(yield* post({ name: "x", [privileged]: "1" }), 400, "invalid-request")
         }
         assertProblem(yield* post("{ not json"), 400, "invalid-request")
