@@ -34,7 +34,7 @@ import * as Json from "./Json.ts"
 import { filterFlags, given, readFilter, readScopes, requireApiKeys, scopes, text } from "./keyFlags.ts"
 import { confirm, findKey, isPartOfToken, partOfToken, readSecret, refuseSecret } from "./keyName.ts"
 import { KeysBackend } from "./KeysBackend.ts"
-import { describeKey, keyColumns, type Look, look, note, print, sanitize, table, widthsOf } from "./output.ts"
+import { describeKey, keyColumns, type Look, look, makeTable, note, print, sanitize, table } from "./output.ts"
 import * as Settings from "./settings.ts"
 import { scan } from "./scan.ts"
 import { exportKeys, importKeys } from "./transfer.ts"
@@ -167,19 +167,16 @@ export const list = Command.make(
     const wanted = Option.match(limit, { onNone: () => keys, onSome: (count) => Stream.take(keys, count) })
     if (yield* Settings.Json) return yield* Stream.runForEach(wanted, (each) => Console.log(JSON.stringify(encodeKey(each))))
     const style = yield* look
-    const columns = keyColumns(style.now)
-    // The first batch decides how wide the columns are, so that a table of any length begins at once.
-    let widths: ReadonlyArray<number> | undefined
+    const write = makeTable(keyColumns(style.now), style)
+    let count = 0
     yield* wanted.pipe(
       Stream.grouped(batchSize),
       Stream.runForEach((batch) => {
-        const isFirst = widths === undefined
-        widths ??= widthsOf(batch, columns, style)
-        const lines = table(batch, columns, style, widths)
-        return Console.log((isFirst ? lines : lines.slice(1)).join("\n"))
+        count += batch.length
+        return Console.log(write(batch).join("\n"))
       }),
     )
-    if (widths === undefined) yield* note("No API key matches.")
+    if (count === 0) yield* note("No API key matches.")
   }),
 ).pipe(
   Command.withAlias("ls"),

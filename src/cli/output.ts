@@ -61,14 +61,16 @@ export const relative = (at: DateTime.Utc | null, now: number, never: string): s
   return distance > 0 ? `in ${text}` : `${text} ago`
 }
 
+/** `1 row`, `2 rows` */
+export const counted = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? "" : "s"}`
+
 const spell = (seconds: number): string => {
-  const plural = (count: number, unit: string) => `${count} ${unit}${count === 1 ? "" : "s"}`
   if (seconds < 90) return `${seconds} s`
   if (seconds < 5_400) return `${Math.round(seconds / 60)} min`
   if (seconds < 129_600) return `${Math.round(seconds / 3_600)} h`
   const days = Math.round(seconds / 86_400)
-  if (days < 60) return plural(days, "day")
-  return days < 730 ? plural(Math.round(days / 30.4), "month") : plural(Math.round(days / 365.25), "year")
+  if (days < 60) return counted(days, "day")
+  return days < 730 ? counted(Math.round(days / 30.4), "month") : counted(Math.round(days / 365.25), "year")
 }
 
 export interface Column<A> {
@@ -81,12 +83,10 @@ export interface Column<A> {
 
 const gap = 2
 
-/** How wide columns are with these rows: what doesn't fit the terminal is taken from the widest that may be cut. */
-export const widthsOf = <A>(rows: ReadonlyArray<A>, columns: ReadonlyArray<Column<A>>, { width }: Look): ReadonlyArray<number> => {
-  const widths = columns.map(({ title, text }) =>
-    rows.reduce((widest, row) => Math.max(widest, CliOutput.displayWidth(sanitize(text(row)))), CliOutput.displayWidth(title)),
-  )
-  for (let over = widths.reduce((sum, each) => sum + each + gap, -gap) - width; over > 0 && Number.isFinite(over); over--) {
+/** What doesn't fit the terminal is taken from the widest columns that may be cut. */
+const shrink = <A>(natural: ReadonlyArray<number>, columns: ReadonlyArray<Column<A>>, width: number): ReadonlyArray<number> => {
+  const widths = [...natural]
+  for (let over = widths.reduce((sum, each) => sum + each + gap, -gap) - width; over > 0; over--) {
     let widest = -1
     for (const [index, each] of widths.entries()) {
       const least = columns[index]?.least
@@ -98,52 +98,84 @@ export const widthsOf = <A>(rows: ReadonlyArray<A>, columns: ReadonlyArray<Colum
   return widths
 }
 
-/** Aligned, a title above. */
-export const table = <A>(
-  rows: ReadonlyArray<A>,
-  columns: ReadonlyArray<Column<A>>,
-  look: Look,
-  widths = widthsOf(rows, columns, look),
-): ReadonlyArray<string> => {
+/**
+ * A table that is written batch by batch, aligned, a title above the first one. What comes later may make its columns wider, so that one of
+ * any length begins at once and nothing is cut but by the terminal.
+ */
+export const makeTable = <A>(columns: ReadonlyArray<Column<A>>, look: Look): ((rows: ReadonlyArray<A>) => ReadonlyArray<string>) => {
   const { width, style } = look
-  // What can't be cut is left out, from the right, rather than wrapped.
-  const line = (texts: ReadonlyArray<string>, styleOf: (index: number) => Style | undefined): string => {
-    let used = 0
-    const parts: Array<string> = []
-    for (const [index, text] of texts.entries()) {
-      const each = widths[index] ?? 0
-      if (index > 0 && used + gap + each > width) break
-      used += (index > 0 ? gap : 0) + each
-      const padded = fit(text, each, index === texts.length - 1)
-      const chosen = styleOf(index)
-      parts.push(chosen === undefined ? padded : style(chosen, padded))
+  let natural: ReadonlyArray<number> = columns.map(({ title }) => CliOutput.displayWidth(title))
+  let isFirst = true
+  return (rows) => {
+    const texts = rows.map((row) => columns.map(({ text }) => sanitize(text(row))))
+    natural = natural.map((widest, index) => texts.reduce((sum, row) => Math.max(sum, CliOutput.displayWidth(row[index] ?? "")), widest))
+    const widths = width === Number.POSITIVE_INFINITY ? natural : shrink(natural, columns, width)
+    // What can't be cut is left out, from the right, rather than wrapped.
+    const line = (cells: ReadonlyArray<string>, styleOf: (index: number) => Style | undefined): string => {
+      let used = 0
+      const parts: Array<string> = []
+      for (const [index, cell] of cells.entries()) {
+        const each = widths[index] ?? 0
+        if (index > 0 && used + gap + each > width) break
+        used += (index > 0 ? gap : 0) + each
+        const padded = fit(cell, each, index === cells.length - 1)
+        const chosen = styleOf(index)
+        parts.push(chosen === undefined ? padded : style(chosen, padded))
+      }
+      return parts.join(" ".repeat(gap)).trimEnd()
     }
-    return parts.join(" ".repeat(gap)).trimEnd()
-  }
-  const head = line(
-    columns.map(({ title }) => title),
-    () => "bold",
-  )
-  const toLine = (row: A) =>
-    line(
-      columns.map(({ text }) => sanitize(text(row))),
-      (index) => columns[index]?.style?.(row),
+    const head = () =>
+      line(
+        columns.map(({ title }) => title),
+        () => "bold",
+      )
+    const lines = texts.map((cells, at) =>
+      line(cells, (index) => {
+        const row = rows[at]
+        return row === undefined ? undefined : columns[index]?.style?.(row)
+      }),
     )
-  return [head, ...rows.map(toLine)]
+    if (!isFirst) return lines
+    isFirst = false
+    return [head(), ...lines]
+  }
+}
+
+/** All of it at once. */
+export const table = <A>(rows: ReadonlyArray<A>, columns: ReadonlyArray<Column<A>>, look: Look): ReadonlyArray<string> =>
+  makeTable(columns, look)(rows)
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
+
+/** The longest beginning that is no wider, and what is left. */
+const splitAt = (text: string, width: number): readonly [string, string] => {
+  let used = 0
+  for (const { segment, index } of graphemes.segment(text)) {
+    used += CliOutput.displayWidth(segment)
+    if (used > width) return [text.slice(0, index), text.slice(index)]
+  }
+  return [text, ""]
 }
 
 const fit = (text: string, width: number, isLast: boolean): string => {
   const length = CliOutput.displayWidth(text)
   if (length <= width) return isLast ? text : text + " ".repeat(width - length)
-  let cut = ""
-  let used = 0
-  for (const character of text) {
-    const each = CliOutput.displayWidth(character)
-    if (used + each > width - 1) break
-    cut += character
-    used += each
+  const [cut] = splitAt(text, width - 1)
+  return `${cut}…${" ".repeat(Math.max(0, width - 1 - CliOutput.displayWidth(cut)))}`
+}
+
+/** Lines that are no wider, broken at spaces where there are any. */
+const wrap = (text: string, width: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let rest = text
+  while (CliOutput.displayWidth(rest) > width) {
+    const [cut] = splitAt(rest, width)
+    const space = rest[cut.length] === " " ? cut.length : cut.lastIndexOf(" ")
+    const end = space > 0 ? space : Math.max(1, cut.length)
+    lines.push(rest.slice(0, end))
+    rest = rest.slice(end).replace(/^ /, "")
   }
-  return `${cut}…${" ".repeat(Math.max(0, width - 1 - used))}`
+  return [...lines, rest]
 }
 
 const statusStyle: Readonly<Record<Status, Style>> = { active: "green", inactive: "yellow", expired: "red" }
@@ -158,7 +190,7 @@ export const keyColumns = (now: number): ReadonlyArray<Column<ApiKey>> => [
   { title: "OWNER", text: ({ ownerId }) => ownerId ?? "", least: 6 },
 ]
 
-/** One key, a field a line. */
+/** One key, a field a line, or several at a narrow terminal. */
 export const describeKey = (key: ApiKey, { now, style, width }: Look): string => {
   const at = (instant: DateTime.Utc | null, never: string) =>
     instant === null ? never : `${new Date(instant.epochMilliseconds).toISOString()} (${relative(instant, now, never)})`
@@ -179,15 +211,17 @@ export const describeKey = (key: ApiKey, { now, style, width }: Look): string =>
     ["created", at(key.createdAt, "")],
     ...(key.rotatedAt === null ? [] : [["rotated", at(key.rotatedAt, "")] as const]),
     ...(previous === null ? [] : [["previous", describePrevious(previous, now, at)] as const]),
-    ["token ends in", `…${key.hint}……`],
+    // Of tokens of another format there is none.
+    ...(key.hint === "" ? [] : [["hint", `${key.hint}, before the last 6 characters of the token`] as const]),
     ["metadata", JSON.stringify(key.metadata)],
   ]
   const label = Math.max(...fields.map(([name]) => name.length)) + 2
   return fields
-    .map(([name, value, chosen]) => {
-      const text = fit(sanitize(value), Math.max(8, width - label), true)
-      return style("dim", name.padEnd(label)) + (chosen === undefined ? text : style(chosen, text))
-    })
+    .flatMap(([name, value, chosen]) =>
+      wrap(sanitize(value), Math.max(8, width - label)).map(
+        (text, index) => style("dim", (index === 0 ? name : "").padEnd(label)) + (chosen === undefined ? text : style(chosen, text)),
+      ),
+    )
     .join("\n")
 }
 
