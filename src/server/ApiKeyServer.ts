@@ -26,10 +26,11 @@ import * as Argon2Node from "../hasher/Argon2Node.ts"
 import * as Pepper from "../hasher/Pepper.ts"
 import * as Invalidation from "../sql/Invalidation.ts"
 import * as Migrations from "../sql/Migrations.ts"
-import * as Pglite from "../sql/Pglite.ts"
+import type { DataDirLocked, PgliteUnavailable } from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
-import { printFirstKey } from "./firstKey.ts"
+import { makeFirstKey, printFirstKey } from "./firstKey.ts"
 import { defaultLimits, layerRequestLimits, type Limits, makeServer } from "./limits.ts"
+import { loadPackage, type MissingPackage } from "./loadPackage.ts"
 import { readLeakOptions } from "./leaks.ts"
 import { routesWith } from "./routes.ts"
 import { loadPeppers, storageSettings } from "./settings.ts"
@@ -37,6 +38,7 @@ import { loadPeppers, storageSettings } from "./settings.ts"
 export { ServerApi } from "./api.ts"
 export { DataDirError } from "./embedded.ts"
 export { defaultLimits, type Limits } from "./limits.ts"
+export { MissingPackage } from "./loadPackage.ts"
 export { PepperRequired } from "./settings.ts"
 export { SigningKeysUnreadable } from "./leaks.ts"
 export { routes, routesWith, type RoutesOptions } from "./routes.ts"
@@ -59,6 +61,8 @@ type Settings = Config.Success<typeof settings>
 export interface Options {
   /** Where the defaults don't suit: see {@link Limits}. */
   readonly limits?: Partial<Limits> | undefined
+  /** What becomes of the administrator's key that is made on an empty table; `url` is the server's. Default: it is printed, for people. */
+  readonly onFirstKey?: ((created: ApiKeys.Created, url: string) => Effect.Effect<void>) | undefined
 }
 
 const layerRepository = SqlRepository.layer.pipe(Layer.provide(Migrations.layer()))
@@ -70,20 +74,28 @@ const layerStorage = ({
   dataDir,
 }: Settings): Layer.Layer<
   ApiKeyRepository | ApiKeyInvalidation | SqlClient,
-  SqlError | MigrationError | Invalidation.InvalidIdentifier | RedisUnavailable | Pglite.DataDirLocked | Pglite.PgliteUnavailable
+  SqlError | MigrationError | Invalidation.InvalidIdentifier | RedisUnavailable | MissingPackage | DataDirLocked | PgliteUnavailable
 > =>
   Option.isSome(databaseUrl)
     ? Layer.mergeAll(layerRepository, Option.match(redisUrl, { onNone: () => Invalidation.layerPostgres(), onSome: layerRedis })).pipe(
         Layer.provideMerge(PgClient.layer({ url: databaseUrl.value, applicationName: "effect-api-key", connectTimeout: "5 seconds" })),
       )
-    : Layer.mergeAll(layerRepository, Invalidation.layerPglite()).pipe(Layer.provideMerge(Pglite.layer({ dataDir })))
+    : Layer.mergeAll(layerRepository, Invalidation.layerPglite()).pipe(Layer.provideMerge(layerEmbedded(dataDir)))
+
+const layerEmbedded = (dataDir: string) =>
+  Layer.unwrap(
+    Effect.map(
+      loadPackage("The embedded database", "@electric-sql/pglite", () => import("../sql/Pglite.ts")),
+      (Pglite) => Pglite.layer({ dataDir }),
+    ),
+  )
 
 /** Loaded where it is asked for, as most have no need of the package `redis`. */
-const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, RedisUnavailable> => {
+const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, RedisUnavailable | MissingPackage> => {
   if (!URL.canParse(Redacted.value(url))) return Layer.effectContext(new RedisUnavailable({ reason: "isn't a URL" }))
   return Layer.unwrap(
     Effect.map(
-      Effect.promise(() => Promise.all([import("@effect/platform-node/NodeRedis"), import("../redis/Invalidation.ts")])),
+      loadPackage("REDIS_URL", "redis", () => Promise.all([import("@effect/platform-node/NodeRedis"), import("../redis/Invalidation.ts")])),
       ([NodeRedis, RedisInvalidation]) =>
         RedisInvalidation.layerRedis().pipe(
           Layer.provide(NodeRedis.layer({ url: Redacted.value(url) })),
@@ -100,7 +112,7 @@ const layerArgon2 = Argon2Node.layerPeppers().pipe(
   Layer.catchTag("Argon2Unavailable", () =>
     Layer.unwrap(
       Effect.map(
-        Effect.promise(() => import("../hasher/Argon2.ts")),
+        loadPackage("Before Node 24.7, hashing", "argon2", () => import("../hasher/Argon2.ts")),
         (Argon2) => Argon2.layerPeppers(),
       ),
     ),
@@ -130,7 +142,7 @@ export const layerWith = (options: Options) =>
         port: config.port,
         gracefulShutdownTimeout: "10 seconds",
       })
-      return Layer.effectDiscard(printFirstKey).pipe(
+      return Layer.effectDiscard(makeFirstKey(options.onFirstKey ?? printFirstKey)).pipe(
         Layer.provideMerge(
           HttpRouter.serve(Layer.mergeAll(routesWith({ leaks: yield* readLeakOptions }), layerRequestLimits(limits)), {
             disableLogger: true,

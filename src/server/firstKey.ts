@@ -4,14 +4,14 @@ import * as HttpServer from "effect/http/HttpServer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
-import { ApiKeys } from "../ApiKeys.ts"
+import { ApiKeys, type Created } from "../ApiKeys.ts"
 
 /**
- * On an empty table, makes an administrator's key and prints its token once.
+ * On an empty table, makes an administrator's key, whose token is known to nobody else afterwards.
  *
  * Nodes that start together agree on one by a lock that their transactions hold.
  */
-export const printFirstKey = Effect.gen(function* () {
+export const makeFirstKey = Effect.fnUntraced(function* (onFirstKey: (created: Created, url: string) => Effect.Effect<void>) {
   const sql = yield* SqlClient
   const apiKeys = yield* ApiKeys
   const created = yield* sql.withTransaction(
@@ -21,9 +21,13 @@ export const printFirstKey = Effect.gen(function* () {
     }),
   )
   if (Option.isNone(created)) return
-  const token = Redacted.value(created.value.token)
-  const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
-  yield* Console.log(
+  yield* onFirstKey(created.value, HttpServer.formatAddress((yield* HttpServer.HttpServer).address))
+})
+
+/** For people. */
+export const printFirstKey = (created: Created, url: string): Effect.Effect<void> => {
+  const token = Redacted.value(created.token)
+  return Console.log(
     [
       "",
       "An administrator's key was made. Its token is shown this once:",
@@ -36,4 +40,4 @@ export const printFirstKey = Effect.gen(function* () {
       "",
     ].join("\n"),
   )
-})
+}
