@@ -3,7 +3,7 @@
  * what most commands do. Packages with code of their own for a machine, and those that few need, stay outside.
  */
 import { execFileSync } from "node:child_process"
-import { chmodSync, writeFileSync } from "node:fs"
+import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "vite"
@@ -11,8 +11,11 @@ import { build } from "vite"
 const root = fileURLToPath(new URL("..", import.meta.url))
 const target = process.argv[2] ?? join(root, "dist/bin")
 
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+
 await build({
   root,
+  define: { VERSION: JSON.stringify(version) },
   configFile: false,
   logLevel: "warn",
   publicDir: false,
@@ -36,16 +39,22 @@ chmodSync(bin, 0o755)
 
 // Help is rendered once, here, so that none of what renders it is loaded to show it.
 const render = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): string =>
-  execFileSync(process.execPath, [bin, ...args, "--help"], { encoding: "utf8", env: { PATH: process.env["PATH"] ?? "", ...env } })
+  execFileSync(process.execPath, [bin, ...args], { encoding: "utf8", env: { PATH: process.env["PATH"] ?? "", ...env } })
 const renderBoth = (args: ReadonlyArray<string>) => ({
   plain: render(args, { NO_COLOR: "1" }),
   colored: render(args, { FORCE_COLOR: "1" }),
 })
 
-const whole = renderBoth([])
-const commands = Array.from(
-  whole.plain.slice(whole.plain.indexOf("SUBCOMMANDS")).matchAll(/^ {2}([a-z][a-z-]+)\b/gm),
-  ([, name = ""]) => name,
-)
-const help = Object.fromEntries([["", whole], ...commands.map((name) => [name, renderBoth([name])])])
+const whole = renderBoth(["--help"])
+const [, listed = ""] = /^SUBCOMMANDS\n((?: .*\n)+)/m.exec(whole.plain) ?? []
+// A name, or a name and its alias.
+const commands = Array.from(listed.matchAll(/^ {2}([a-z][a-z-]*)(?:, ([a-z-]+))?/gm), ([, name = "", alias]) => ({ name, alias }))
+const help = Object.fromEntries([
+  ["", whole],
+  ["--version", renderBoth(["--version"])],
+  ...commands.flatMap(({ name, alias }) => {
+    const both = renderBoth([name, "--help"])
+    return [[name, both] as const, ...(alias === undefined ? [] : [[alias, both] as const])]
+  }),
+])
 writeFileSync(join(target, "help.json"), JSON.stringify(help))

@@ -3,6 +3,7 @@
  * @since 0.1.0
  */
 import * as CliError from "effect/cli/CliError"
+import * as DateTime from "effect/DateTime"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -40,12 +41,18 @@ const invalidTokenTags = new Set(["MalformedToken", "NotFound", "InvalidSecret",
 const codeOf = (tag: string): 1 | 2 | 3 | 4 =>
   notFoundTags.has(tag) ? exitCodes.notFound : invalidTokenTags.has(tag) ? exitCodes.invalidToken : exitCodes.failed
 
+interface Failed {
+  readonly _tag: string
+  readonly message: string
+  readonly expiresAt?: unknown
+}
+
 /**
  * What a typed error comes to.
  * @category constructors
  * @since 0.1.0
  */
-export const fromError = (error: { readonly _tag: string; readonly message: string }): CliFailure =>
+export const fromError = (error: Failed): CliFailure =>
   error instanceof CliFailure
     ? error
     : new CliFailure({
@@ -57,27 +64,53 @@ export const fromError = (error: { readonly _tag: string; readonly message: stri
 
 const isToken = Schema.is(Schema.Redacted(Schema.String))
 
-const describe = (error: { readonly _tag: string; readonly message: string }): string => {
+const describe = (error: Failed): string => {
   const cause = "cause" in error && error.cause instanceof Error ? error.cause : undefined
-  if (cause instanceof Schema.SchemaError) {
-    const [first] = formatIssue(cause.issue).issues
-    return `${(first?.path ?? []).map(String).join("_")}: ${first?.message ?? "invalid"}`
+  if (cause instanceof Schema.SchemaError) return firstIssue(cause.issue, "_")
+  switch (error._tag) {
+    case "GraceRunning":
+      return `The token from before the last rotation still works, ${DateTime.isDateTime(error.expiresAt) ? `until ${DateTime.formatIso(error.expiresAt)}` : "until a time after the new one's first use"}: wait, or end it with --end-previous`
+    case "RepositoryError": {
+      const reason = cause === undefined ? "" : rootMessage(cause)
+      // SQLSTATE for tables and columns that aren't there.
+      return /\b42P01\b|\b42703\b/.test(reason)
+        ? "The database isn't migrated, or not by this version: run effect-api-key migrate"
+        : reason === "" || reason === error.message
+          ? error.message
+          : `${error.message}: ${withoutState(reason)}`
+    }
+    case "SqlError":
+      return `The database can't be used: ${withoutState(rootMessage(error))}`
+    default:
+      return error.message === "" ? (cause === undefined ? error._tag : rootMessage(cause)) : error.message
   }
-  if (error.message === "") return cause?.message ?? error._tag
-  if (error._tag !== "RepositoryError" || cause === undefined) return error.message
-  const reason = rootMessage(cause)
-  // SQLSTATE for tables and columns that aren't there.
-  return /\b42P01\b|\b42703\b/.test(reason)
-    ? "The database isn't migrated, or not by this version: run effect-api-key migrate"
-    : `${error.message}: ${reason}`
 }
+
+// `UnknownError (3D000): …`, which tells people nothing.
+const withoutState = (reason: string): string => reason.replace(/^\w+ \([0-9A-Z]{5}\): /, "")
 
 const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const rootMessage = (error: Error): string =>
-  error.cause instanceof Error && error.cause.message !== "" ? rootMessage(error.cause) : error.message
+/** The first thing that is wrong with a value, and where. */
+export const firstIssue = (issue: SchemaIssue.Issue, separator = "."): string => {
+  const [first] = formatIssue(issue).issues
+  const path = (first?.path ?? []).map(String).join(separator)
+  return `${path === "" ? "" : `${path}: `}${first?.message ?? "invalid"}`
+}
 
-const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, " ")
+/** What is behind a failure, without what was made of it on its way. */
+export const rootMessage = (failure: unknown): string => {
+  let message = failure instanceof Error ? failure.message : String(failure)
+  for (let each: unknown = failure; each instanceof Error; each = each.cause) {
+    // Node says nothing but a code of a host that refuses at each of its addresses.
+    const code = "code" in each && typeof each.code === "string" ? each.code : ""
+    if (each.message !== "" || code !== "") message = each.message === "" ? code : each.message
+  }
+  return oneLine(message)
+}
+
+/** Without line breaks. */
+export const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, " ")
 
 /**
  * Hides the secret of every token in a text, whatever its prefix.

@@ -9,15 +9,14 @@
  * )
  * ```
  *
- * They fail with {@link CliFailure}, which bears the exit code that `NodeRuntime.runMain` ends the process with.
+ * `runMain` of `effect-api-key/cli/CommandLine` runs such a command line as the package's own runs. With `NodeRuntime.runMain` what fails is a
+ * {@link CliFailure}, which bears the exit code; but wrong usage is Effect's, and ends with its exit code 1 and the command's help.
  * @since 0.1.0
  */
 import * as Argument from "effect/cli/Argument"
-import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Prompt from "effect/cli/Prompt"
-import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -28,14 +27,16 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Model from "../ApiKey.ts"
 import type { Created, CreateInput } from "../ApiKeys.ts"
-import { type CliFailure, fromError, usage } from "./CliFailure.ts"
+import { fromError, usage } from "./CliFailure.ts"
 import * as Generate from "./generate.ts"
 import * as Json from "./Json.ts"
-import { filterFlags, given, readFilter, readScopes, requireApiKeys, scopes, text } from "./keyFlags.ts"
-import { confirm, findKey, isPartOfToken, partOfToken, readSecret, refuseSecret } from "./keyName.ts"
+import { filterFlags, given, readFilter, readScopes, requireApiKeys, scopes, string, text, whole } from "./keyFlags.ts"
+import { asking, confirm, findKey, GivenToken, readSecret, refuseAny, refusePart, refuseToken } from "./keyName.ts"
 import { KeysBackend } from "./KeysBackend.ts"
 import { describeKey, keyColumns, type Look, look, makeTable, note, print, sanitize, table } from "./output.ts"
+import { separators } from "./separators.ts"
 import * as Settings from "./settings.ts"
+import { putAtStake } from "./streams.ts"
 import { scan } from "./scan.ts"
 import { exportKeys, importKeys } from "./transfer.ts"
 import { type Moment, parseDuration, parseMoment, resolveMoment } from "./values.ts"
@@ -44,15 +45,13 @@ export { CliFailure, exitCodes } from "./CliFailure.ts"
 export { scan } from "./scan.ts"
 export { exportKeys, importKeys } from "./transfer.ts"
 export * as Json from "./Json.ts"
+export { TokenFormat } from "./settings.ts"
 export { KeysBackend, layerApiKeys, type Rotation, type Verdict } from "./KeysBackend.ts"
-
-// While arguments are read, so that no database is opened for what is refused.
-const refuse = (failure: CliFailure) => Effect.fail(new CliError.UserError({ cause: failure }))
-const refuseAny = (secrets: ReadonlyArray<string>) => (secrets.length === 0 ? Effect.void : refuse(refuseSecret))
 
 const key = Argument.String("key").pipe(
   Argument.withDescription("The key's id, its key id, or a beginning of either that no other key shares"),
-  Argument.mapEffect((name) => (isPartOfToken(name) ? refuse(partOfToken) : Effect.succeed(name))),
+  Argument.withFallbackPrompt(asking(Prompt.String({ message: "Id or key id of the key" }))),
+  Argument.mapEffect(refusePart),
 )
 const yes = Flag.Boolean("yes").pipe(
   Flag.withAlias("y"),
@@ -61,7 +60,7 @@ const yes = Flag.Boolean("yes").pipe(
   Flag.withDefault(false),
 )
 
-const expires = Flag.String("expires").pipe(
+const expires = string("expires").pipe(
   Flag.withAlias("e"),
   Flag.withMetavar("when"),
   Flag.withDescription("When the key stops working: 30d, 12h, 2027-01-31 (when that day begins in UTC), or never"),
@@ -72,7 +71,7 @@ const expires = Flag.String("expires").pipe(
   Flag.optional,
 )
 
-const confirmWithin = Flag.String("confirm-within").pipe(
+const confirmWithin = string("confirm-within").pipe(
   Flag.withMetavar("time"),
   Flag.withDescription("Wait until every server has applied the change, and fail after this time, up to 30s"),
   Flag.filterMap(
@@ -84,7 +83,7 @@ const confirmWithin = Flag.String("confirm-within").pipe(
 
 const JsonText = Schema.fromJsonString(Schema.Unknown)
 
-const metadata = Flag.String("metadata").pipe(
+const metadata = string("metadata").pipe(
   Flag.withMetavar("json"),
   Flag.withDescription("A JSON object to keep with the key"),
   Flag.filterMap(
@@ -98,6 +97,7 @@ const readExpiry = (expiry: Option.Option<Moment | "never">, now: DateTime.Utc) 
   Option.map(expiry, (moment) => (moment === "never" ? null : resolveMoment(moment, now, 1)))
 
 const printCreated = Effect.fnUntraced(function* ({ apiKey, token }: Created, what: string) {
+  putAtStake(`nobody has the token of the API key ${apiKey.keyId}, and it can't be shown again: rotate the key`)
   yield* print(
     Json.Created,
     { apiKey, token: Redacted.value(token) },
@@ -112,10 +112,10 @@ const printKey = (apiKey: Model.ApiKey) => print(Json.Key, apiKey, (look) => des
 export const create = Command.make(
   "create",
   {
-    name: Flag.String("name").pipe(
+    name: string("name").pipe(
       Flag.withAlias("n"),
       Flag.withDescription("What people call it"),
-      Flag.withFallbackPrompt(Prompt.String({ message: "Name of the key" })),
+      Flag.withFallbackPrompt(asking(Prompt.String({ message: "Name of the key" }))),
     ),
     description: text("description", "What it is for"),
     owner: text("owner", "Whom it belongs to, in your application's terms"),
@@ -153,12 +153,8 @@ export const list = Command.make(
   "list",
   {
     ...filterFlags,
-    limit: Flag.Int("limit").pipe(
+    limit: whole("limit", 1, Number.MAX_SAFE_INTEGER, "a whole number above 0").pipe(
       Flag.withDescription("So many at most"),
-      Flag.filter(
-        (limit) => limit > 0,
-        () => "Expected a whole number above 0",
-      ),
       Flag.optional,
     ),
   },
@@ -285,24 +281,14 @@ export const search = Command.make(
   "search",
   {
     ...filterFlags,
-    text: Argument.String("text").pipe(Argument.withDescription("What the name has in it, as --name"), Argument.optional),
+    text: Argument.String("text").pipe(
+      Argument.withDescription("What the name has in it, as --name"),
+      Argument.mapEffect(refuseToken),
+      Argument.optional,
+    ),
     sort: Flag.Literals("sort", sorts).pipe(Flag.withDescription("A minus sign means descending"), Flag.withDefault("-createdAt" as const)),
-    limit: Flag.Int("limit").pipe(
-      Flag.withDescription("So many a page, 1 to 200"),
-      Flag.filter(
-        (limit) => limit >= 1 && limit <= 200,
-        () => "Expected 1 to 200",
-      ),
-      Flag.withDefault(50),
-    ),
-    offset: Flag.Int("offset").pipe(
-      Flag.withDescription("How many to pass over"),
-      Flag.filter(
-        (offset) => offset >= 0,
-        () => "Expected 0 or more",
-      ),
-      Flag.optional,
-    ),
+    limit: whole("limit", 1, 200, "1 to 200").pipe(Flag.withDescription("So many a page, 1 to 200"), Flag.withDefault(50)),
+    offset: whole("offset", 0, Number.MAX_SAFE_INTEGER, "0 or more").pipe(Flag.withDescription("How many to pass over"), Flag.optional),
     cursor: text("cursor", "The nextCursor of the page before"),
   },
   Effect.fnUntraced(function* ({ text, sort, limit, offset, cursor, ...flags }) {
@@ -320,9 +306,13 @@ export const search = Command.make(
       ...given("offset", offset),
       ...given("cursor", cursor),
     })
-    yield* print(Json.Page, { items: page.items, total: page.total, nextCursor: page.nextCursor }, (look) =>
-      table(page.items, keyColumns(look.now), look).join("\n"),
-    )
+    const style = yield* look
+    if ((yield* Settings.Json) || page.items.length > 0) {
+      yield* print(Json.Page, { items: page.items, total: page.total, nextCursor: page.nextCursor }, () =>
+        table(page.items, keyColumns(style.now), style).join("\n"),
+      )
+    } else yield* note("No API key matches.")
+    if (page.items.length === 0 && page.nextCursor === null) return
     yield* note(
       [page.total === null ? [] : [`${page.total} in all.`], page.nextCursor === null ? [] : [`More: --cursor ${page.nextCursor}`]]
         .flat()
@@ -368,7 +358,8 @@ export const verify = Command.make(
   },
   Effect.fnUntraced(function* ({ scope }) {
     const scopes = yield* readScopes(scope)
-    const verdict = yield* (yield* KeysBackend).verify(yield* readSecret("the token"), scopes)
+    const token = (yield* GivenToken) ?? (yield* readSecret("the token"))
+    const verdict = yield* (yield* KeysBackend).verify(token, scopes)
     if (verdict.valid) {
       const { apiKey, usedToken, checkedAt } = verdict.verified
       return yield* print(Json.Verified, { valid: true, apiKey, usedToken, checkedAt }, (look) => describeVerdict(apiKey, usedToken, look))
@@ -389,7 +380,7 @@ export const rotate = Command.make(
   "rotate",
   {
     key,
-    grace: Flag.String("grace").pipe(
+    grace: string("grace").pipe(
       Flag.withMetavar("time"),
       Flag.withDescription("How long the token so far works on, 0 to 90d. Default: 24h"),
       Flag.filterMap(parseDuration, () => "Expected a time such as 24h, 7d or 0"),
@@ -414,8 +405,10 @@ export const rotate = Command.make(
   },
   Effect.fnUntraced(function* ({ key, grace, fromFirstUse, endPrevious, yes, confirmWithin }) {
     const found = yield* findKey(key)
-    const isAtOnce = Option.exists(grace, (each) => Duration.toMillis(each) === 0)
-    if (isAtOnce) yield* confirm(`End the token of ${named(found)} at once?`, yes)
+    // Who means minutes and writes m, or ms, has no time to think again.
+    const isAtOnce = Option.exists(grace, (each) => Duration.toSeconds(each) < 60)
+    if (isAtOnce)
+      yield* confirm(`End the token of ${named(found)} ${Option.exists(grace, Duration.isZero) ? "at once" : "within a minute"}?`, yes)
     else if (endPrevious && found.previous !== null) yield* confirm(`End the previous token of ${named(found)} at once?`, yes)
     const backend = yield* KeysBackend
     const show = (rotated: Created) => printCreated(rotated, "The token was replaced.")
@@ -466,28 +459,17 @@ export const endGrace = Command.make(
 export const generate = Command.make(
   "generate",
   {
-    prefix: Flag.String("prefix").pipe(
-      Flag.withDescription("Default: API_KEY_PREFIX, or ak"),
-      Flag.withFallbackConfig(Config.String("API_KEY_PREFIX")),
-      Flag.withDefault("ak"),
-    ),
-    separator: Flag.Literals("separator", ["-", "_", ".", "~", ":"]).pipe(
-      Flag.withDescription("Default: API_KEY_SEPARATOR, or -"),
-      Flag.withFallbackConfig(Config.Literals(["-", "_", ".", "~", ":"], "API_KEY_SEPARATOR")),
-      Flag.withDefault("-" as const),
-    ),
-    count: Flag.Int("count").pipe(
+    prefix: string("prefix").pipe(Flag.withDescription("Default: API_KEY_PREFIX, or ak"), Flag.optional),
+    separator: Flag.Literals("separator", separators).pipe(Flag.withDescription("Default: API_KEY_SEPARATOR, or -"), Flag.optional),
+    count: whole("count", 1, Generate.maxCount, `1 to ${Generate.maxCount}`).pipe(
       Flag.withAlias("c"),
       Flag.withDescription("How many"),
-      Flag.filter(
-        (count) => count >= 1 && count <= Generate.maxCount,
-        () => `Expected 1 to ${Generate.maxCount}`,
-      ),
       Flag.withDefault(1),
     ),
   },
-  Effect.fnUntraced(function* ({ prefix, separator, count }) {
-    const tokens = yield* Effect.mapError(Generate.generate({ prefix, separator }, count), ({ reason }) => usage(reason))
+  Effect.fnUntraced(function* ({ count, ...flags }) {
+    const format = { ...(yield* Settings.tokenFormat), ...given("prefix", flags.prefix), ...given("separator", flags.separator) }
+    const tokens = yield* Effect.mapError(Generate.generate(format, count), ({ reason }) => usage(reason))
     yield* Effect.forEach(tokens, (each) => print(Json.Generated, each, () => each.token), { discard: true })
   }),
 ).pipe(
@@ -523,7 +505,7 @@ export const hashReport = Command.make(
 )
 
 /** `--json` and `--no-color`, which every command takes. @category flags @since 0.1.0 */
-export const globalFlags = [Settings.Json, Settings.Color] as const
+export const globalFlags = [Settings.Json, Settings.NoColor] as const
 
 /**
  * All of them, under `api-keys`, on the {@link KeysBackend} provided.

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { ApiKey, ApiKeyId, Instant } from "../ApiKey.ts"
 import * as ApiKeyError from "../ApiKeyError.ts"
 import { FindJson } from "../scan/Report.ts"
+import * as Generate from "./generate.ts"
 
 /** `get`, `update`, `activate`, `deactivate`, `end-grace`; each line of `list`. @category schemas @since 0.1.0 */
 export const Key = ApiKey
@@ -36,7 +37,7 @@ export const Verified = Schema.Union([
 ])
 
 /** Each line of `generate`. @category schemas @since 0.1.0 */
-export const Generated = Schema.Struct({ token: Schema.String, prefix: Schema.String, keyId: Schema.String })
+export const Generated = Generate.Generated
 
 /** Each line of `hash-report`. @category schemas @since 0.1.0 */
 export const HashUsage = Schema.Struct({
@@ -84,6 +85,15 @@ export const Find = FindJson.mapFields((fields) => ({
 const LeakedJson = Schema.Struct({ status: Schema.String, apiKey: Schema.NullOr(ApiKey) })
 /** What is added to a find. */
 export const encodeLeaked = Schema.encodeSync(LeakedJson)
+
+/** What `serve` prints when it made the administrator's key of an empty table. @category schemas @since 0.1.0 */
+export const FirstKey = Schema.Struct({ apiKey: ApiKey, token: Schema.String, url: Schema.String })
+
+/** What goes to standard error when `scan` can't read something, and goes on. @category schemas @since 0.1.0 */
+export const Problem = Schema.Struct({ problem: Schema.Struct({ _tag: Schema.String, message: Schema.String }) })
+
+/** What goes to standard error when something is worth a line in a log, of `serve` above all. @category schemas @since 0.1.0 */
+export const Log = Schema.Struct({ log: Schema.Struct({ level: Schema.String, message: Schema.String }) })
 
 /** What goes to standard error when a command fails. @category schemas @since 0.1.0 */
 export const Failure = Schema.Struct({ error: Schema.Struct({ _tag: Schema.String, message: Schema.String }) })

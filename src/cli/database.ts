@@ -1,4 +1,6 @@
 import * as crypto from "node:crypto"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,6 +12,7 @@ import type { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import * as Argon2Node from "../hasher/Argon2Node.ts"
 import * as Pepper from "../hasher/Pepper.ts"
+import { loadPackage } from "../server/loadPackage.ts"
 import * as Settings from "../server/settings.ts"
 import { storageSettings, type StorageSettings } from "../server/settings.ts"
 import * as Migrations from "../sql/Migrations.ts"
@@ -25,26 +28,18 @@ export const readSettings: Effect.Effect<DatabaseSettings, CliFailure> = Effect.
   return yield* Config.all(storageSettings)
 }).pipe(Effect.mapError((error) => fromError(error)))
 
+/** The folder of the embedded database, if there is none in it yet. */
+export const isNew: Effect.Effect<Option.Option<string>, CliFailure> = Effect.map(readSettings, ({ databaseUrl, dataDir }) =>
+  Option.isNone(databaseUrl) && !existsSync(join(dataDir, "pgdata")) ? Option.some(dataDir) : Option.none(),
+)
+
 const failing = <A, E extends { readonly _tag: string; readonly message: string }, R>(
   layer: Layer.Layer<A, E, R>,
 ): Layer.Layer<A, CliFailure, R> => Layer.catch(layer, (error) => Layer.effectContext(Effect.fail(fromError(error))))
 
 /** A package that isn't installed says so in one line. */
 const load = <A>(what: string, packages: string, run: () => Promise<A>): Effect.Effect<A, CliFailure> =>
-  Effect.tryPromise({
-    try: run,
-    catch: (cause) =>
-      new CliFailure({
-        exitCode: 1,
-        tag: "MissingPackage",
-        reason: isMissing(cause)
-          ? `${what} needs a package that isn't installed: npm install ${packages}`
-          : `${what} can't be loaded: ${String(cause)}`,
-      }),
-  })
-
-const isMissing = (cause: unknown): boolean =>
-  cause instanceof Error && "code" in cause && (cause.code === "ERR_MODULE_NOT_FOUND" || cause.code === "MODULE_NOT_FOUND")
+  Effect.mapError(loadPackage(what, packages, run), fromError)
 
 /** The ring as the server would have it. With a database of its own it makes none up. */
 export const loadPeppers = (settings: DatabaseSettings) =>

@@ -3,19 +3,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
 
-export interface Generated {
-  readonly token: string
-  readonly prefix: string
-  readonly keyId: string
-}
+/** Here, as what describes everything else that is printed takes long to load. */
+export const Generated = Schema.Struct({ token: Schema.String, prefix: Schema.String, keyId: Schema.String })
+const encode = Schema.encodeSync(Generated)
 
 /** Makes tokens that are stored nowhere. */
 export const generate = Effect.fnUntraced(function* (
   config: ApiKeyToken.TokenConfig,
   count: number,
-): Effect.fn.Return<ReadonlyArray<Generated>, ApiKeyToken.InvalidTokenConfig> {
+): Effect.fn.Return<ReadonlyArray<typeof Generated.Type>, ApiKeyToken.InvalidTokenConfig> {
   const format = yield* Effect.fromResult(ApiKeyToken.make(config))
   const one = Effect.map(format.generate, (parts) => ({
     token: Redacted.value(format.format(parts)),
@@ -36,6 +35,6 @@ export const generateText = ({
 }: Required<ApiKeyToken.TokenConfig> & { readonly count: number; readonly isJson: boolean }): string | undefined =>
   Option.getOrUndefined(
     Option.map(Exit.getSuccess(Effect.runSyncExit(generate({ prefix, separator }, count))), (tokens) =>
-      tokens.map(({ token, prefix, keyId }) => `${isJson ? JSON.stringify({ token, prefix, keyId }) : token}\n`).join(""),
+      tokens.map((each) => `${isJson ? JSON.stringify(encode(each)) : each.token}\n`).join(""),
     ),
   )

@@ -4,30 +4,42 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import type { Filter } from "../ApiKeys.ts"
 import { ScopeSet } from "../Scope.ts"
-import { type CliFailure, usage } from "./CliFailure.ts"
+import { type CliFailure, firstIssue, usage } from "./CliFailure.ts"
+import { refuseToken } from "./keyName.ts"
 import { KeysBackend } from "./KeysBackend.ts"
 import { type Moment, parseMoment, resolveMoment } from "./values.ts"
 
+/** A flag for any text but a token. */
+export const string = (name: string) => Flag.mapEffect(Flag.String(name), refuseToken)
+
 const moment = (name: string, description: string) =>
-  Flag.String(name).pipe(
+  string(name).pipe(
     Flag.withMetavar("when"),
     Flag.withDescription(description),
     Flag.filterMap(parseMoment, () => "Expected a time such as 30d or 12h, or an instant such as 2027-01-31 or 2027-01-31T12:00Z"),
     Flag.optional,
   )
 
-const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
-
 const decodeScopes = (text: string) =>
   Effect.mapError(Schema.decodeEffect(ScopeSet)(text.split(/[\s,]+/).filter((scope) => scope !== "")), ({ issue }) =>
-    usage(`--scope: ${formatIssue(issue).issues[0]?.message ?? "invalid"}`),
+    usage(`--scope: ${firstIssue(issue).replace(/^\d+: /, "")}`),
+  )
+
+/** A flag for a whole number, with an error that says which. */
+export const whole = (name: string, minimum: number, maximum: number, expected: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("number"),
+    Flag.filterMap(
+      (text) =>
+        Option.filter(/^\d{1,15}$/.test(text) ? Option.some(Number(text)) : Option.none(), (each) => each >= minimum && each <= maximum),
+      () => `Expected ${expected}`,
+    ),
   )
 
 export const scopes = (description: string) =>
-  Flag.String("scope").pipe(
+  string("scope").pipe(
     Flag.withAlias("s"),
     Flag.withMetavar("scope"),
     Flag.withDescription(`${description} (several: again, or with commas)`),
@@ -36,7 +48,7 @@ export const scopes = (description: string) =>
 
 export const readScopes = (texts: ReadonlyArray<string>) => decodeScopes(texts.join(","))
 
-export const text = (name: string, description: string) => Flag.String(name).pipe(Flag.withDescription(description), Flag.optional)
+export const text = (name: string, description: string) => string(name).pipe(Flag.withDescription(description), Flag.optional)
 
 /** The fields that were given. */
 export const given = <A>(name: string, value: Option.Option<A>): Readonly<Record<string, A>> =>
@@ -91,7 +103,7 @@ export const readFilter = Effect.fnUntraced(function* (
 export const requireApiKeys = (what: string) =>
   Effect.flatMap(KeysBackend, ({ apiKeys }) =>
     Option.match(apiKeys, {
-      onNone: () => Effect.fail(usage(`${what} needs the database: leave --url out, and set DATABASE_URL`)),
+      onNone: () => Effect.fail(usage(`${what} works on keys of this process, which there are none of here`)),
       onSome: Effect.succeed,
     }),
   )

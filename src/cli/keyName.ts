@@ -1,5 +1,7 @@
+import * as CliError from "effect/cli/CliError"
 import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
 import * as Prompt from "effect/cli/Prompt"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -12,10 +14,35 @@ import { KeysBackend } from "./KeysBackend.ts"
 
 const tokenShape = /^[A-Za-z][A-Za-z0-9_]{0,31}([-_.~:])([0-9a-f]{16})\1[0-9A-Za-z]{64}$/
 /** A token that is cut off, or has a typo. */
-export const isPartOfToken = (text: string): boolean => !tokenShape.test(text.trim()) && /[-_.~:][0-9a-f]{16}[-_.~:][0-9A-Za-z]/.test(text)
-export const partOfToken = usage(
+const isPartOfToken = (text: string): boolean => !tokenShape.test(text.trim()) && /[-_.~:][0-9a-f]{16}[-_.~:][0-9A-Za-z]/.test(text)
+const partOfToken = usage(
   "That looks like a part of a token, so it isn't looked up. Name the key by its id or key id; and treat the token as leaked",
 )
+
+/** Whether there is a token in a text, or enough of one to matter. */
+export const hasToken = (text: string): boolean => /[A-Za-z0-9_]([-_.~:])[0-9a-f]{16}\1[0-9A-Za-z]{20}/.test(text)
+
+// While arguments are read, so that no database is opened for what is refused.
+const refuse = (failure: CliFailure) => Effect.fail(new CliError.UserError({ cause: failure }))
+
+/** Takes a text unless it has a token in it. */
+export const refuseToken = (text: string): Effect.Effect<string, CliError.UserError> =>
+  hasToken(text) ? refuse(refuseSecret) : Effect.succeed(text)
+
+/** Takes nothing. */
+export const refuseAny = (secrets: ReadonlyArray<string>): Effect.Effect<void, CliError.UserError> =>
+  secrets.length === 0 ? Effect.void : refuse(refuseSecret)
+
+/** Takes a whole token too, but no part of one. */
+export const refusePart = (name: string): Effect.Effect<string, CliError.UserError> =>
+  isPartOfToken(name) ? refuse(partOfToken) : Effect.succeed(name)
+
+/** Asks for what is missing. Ctrl-C ends the program there, where Effect's fallback would go on to say what is missing. */
+export const asking = <A>(prompt: Prompt.Prompt<A>) =>
+  Effect.map(
+    Effect.catchTag(Prompt.run(prompt), "QuitError", () => Effect.interrupt),
+    (answer) => Prompt.succeed(answer),
+  )
 
 const notFound = (reason: string) => new CliFailure({ exitCode: exitCodes.notFound, tag: "ApiKeyNotFound", reason })
 
@@ -30,6 +57,9 @@ export const findKey = Effect.fnUntraced(function* (name: string) {
     )
     return yield* byKeyId(token[2] ?? "")
   }
+  // As scan prints it, and the public part of a token.
+  const publicPart = /^[A-Za-z][A-Za-z0-9_]{0,31}([-_.~:])([0-9a-f]{16})(?:\1…[0-9A-Za-z]*)?$/.exec(text)
+  if (publicPart !== null) return yield* byKeyId(publicPart[2] ?? "")
   if (isId(text.toLowerCase())) return yield* keys.get(ApiKeyId.make(text.toLowerCase()))
   if (!isKeyId(text)) return yield* usage("A key is named by its id, its key id, or a beginning of either")
   const [exact] = (yield* keys.search({ keyId: text, limit: 1 })).items
@@ -49,16 +79,19 @@ const byBeginning = Effect.fnUntraced(function* (text: string) {
   const asGiven = yield* begin(text)
   // Our own ids and key ids are in lower case; those that came from elsewhere needn't be.
   const [first, second] = asGiven.length > 0 ? asGiven : yield* begin(text.toLowerCase())
-  if (first === undefined) return yield* notFound(`No API key has an id or key id that begins with ${text}`)
+  if (first === undefined) return yield* notFound(`No API key has an id or key id that begins with ${shown(text)}`)
   if (second !== undefined) {
     return yield* new CliFailure({
       exitCode: exitCodes.usage,
       tag: "AmbiguousKey",
-      reason: `Several API keys begin with ${text}: ${first.id} (${first.keyId}) and ${second.id} (${second.keyId}), say`,
+      reason: `Several API keys begin with ${shown(text)}: ${first.id} (${first.keyId}) and ${second.id} (${second.keyId}), say`,
     })
   }
   return first
 })
+
+/** Somebody's secret may be taken for a name by mistake; ids and key ids of ours can't. */
+const shown = (text: string): string => (/^(?:[0-9a-f-]{1,36}|legacy-[0-9a-f]*)$/i.test(text) || text.length < 16 ? text : "that")
 
 const isId = Schema.is(ApiKeyId)
 const isKeyId = Schema.is(KeyId)
@@ -68,8 +101,18 @@ export const refuseSecret = usage(
   "A token isn't taken as an argument: your shell would keep it in its history, and anybody on this machine sees it in the process list. Treat it as leaked, and pass tokens on standard input",
 )
 
+export const refusePepper = usage(
+  "A pepper isn't taken as an argument: your shell would keep it in its history, and anybody on this machine sees it in the process list. Don't use it, and set API_KEY_PEPPER to another one",
+)
+
 // With the label that the codec of the HTTP interface insists on.
 const toToken = (text: string): Redacted.Redacted => Redacted.make(text.trim(), { label: "token" })
+
+/** The token that `verify` is about, where it was read before. */
+export const GivenToken: Context.Reference<Redacted.Redacted | undefined> = Context.Reference<Redacted.Redacted | undefined>(
+  "effect-api-key/cli/GivenToken",
+  { defaultValue: () => undefined },
+)
 
 const maxSecretBytes = 4_096
 
@@ -102,7 +145,7 @@ export const readSecret = Effect.fnUntraced(function* (what: string) {
 export const confirm = Effect.fnUntraced(function* (message: string, isConfirmed: boolean) {
   if (isConfirmed) return
   const { canPrompt } = yield* TerminalCapabilities
-  if (!canPrompt) return yield* usage(`This can't be undone, and there is no terminal to ask at: add --yes`)
+  if (!canPrompt) return yield* usage("This can't be undone, and nobody can be asked (no terminal, or --json): add --yes")
   if (yield* Prompt.run(Prompt.Confirm({ message, initial: false }))) return
   return yield* new CliFailure({ exitCode: exitCodes.failed, tag: "Declined", reason: "Nothing was changed" })
 })

@@ -5,20 +5,22 @@
  */
 import { existsSync, readFileSync } from "node:fs"
 import { enableCompileCache } from "node:module"
+import { isSeparator } from "./separators.ts"
+import { watchOutput } from "./streams.ts"
+
+// An older one fails with a stack trace somewhere inside.
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(`effect-api-key: Node 22.19 or later is needed, and this is ${process.version}\n`)
+  process.exit(1)
+}
 
 enableCompileCache()
 
-// Whoever reads the output has had enough of it (`| head`).
-const endQuietly = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== "EPIPE") throw error
-  process.exit(0)
-}
-process.stdout.on("error", endQuietly)
-process.stderr.on("error", endQuietly)
-
 const args = process.argv.slice(2)
+watchOutput("effect-api-key", args.includes("--json"))
 
-/** Written by `scripts/bundle-cli.ts`; there is none when this runs from its source. */
+/** Written by `scripts/bundle-cli.ts`, which renders what `--version` tells too; there is none when this runs from its source. */
 const helpFile = new URL("./help.json", import.meta.url)
 
 const canColor = (): boolean => {
@@ -29,11 +31,14 @@ const canColor = (): boolean => {
 
 const findHelp = (): string | undefined => {
   const rest = args.filter((arg) => arg !== "--no-color")
-  const isAsked = rest.length === 0 || rest.at(-1) === "--help" || rest.at(-1) === "-h"
-  if (!isAsked || rest.length > 2 || !existsSync(helpFile)) return undefined
+  const last = rest.at(-1)
+  const isVersion = rest.length === 1 && (last === "--version" || last === "-v")
+  if (!isVersion && rest.length > 0 && last !== "--help" && last !== "-h") return undefined
+  if (rest.length > 2 || !existsSync(helpFile)) return undefined
   // The file is ours.
   const help = JSON.parse(readFileSync(helpFile, "utf8")) as Readonly<Record<string, { readonly plain: string; readonly colored: string }>>
-  const found = Object.hasOwn(help, rest.length === 2 ? rest[0]! : "") ? help[rest.length === 2 ? rest[0]! : ""] : undefined
+  const name = isVersion ? "--version" : rest.length === 2 ? rest[0]! : ""
+  const found = Object.hasOwn(help, name) ? help[name] : undefined
   return canColor() ? found?.colored : found?.plain
 }
 
@@ -50,14 +55,11 @@ const readGenerate = () => {
     if (arg === "--json") isJson = true
     else if (arg === "--prefix" && at + 1 < args.length) prefix = args[++at]!
     else if (arg === "--separator" && at + 1 < args.length) separator = args[++at]!
-    else if (arg === "--count" && /^[1-9]\d{0,3}$/.test(args[at + 1] ?? "")) count = Number(args[++at])
+    else if ((arg === "--count" || arg === "-c") && /^[1-9]\d{0,3}$/.test(args[at + 1] ?? "")) count = Number(args[++at])
     else if (arg !== "--no-color") return undefined
   }
   return isSeparator(separator) ? { prefix, separator, count, isJson } : undefined
 }
-
-type Separator = "-" | "_" | "." | "~" | ":"
-const isSeparator = (text: string): text is Separator => text.length === 1 && "-_.~:".includes(text)
 
 const generateNow = async (): Promise<boolean> => {
   const asked = readGenerate()
@@ -68,10 +70,15 @@ const generateNow = async (): Promise<boolean> => {
   return text !== undefined
 }
 
+/** Put in by `scripts/bundle-cli.ts`, from `package.json`. */
+declare const VERSION: string | undefined
+
 const help = findHelp()
 if (help !== undefined) process.stdout.write(help)
 else if (!(await generateNow())) {
-  if (args[0] === "serve") await import("../server/threadPool.ts")
-  const { run } = await import("./program.ts")
-  run(args)
+  const isServer = args[0] === "serve"
+  if (isServer) await import("../server/threadPool.ts")
+  const { runMain } = await import("./CommandLine.ts")
+  const { standalone } = await import("./standalone.ts")
+  runMain(standalone, { version: typeof VERSION === "string" ? VERSION : "unbundled", isServer })
 }

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
 import { type ApiKey, type PreviousToken, type Status, status } from "../ApiKey.ts"
-import { Color, Json } from "./settings.ts"
+import { Json, NoColor } from "./settings.ts"
 
 /** Characters that would move a terminal's cursor, or colour it, in what came from elsewhere. */
 export const sanitize = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "�")
@@ -31,7 +31,7 @@ export interface Look {
 /** How to write to this terminal, or to a file. */
 export const look = Effect.gen(function* () {
   const { canColor } = yield* TerminalCapabilities
-  const isColored = canColor && (yield* Color)
+  const isColored = canColor && !(yield* NoColor)
   const isTerminal = yield* (yield* Stdio.Stdio).stdoutIsTerminal
   return {
     width: isTerminal ? Math.max(20, (yield* (yield* Terminal.Terminal).columns) || 80) : Number.POSITIVE_INFINITY,

@@ -2,7 +2,6 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -11,12 +10,13 @@ import type { TokenConfig } from "../ApiKeyToken.ts"
 import type { Find, ScanProblem, ScanProgress } from "../scan/Scanner.ts"
 import { CliFailure, fromError, usage } from "./CliFailure.ts"
 import { encodeLeaked } from "./Json.ts"
+import { given, string } from "./keyFlags.ts"
+import { refuseToken } from "./keyName.ts"
 import { KeysBackend } from "./KeysBackend.ts"
 import { type Leaked, lookInto } from "./leaked.ts"
 import { look, makeProgress, note, relative, sanitize } from "./output.ts"
+import { separators } from "./separators.ts"
 import * as Settings from "./settings.ts"
-
-const separators = ["-", "_", ".", "~", ":"] as const
 
 /** Finds leaked tokens. @category commands @since 0.1.0 */
 export const scan = Command.make(
@@ -24,22 +24,19 @@ export const scan = Command.make(
   {
     paths: Argument.String("path").pipe(
       Argument.withDescription("Files and folders; - is standard input. Default: this folder"),
+      Argument.mapEffect(refuseToken),
       Argument.variadic(),
     ),
-    git: Flag.String("git").pipe(
+    git: string("git").pipe(
       Flag.withMetavar("repository"),
       Flag.withDescription("Scan the whole history of this git repository instead"),
       Flag.optional,
     ),
-    prefix: Flag.String("prefix").pipe(
+    prefix: string("prefix").pipe(
       Flag.withDescription("Of the tokens to look for (several: again). Default: API_KEY_PREFIX, or ak"),
       Flag.atLeast(0),
     ),
-    separator: Flag.Literals("separator", separators).pipe(
-      Flag.withDescription("Default: API_KEY_SEPARATOR, or -"),
-      Flag.withFallbackConfig(Config.Literals(separators, "API_KEY_SEPARATOR")),
-      Flag.withDefault("-" as const),
-    ),
+    separator: Flag.Literals("separator", separators).pipe(Flag.withDescription("Default: API_KEY_SEPARATOR, or -"), Flag.optional),
     all: Flag.Boolean("all").pipe(Flag.withoutNegation, Flag.withDescription("Also scan what git ignores"), Flag.withDefault(false)),
     sarif: Flag.Boolean("sarif").pipe(
       Flag.withoutNegation,
@@ -62,9 +59,8 @@ export const scan = Command.make(
     if ((check || deactivate) && Option.isNone(backend)) return yield* usage("--check and --deactivate need the keys")
     if (Option.isSome(git) && (paths.length > 0 || all))
       return yield* usage("--git scans all of a repository's history: leave paths and --all out")
-    const configured = yield* Effect.orDie(Config.option(Config.String("API_KEY_PREFIX")))
-    const prefixes = prefix.length > 0 ? prefix : [Option.getOrElse(configured, () => "ak")]
-    const formats: ReadonlyArray<TokenConfig> = prefixes.map((each) => ({ prefix: each, separator }))
+    const format = { ...(yield* Settings.tokenFormat), ...given("separator", separator) }
+    const formats: ReadonlyArray<TokenConfig> = prefix.length > 0 ? prefix.map((each) => ({ ...format, prefix: each })) : [format]
     const { scanGit, scanPaths } = yield* Effect.promise(() => import("../scan/Scanner.ts"))
     const Report = yield* Effect.promise(() => import("../scan/Report.ts"))
     const isJson = yield* Settings.Json

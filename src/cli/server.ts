@@ -4,16 +4,17 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
+import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
 import type { ConfirmWithin, Filter, SearchInput } from "../ApiKeys.ts"
 import { ApiKeyAuth } from "../http/ApiKeyAuth.ts"
 import { ApiKeysApi, CreatePayload, FilterQuery, type SortQuery, UpdatePayload } from "../http/ApiKeysGroup.ts"
-import { CliFailure, fromError } from "./CliFailure.ts"
+import { InvalidCursor } from "../ApiKeyError.ts"
+import { CliFailure, firstIssue, fromError, rootMessage } from "./CliFailure.ts"
 import { KeysBackend, type Verdict } from "./KeysBackend.ts"
 
 /** What the server's problems are called in this process, so that programs see one tag for one failure. */
@@ -44,21 +45,27 @@ interface Described {
   readonly scopes?: unknown
   readonly reason?: unknown
   readonly nodes?: unknown
+  readonly expiresAt?: unknown
 }
+
+const isIssue = Schema.is(HttpApiError.ProblemIssue)
+
+/** As the service says it, which knows nothing of bodies and queries. */
+const describeIssue = (issue: unknown): string => {
+  if (!isIssue(issue)) return "invalid"
+  const path = issue.path.map(String)
+  if (["payload", "query", "params", "headers"].includes(path[0] ?? "")) path.shift()
+  return `${path.join(".")}: ${issue.message}`
+}
+
+const isAboutCursor = (issue: unknown): boolean => isIssue(issue) && issue.path.map(String).join(".") === "query.cursor"
 
 const describe = (error: Described, url: string): string => {
   switch (error._tag) {
     case "NotFoundProblem":
       return `No API key has the id ${String(error.id)}`
     case "InvalidRequestProblem":
-      return Array.isArray(error.errors)
-        ? error.errors
-            .map(
-              (issue: { readonly path?: unknown; readonly message?: unknown }) =>
-                `${Array.isArray(issue.path) ? issue.path.join(".") : ""}: ${String(issue.message)}`,
-            )
-            .join("; ")
-        : "The server doesn't understand the request"
+      return Array.isArray(error.errors) ? error.errors.map(describeIssue).join("; ") : "The server doesn't understand the request"
     case "MissingApiKeyProblem":
     case "InvalidTokenProblem":
     case "InactiveProblem":
@@ -80,25 +87,29 @@ const toFailure = (error: Described, url: string): CliFailure => {
     return new CliFailure({
       exitCode: 1,
       tag: "ServerUnreachable",
-      reason: `${url} can't be reached, or isn't a server of API keys (${error.message.split("\n")[0]})`,
+      reason: `${url} can't be reached, or isn't a server of API keys (${rootMessage(error)})`,
     })
   }
   if (error._tag === "SchemaError") {
     return new CliFailure({ exitCode: 1, tag: "UnexpectedAnswer", reason: `${url} answered what isn't an answer about API keys` })
   }
+  if (error._tag === "InvalidRequestProblem" && Array.isArray(error.errors) && error.errors.some(isAboutCursor))
+    return fromError(new InvalidCursor())
   const tag = tags[error._tag] ?? error._tag
-  return fromError({ _tag: tag, message: describe(error, url), ...("token" in error && { token: error.token }) })
+  return fromError({
+    _tag: tag,
+    message: describe(error, url),
+    expiresAt: error.expiresAt,
+    ...("token" in error && { token: error.token }),
+  })
 }
-
-const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** As the service would refuse it: what doesn't fit the request isn't sent. */
 const checked = <A, I>(schema: Schema.Codec<A, I>, value: unknown): Effect.Effect<A, CliFailure> =>
   // A field that the request has no place for is an error, lest it be lost on the way.
-  Effect.mapError(Schema.decodeUnknownEffect(Schema.toType(schema), { onExcessProperty: "error" })(value), ({ issue }) => {
-    const [first] = formatIssue(issue).issues
-    return fromError({ _tag: "InvalidInput", message: `${(first?.path ?? []).map(String).join(".")}: ${first?.message ?? "invalid"}` })
-  })
+  Effect.mapError(Schema.decodeUnknownEffect(Schema.toType(schema), { onExcessProperty: "error" })(value), ({ issue }) =>
+    fromError({ _tag: "InvalidInput", message: firstIssue(issue) }),
+  )
 
 const checkedFilter = (filter: Filter) => checked(Schema.Struct(FilterQuery), compact(filter))
 
@@ -109,6 +120,8 @@ const toSort = (sort: SearchInput["sort"]): { readonly sort?: typeof SortQuery.T
 const toQuery = ({ confirmWithin }: ConfirmWithin): { readonly confirmWithin?: Duration.Duration } =>
   confirmWithin === undefined ? {} : { confirmWithin: Duration.fromInputUnsafe(confirmWithin) }
 
+const answerTime = Duration.seconds(30)
+
 /** Over the server at `url`, through the client derived from its definition. */
 export const layerServer = (options: { readonly url: string; readonly token: Redacted.Redacted }): Layer.Layer<KeysBackend> =>
   Layer.effect(
@@ -116,9 +129,24 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
     Effect.gen(function* () {
       const { url } = options
       const { apiKeys: client } = yield* HttpApiClient.make(ApiKeysApi, { baseUrl: url })
-      const failing = <A, E extends Described>(effect: Effect.Effect<A, E>): Effect.Effect<A, CliFailure> =>
+      const failing = <A, E extends Described>(
+        effect: Effect.Effect<A, E>,
+        { confirmWithin = Duration.zero }: ConfirmWithin = {},
+      ): Effect.Effect<A, CliFailure> =>
         effect.pipe(
           Effect.mapError((error) => toFailure(error, url)),
+          // One request, of which the longest reads a page; a change takes as long as it waits for the nodes on top.
+          Effect.timeoutOrElse({
+            duration: Duration.sum(answerTime, Duration.fromInputUnsafe(confirmWithin)),
+            orElse: () =>
+              Effect.fail(
+                new CliFailure({
+                  exitCode: 1,
+                  tag: "ServerUnreachable",
+                  reason: `${url} hasn't answered within ${Duration.format(answerTime)}`,
+                }),
+              ),
+          }),
           // What the client can't encode or decode is a defect of the exchange, not of this program.
           Effect.catchCause((cause) => {
             const error = Cause.squash(cause)
@@ -157,13 +185,13 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
           ),
         update: (id, input, options) =>
           checked(UpdatePayload, compact(input)).pipe(
-            Effect.flatMap((payload) => failing(client.update({ params: { id }, query: toQuery(options), headers: {}, payload }))),
+            Effect.flatMap((payload) => failing(client.update({ params: { id }, query: toQuery(options), headers: {}, payload }), options)),
             Effect.map(({ body }) => body),
           ),
         activate: (id) => Effect.map(failing(client.activate({ params: { id }, query: {} })), ({ body }) => body),
         deactivate: (id, options) =>
-          Effect.map(failing(client.deactivate({ params: { id }, query: toQuery(options) })), ({ body }) => body),
-        delete: (id, options) => failing(client.delete({ params: { id }, query: toQuery(options), headers: {} })),
+          Effect.map(failing(client.deactivate({ params: { id }, query: toQuery(options) }), options), ({ body }) => body),
+        delete: (id, options) => failing(client.delete({ params: { id }, query: toQuery(options), headers: {} }), options),
         rotate: (id, { grace, confirmWithin, ...rest }) =>
           failing(
             client.rotate({
@@ -172,8 +200,10 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
               headers: {},
               payload: { ...compact(rest), ...(grace === undefined ? {} : { graceSeconds: Math.ceil(Duration.toSeconds(grace)) }) },
             }),
+            { confirmWithin },
           ).pipe(Effect.map(({ body }) => body)),
-        endGrace: (id, options) => Effect.map(failing(client.endGrace({ params: { id }, query: toQuery(options) })), ({ body }) => body),
+        endGrace: (id, options) =>
+          Effect.map(failing(client.endGrace({ params: { id }, query: toQuery(options) }), options), ({ body }) => body),
         verify: (token, scopes) =>
           failing(client.verify({ payload: scopes.length === 0 ? { token } : { token, scopes: scopes as ReadonlyArray<never> } })).pipe(
             Effect.map(({ body }): Verdict =>

@@ -1,30 +1,22 @@
 /** The command line of the package: the commands over the database that is configured, or over a server, and those that need a database. */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as GlobalFlag from "effect/cli/GlobalFlag"
+import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import type { Created } from "../ApiKeys.ts"
 import { CliFailure, fromError, usage } from "./CliFailure.ts"
 import * as Commands from "./Command.ts"
 import * as Json from "./Json.ts"
-import { readSecret } from "./keyName.ts"
-import { look, print } from "./output.ts"
+import { text, whole } from "./keyFlags.ts"
+import { GivenToken, readSecret } from "./keyName.ts"
+import { look, note, print } from "./output.ts"
 import * as Settings from "./settings.ts"
-
-const Url = GlobalFlag.Setting("effect-api-key/url")({
-  flag: Flag.String("url").pipe(
-    Flag.withDescription("Work on this server, with the token in EFFECT_API_KEY_TOKEN, instead of a database"),
-    Flag.filter(
-      (url) => URL.canParse(url) && /^https?:/.test(url),
-      () => "Expected an http or https URL",
-    ),
-    Flag.optional,
-  ),
-})
 
 const layerServer = Effect.fnUntraced(function* (url: string) {
   const { username, password } = new URL(url)
@@ -37,26 +29,25 @@ const layerServer = Effect.fnUntraced(function* (url: string) {
 })
 
 // Standard input may be what a command reads, so it isn't read for the token unless somebody types it.
-const askForToken = Effect.suspend(() =>
-  process.stdin.isTTY && process.stdout.isTTY
-    ? readSecret("the token for the server")
-    : Effect.fail(usage("--url needs a token in EFFECT_API_KEY_TOKEN")),
+const askForToken = Effect.flatMap(TerminalCapabilities, ({ canPrompt }) =>
+  canPrompt ? readSecret("the token for the server") : Effect.fail(usage("--url needs a token in EFFECT_API_KEY_TOKEN")),
 )
 
 const layerKeys = (options = { confirms: false }) =>
   Layer.unwrap(
-    Effect.flatMap(Url, (url) =>
-      Option.isSome(url)
-        ? layerServer(url.value)
-        : Effect.map(
-            Effect.promise(() => import("./database.ts")),
-            ({ layerDatabase }) => layerDatabase(options),
-          ),
-    ),
+    Effect.gen(function* () {
+      const url = yield* Settings.Url
+      if (Option.isSome(url)) return yield* layerServer(url.value)
+      const { isNew, layerDatabase } = yield* Effect.promise(() => import("./database.ts"))
+      const made = yield* isNew
+      // It takes seconds.
+      if (Option.isSome(made)) yield* note(`Making a database in ${made.value}`)
+      return layerDatabase(options)
+    }),
   )
 
 const onDatabase = (what: string) =>
-  Effect.flatMap(Url, (url) =>
+  Effect.flatMap(Settings.Url, (url) =>
     Option.isSome(url) ? Effect.fail(usage(`${what} works on the database itself: leave --url out`)) : Effect.void,
   )
 
@@ -65,9 +56,11 @@ const migrate = Command.make(
   {},
   Effect.fnUntraced(function* () {
     yield* onDatabase("migrate")
-    const { loadPeppers, readSettings, layerSql } = yield* Effect.promise(() => import("./database.ts"))
+    const { isNew, loadPeppers, readSettings, layerSql } = yield* Effect.promise(() => import("./database.ts"))
     const { migrate } = yield* Effect.promise(() => import("../sql/Migrations.ts"))
     const config = yield* readSettings
+    const made = yield* isNew
+    if (Option.isSome(made)) yield* note(`Making a database in ${made.value}`)
     // An embedded database that is there without a pepper counts as having lost it.
     if (Option.isNone(config.databaseUrl)) yield* Effect.mapError(loadPeppers(config), (error) => fromError(error))
     const ran = yield* migrate().pipe(
@@ -87,31 +80,18 @@ const migrate = Command.make(
 const serve = Command.make(
   "serve",
   {
-    host: Flag.String("host").pipe(Flag.withDescription("Default: HOST, or 127.0.0.1"), Flag.optional),
-    port: Flag.Int("port").pipe(
-      Flag.withAlias("p"),
-      Flag.withDescription("Default: PORT, or 3000"),
-      Flag.filter(
-        (port) => port >= 1 && port <= 65_535,
-        () => "Expected 1 to 65535",
-      ),
-      Flag.optional,
-    ),
+    host: text("host", "Default: HOST, or 127.0.0.1"),
+    port: whole("port", 1, 65_535, "1 to 65535").pipe(Flag.withAlias("p"), Flag.withDescription("Default: PORT, or 3000"), Flag.optional),
   },
   Effect.fnUntraced(function* ({ host, port }) {
     yield* onDatabase("serve")
     if (Option.isSome(host)) process.env["HOST"] = host.value
     if (Option.isSome(port)) process.env["PORT"] = String(port.value)
-    const { layer } = yield* Effect.tryPromise({
-      try: () => import("../server/ApiKeyServer.ts"),
-      catch: (cause) =>
-        new CliFailure({
-          exitCode: 1,
-          tag: "MissingPackage",
-          reason: `The server can't be loaded (${cause instanceof Error ? cause.message.split("\n")[0] : String(cause)}): npm install argon2 @electric-sql/pglite`,
-        }),
-    })
-    return yield* Effect.mapError(Layer.launch(layer), (error) => fromError(error))
+    const { layerWith } = yield* Effect.promise(() => import("../server/ApiKeyServer.ts"))
+    const onFirstKey = ({ apiKey, token }: Created, url: string) =>
+      Console.log(JSON.stringify(Schema.encodeSync(Json.FirstKey)({ apiKey, token: Redacted.value(token), url })))
+    const server = layerWith((yield* Settings.Json) ? { onFirstKey } : {})
+    return yield* Effect.mapError(Layer.launch(server), (error) => fromError(error))
   }),
 ).pipe(
   Command.withDescription("Run the server: the HTTP API over the database that is configured"),
@@ -153,6 +133,19 @@ const confirmable = <Name extends string, Input extends { readonly confirmWithin
   self: Command.Command<Name, Input, ContextInput, E, R>,
 ) => Command.provide(self, ({ confirmWithin }) => layerKeys({ confirms: Option.isSome(confirmWithin) }))
 
+/** Those that no server offers. */
+const onDatabaseAlone = <Name extends string, Input, ContextInput, E, R>(self: Command.Command<Name, Input, ContextInput, E, R>) =>
+  Command.provide(self, () => Layer.unwrap(Effect.as(onDatabase(self.name), layerKeys())))
+
+/** Standard input before the database: what writes the token may have the embedded one open until it ends. */
+const verify = Command.provide(Commands.verify, () =>
+  Layer.unwrap(
+    Effect.map(process.stdin.isTTY ? Effect.succeed(undefined) : readSecret("the token"), (token) =>
+      Layer.mergeAll(layerKeys(), token === undefined ? Layer.empty : Layer.succeed(GivenToken, token)),
+    ),
+  ),
+)
+
 /** Everything. */
 export const standalone = Command.make("effect-api-key").pipe(
   Command.withDescription("Issue, verify and manage API keys"),
@@ -166,19 +159,19 @@ export const standalone = Command.make("effect-api-key").pipe(
     confirmable(Commands.remove),
     keys(Commands.search),
     keys(Commands.count),
-    keys(Commands.verify),
+    verify,
     confirmable(Commands.rotate),
     confirmable(Commands.endGrace),
     Commands.generate,
     Command.provide(Commands.scan, ({ check, deactivate }) => (check || deactivate ? layerKeys() : Layer.empty)),
-    keys(Commands.importKeys),
-    keys(Commands.exportKeys),
-    keys(Commands.hashReport),
+    onDatabaseAlone(Commands.importKeys),
+    onDatabaseAlone(Commands.exportKeys),
+    onDatabaseAlone(Commands.hashReport),
     migrate,
     serve,
     doctor,
   ]),
-  Command.withGlobalFlags([...Commands.globalFlags, Url]),
+  Command.withGlobalFlags([...Commands.globalFlags, Settings.Url]),
   Command.withExamples([
     { command: "effect-api-key create --name ci --scope invoices:read --expires 30d", description: "Issue a key" },
     { command: "effect-api-key verify < token.txt", description: "Check a token" },

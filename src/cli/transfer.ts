@@ -1,6 +1,8 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Prompt from "effect/cli/Prompt"
+import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -12,9 +14,10 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import type { Progress } from "../ApiKeyTransfer.ts"
 import { CliFailure, fromError, usage } from "./CliFailure.ts"
-import { filterFlags, readFilter, requireApiKeys } from "./keyFlags.ts"
+import { filterFlags, readFilter, requireApiKeys, string, whole } from "./keyFlags.ts"
+import { refuseToken } from "./keyName.ts"
 import * as Json from "./Json.ts"
-import { makeProgress, note, print, sanitize } from "./output.ts"
+import { counted, makeProgress, note, print, sanitize } from "./output.ts"
 import * as Settings from "./settings.ts"
 
 // To read rows takes neither peppers nor the package that checks a hash.
@@ -42,13 +45,14 @@ export const importKeys = Command.make(
   {
     file: Argument.String("file").pipe(
       Argument.withDescription("What export --hashes wrote, or rows of another system; standard input without it"),
+      Argument.mapEffect(refuseToken),
       Argument.withDefault("-"),
     ),
     from: Flag.Literals("from", adapterNames).pipe(
       Flag.withDescription("The system that the rows come from. Default: effect-api-key"),
       Flag.optional,
     ),
-    prefix: Flag.String("prefix").pipe(
+    prefix: string("prefix").pipe(
       Flag.withDescription("Of the tokens that the rows are about, where these don't say: with prefixed-api-key, and fastapi-api-key"),
       Flag.optional,
     ),
@@ -62,23 +66,24 @@ export const importKeys = Command.make(
       Flag.withDescription("Only tell what would be done"),
       Flag.withDefault(false),
     ),
-    skip: Flag.Int("skip").pipe(
+    skip: whole("skip", 0, Number.MAX_SAFE_INTEGER, "0 or more").pipe(
       Flag.withDescription("Rows to pass over, to go on after a break"),
-      Flag.filter(
-        (skip) => skip >= 0,
-        () => "Expected 0 or more",
-      ),
       Flag.withDefault(0),
     ),
   },
-  Effect.fnUntraced(function* ({ file, from, prefix, csv, dryRun, skip }) {
+  Effect.fnUntraced(function* ({ file: named, from, prefix, csv, dryRun, skip }) {
     const apiKeys = yield* requireApiKeys("import")
     const { fromCsv, fromNdjson } = yield* Effect.promise(() => import("../ApiKeyTransfer.ts"))
     const reader = Option.isSome(from) ? yield* Effect.promise(() => adapters[from.value](Option.getOrUndefined(prefix))) : undefined
     if (Option.isSome(from) && reader === undefined) return yield* usage(`--from ${from.value} needs --prefix`)
     const fs = yield* FileSystem.FileSystem
     const stdio = yield* Stdio.Stdio
-    if (file === "-" && (yield* stdio.stdinIsTerminal)) return yield* usage("Name a file, or pass rows on standard input")
+    let file = named
+    if (file === "-" && (yield* stdio.stdinIsTerminal)) {
+      const { canPrompt } = yield* TerminalCapabilities
+      if (!canPrompt) return yield* usage("Name a file, or pass rows on standard input")
+      file = yield* Prompt.run(Prompt.String({ message: "File with the keys" }))
+    }
     const size = file === "-" ? undefined : Number((yield* Effect.mapError(fs.stat(file), fileFailure("read", file))).size)
     const bar = yield* makeProgress(dryRun ? "Checking" : "Importing", "rows")
     const isJson = yield* Settings.Json
@@ -105,15 +110,30 @@ export const importKeys = Command.make(
         }),
         Effect.ensuring(bar.clear),
         Effect.mapError((error) => fromError(error)),
-        Effect.tapError(() => (last.read > 0 ? note(`What was read before is kept. To go on: --skip ${last.read}`) : Effect.void)),
+        // By a failure, or by Ctrl-C.
+        Effect.onError(() =>
+          last.read > skip && !dryRun ? note(`What was read before is kept. To go on: --skip ${last.read}`) : Effect.void,
+        ),
       )
     const { read, inserted, present, refused } = last
+    if (read < skip)
+      return yield* new CliFailure({
+        exitCode: 1,
+        tag: "NothingToImport",
+        reason: `There are ${counted(read, "row")}, and --skip passes over ${skip}`,
+      })
     if (!isJson) {
       yield* Console.log(
-        `${read} rows: ${inserted} ${dryRun ? "would be imported" : "imported"}, ${present} there already, ${refused} refused`,
+        `${counted(read, "row")}: ${inserted} ${dryRun ? "would be imported" : "imported"}, ${present} there already, ${refused} refused`,
       )
     }
-    if (refused > 0) return yield* new CliFailure({ exitCode: 1, tag: "RowsRefused", reason: `${refused} of ${read} rows were refused` })
+    if (Option.isSome(from) && inserted > 0) {
+      yield* note(
+        `The tokens of ${from.value} are good in an application that has its adapter (ApiKeys.layerWith, legacy); neither verify nor serve takes them.`,
+      )
+    }
+    if (refused > 0)
+      return yield* new CliFailure({ exitCode: 1, tag: "RowsRefused", reason: `${refused} of ${counted(read, "row")} were refused` })
   }),
 ).pipe(
   Command.withDescription("Import API keys that export wrote, or of another system"),
@@ -133,10 +153,14 @@ export const exportKeys = Command.make(
       Flag.withDescription("With their hashes, so that they can be imported; as secret as the database"),
       Flag.withDefault(false),
     ),
-    output: Flag.String("output").pipe(
+    output: string("output").pipe(
       Flag.withAlias("o"),
       Flag.withMetavar("file"),
       Flag.withDescription("A new file, which only you can read, instead of standard output"),
+      Flag.filter(
+        (file) => file !== "-",
+        () => "Expected the name of a file; without the flag it is standard output",
+      ),
       Flag.optional,
     ),
   },
@@ -148,22 +172,29 @@ export const exportKeys = Command.make(
     const file = output.value
     const fs = yield* FileSystem.FileSystem
     const total = yield* Effect.mapError(apiKeys.count(filter), (error) => fromError(error))
+    const there = new CliFailure({ exitCode: 1, tag: "FileError", reason: `${file} is there already, and isn't overwritten` })
+    const written = fileFailure("written", file)
+    if (yield* Effect.mapError(fs.exists(file), written)) return yield* there
     const bar = yield* makeProgress("Exporting", "keys")
     let exported = 0
+    // Under its own name there is only a whole file.
+    const draft = `${file}.${process.pid}.part`
     yield* lines.pipe(
       Stream.tap(() => bar.show(++exported, total)),
       Stream.encodeText,
-      Stream.run(fs.sink(file, { flag: "wx", mode: 0o600 })),
-      Effect.ensuring(bar.clear),
-      Effect.catchTag("PlatformError", (error) =>
-        Effect.fail(
-          error.reason._tag === "AlreadyExists"
-            ? new CliFailure({ exitCode: 1, tag: "FileError", reason: `${file} is there already, and isn't overwritten` })
-            : fileFailure("written", file)(error),
+      Stream.run(fs.sink(draft, { flag: "wx", mode: 0o600 })),
+      // Unlike a renaming, a link never replaces what somebody else has put there meanwhile; not every file system has links.
+      Effect.andThen(
+        Effect.catchIf(
+          fs.link(draft, file),
+          (error) => error.reason._tag !== "AlreadyExists",
+          () => fs.rename(draft, file),
         ),
       ),
+      Effect.ensuring(Effect.andThen(bar.clear, Effect.ignore(fs.remove(draft, { force: true })))),
+      Effect.catchTag("PlatformError", (error) => Effect.fail(error.reason._tag === "AlreadyExists" ? there : written(error))),
     )
-    yield* print(Json.Exported, { exported, file }, () => `${exported} API keys are in ${file}`)
+    yield* print(Json.Exported, { exported, file }, () => `${counted(exported, "API key")} in ${file}`)
   }),
 ).pipe(
   Command.withDescription("Export API keys, a JSON object a line"),

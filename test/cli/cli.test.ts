@@ -410,6 +410,10 @@ describe("wrong usage", { concurrent: true }, () => {
     [["count", "extra"], "UnexpectedArgument"],
     [["generate", "--count", "0"], "InvalidValue"],
     [["generate", "--prefix", "1x"], "Usage"],
+    [["nosuch", "--help"], "UnknownSubcommand"],
+    [["rotate", "abcd", "--grace", "-1d"], "InvalidValue"],
+    [["list", "--url", "http://h?x=1"], "InvalidValue"],
+    [["export", "--output", "-"], "InvalidValue"],
     [["serve", "--port", "99999"], "InvalidValue"],
     [["list", "--url", "nowhere"], "InvalidValue"],
     [["import", "--from", "elsewhere"], "InvalidValue"],
@@ -434,14 +438,43 @@ describe("wrong usage", { concurrent: true }, () => {
     ["verify", `--token=${token}`],
     ["list", "--token", token],
     ["create", "--secret", token],
+    ["search", token],
+    ["list", "--name", token],
+    ["create", "--name", token],
+    ["create", "--name", "x", "--description", `see ${token}`],
+    ["create", "--name", "x", "--expires", token],
+    ["count", token],
+    ["create", "--name", "x", token],
+    ["scan", token],
+    ["import", token],
   ]) {
-    it(`refuses a secret: ${args.join(" ").replace(token, "TOKEN")}`, async () => {
+    it(`refuses a secret: ${args.join(" ").replaceAll(token, "TOKEN")}`, async () => {
       const { code, stdout, stderr } = await run(args, { API_KEY_DATA_DIR: join(folder, "unused") })
       assert.strictEqual(code, 2)
       assert.match(stderr, /history.*process list/)
       assert.notInclude(stdout + stderr, "a".repeat(10))
     })
   }
+
+  it("has words of its own for a pepper, and repeats no secret of another system", async () => {
+    const { code, stderr } = await run(["list", "--pepper=abcdefgh"])
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /A pepper isn't taken/)
+    assert.notInclude(stderr, "abcdefgh")
+    for (const secret of [`sk_live_${"4eC39HqLyjWDarjtT1zdp7dc"}`, "Ab3".repeat(21)]) {
+      const { code, stderr } = await run(["get", secret, "--url", served.url], { EFFECT_API_KEY_TOKEN: served.token })
+      assert.strictEqual(code, 3)
+      assert.notInclude(stderr, secret)
+    }
+  })
+
+  it("tells people what to do", async () => {
+    const told = async (args: ReadonlyArray<string>) => (await run(args)).stderr
+    assert.include(await told(["lst"]), 'Unknown subcommand "lst". Did you mean list or ls? (see effect-api-key --help)')
+    assert.include(await told(["rotate", "abcd", "--grace", "-1d"]), "--grace needs a value. One that begins with - is written --grace=-1d")
+    assert.include(await told(["serve", "--port", "abc"]), "Expected 1 to 65535")
+    assert.isBelow((await told(["create", "--name", "x", "--metadata", `[${"1,".repeat(4_000)}1]`])).length, 300)
+  })
 
   it("repeats no token that stands where it doesn't belong", async () => {
     for (const args of [["count", token], ["nosuch", token], [token], ["list", "--limit", token], ["get", token.slice(0, -3)]]) {
@@ -547,6 +580,27 @@ describe("help, completions and generate", { concurrent: true }, () => {
     }
     const checked = await shell(`effect-api-key --completions bash | bash -n`)
     assert.deepStrictEqual([checked.code, checked.stderr], [0, ""])
+
+    // What bash would offer for a line.
+    const script = join(folder, "completions.bash")
+    writeFileSync(script, (await run(["--completions", "bash"])).stdout)
+    const offers = async (...words: ReadonlyArray<string>) => {
+      const line = ["effect-api-key", ...words].map((word) => `'${word}'`).join(" ")
+      const { stdout } =
+        await shell(`source ${script}; cd ${folder}; COMP_WORDS=(${line}); COMP_CWORD=${words.length}; COMP_LINE="\${COMP_WORDS[*]}"
+        _effect_api_key effect-api-key "\${COMP_WORDS[-1]}" ""; echo "\${COMPREPLY[*]}"`)
+      return stdout.trim().split(" ")
+    }
+    assert.includeMembers(await offers("list", "--"), ["--owner", "--json", "--url", "--no-color", "--help"])
+    assert.includeMembers(await offers("--"), ["--version", "--completions"])
+    assert.deepStrictEqual(await offers("list", "--status", "ac"), ["active"])
+    for (const words of [["import"], ["scan"], ["export", "--output"]]) {
+      assert.deepStrictEqual(await offers(...words, "completions.b"), ["completions.bash"], words.join(" "))
+    }
+    for (const name of ["zsh", "fish"]) {
+      const { stdout } = await run(["--completions", name])
+      for (const flag of ["json", "url", "no-color", "help"]) assert.match(stdout, new RegExp(`-(?:-|l )${flag}\\b`), `${name} ${flag}`)
+    }
   })
 
   it("generates good tokens, and loads little for it", async () => {
@@ -567,9 +621,9 @@ describe("help, completions and generate", { concurrent: true }, () => {
       `import { registerHooks } from "node:module"
        registerHooks({ load: (url, context, next) => (console.error(url), next(url, context)) })`,
     )
-    for (const args of [["generate"], ["--help"]]) {
+    for (const args of [["generate"], ["generate", "-c", "1"], ["--help"], ["ls", "--help"], ["--version"]]) {
       const { stderr } = await run(args, {}, "", ["--import", watch])
-      assert.notMatch(stderr, /program|database|server|Sql|pglite|Http/i)
+      assert.notMatch(stderr, /CommandLine|standalone|database|server|Sql|pglite|Http/i)
       assert.isBelow(lines(stderr).length, 15, stderr)
     }
   })
@@ -577,6 +631,25 @@ describe("help, completions and generate", { concurrent: true }, () => {
   it("ends quietly when its reader does", async () => {
     const { code, stdout, stderr } = await shell("set -o pipefail; effect-api-key generate --count 9999 | head -1")
     assert.deepStrictEqual([code, lines(stdout).length, stderr], [0, 1, ""])
+  })
+
+  it("says in one line that it can't write", async () => {
+    for (const args of ["generate", "--help", "create --help --json", "nosuch --json"]) {
+      const full = await shell(`effect-api-key ${args} > /dev/full`)
+      assert.lengthOf(lines(full.stderr), 1, full.stderr)
+      if (args !== "nosuch --json") assert.deepStrictEqual([full.code, full.stderr.includes("can't be written (ENOSPC)")], [1, true], args)
+    }
+    const lost = await shell(`set -o pipefail; effect-api-key create --name lost --json --url ${served.url} | true`, {
+      EFFECT_API_KEY_TOKEN: served.token,
+    })
+    assert.strictEqual(lost.code, 1)
+    assert.match(decode(Json.Failure, lost.stderr).error.message, /nobody has the token of the API key [0-9a-f]{16}/)
+  })
+
+  it("reads a configuration that makes no sense in one line", async () => {
+    for (const args of [["generate"], ["generate", "--count", "2"], ["scan", "/dev/null"]]) {
+      failed(await run([...args, "--json"], { API_KEY_SEPARATOR: "x" }), 1, "ConfigError")
+    }
   })
 })
 

@@ -14,7 +14,11 @@ const width = CliOutput.displayWidth
 
 describe("tables", () => {
   const short = key({ name: "a" })
-  const long = key({ name: "a name that is much longer than those before", ownerId: "an owner with a long name", expiresAt: DateTime.makeUnsafe(now + 1) })
+  const long = key({
+    name: "a name that is much longer than those before",
+    ownerId: "an owner with a long name",
+    expiresAt: DateTime.makeUnsafe(now + 1),
+  })
 
   it("cut nothing in a pipe, in a later batch either", () => {
     const write = makeTable(keyColumns(now), look(Number.POSITIVE_INFINITY))
@@ -36,7 +40,11 @@ describe("tables", () => {
 
   for (const columns of [20, 40, 70, 120]) {
     it(`fit ${columns} columns, with wide characters too`, () => {
-      const rows = [long, key({ name: "鍵".repeat(40), scopes: [Scope.Scope.make("a:b"), Scope.Scope.make("c:d")] }), key({ name: "👩‍👩‍👧‍👦e\u0301".repeat(12) })]
+      const rows = [
+        long,
+        key({ name: "鍵".repeat(40), scopes: [Scope.Scope.make("a:b"), Scope.Scope.make("c:d")] }),
+        key({ name: "👩‍👩‍👧‍👦e\u0301".repeat(12) }),
+      ]
       const lines = table(rows, keyColumns(now), look(columns))
       assert.lengthOf(lines, 4)
       for (const line of lines) assert.isAtMost(width(line), columns, line)

@@ -106,7 +106,11 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assert.isFalse(waiting.body.apiKey.isActive)
         assertProblem(yield* send("GET", "/protected", { token: waiting.body.token }), 401, "inactive")
         // Not by PATCH: giving a key back takes more than changing its name.
-        assertProblem(yield* send("PATCH", `/api-keys/${waiting.body.apiKey.id}`, { token, body: { isActive: true } }), 400, "invalid-request")
+        assertProblem(
+          yield* send("PATCH", `/api-keys/${waiting.body.apiKey.id}`, { token, body: { isActive: true } }),
+          400,
+          "invalid-request",
+        )
         assert.strictEqual((yield* send("DELETE", `/api-keys/${waiting.body.apiKey.id}`, { token })).status, 204)
 
         const gone = yield* send("DELETE", `/api-keys/${apiKey.id}`, { token })
@@ -536,7 +540,17 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assert.isFalse(wrong.text.includes("Hunter2"))
         const paths = wrong.body.errors.map(({ path }: { path: Array<string> }) => path.join("."))
         assert.sameMembers(paths, ["payload.name", "payload.scopes.0", "payload.prefix"])
-        for (const privileged of ["id", "keyId", "hash", "deactivatedAt", "deactivationReason", "createdAt", "lastUsedAt", "version", "prefix"]) {
+        for (const privileged of [
+          "id",
+          "keyId",
+          "hash",
+          "deactivatedAt",
+          "deactivationReason",
+          "createdAt",
+          "lastUsedAt",
+          "version",
+          "prefix",
+        ]) {
           assertProblem(yield* post({ name: "x", [privileged]: "1" }), 400, "invalid-request")
         }
         assertProblem(yield* post("{ not json"), 400, "invalid-request")

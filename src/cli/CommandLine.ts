@@ -1,0 +1,221 @@
+/**
+ * Runs a command line as `effect-api-key` itself runs: one line for what fails, or an object with `--json`, the exit codes of
+ * {@link exitCodes}, no help where there was none asked for, and a quiet end when a reader leaves. Needs `@effect/platform-node`.
+ *
+ * ```ts
+ * const shop = Command.make("shop").pipe(
+ *   Command.withSubcommands([ApiKeyCommands.command.pipe(Command.provide(ApiKeyCommands.layerApiKeys))]),
+ *   Command.provide(layerOfYours),
+ * )
+ * runMain(shop, { version: "1.0.0" })
+ * ```
+ * @since 0.1.0
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
+import * as Console from "effect/Console"
+import * as Context from "effect/Context"
+import type { HelpDoc } from "effect/cli/HelpDoc"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Predicate from "effect/Predicate"
+import * as References from "effect/References"
+import * as Runtime from "effect/Runtime"
+import { CliFailure, exitCodes, scrub } from "./CliFailure.ts"
+import { completions } from "./completions.ts"
+import { hasToken, refusePepper, refuseSecret } from "./keyName.ts"
+import { renderFailure, watchOutput } from "./streams.ts"
+
+/** @category models @since 0.1.0 */
+export interface Options {
+  /** What `--version` tells. */
+  readonly version: string
+  /** Default: the process's. */
+  readonly args?: ReadonlyArray<string> | undefined
+  /** Whether what runs is a server: it logs, and a signal is how it ends, with exit code 0. Default: no. */
+  readonly isServer?: boolean | undefined
+}
+
+interface Style {
+  /** Of the program, in front of what it tells people. */
+  readonly name: string
+  readonly args: ReadonlyArray<string>
+  readonly isJson: boolean
+  readonly isColored: boolean
+  readonly isServer: boolean
+}
+
+const oneLine = (text: string): string => scrub(text.trim().replace(/\s*\n\s*/g, " "))
+
+const failureLine = ({ name, isJson }: Style, tag: string, message: string): string => renderFailure(name, isJson, tag, oneLine(message))
+
+const layerOutput = (style: Style, refused: () => void): Layer.Layer<never> => {
+  const ofEffect = CliOutput.defaultFormatter({ colors: style.isColored })
+  const formatter: CliOutput.Formatter = {
+    ...ofEffect,
+    formatHelpDoc: (doc) => ofEffect.formatHelpDoc(ofProgram(doc)),
+    formatError: (error) => {
+      const cause = error._tag === "UserError" ? error.cause : undefined
+      if (cause instanceof CliFailure) return failureLine(style, cause.tag, cause.reason)
+      const tag = Predicate.hasProperty(cause, "_tag") ? String(cause._tag) : error._tag
+      return failureLine(style, tag, error.message)
+    },
+  }
+  const refuse = (tag: string, message: string) =>
+    Effect.andThen(
+      Effect.sync(() => refused()),
+      Console.error(failureLine(style, tag, message)),
+    )
+  const presenter: CliOutput.Presenter = {
+    present: (event) => {
+      if (event._tag === "Version") return CliOutput.defaultPresenter.present(event)
+      const { commandPath } = event
+      const see = (message: string) => (style.isJson ? message : `${message.replace(/\.$/, "")} (see ${commandPath.join(" ")} --help)`)
+      if (event._tag === "Help") {
+        const unknown = event.reason === "Requested" ? unknownCommand(style.args, event) : undefined
+        return unknown === undefined
+          ? CliOutput.defaultPresenter.present(event)
+          : refuse("UnknownSubcommand", see(`Unknown subcommand ${JSON.stringify(unknown)}`))
+      }
+      const [first] = event.errors
+      if (first?._tag === "UserError") return Console.error(formatter.formatError(first))
+      const secret = event.errors.flatMap((error) => whySecret(error) ?? [])[0] ?? (style.args.some(hasToken) ? refuseSecret : undefined)
+      if (secret !== undefined) return Console.error(failureLine(style, secret.tag, secret.reason))
+      return Console.error(failureLine(style, first?._tag ?? "Usage", see(explain(first, style.args))))
+    },
+  }
+  const logger = Logger.make(({ logLevel, message }) => {
+    const text = oneLine(
+      (Array.isArray(message) ? message : [message]).map((each) => (each instanceof Error ? each.message : String(each))).join(" "),
+    )
+    process.stderr.write(
+      `${style.isJson ? JSON.stringify({ log: { level: logLevel, message: text } }) : `${style.name}: ${logLevel.toLowerCase()}: ${text}`}\n`,
+    )
+  })
+  return Layer.mergeAll(
+    CliOutput.layer(formatter),
+    CliOutput.layerPresenter(presenter),
+    Logger.layer([logger]),
+    // A command that goes wrong says so itself.
+    Layer.succeed(References.MinimumLogLevel, style.isServer ? "Info" : "Error"),
+    // A wizard would ask for what there are prompts for.
+    CliConfig.layer({
+      builtIns: GlobalFlag.BuiltIns.flatMap((flag) =>
+        flag === GlobalFlag.Wizard ? [] : [flag === GlobalFlag.Completions ? completions : flag],
+      ),
+    }),
+  )
+}
+
+/** With the program's own name in the examples. */
+const ofProgram = (doc: HelpDoc): HelpDoc => {
+  const parent = (doc.commandPath ?? []).slice(0, -1).join(" ")
+  if (parent === "" || doc.examples === undefined) return doc
+  const renamed = doc.examples.map((example) => ({ ...example, command: example.command.replaceAll("effect-api-key", parent) }))
+  return { ...doc, examples: renamed }
+}
+
+/** Help is given to whoever asks for that of a command that there isn't, unless somebody looks. */
+const unknownCommand = (args: ReadonlyArray<string>, { commandPath, helpDoc }: CliOutput.Presenter.Help): string | undefined => {
+  const asked = args[commandPath.length - 1]
+  const isGroup = helpDoc.subcommands !== undefined && helpDoc.subcommands.length > 0
+  return isGroup && asked !== undefined && !asked.startsWith("-") ? asked : undefined
+}
+
+/** No flag of ours takes a secret; a command of the application's own may. */
+const whySecret = (error: CliError.CliError): CliFailure | undefined => {
+  if (error._tag !== "UnrecognizedOption") return undefined
+  if (/^--pepper/.test(error.option)) return refusePepper
+  return /^--(?:token|secret|password)$/.test(error.option) ? refuseSecret : undefined
+}
+
+/** Effect's own words, where they tell people what to do. */
+const explain = (error: CliError.CliError | undefined, args: ReadonlyArray<string>): string => {
+  if (error === undefined) return "Invalid"
+  switch (error._tag) {
+    case "UnrecognizedOption":
+      return suggest(`Unrecognized flag: ${error.option}`, error.suggestions)
+    case "UnknownSubcommand":
+      return suggest(`Unknown subcommand ${JSON.stringify(error.subcommand)}`, error.suggestions)
+    case "InvalidValue": {
+      const flag = `--${error.option}`
+      const next = args[args.indexOf(flag) + 1]
+      if (error.kind === "flag" && error.value === "" && args.includes(flag) && next !== undefined && next.startsWith("-"))
+        return `${flag} needs a value. One that begins with - is written ${flag}=${next}`
+      // A file's worth of it would hide what is wrong with it.
+      return error.value.length > 80 ? error.message.replace(error.value, `${error.value.slice(0, 40)}…`) : error.message
+    }
+    default:
+      return error.message
+  }
+}
+
+const suggest = (message: string, suggestions: ReadonlyArray<string>): string =>
+  suggestions.length === 0 ? message : `${message}. Did you mean ${suggestions.join(" or ")}?`
+
+const codeOf = (cause: Cause.Cause<unknown>): number => {
+  const error = Cause.squash(cause)
+  if (!CliError.isCliError(error)) return Runtime.getErrorExitCode(error)
+  if (error._tag === "UserError" && error.cause instanceof CliFailure) return error.cause.exitCode
+  if (error._tag !== "ShowHelp") return exitCodes.usage
+  const [first] = error.errors
+  if (first === undefined) return exitCodes.done
+  return first._tag === "UserError" && first.cause instanceof CliFailure ? first.cause.exitCode : exitCodes.usage
+}
+
+/**
+ * Runs a command line with the arguments of the process, and ends the process. What the commands need but Node's own services is provided
+ * to the command (`Command.provide`).
+ * @category running
+ * @since 0.1.0
+ */
+export const runMain = <Name extends string, Input, ContextInput, E>(
+  command: Command.Command<Name, Input, ContextInput, E, Command.Environment>,
+  { version, args = process.argv.slice(2), isServer = false }: Options,
+): void => {
+  const end = args.indexOf("--")
+  const flags = end < 0 ? args : args.slice(0, end)
+  const capabilities = Context.get(Context.empty(), TerminalCapabilities)
+  const isColored = capabilities.canColor && !flags.includes("--no-color")
+  const style = { name: command.name, args: flags, isJson: flags.includes("--json"), isColored, isServer }
+  watchOutput(style.name, style.isJson)
+
+  const report = (cause: Cause.Cause<unknown>) => {
+    const error = Cause.squash(cause)
+    // What has words for people was told already.
+    const isTold = CliError.isCliError(error) || (Predicate.isObject(error) && CliError.getUserMessage(error) !== undefined)
+    if (Cause.hasInterruptsOnly(cause) || isTold) return Effect.void
+    const message = error instanceof Error ? error.message : String(error)
+    return Console.error(failureLine(style, "Unexpected", `Something went wrong inside ${style.name}: ${message}`))
+  }
+
+  let isRefused = false
+  let isTerminated = false
+  process.once("SIGTERM", () => (isTerminated = true))
+  Command.runWith(command, { version })(args).pipe(
+    Effect.tapCause(report),
+    Effect.provideService(TerminalCapabilities, {
+      ...capabilities,
+      canColor: isColored,
+      canPrompt: capabilities.canPrompt && !style.isJson,
+    }),
+    Effect.provide([layerOutput(style, () => (isRefused = true)), NodeServices.layer]),
+    NodeRuntime.runMain({
+      disableErrorReporting: true,
+      teardown: (exit, onExit) => {
+        if (Exit.isSuccess(exit)) return onExit(isRefused ? exitCodes.usage : exitCodes.done)
+        if (!Cause.hasInterruptsOnly(exit.cause)) return onExit(codeOf(exit.cause))
+        return onExit(isServer ? exitCodes.done : isTerminated ? 143 : 130)
+      },
+    }),
+  )
+}
