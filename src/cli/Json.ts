@@ -63,8 +63,11 @@ export const ImportEvent = Schema.Union([
 /** `export --output`. Without it each line is an `ExportedKey` of `effect-api-key/ApiKeyTransfer`. @category schemas @since 0.1.0 */
 export const Exported = Schema.Struct({ exported: Schema.Int, file: Schema.String })
 
-/** `migrate`: what it ran. @category schemas @since 0.1.0 */
-export const Migrated = Schema.Struct({ migrations: Schema.Array(Schema.Struct({ id: Schema.Int, name: Schema.String })) })
+/** `migrate`: what it ran, and with `--repair` the names of what it made anew. @category schemas @since 0.1.0 */
+export const Migrated = Schema.Struct({
+  migrations: Schema.Array(Schema.Struct({ id: Schema.Int, name: Schema.String })),
+  repaired: Schema.Array(Schema.String),
+})
 
 /** Each line of `doctor`. @category schemas @since 0.1.0 */
 export const Finding = Schema.Struct({

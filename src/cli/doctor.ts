@@ -12,12 +12,18 @@ import { join } from "node:path"
 import { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import { layerEphemeral } from "../ApiKeyHasher.ts"
 import { layerMemory } from "../ApiKeyRepository.ts"
-import { ApiKeys, layerConfig } from "../ApiKeys.ts"
+import { ApiKeys, type HashUsage, layerConfig } from "../ApiKeys.ts"
+import * as Argon2Hash from "../hasher/argon2Hash.ts"
 import * as Pepper from "../hasher/Pepper.ts"
+import { readKey } from "../http/leaks.ts"
+import { readLeakOptions } from "../server/leaks.ts"
+import { serverSettings } from "../server/settings.ts"
 import * as Migrations from "../sql/Migrations.ts"
-import { CliFailure, fromError } from "./CliFailure.ts"
+import { findMissing, type Missing } from "../sql/repair.ts"
+import { CliFailure, fromError, rootMessage } from "./CliFailure.ts"
 import { type DatabaseSettings, layerRedis, layerService, layerSql, loadPeppers, readSettings } from "./database.ts"
 import type { Finding as FindingSchema } from "./Json.ts"
+import { counted } from "./output.ts"
 
 type Finding = typeof FindingSchema.Type
 
@@ -32,18 +38,27 @@ const tagOf = (cause: Cause.Cause<unknown>): string | undefined => {
   return Predicate.hasProperty(failure, "_tag") ? String(failure._tag) : undefined
 }
 
-const messageOf = (cause: Cause.Cause<unknown>): string => {
-  const squashed = Cause.squash(cause)
-  return (squashed instanceof Error ? squashed.message : String(squashed)).replace(/\s+/g, " ")
-}
+const messageOf = (cause: Cause.Cause<unknown>): string => rootMessage(Cause.squash(cause))
 
-/** What the service itself is configured with, tried where it costs nothing. */
+/** All that the server is configured with, tried where it costs nothing. What is wrong in several places is told of each. */
 const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, dataDir }: DatabaseSettings) {
   const service = layerConfig.pipe(Layer.provide([layerEphemeral, layerMemory]))
-  const built = yield* Effect.exit(Effect.scoped(Layer.build(service)))
-  return Exit.isFailure(built)
-    ? error("configuration", messageOf(Cause.map(built.cause, fromError)), "Correct the variable that is named")
-    : ok("configuration", Option.isSome(databaseUrl) ? "The database is the one in DATABASE_URL" : `The database is embedded in ${dataDir}`)
+  const parts: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>> = [
+    serverSettings,
+    Effect.flatMap(readLeakOptions, ({ signingKeys = [] }) =>
+      Effect.forEach(signingKeys, ({ identifier, publicKey }) => readKey(identifier, publicKey)),
+    ),
+    Effect.scoped(Layer.build(service)),
+  ]
+  const findings: Array<Finding> = []
+  for (const part of parts) {
+    const tried = yield* Effect.exit(Effect.mapError(part, (error) => fromError(error)))
+    if (Exit.isFailure(tried)) findings.push(error("configuration", messageOf(tried.cause), "Correct the variable that is named"))
+  }
+  if (findings.length > 0) return findings
+  return [
+    ok("configuration", Option.isSome(databaseUrl) ? "The database is the one in DATABASE_URL" : `The database is embedded in ${dataDir}`),
+  ]
 })
 
 const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
@@ -74,19 +89,55 @@ const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
   return ok("peppers", `${1 + older.length} configured; the current one is ${name}`)
 })
 
-const tables = ["api_keys", "api_keys_nodes"]
-const indexes = [
-  "created",
-  "name",
-  "expires_asc",
-  "expires_desc",
-  "last_used_asc",
-  "last_used_desc",
-  "owner",
-  "scopes",
-  "previous",
-  "token",
-]
+const plan = Object.keys(Migrations.migrations()).map((name, index) => ({ id: index + 1, name: name.replace(/^\d+_/, "") }))
+
+/** How far the database has come, and whether what was made is still there. */
+const checkMigrations = (ids: ReadonlySet<number> | undefined, hasTable: boolean): Finding => {
+  if (ids === undefined) {
+    return hasTable
+      ? warning(
+          "migrations",
+          "The table api_keys is there, but not the list of its migrations",
+          "If your application runs them among its own, all is well; else restore the table effect_api_key_migrations from a backup",
+        )
+      : error("migrations", `0 of ${plan.length} have run`, "Run: effect-api-key migrate")
+  }
+  const last = Math.max(0, ...ids)
+  if (!hasTable && last > 0) {
+    return error(
+      "migrations",
+      "They have run, but the table api_keys isn't there",
+      "If it was renamed, rename it back; if it was lost, restore it from a backup. To begin anew: DROP TABLE IF EXISTS api_keys_nodes, effect_api_key_migrations; DROP FUNCTION IF EXISTS api_keys_tell; and effect-api-key migrate",
+    )
+  }
+  if (last > plan.length)
+    return warning("migrations", `The database is at migration ${last}, and this version knows ${plan.length}`, "Update effect-api-key")
+  // Those below the last one are never run.
+  const left = plan.filter(({ id }) => id < last && !ids.has(id))
+  if (left.length > 0) {
+    return error(
+      "migrations",
+      `The list of those that have run lacks ${left.map(({ id, name }) => `${id} (${name})`).join(" and ")}, though later ones have`,
+      `Restore the database from a backup; or, if only the list was changed: INSERT INTO effect_api_key_migrations (migration_id, name) VALUES ${left.map(({ id, name }) => `(${id}, '${name}')`).join(", ")}`,
+    )
+  }
+  return last === plan.length
+    ? ok("migrations", `All ${plan.length} have run`)
+    : error("migrations", `${last} of ${plan.length} have run`, "Run: effect-api-key migrate")
+}
+
+/** How far two clocks are apart, as far as it can be told from here. */
+export const checkClock = (before: number, after: number, database: number): Finding => {
+  const skew = Math.round(database - (before + after) / 2)
+  const bound = 1_000 + (after - before) / 2
+  return Math.abs(skew) <= bound
+    ? ok("clock", `The database's clock is within ${Math.max(1, Math.ceil(Math.abs(skew) / 1_000))} s of this one`)
+    : warning(
+        "clock",
+        `The database's clock is ${Math.abs(skew)} ms ${skew > 0 ? "ahead of" : "behind"} this one`,
+        "Let NTP set both, as expiry is judged by the clock of each node",
+      )
+}
 
 const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
   const sql = (yield* SqlClient).withoutTransforms()
@@ -94,123 +145,131 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
   const [version] = yield* sql<{ version: string }>`SELECT current_setting('server_version') AS version`
   findings.push(ok("database", `PostgreSQL ${version?.version ?? "?"} answers`))
 
-  const present = yield* sql<{
-    name: string
-  }>`SELECT name FROM unnest(ARRAY[${sql.literal(["effect_api_key_migrations", ...tables].map((name) => `'${name}'`).join(","))}]) AS name WHERE to_regclass(name) IS NOT NULL`
-  const known = Object.keys(Migrations.migrations()).length
-  const isLogged = present.some(({ name }) => name === "effect_api_key_migrations")
-  const done = isLogged
-    ? ((yield* sql<{ last: number | null }>`SELECT max(migration_id)::int AS last FROM effect_api_key_migrations`)[0]?.last ?? 0)
-    : 0
-  const hasTable = present.some(({ name }) => name === "api_keys")
-  if (done === known) findings.push(ok("migrations", `All ${known} have run`))
-  else if (done > known) {
-    findings.push(warning("migrations", `The database has ${done} migrations, and this version knows ${known}`, "Update effect-api-key"))
-  } else if (!isLogged && hasTable) {
-    findings.push(
-      warning(
-        "migrations",
-        "The table api_keys is there, but not the list of its migrations",
-        "If your application runs them among its own, all is well; else run: effect-api-key migrate",
-      ),
-    )
-  } else findings.push(error("migrations", `${done} of ${known} have run`, "Run: effect-api-key migrate"))
+  const [present] = yield* sql<{ log: boolean; keys: boolean }>`
+    SELECT to_regclass('effect_api_key_migrations') IS NOT NULL AS log, to_regclass('api_keys') IS NOT NULL AS keys`
+  const hasTable = present?.keys ?? false
+  const logged =
+    present?.log === true ? yield* sql<{ id: number }>`SELECT migration_id::int AS id FROM effect_api_key_migrations` : undefined
+  const migrations = checkMigrations(logged === undefined ? undefined : new Set(logged.map(({ id }) => id)), hasTable)
+  findings.push(migrations)
 
   const before = yield* Clock.currentTimeMillis
   const [clock] = yield* sql<{ now: number }>`SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
-  const after = yield* Clock.currentTimeMillis
-  const skew = Math.round((clock?.now ?? 0) - (before + after) / 2)
-  const bound = 1_000 + (after - before) / 2
-  findings.push(
-    Math.abs(skew) <= bound
-      ? ok("clock", `The database's clock is within ${Math.max(1, Math.ceil(Math.abs(skew) / 1_000))} s of this one`)
-      : warning(
-          "clock",
-          `The database's clock is ${Math.abs(skew)} ms ${skew > 0 ? "ahead of" : "behind"} this one`,
-          "Let NTP set both, as expiry is judged by the clock of each node",
-        ),
-  )
-  if (!hasTable) return { findings, hasTable }
+  findings.push(checkClock(before, yield* Clock.currentTimeMillis, clock?.now ?? 0))
+  // What hasn't been made yet isn't missing.
+  const isWhole = hasTable && migrations.level !== "error"
+  if (!isWhole) return { findings, isWhole }
 
-  const rows = yield* sql<{ name: string; valid: boolean }>`
-    SELECT c.relname AS name, i.indisvalid AS valid FROM pg_index i
-    JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = 'api_keys'::regclass`
-  const sound = new Set(rows.filter(({ valid }) => valid).map(({ name }) => name))
-  const missing = ["api_keys_pkey", "api_keys_key_id_key", ...indexes.map((name) => `api_keys_${name}_idx`)].filter(
-    (name) => !sound.has(name),
-  )
+  const missing = yield* findMissing()
   findings.push(
-    missing.length === 0
+    missing.indexes.length === 0
       ? ok("indexes", "All are there")
-      : warning(
-          "indexes",
-          `Missing or invalid: ${missing.join(", ")}`,
-          "Run effect-api-key migrate; what it has made before and was dropped since, make again by hand (see Migrations)",
-        ),
+      : warning("indexes", `Missing or invalid: ${missing.indexes.join(", ")}`, repairAdvice),
   )
-
   // With Redis nobody listens here.
-  if (!hasRedis) findings.push(yield* checkTriggers(present.some(({ name }) => name === "api_keys_nodes")))
-  return { findings, hasTable }
+  if (!hasRedis) findings.push(yield* checkTriggers(missing))
+  return { findings, isWhole }
 })
 
-const checkTriggers = Effect.fnUntraced(function* (hasNodes: boolean) {
+const repairAdvice = "Run: effect-api-key migrate --repair"
+
+const checkTriggers = Effect.fnUntraced(function* ({ triggers, hasNodes, hasTell }: Missing) {
   const sql = (yield* SqlClient).withoutTransforms()
-  const triggers = yield* sql<{ name: string; enabled: string }>`
-    SELECT tgname AS name, tgenabled AS enabled FROM pg_trigger WHERE tgrelid = 'api_keys'::regclass AND NOT tgisinternal`
-  const silent = ["update", "write", "truncate"].filter(
-    // The others are disabled, or fire for what is replicated alone.
-    (event) => !triggers.some(({ name, enabled }) => name === `api_keys_tell_${event}` && (enabled === "A" || enabled === "O")),
-  )
-  const [nodes] = hasNodes ? yield* sql<{ count: number }>`SELECT count(*)::int AS count FROM api_keys_nodes WHERE live_until > now()` : []
-  const [role] = yield* sql<{ standby: boolean }>`SELECT pg_is_in_recovery() AS standby`
-  if (silent.length > 0) {
-    return error(
-      "invalidation",
-      `Changes aren't told to the nodes: the triggers for ${silent.join(", ")} are missing or disabled`,
-      "Run effect-api-key migrate, or enable them: ALTER TABLE api_keys ENABLE ALWAYS TRIGGER …",
-    )
+  if (triggers.length > 0 || !hasTell) {
+    return error("invalidation", `Changes aren't told to the nodes: missing or disabled are ${triggers.join(", ")}`, repairAdvice)
   }
+  if (!hasNodes) return error("invalidation", "The table api_keys_nodes, in which the nodes register, isn't there", repairAdvice)
+  const [nodes] = yield* sql<{ count: number }>`SELECT count(*)::int AS count FROM api_keys_nodes WHERE live_until > now()`
+  const [role] = yield* sql<{ standby: boolean }>`SELECT pg_is_in_recovery() AS standby`
   return role?.standby === true
     ? error("invalidation", "This database is a standby, which knows no LISTEN", "Set DATABASE_URL to the primary")
-    : ok("invalidation", `Changes are told; ${nodes?.count ?? 0} nodes listen`)
+    : ok("invalidation", `Changes are told; ${listening(nodes?.count ?? 0)}`)
 })
+
+const listening = (count: number): string => `${counted(count, "node")} ${count === 1 ? "listens" : "listen"}`
 
 const checkRedis = (url: Redacted.Redacted): Effect.Effect<Finding> =>
   Effect.gen(function* () {
     const { nodes } = yield* ApiKeyInvalidation
-    return ok("invalidation", `Redis tells of changes; ${(yield* nodes).length} nodes listen`)
+    return ok("invalidation", `Redis tells of changes; ${listening((yield* nodes).length)}`)
   }).pipe(
     Effect.provide(layerRedis(url), { local: true }),
     Effect.scoped,
     Effect.timeout("10 seconds"),
     Effect.catchCause((cause) =>
       Effect.succeed(
-        error("invalidation", messageOf(cause), "See that Redis runs, and that REDIS_URL is right for you and for the servers"),
+        error(
+          "invalidation",
+          messageOf(cause),
+          databaseAdvice[tagOf(cause) ?? ""] ?? "See that Redis runs, and that REDIS_URL is right for you and for the servers",
+        ),
       ),
     ),
   )
 
-const checkHashes = Effect.gen(function* () {
-  const report = yield* (yield* ApiKeys).hashReport
-  const stale = report.filter(({ isCurrent }) => !isCurrent)
-  if (stale.length === 0) return ok("hashes", "All are of the current kind")
-  const each = stale.map(({ algorithm, parameters, pepper, count }) =>
-    `${count} of ${algorithm} ${parameters}${pepper === null || pepper === "" ? "" : ` under ${pepper}`}`.trim(),
+/** Whether the server's hasher, and that of the command line, can check hashes of a kind at all. */
+const isChecked = ({ algorithm, parameters }: HashUsage): boolean => {
+  const [, memory, passes, lanes] = /^v=19,m=(\d+),t=(\d+),p=(\d+)$/.exec(parameters) ?? []
+  return (
+    /^argon2(?:id|i|d)$/.test(algorithm) &&
+    lanes !== undefined &&
+    Number(memory) <= Argon2Hash.defaultBounds.memory &&
+    Number(passes) <= Argon2Hash.defaultBounds.passes &&
+    Number(lanes) <= Argon2Hash.defaultBounds.parallelism
   )
-  return warning(
-    "hashes",
-    `Not of the current kind: ${each.join("; ")}`,
-    "Each is made anew at its key's next use; rotate the keys that aren't used (effect-api-key hash-report)",
-  )
-})
+}
+
+/** Hashes of which nothing can be said but that they aren't ours, and those of which something can be done. */
+export const judgeHashes = (report: ReadonlyArray<HashUsage>, ring: Pepper.PepperRing): ReadonlyArray<Finding> => {
+  const peppers = new Set([ring.current, ...ring.older].map(({ id }) => id))
+  const isPeppered = ({ pepper }: HashUsage) => pepper === null || peppers.has(pepper)
+  const foreign = report.filter((usage) => !isChecked(usage))
+  const lost = report.filter((usage) => isChecked(usage) && !isPeppered(usage))
+  const stale = report.filter((usage) => isChecked(usage) && isPeppered(usage) && !usage.isCurrent)
+  const list = (usages: ReadonlyArray<HashUsage>) =>
+    usages
+      .map(({ algorithm, parameters, pepper, count }) =>
+        `${count} of ${algorithm || "no known form"} ${parameters}${pepper === null || pepper === "" ? "" : ` under ${pepper}`}`.trim(),
+      )
+      .join("; ")
+  const findings = [
+    ...(lost.length === 0
+      ? []
+      : [
+          error(
+            "hashes",
+            `Their peppers aren't configured, so their keys can't be verified: ${list(lost)}`,
+            "Configure every pepper that hashes were made with, as an older one (see docs/guides/pepper.md)",
+          ),
+        ]),
+    ...(foreign.length === 0
+      ? []
+      : [
+          warning(
+            "hashes",
+            `Neither serve nor this command line can check: ${list(foreign)}`,
+            "An application with the hasher or adapter that made them can (ApiKeyHasher.layerSeveral, docs/guides/moving-in.md); where there is none, rotate or delete their keys",
+          ),
+        ]),
+    ...(stale.length === 0
+      ? []
+      : [
+          warning(
+            "hashes",
+            `Not of the current kind: ${list(stale)}`,
+            "Each is made anew at its key's next use; rotate the keys that aren't used (effect-api-key hash-report)",
+          ),
+        ]),
+  ]
+  return findings.length === 0 ? [ok("hashes", "All are of the current kind")] : findings
+}
 
 /** What there is to say of the configuration and the database, in the order in which one needs the other. */
 export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(function* () {
   const configured = yield* Effect.exit(readSettings)
   if (Exit.isFailure(configured)) return [error("configuration", messageOf(configured.cause), "Correct the variable that is named")]
   const config = configured.value
-  const findings: Array<Finding> = [yield* checkConfiguration(config), yield* checkPeppers(config)]
+  const findings: Array<Finding> = [...(yield* checkConfiguration(config)), yield* checkPeppers(config)]
   if (Option.isNone(config.databaseUrl) && !existsSync(join(config.dataDir, "pgdata"))) {
     return [
       ...findings,
@@ -225,49 +284,41 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
     ),
   )
   if (Exit.isFailure(examined)) {
-    const failure = Cause.squash(examined.cause)
     return [
       ...findings,
       error(
         "database",
-        `It can't be used: ${rootMessage(failure)}`,
+        `It can't be used: ${messageOf(examined.cause)}`,
         databaseAdvice[tagOf(examined.cause) ?? ""] ?? "See that it runs, and that DATABASE_URL is right",
       ),
     ]
   }
   findings.push(...examined.value.findings)
   if (Option.isSome(config.redisUrl)) findings.push(yield* checkRedis(config.redisUrl.value))
-  if (!examined.value.hasTable || findings.some(({ check, level }) => check === "migrations" && level === "error")) return findings
+  if (!examined.value.isWhole) return findings
   // Without these there is no service that could count hashes.
   if (findings.some(({ check, level }) => (check === "configuration" || check === "peppers") && level === "error")) return findings
-  const hashes = yield* Effect.exit(
+  const report = yield* Effect.exit(
     // Whatever Redis does, hashes can be counted.
-    checkHashes.pipe(
+    ApiKeys.use(({ hashReport }) => hashReport).pipe(
       Effect.provide(layerService({ ...config, redisUrl: Option.none() }).pipe(Layer.orDie), { local: true }),
       Effect.scoped,
     ),
   )
+  if (Exit.isSuccess(report)) return [...findings, ...judgeHashes(report.value, yield* Effect.orDie(loadPeppers(config)))]
   return [
     ...findings,
-    Exit.isSuccess(hashes)
-      ? hashes.value
-      : error(
-          "hashes",
-          messageOf(hashes.cause),
-          tagOf(hashes.cause) === "MissingPeppers"
-            ? "Configure every pepper that hashes were made with, as an older one (see docs/guides/pepper.md)"
-            : "See that the database can be read, and Argon2id computed",
-        ),
+    error(
+      "hashes",
+      messageOf(report.cause),
+      tagOf(report.cause) === "MissingPeppers"
+        ? "Configure every pepper that hashes were made with, as an older one (see docs/guides/pepper.md)"
+        : "See that the database can be read, and Argon2id computed",
+    ),
   ]
 })
 
 const databaseAdvice: Readonly<Record<string, string>> = {
   MissingPackage: "Install the package",
   DataDirLocked: "Ask the server that has it, with --url, or stop it first",
-}
-
-const rootMessage = (failure: unknown): string => {
-  let message = String(failure)
-  for (let each: unknown = failure; each instanceof Error; each = each.cause) if (each.message !== "") message = each.message
-  return message.replace(/\s+/g, " ")
 }

@@ -53,23 +53,31 @@ const onDatabase = (what: string) =>
 
 const migrate = Command.make(
   "migrate",
-  {},
-  Effect.fnUntraced(function* () {
+  {
+    repair: Flag.Boolean("repair").pipe(
+      Flag.withoutNegation,
+      Flag.withDescription("Also make indexes and triggers anew that are missing; it keeps the table from being written meanwhile"),
+      Flag.withDefault(false),
+    ),
+  },
+  Effect.fnUntraced(function* ({ repair: repairs }) {
     yield* onDatabase("migrate")
     const { isNew, loadPeppers, readSettings, layerSql } = yield* Effect.promise(() => import("./database.ts"))
     const { migrate } = yield* Effect.promise(() => import("../sql/Migrations.ts"))
+    const { repair } = yield* Effect.promise(() => import("../sql/repair.ts"))
     const config = yield* readSettings
     const made = yield* isNew
     if (Option.isSome(made)) yield* note(`Making a database in ${made.value}`)
     // An embedded database that is there without a pepper counts as having lost it.
     if (Option.isNone(config.databaseUrl)) yield* Effect.mapError(loadPeppers(config), (error) => fromError(error))
-    const ran = yield* migrate().pipe(
+    const [ran, repaired] = yield* Effect.all([migrate(), repairs ? repair() : Effect.succeed([])]).pipe(
       Effect.mapError((error) => fromError(error)),
       Effect.provide(layerSql(config)),
     )
     const migrations = ran.map(([id, name]) => ({ id, name }))
-    yield* print(Json.Migrated, { migrations }, () =>
-      migrations.length === 0 ? "Nothing to do: the database is up to date" : migrations.map(({ id, name }) => `${id} ${name}`).join("\n"),
+    const done = [...migrations.map(({ id, name }) => `${id} ${name}`), ...repaired.map((name) => `${name} made anew`)]
+    yield* print(Json.Migrated, { migrations, repaired }, () =>
+      done.length === 0 ? "Nothing to do: the database is up to date" : done.join("\n"),
     )
   }),
 ).pipe(

@@ -180,7 +180,8 @@ const misshapen = (issue: SchemaIssue.Issue) =>
   })
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const readKey = (identifier: string, pem: string): Effect.Effect<KeyObject, InvalidSigningKey> => {
+/** The key, if it is one that signs reports. */
+export const readKey = (identifier: string, pem: string): Effect.Effect<KeyObject, InvalidSigningKey> => {
   const invalid = new InvalidSigningKey({ identifier })
   return Effect.flatMap(Effect.try({ try: () => createPublicKey(pem), catch: () => invalid }), (key) =>
     key.asymmetricKeyType === "ec" && key.asymmetricKeyDetails?.namedCurve === "prime256v1" ? Effect.succeed(key) : Effect.fail(invalid),

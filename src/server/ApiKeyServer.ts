@@ -8,7 +8,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as ByteSize from "effect/ByteSize"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -33,7 +33,7 @@ import { defaultLimits, layerRequestLimits, type Limits, makeServer } from "./li
 import { loadPackage, type MissingPackage } from "./loadPackage.ts"
 import { readLeakOptions } from "./leaks.ts"
 import { routesWith } from "./routes.ts"
-import { loadPeppers, storageSettings } from "./settings.ts"
+import { loadPeppers, serverSettings } from "./settings.ts"
 
 export { ServerApi } from "./api.ts"
 export { DataDirError } from "./embedded.ts"
@@ -50,12 +50,7 @@ export class RedisUnavailable extends Schema.TaggedError<RedisUnavailable>()("Re
   }
 }
 
-const settings = Config.all({
-  host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
-  port: Config.Port("PORT").pipe(Config.withDefault(3000)),
-  ...storageSettings,
-})
-type Settings = Config.Success<typeof settings>
+type Settings = Config.Success<typeof serverSettings>
 
 /** @category models @since 0.1.0 */
 export interface Options {
@@ -131,7 +126,7 @@ export const layerWith = (options: Options) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const limits = { ...defaultLimits, ...options.limits }
-      const config = yield* settings
+      const config = yield* serverSettings
       const load = loadPeppers(config)
       // Before there is a database, lest a first start that fails leave one behind.
       yield* load

@@ -23,6 +23,12 @@ export const storageSettings = {
     Config.option(Config.Redacted("API_KEY_PEPPER")),
   ]),
 }
+/** All that says where the server listens, and where its keys are. */
+export const serverSettings = Config.all({
+  host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
+  port: Config.Port("PORT").pipe(Config.withDefault(3000)),
+  ...storageSettings,
+})
 const allStorage = Config.all(storageSettings)
 export type StorageSettings = Config.Success<typeof allStorage>
 

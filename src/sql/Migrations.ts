@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { announced, createIndex, createNodes, createTriggers, replaceTell } from "./definitions.ts"
 import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
 
 export { InvalidIdentifier, type TableOptions } from "./table.ts"
@@ -127,41 +128,10 @@ const createApiKeys = (options: TableOptions): Migration =>
       version integer NOT NULL
     )`
     yield* sql`COMMENT ON COLUMN ${sql.literal(`${qualified}.name_lower`)} IS 'name in Unicode''s simple lower case; written along with it'`
-    // An index with nulls last can't be read backwards with nulls last, so the columns that may be null have two.
-    const indexes = {
-      created: "(created_at, id)",
-      name: "(name, id)",
-      expires_asc: "(expires_at, id)",
-      expires_desc: "(expires_at DESC NULLS LAST, id DESC)",
-      last_used_asc: "(last_used_at, id)",
-      last_used_desc: "(last_used_at DESC NULLS LAST, id DESC)",
-      owner: "(owner_id, created_at, id)",
-      scopes: "USING gin (scopes)",
-    }
-    for (const [name, columns] of Object.entries(indexes)) {
-      yield* sql`CREATE INDEX ${sql.literal(`"${table}_${name}_idx" ON ${qualify(schema, table)} ${columns}`)}`
+    for (const name of ["created", "name", "expires_asc", "expires_desc", "last_used_asc", "last_used_desc", "owner", "scopes"] as const) {
+      yield* sql`${sql.literal(createIndex(table, qualified, name))}`
     }
   })
-
-/** All but `last_used_at`, which is written on nearly every request and which nobody caches. */
-const announced = [
-  "id",
-  "key_id",
-  "hash",
-  "prefix",
-  "name",
-  "name_lower",
-  "description",
-  "owner_id",
-  "scopes",
-  "metadata",
-  "is_active",
-  "expires_at",
-  "created_at",
-  "updated_at",
-  "hint",
-  "version",
-]
 
 const announceChanges = (options: TableOptions): Migration =>
   Effect.gen(function* () {
@@ -187,39 +157,10 @@ const announceChanges = (options: TableOptions): Migration =>
         RETURN NULL;
       END
     $tell$`)}`
-    yield* createUpdateTrigger(sql, table, qualified, tell, announced)
-    for (const [name, event] of Object.entries({
-      write: `AFTER INSERT OR DELETE ON ${qualified} FOR EACH ROW`,
-      truncate: `AFTER TRUNCATE ON ${qualified} FOR EACH STATEMENT`,
-    })) {
-      yield* createTrigger(sql, `"${table}_tell_${name}"`, qualified, event, tell)
-    }
-    yield* sql`CREATE TABLE ${sql.literal(nodes)} (node text COLLATE "C" PRIMARY KEY, live_until timestamptz NOT NULL)`
+    const triggers = createTriggers(table, qualified, tell, announced)
+    for (const statement of [...triggers.update, ...triggers.write, ...triggers.truncate]) yield* sql`${sql.literal(statement)}`
+    yield* sql`${sql.literal(createNodes(nodes))}`
   })
-
-const createTrigger = (sql: SqlClient, trigger: string, qualified: string, event: string, tell: string) =>
-  Effect.andThen(
-    sql`${sql.literal(`CREATE TRIGGER ${trigger} ${event} EXECUTE FUNCTION ${tell}()`)}`,
-    // What a replica applies is told there too.
-    sql`${sql.literal(`ALTER TABLE ${qualified} ENABLE ALWAYS TRIGGER ${trigger}`)}`,
-  )
-
-const createUpdateTrigger = (sql: SqlClient, table: string, qualified: string, tell: string, columns: ReadonlyArray<string>) => {
-  // `UPDATE OF` would look at the columns that a statement names, which a trigger before this one may have added to.
-  const row = (name: string) => `ROW(${columns.map((column) => `${name}.${column}`).join(", ")})`
-  const event = `AFTER UPDATE ON ${qualified} FOR EACH ROW WHEN (${row("OLD")} IS DISTINCT FROM ${row("NEW")})`
-  return createTrigger(sql, `"${table}_tell_update"`, qualified, event, tell)
-}
-
-/** All of a previous token but `previous_last_used_at`. */
-const announcedOfPrevious = [
-  "rotated_at",
-  "previous_key_id",
-  "previous_hash",
-  "previous_hint",
-  "previous_expires_at",
-  "previous_grace_seconds",
-]
 
 const rotateTokens = (options: TableOptions): Migration =>
   Effect.gen(function* () {
@@ -235,26 +176,11 @@ const rotateTokens = (options: TableOptions): Migration =>
       ADD COLUMN previous_expires_at timestamptz(3),
       ADD COLUMN previous_grace_seconds integer,
       ADD COLUMN previous_last_used_at timestamptz(3)`
-    yield* sql`CREATE UNIQUE INDEX ${sql.literal(`"${table}_previous_idx" ON ${qualified} (previous_key_id) WHERE previous_key_id IS NOT NULL`)}`
-    yield* sql`CREATE INDEX ${sql.literal(`"${table}_token_idx" ON ${qualified} ((COALESCE(rotated_at, created_at)), id)`)}`
-    // PostgreSQL tells what is the same within a transaction once.
-    const notify = (keyId: string) =>
-      `PERFORM pg_notify('${channel}', CASE WHEN octet_length(${keyId}) <= 128 THEN 'changed ' || ${keyId} ELSE 'everything' END)`
-    const notifyAll = (row: string) =>
-      `${notify(`${row}.key_id`)}; IF ${row}.previous_key_id IS NOT NULL THEN ${notify(`${row}.previous_key_id`)}; END IF;`
-    yield* sql`${sql.literal(`CREATE OR REPLACE FUNCTION ${tell}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$
-      BEGIN
-        IF TG_OP = 'TRUNCATE' THEN
-          PERFORM pg_notify('${channel}', 'everything');
-          RETURN NULL;
-        END IF;
-        IF TG_OP <> 'INSERT' THEN ${notifyAll("OLD")} END IF;
-        IF TG_OP <> 'DELETE' THEN ${notifyAll("NEW")} END IF;
-        RETURN NULL;
-      END
-    $tell$`)}`
+    yield* sql`${sql.literal(createIndex(table, qualified, "previous"))}`
+    yield* sql`${sql.literal(createIndex(table, qualified, "token"))}`
+    yield* sql`${sql.literal(replaceTell(tell, channel))}`
     yield* sql`${sql.literal(`DROP TRIGGER "${table}_tell_update" ON ${qualified}`)}`
-    yield* createUpdateTrigger(sql, table, qualified, tell, [...announced, ...announcedOfPrevious])
+    for (const statement of createTriggers(table, qualified, tell).update) yield* sql`${sql.literal(statement)}`
   })
 
 const noteDeactivation = (options: TableOptions): Migration =>

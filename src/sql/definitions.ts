@@ -1,0 +1,99 @@
+/** What the migrations make beside columns, as the last of them leaves it: for themselves, and for what looks for it or restores it. */
+
+const indexes = {
+  created: "(created_at, id)",
+  name: "(name, id)",
+  // An index with nulls last can't be read backwards with nulls last, so the columns that may be null have two.
+  expires_asc: "(expires_at, id)",
+  expires_desc: "(expires_at DESC NULLS LAST, id DESC)",
+  last_used_asc: "(last_used_at, id)",
+  last_used_desc: "(last_used_at DESC NULLS LAST, id DESC)",
+  owner: "(owner_id, created_at, id)",
+  scopes: "USING gin (scopes)",
+  previous: "(previous_key_id) WHERE previous_key_id IS NOT NULL",
+  token: "((COALESCE(rotated_at, created_at)), id)",
+} as const
+
+export type IndexName = keyof typeof indexes
+// The keys of a literal are its own.
+export const indexNames = Object.keys(indexes) as ReadonlyArray<IndexName>
+
+export const createIndex = (table: string, qualified: string, name: IndexName): string =>
+  `CREATE ${name === "previous" ? "UNIQUE " : ""}INDEX "${table}_${name}_idx" ON ${qualified} ${indexes[name]}`
+
+/** All but `last_used_at`, which is written on nearly every request and which nobody caches. */
+export const announced = [
+  "id",
+  "key_id",
+  "hash",
+  "prefix",
+  "name",
+  "name_lower",
+  "description",
+  "owner_id",
+  "scopes",
+  "metadata",
+  "is_active",
+  "expires_at",
+  "created_at",
+  "updated_at",
+  "hint",
+  "version",
+]
+
+/** All of a previous token but `previous_last_used_at`. */
+const announcedOfPrevious = [
+  "rotated_at",
+  "previous_key_id",
+  "previous_hash",
+  "previous_hint",
+  "previous_expires_at",
+  "previous_grace_seconds",
+]
+
+/** The function that the triggers run. The messages are those of `internal/invalidationMessage.ts`. */
+export const replaceTell = (tell: string, channel: string): string => {
+  // PostgreSQL tells what is the same within a transaction once.
+  const notify = (keyId: string) =>
+    `PERFORM pg_notify('${channel}', CASE WHEN octet_length(${keyId}) <= 128 THEN 'changed ' || ${keyId} ELSE 'everything' END)`
+  const notifyAll = (row: string) =>
+    `${notify(`${row}.key_id`)}; IF ${row}.previous_key_id IS NOT NULL THEN ${notify(`${row}.previous_key_id`)}; END IF;`
+  return `CREATE OR REPLACE FUNCTION ${tell}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$
+    BEGIN
+      IF TG_OP = 'TRUNCATE' THEN
+        PERFORM pg_notify('${channel}', 'everything');
+        RETURN NULL;
+      END IF;
+      IF TG_OP <> 'INSERT' THEN ${notifyAll("OLD")} END IF;
+      IF TG_OP <> 'DELETE' THEN ${notifyAll("NEW")} END IF;
+      RETURN NULL;
+    END
+  $tell$`
+}
+
+export const triggerNames = ["update", "write", "truncate"] as const
+
+/** The statements for each trigger. */
+export const createTriggers = (
+  table: string,
+  qualified: string,
+  tell: string,
+  columns: ReadonlyArray<string> = [...announced, ...announcedOfPrevious],
+): Readonly<Record<(typeof triggerNames)[number], ReadonlyArray<string>>> => {
+  const create = (name: string, event: string) => [
+    `CREATE TRIGGER "${table}_tell_${name}" ${event} EXECUTE FUNCTION ${tell}()`,
+    // What a replica applies is told there too.
+    `ALTER TABLE ${qualified} ENABLE ALWAYS TRIGGER "${table}_tell_${name}"`,
+  ]
+  // `UPDATE OF` would look at the columns that a statement names, which a trigger before this one may have added to.
+  const row = (name: string) => `ROW(${columns.map((column) => `${name}.${column}`).join(", ")})`
+  return {
+    update: create("update", `AFTER UPDATE ON ${qualified} FOR EACH ROW WHEN (${row("OLD")} IS DISTINCT FROM ${row("NEW")})`),
+    write: create("write", `AFTER INSERT OR DELETE ON ${qualified} FOR EACH ROW`),
+    truncate: create("truncate", `AFTER TRUNCATE ON ${qualified} FOR EACH STATEMENT`),
+  }
+}
+
+/** The table in which nodes register. */
+export const createNodes = (nodes: string): string =>
+  `CREATE TABLE ${nodes} (node text COLLATE "C" PRIMARY KEY, live_until timestamptz NOT NULL)`

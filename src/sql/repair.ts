@@ -1,0 +1,77 @@
+/** What the migrations made, and somebody has taken away since: they don't run again for it. */
+import * as Effect from "effect/Effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { createIndex, createNodes, createTriggers, indexNames, replaceTell, triggerNames } from "./definitions.ts"
+import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
+
+/** What is missing of a table that is there: names of indexes, constraints, triggers and tables. */
+export interface Missing {
+  /** Missing, or left invalid by what built them. */
+  readonly indexes: ReadonlyArray<string>
+  /** Missing, disabled, or enabled for what is replicated alone. */
+  readonly triggers: ReadonlyArray<string>
+  readonly hasNodes: boolean
+  readonly hasTell: boolean
+}
+
+export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, SqlError | InvalidIdentifier, SqlClient> =>
+  Effect.gen(function* () {
+    const { table, schema, qualified, nodes } = yield* resolve(options)
+    const sql = (yield* SqlClient).withoutTransforms()
+    const rows = yield* sql<{ name: string }>`
+      SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+      WHERE i.indrelid = ${qualified}::regclass AND i.indisvalid`
+    const sound = new Set(rows.map(({ name }) => name))
+    const enabled = yield* sql<{ name: string }>`
+      SELECT tgname AS name FROM pg_trigger
+      WHERE tgrelid = ${qualified}::regclass AND NOT tgisinternal AND tgenabled IN ('A', 'O')`
+    const firing = new Set(enabled.map(({ name }) => name))
+    const [rest] = yield* sql<{ nodes: boolean; tell: boolean }>`
+      SELECT to_regclass(${nodes}) IS NOT NULL AS nodes, to_regproc(${qualify(schema, `${table}_tell`)}) IS NOT NULL AS tell`
+    return {
+      indexes: [`${table}_pkey`, `${table}_key_id_key`, ...indexNames.map((name) => `${table}_${name}_idx`)].filter(
+        (name) => !sound.has(name),
+      ),
+      triggers: triggerNames.map((name) => `${table}_tell_${name}`).filter((name) => !firing.has(name)),
+      hasNodes: rest?.nodes ?? false,
+      hasTell: rest?.tell ?? false,
+    }
+  })
+
+/** Makes what is missing, in one transaction, and gives its names. All migrations have to have run. */
+export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<string>, SqlError | InvalidIdentifier, SqlClient> =>
+  Effect.gen(function* () {
+    const { table, schema, qualified, nodes, channel } = yield* resolve(options)
+    const sql = (yield* SqlClient).withoutTransforms()
+    const tell = qualify(schema, `${table}_tell`)
+    const triggers = createTriggers(table, qualified, tell)
+    return yield* sql.withTransaction(
+      Effect.gen(function* () {
+        const missing = yield* findMissing(options)
+        const statements: Array<string> = []
+        // One that is invalid has the name.
+        for (const name of missing.indexes) statements.push(`DROP INDEX IF EXISTS ${qualify(schema, name)}`)
+        if (missing.indexes.includes(`${table}_pkey`))
+          statements.push(`ALTER TABLE ${qualified} ADD CONSTRAINT "${table}_pkey" PRIMARY KEY (id)`)
+        if (missing.indexes.includes(`${table}_key_id_key`)) {
+          statements.push(`ALTER TABLE ${qualified} ADD CONSTRAINT "${table}_key_id_key" UNIQUE (key_id)`)
+        }
+        for (const name of indexNames)
+          if (missing.indexes.includes(`${table}_${name}_idx`)) statements.push(createIndex(table, qualified, name))
+        if (!missing.hasTell) statements.push(replaceTell(tell, channel))
+        for (const name of triggerNames) {
+          if (!missing.triggers.includes(`${table}_tell_${name}`)) continue
+          statements.push(`DROP TRIGGER IF EXISTS "${table}_tell_${name}" ON ${qualified}`, ...triggers[name])
+        }
+        if (!missing.hasNodes) statements.push(createNodes(nodes))
+        for (const statement of statements) yield* sql`${sql.literal(statement)}`
+        return [
+          ...missing.indexes,
+          ...(missing.hasTell ? [] : [`${table}_tell`]),
+          ...missing.triggers,
+          ...(missing.hasNodes ? [] : [`${table}_nodes`]),
+        ]
+      }),
+    )
+  })

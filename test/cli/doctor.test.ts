@@ -1,0 +1,180 @@
+/** What `doctor` finds on a PostgreSQL that somebody has meddled with, and that its advice works. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { afterAll, assert, describe, it, layer } from "@effect/vitest"
+import { ConfigProvider, Context, Effect, Layer, Redacted } from "effect"
+import { SqlClient } from "effect/sql"
+import type { HashUsage } from "../../src/ApiKeys.ts"
+import { checkClock, examine, judgeHashes } from "../../src/cli/doctor.ts"
+import type { Finding } from "../../src/cli/Json.ts"
+import * as Migrations from "../../src/sql/Migrations.ts"
+import { repair } from "../../src/sql/repair.ts"
+import { startPostgres } from "../support/postgres.ts"
+
+type Found = typeof Finding.Type
+
+class Postgres extends Context.Service<Postgres, { readonly url: Redacted.Redacted }>()("test/Postgres") {
+  static readonly layer = Layer.effect(
+    Postgres,
+    Effect.map(startPostgres(), (url) => ({ url })),
+  )
+}
+const client = Layer.unwrap(Effect.map(Postgres, ({ url }) => PgClient.layer({ url })))
+
+const folder = mkdtempSync(join(tmpdir(), "effect-api-key-doctor-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** All that isn't as it should be. */
+const doctor = (env: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function* () {
+    const { url } = yield* Postgres
+    const found = yield* examine.pipe(
+      Effect.provide(
+        ConfigProvider.layer(
+          ConfigProvider.fromUnknown({ DATABASE_URL: Redacted.value(url), API_KEY_PEPPER: "sixteen bytes or more of it", ...env }),
+        ),
+      ),
+    )
+    return found.filter(({ level }) => level !== "ok")
+  })
+const sql = (...statements: ReadonlyArray<string>) =>
+  SqlClient.SqlClient.use((client) => Effect.forEach(statements, (statement) => client.unsafe(statement), { discard: true }))
+const only = (found: ReadonlyArray<Found>, check: Found["check"], level: Found["level"]): Found => {
+  assert.deepStrictEqual(
+    found.map((each) => [each.check, each.level]),
+    [[check, level]],
+    JSON.stringify(found),
+  )
+  return found[0]!
+}
+
+layer(Layer.provideMerge(client, Postgres.layer), { timeout: "60 seconds", excludeTestServices: true })("doctor", (it) => {
+  it.effect("looks at all that the server is configured with", () =>
+    Effect.gen(function* () {
+      yield* Migrations.migrate()
+      assert.deepStrictEqual(yield* doctor(), [])
+      const broken = join(folder, "keys.json")
+      writeFileSync(broken, JSON.stringify({ public_keys: [{ key_identifier: "k", key: "no key" }] }))
+      for (const [env, message] of [
+        [{ PORT: "abc" }, /PORT/],
+        [{ API_KEY_LEAKS: "wrong" }, /API_KEY_LEAKS/],
+        [{ API_KEY_LEAK_SIGNING_KEYS_FILE: "/nonexistent" }, /API_KEY_LEAK_SIGNING_KEYS_FILE.*ENOENT/],
+        [{ API_KEY_LEAK_SIGNING_KEYS_FILE: broken }, /signing key k/],
+        [{ API_KEY_REVOKE_BY_POSSESSION: "maybe" }, /API_KEY_REVOKE_BY_POSSESSION/],
+        [{ API_KEY_SEPARATOR: "x" }, /API_KEY_SEPARATOR/],
+      ] as const) {
+        assert.match(only(yield* doctor(env), "configuration", "error").message, message)
+      }
+      assert.lengthOf(yield* doctor({ PORT: "abc", API_KEY_LEAKS: "wrong" }), 2)
+    }),
+  )
+
+  it.effect("finds what is missing, and has it made anew", () =>
+    Effect.gen(function* () {
+      yield* sql("DROP INDEX api_keys_name_idx", "ALTER TABLE api_keys DROP CONSTRAINT api_keys_key_id_key")
+      const indexes = only(yield* doctor(), "indexes", "warning")
+      assert.match(indexes.message, /api_keys_key_id_key, api_keys_name_idx/)
+      assert.include(indexes.advice, "migrate --repair")
+      yield* sql(
+        "DROP TRIGGER api_keys_tell_update ON api_keys",
+        "ALTER TABLE api_keys DISABLE TRIGGER api_keys_tell_write",
+        "DROP TABLE api_keys_nodes",
+        "DROP INDEX api_keys_previous_idx",
+      )
+      const [, triggers] = yield* doctor()
+      assert.deepInclude(triggers, { check: "invalidation", level: "error", advice: indexes.advice })
+      assert.deepStrictEqual(yield* repair(), [
+        "api_keys_key_id_key",
+        "api_keys_name_idx",
+        "api_keys_previous_idx",
+        "api_keys_tell_update",
+        "api_keys_tell_write",
+        "api_keys_nodes",
+      ])
+      assert.deepStrictEqual(yield* doctor(), [])
+      yield* sql("DROP FUNCTION api_keys_tell CASCADE")
+      assert.lengthOf(yield* doctor(), 1)
+      assert.deepStrictEqual(yield* repair(), ["api_keys_tell", "api_keys_tell_update", "api_keys_tell_write", "api_keys_tell_truncate"])
+      assert.deepStrictEqual(yield* doctor(), [])
+      assert.deepStrictEqual(yield* repair(), [])
+    }),
+  )
+
+  it.effect("reads the list of migrations, and believes it no more than the database", () =>
+    Effect.gen(function* () {
+      const log = "effect_api_key_migrations"
+      yield* sql(`INSERT INTO ${log} (migration_id, name) VALUES (99, 'of_a_later_version')`)
+      assert.include(only(yield* doctor(), "migrations", "warning").advice, "Update effect-api-key")
+      yield* sql(`DELETE FROM ${log} WHERE migration_id IN (99, 2)`)
+      const gap = only(yield* doctor(), "migrations", "error")
+      assert.include(gap.message, "lacks 2 (announce_changes)")
+      const insert = /INSERT INTO .*$/.exec(gap.advice ?? "")?.[0] ?? ""
+      yield* sql(insert)
+      assert.deepStrictEqual(yield* doctor(), [])
+
+      yield* sql(`DELETE FROM ${log} WHERE migration_id = (SELECT max(migration_id) FROM ${log})`)
+      assert.include(only(yield* doctor(), "migrations", "error").advice, "Run: effect-api-key migrate")
+      yield* sql("ALTER TABLE api_keys DROP COLUMN deactivated_at, DROP COLUMN deactivation_reason")
+      yield* Migrations.migrate()
+
+      yield* sql("ALTER TABLE api_keys RENAME TO x")
+      assert.match(only(yield* doctor(), "migrations", "error").message, /api_keys isn't there/)
+      yield* sql("DROP TABLE x")
+      const lost = only(yield* doctor(), "migrations", "error")
+      yield* sql(...Array.from((lost.advice ?? "").matchAll(/DROP [^;]+/g), ([statement]) => statement))
+      yield* Migrations.migrate()
+      assert.deepStrictEqual(yield* doctor(), [])
+    }),
+  )
+
+  it.effect("tells hashes that can't be checked from those that are made anew", () =>
+    Effect.gen(function* () {
+      let digit = 0
+      const insert = (hash: string) =>
+        sql(`INSERT INTO api_keys (id, key_id, hash, prefix, name, name_lower, scopes, metadata, is_active, created_at, updated_at, hint, version)
+          VALUES (gen_random_uuid(), '${(digit++).toString(16).padStart(16, "0")}', '${hash}', 'ak', 'k', 'k', '{}', '{}', true, now(), now(), 'abcd', 1)`)
+      const salt = "A".repeat(22)
+      yield* insert(`$argon2id$v=19$m=8,t=1,p=1$${salt}$${"A".repeat(43)}`)
+      assert.include(only(yield* doctor(), "hashes", "warning").message, "Not of the current kind: 1 of argon2id v=19,m=8,t=1,p=1")
+      yield* sql("TRUNCATE api_keys")
+      for (const hash of ["garbage", `$2b$12$${salt}`, `$legacy-sha256$${"A".repeat(43)}`]) yield* insert(hash)
+      const foreign = only(yield* doctor(), "hashes", "warning")
+      assert.match(foreign.message, /Neither serve nor this command line can check: .*1 of no known form.*/)
+      assert.notInclude(foreign.advice, "made anew")
+      yield* sql("TRUNCATE api_keys")
+      yield* insert(`$pepper=lost$argon2id$v=19$m=19456,t=2,p=1$${salt}$${"A".repeat(43)}`)
+      for (const env of [{}, { API_KEY_ACCEPT_MISSING_PEPPERS: "true" }]) {
+        const lost = only(yield* doctor(env), "hashes", "error")
+        assert.include(lost.message, "under lost")
+        assert.include(lost.advice, "Configure every pepper")
+      }
+      yield* sql("TRUNCATE api_keys")
+    }),
+  )
+
+  it.effect("says what Redis lacks, and where the database is", () =>
+    Effect.gen(function* () {
+      assert.match(only(yield* doctor({ REDIS_URL: "nonsense" }), "invalidation", "error").message, /REDIS_URL isn't a URL/)
+      const [, gone] = yield* doctor({ DATABASE_URL: "postgres://nobody@127.0.0.1:1/none", PORT: "abc" })
+      assert.match(gone?.message ?? "", /ECONNREFUSED/)
+    }),
+  )
+})
+
+describe("doctor", () => {
+  it("allows for the time that asking takes", () => {
+    assert.strictEqual(checkClock(0, 100, 1_000).level, "ok")
+    assert.strictEqual(checkClock(0, 4_000, 4_900).level, "ok")
+    assert.include(checkClock(0, 100, 5_050).message, "5000 ms ahead of")
+    assert.include(checkClock(10_000, 10_100, 50).message, "10000 ms behind")
+  })
+
+  it("judges hashes beyond the bounds as what can't be checked", () => {
+    const usage: HashUsage = { algorithm: "argon2id", parameters: "v=19,m=1048576,t=2,p=1", pepper: "", count: 3, isCurrent: false }
+    const ring = { current: { id: "", value: Redacted.make("x") }, older: [] }
+    assert.match(judgeHashes([usage], ring)[0]?.message ?? "", /can check: 3 of argon2id/)
+    assert.strictEqual(judgeHashes([], ring)[0]?.level, "ok")
+  })
+})
