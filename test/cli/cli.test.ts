@@ -1,20 +1,23 @@
 /** The bundled command line as people and programs run it: as a process, on pipes and on a pseudo-terminal. */
-import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql"
-import { ApiKeyToken } from "../../src/index.ts"
+import { ApiKeyToken, ApiKeyTransfer } from "../../src/index.ts"
 import { Json } from "../../src/cli/Command.ts"
 import { startPostgres } from "../support/postgres.ts"
 import {
   bundle,
   type Env,
   interrupt,
+  interruptOnFile,
   noTerminal,
   onTerminal,
   type Ran,
@@ -28,6 +31,10 @@ import {
 
 const folder = temporary()
 let served: Served
+let postgres: { readonly DATABASE_URL: string; readonly API_KEY_PEPPER: string }
+const scope = Scope.makeUnsafe()
+/** Another one on the same server. */
+const living = () => ({ ...postgres, DATABASE_URL: postgres.DATABASE_URL.replace(/\w+$/, "living") })
 
 /** An embedded database; making one from nothing takes seconds. */
 const database = (name: string): Env => {
@@ -41,10 +48,17 @@ beforeAll(async () => {
   const { code, stderr } = await run(["migrate"], { API_KEY_DATA_DIR: join(folder, "template") })
   assert.strictEqual(code, 0, stderr)
   served = await serve(database("server"), "none")
+  const url = await Effect.runPromise(Scope.provide(startPostgres(), scope))
+  postgres = { DATABASE_URL: Redacted.value(url), API_KEY_PEPPER: "sixteen bytes or more of it" }
+  await Effect.runPromise(
+    SqlClient.SqlClient.use((sql) => sql.unsafe("CREATE DATABASE living")).pipe(Effect.provide(PgClient.layer({ url }))),
+  )
+  assert.strictEqual((await run(["migrate"], living())).code, 0)
 }, 120_000)
 
 afterAll(async () => {
   const code = await served.stop()
+  await Effect.runPromise(Scope.close(scope, Exit.void))
   remove(folder)
   assert.strictEqual(code, 0)
 })
@@ -69,6 +83,7 @@ const secretOf = (token: string): string => token.slice(token.lastIndexOf("-") +
 
 const places = {
   "the embedded database": (name: string) => ({ env: database(name), at: [] as ReadonlyArray<string> }),
+  PostgreSQL: (_name: string) => ({ env: living(), at: [] as ReadonlyArray<string> }),
   "a server": (_name: string) => ({ env: { EFFECT_API_KEY_TOKEN: served.token }, at: ["--url", served.url] }),
 }
 
@@ -92,7 +107,7 @@ for (const [place, where] of Object.entries(places)) {
       assert.approximately(apiKey.expiresAt?.epochMilliseconds ?? 0, Date.now() + 30 * 86_400_000, 60_000)
 
       // Opening the embedded database takes longest.
-      const names = [keyId.slice(0, 9), id.slice(0, 30), id, keyId].slice(0, place === "a server" ? 4 : 2)
+      const names = [keyId.slice(0, 9), id.slice(0, 30), id, keyId].slice(0, place === "the embedded database" ? 2 : 4)
       for (const name of names) {
         assert.strictEqual(one(Json.Key, await json(["get", name])).id, id, name)
       }
@@ -132,7 +147,18 @@ for (const [place, where] of Object.entries(places)) {
       const rotated = one(Json.Created, await json(["rotate", id, "--grace", "7d"]))
       assert.notStrictEqual(rotated.token, token)
       assert.strictEqual(rotated.apiKey.previous?.keyId, keyId)
-      failed(await json(["rotate", id]), 1, "GraceRunning")
+      const running = await json(["rotate", id])
+      failed(running, 1, "GraceRunning")
+      assert.match(
+        decode(Json.Failure, running.stderr).error.message,
+        /still works, until 2\d{3}-.*Z: wait, or end it with --end-previous$/,
+      )
+      failed(await json(["rotate", id, "--grace", "1ms"]), 2, "Usage")
+      const cursor = await json(["search", "--cursor", "nonsense"])
+      failed(cursor, 1, "InvalidCursor")
+      assert.include(cursor.stderr, "The cursor doesn't belong to this search")
+      // As scan prints it.
+      assert.strictEqual(one(Json.Key, await json(["get", `ak-${rotated.apiKey.keyId}-…${rotated.apiKey.hint}`])).id, id)
       failed(await json(["end-grace", id]), 2, "Usage")
       one(Json.Key, await json(["end-grace", id, "--yes"]))
       assert.strictEqual((await json(["verify"], token)).code, 4)
@@ -141,7 +167,9 @@ for (const [place, where] of Object.entries(places)) {
       assert.deepStrictEqual(one(Json.Deleted, await json(["delete", id, "--yes"])), { deleted: id })
       failed(await json(["get", id]), 3, "ApiKeyNotFound")
       failed(await json(["get", keyId]), 3, "ApiKeyNotFound")
-      failed(await json(["create", "--name", " "]), 1, "InvalidInput")
+      const nameless = await json(["create", "--name", " "])
+      failed(nameless, 1, "InvalidInput")
+      assert.match(decode(Json.Failure, nameless.stderr).error.message, /^name: /)
 
       const waiting = one(Json.Created, await json(["create", "--name", "waits", "--inactive"]))
       assert.isFalse(waiting.apiKey.isActive)
@@ -159,6 +187,8 @@ for (const [place, where] of Object.entries(places)) {
       const [head = "", row = ""] = lines(list.stdout)
       assert.match(head, /^NAME +KEY ID +STATUS +EXPIRES +LAST USED +SCOPES +OWNER$/)
       assert.strictEqual(head.indexOf("STATUS"), row.indexOf("active"))
+      const none = await ask(["search", "nobody has this name"])
+      assert.deepStrictEqual([none.code, none.stdout, none.stderr], [0, "", "No API key matches.\n"])
       const wrong = await ask(["verify"], "nonsense")
       assert.deepStrictEqual([wrong.code, wrong.stdout, lines(wrong.stderr).length], [4, "", 1])
       assert.match(wrong.stderr, /^effect-api-key: The token is malformed/)
@@ -183,9 +213,15 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
     assert.strictEqual(statSync(file).mode & 0o777, 0o600)
     failed(await json(["export", "--output", file], env), 1, "FileError")
 
+    assert.deepStrictEqual(
+      readdirSync(folder).filter((name) => name.startsWith("keys.ndjson")),
+      ["keys.ndjson"],
+    )
+
     // With the same pepper.
     const other = database("moved")
     const line = readFileSync(file, "utf8")
+    assert.strictEqual(decode(ApiKeyTransfer.ExportedKey, line).apiKey.name, "moves")
     const many = Array.from({ length: 400 }, (_, index) => {
       const key = JSON.parse(line)
       const digits = index.toString(16).padStart(4, "0")
@@ -202,10 +238,24 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
     assert.strictEqual((await json(["verify"], other, token)).code, 0)
     assert.strictEqual(one(Json.Count, await json(["count"], other)).count, 401)
     const again = await run(["import", file, "--dry-run"], other)
-    assert.strictEqual(again.stdout, "1 rows: 0 would be imported, 1 there already, 0 refused\n")
+    assert.strictEqual(again.stdout, "1 row: 0 would be imported, 1 there already, 0 refused\n")
+    failed(await json(["import", file, "--skip", "2"], other).then((ran) => ({ ...ran, stdout: "" })), 1, "NothingToImport")
+
+    // What comes after the first batch is whole too, in a pipe.
+    const long = "a name that is longer than those before it, by much"
+    assert.strictEqual(
+      (await json(["update", many.length === 0 ? "" : JSON.parse(many[0] ?? "").apiKey.id, "--name", long], other)).code,
+      0,
+    )
+    const table = lines((await run(["list"], other)).stdout)
+    assert.lengthOf(table, 402)
+    assert.isTrue(table.some((row) => row.startsWith(`${long}  `)))
+    assert.isFalse(table.some((row) => row.includes("…")))
 
     const rowOf = { id: "1", key_id: "7a74caa323a5410d", key_hash: `$argon2id$v=19$m=65536,t=3,p=4$${"A".repeat(22)}$${"A".repeat(43)}` }
     const theirs = JSON.stringify({ ...rowOf, name: "old", is_active: true, expires_at: null, created_at: "2024-01-01T00:00:00Z" })
+    const told = await run(["import", "--from", "fastapi-api-key", "--dry-run"], other, `${theirs}\n`)
+    assert.match(told.stderr, /neither verify nor serve takes them/)
     const fastapi = await json(["import", "--from", "fastapi-api-key", "--dry-run"], other, `${theirs}\n`)
     assert.deepStrictEqual(decode(Json.ImportEvent, lines(fastapi.stdout).at(-1) ?? ""), {
       _tag: "Progress",
@@ -229,24 +279,53 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
           apiKey: { ...key.apiKey, id: key.apiKey.id.slice(0, -8) + digits, keyId: key.apiKey.keyId.slice(0, -8) + digits },
         })
       })
-    const long = join(folder, "long.ndjson")
+    const longFile = join(folder, "long.ndjson")
     const total = 20_000
-    writeFileSync(long, Array.from({ length: total / 5_000 }, (_, index) => rows(index * 5_000).join("\n") + "\n").join(""))
-    const interrupted = await interrupt(["import", long], other, "Progress")
+    writeFileSync(longFile, Array.from({ length: total / 5_000 }, (_, index) => rows(index * 5_000).join("\n") + "\n").join(""))
+    const interrupted = await interrupt(["import", longFile], other, "Progress")
     assert.strictEqual(interrupted.code, 130, interrupted.stderr)
     const last = lines(interrupted.stdout)
       .map((event) => decode(Json.ImportEvent, event))
       .findLast((event) => event._tag === "Progress")
     assert.isTrue(last !== undefined && last.read > 0 && last.read < total)
-    const resumed = await json(["import", long, "--skip", String(last?.read)], other)
+    const resumed = await json(["import", longFile, "--skip", String(last?.read)], other)
     assert.strictEqual(resumed.code, 0, resumed.stderr)
     assert.strictEqual(one(Json.Count, await json(["count"], other)).count, 401 + total)
+
+    // It appears whole or not at all.
+    const partial = join(folder, "partial.ndjson")
+    const stopped = await interruptOnFile(["export", "--hashes", "--output", partial], other, folder, "partial.ndjson")
+    if (stopped.code !== 0) assert.deepStrictEqual([stopped.code, existsSync(partial)], [130, false])
+    assert.deepStrictEqual(
+      readdirSync(folder).filter((name) => name.endsWith(".part")),
+      [],
+    )
 
     // A reader that leaves ends the writer, without a word.
     const piped = await shell("set -o pipefail; effect-api-key list --json | head -1", other)
     assert.deepStrictEqual([piped.code, piped.stderr, lines(piped.stdout).length], [0, "", 1])
     const ambiguous = await json(["get", decode(Json.Key, piped.stdout).id.slice(0, 8)], other)
     failed(ambiguous, 2, "AmbiguousKey")
+  })
+
+  it("makes a database, and reads a token before it opens one", async () => {
+    const env = { API_KEY_DATA_DIR: join(folder, "piped") }
+    const made = await shell("set -o pipefail; effect-api-key create --name first | tail -1 | effect-api-key verify", env)
+    assert.strictEqual(made.code, 0, made.stderr)
+    assert.include(made.stderr, `Making a database in ${env.API_KEY_DATA_DIR}`)
+    assert.match(made.stdout, /^The token is valid/)
+  })
+
+  it("prints the first key of a server as an object", async () => {
+    const server = await serve(database("json"), "json")
+    try {
+      const { apiKey, token, url } = decode(Json.FirstKey, server.stdout())
+      assert.deepStrictEqual([apiKey.name, url], ["Administrator", server.url])
+      assert.strictEqual(one(Json.Count, await json(["count", "--url", url], { EFFECT_API_KEY_TOKEN: token })).count, 1)
+      for (const line of lines(server.stderr())) decode(Json.Log, line)
+    } finally {
+      assert.strictEqual(await server.stop(), 0)
+    }
   })
 
   it("migrates, and examines", async () => {
@@ -303,7 +382,7 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
     await Effect.runPromise(
       Effect.scoped(
         Effect.gen(function* () {
-          const env = { DATABASE_URL: Redacted.value(yield* startPostgres()), API_KEY_PEPPER: "sixteen bytes or more of it" }
+          const env = postgres
           const ask = (args: ReadonlyArray<string>, input?: string) => Effect.promise(() => json(args, env, input))
           const early = yield* ask(["list"])
           failed(early, 1, "RepositoryError")
@@ -332,8 +411,11 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
               Effect.provide(PgClient.layer({ url: Redacted.make(env.DATABASE_URL) })),
             )
           yield* run("ALTER TABLE api_keys ENABLE REPLICA TRIGGER api_keys_tell_update")
-          assert.match((yield* ask(["doctor"])).stdout, /aren't told to the nodes: the triggers for update/)
-          yield* run("ALTER TABLE api_keys ENABLE ALWAYS TRIGGER api_keys_tell_update")
+          assert.match((yield* ask(["doctor"])).stdout, /aren't told to the nodes: missing or disabled are api_keys_tell_update/)
+          assert.deepStrictEqual(one(Json.Migrated, yield* ask(["migrate", "--repair"])), {
+            migrations: [],
+            repaired: ["api_keys_tell_update"],
+          })
 
           const noRedis = yield* Effect.promise(() => json(["doctor"], { ...env, REDIS_URL: "redis://127.0.0.1:1" }))
           assert.deepStrictEqual(
@@ -671,6 +753,17 @@ describe.skipIf(noTerminal !== undefined)(
       const given = await onTerminal(["verify", ...at], env, [["The token", "\u0003"]])
       assert.strictEqual(given.code, 130)
 
+      const unnamed = await onTerminal(["create", ...at], env, [["Name of the key", "\u0003"]])
+      assert.deepStrictEqual([unnamed.code, unnamed.text.includes("Missing")], [130, false])
+      const shown = await onTerminal(["get", ...at], env, [["Id or key id", `${keyId}\r`]])
+      assert.match(shown.text, /name +typed/)
+      const asked = await onTerminal(["rotate", keyId, "--grace", "30s", ...at], env, [["within a minute?", "n"]])
+      assert.deepStrictEqual([asked.code, asked.left], [1, 0])
+      const unasked = await onTerminal(["get", "--json", ...at], env)
+      assert.deepStrictEqual([unasked.code, decode(Json.Failure, unasked.text.trim()).error._tag], [2, "MissingArgument"])
+      const untold = await onTerminal(["list", "--json", ...at], {})
+      assert.match(decode(Json.Failure, untold.text.trim()).error.message, /EFFECT_API_KEY_TOKEN/)
+
       const kept = await onTerminal(["delete", keyId, ...at], env, [["for good?", "n"]])
       assert.strictEqual(kept.code, 1)
       const deleted = await onTerminal(["delete", keyId, ...at], env, [["for good?", "y"]])
@@ -694,7 +787,24 @@ describe.skipIf(noTerminal !== undefined)(
       assert.notInclude((await onTerminal(["list", "--no-color", ...at], env)).transcript, "\u001b[3")
       assert.notInclude((await onTerminal(["list", ...at], { ...env, NO_COLOR: "1" })).transcript, "\u001b[3")
       assert.strictEqual((await run(["export", "--hashes", "--output", file], embedded)).code, 0)
-      assert.match((await onTerminal(["import", file], embedded)).text, /Importing \[█+\] 100 %/)
+      // Asked for, as there is nothing on standard input.
+      const imported = await onTerminal(["import"], embedded, [["File with the keys", `${file}\r`]])
+      assert.match(imported.text, /Importing \[█+\] 100 %/)
+      assert.strictEqual(imported.left, 0)
+
+      const [line = ""] = lines(readFileSync(file, "utf8"))
+      const key = JSON.parse(line)
+      const many = Array.from({ length: 30_000 }, (_, index) => {
+        const digits = index.toString(16).padStart(8, "0")
+        return JSON.stringify({
+          ...key,
+          apiKey: { ...key.apiKey, id: key.apiKey.id.slice(0, -8) + digits, keyId: key.apiKey.keyId.slice(0, -8) + digits },
+        })
+      })
+      writeFileSync(file, `${many.join("\n")}\n`)
+      const stopped = await onTerminal(["import", file], embedded, [["Importing [█", "\u0003"]])
+      assert.deepStrictEqual([stopped.code, stopped.left], [130, 0])
+      assert.match(stopped.text, /What was read before is kept\. To go on: --skip [1-9]\d*/)
     })
   },
 )

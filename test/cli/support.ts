@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -56,6 +56,18 @@ export const interrupt = (args: ReadonlyArray<string>, env: Env, seen: string): 
     })
   })
 
+/** As by Ctrl+C, once there is a file whose name begins so. */
+export const interruptOnFile = (args: ReadonlyArray<string>, env: Env, folder: string, name: string): Promise<Ran> =>
+  new Promise((resolve) => {
+    const child = execFile(process.execPath, [bin, ...args], { cwd: tmpdir(), env: cleanEnv(env) }, (_error, stdout, stderr) => {
+      clearInterval(timer)
+      resolve({ code: child.exitCode ?? -1, stdout, stderr })
+    })
+    const timer = setInterval(() => {
+      if (readdirSync(folder).some((file) => file.startsWith(name))) child.kill("SIGINT")
+    }, 5)
+  })
+
 /** Through a shell, in which `effect-api-key` is the command. */
 export const shell = (script: string, env: Env = {}): Promise<Ran> =>
   new Promise((resolve) =>
@@ -84,22 +96,24 @@ export interface Served {
   /** The administrator's, if there was no key before. */
   readonly token: string
   readonly stop: () => Promise<number | null>
+  readonly stdout: () => string
+  readonly stderr: () => string
 }
 
-export const serve = async (env: Env, keys: "none" | "some"): Promise<Served> => {
+export const serve = async (env: Env, keys: "none" | "some" | "json"): Promise<Served> => {
   const port = await freePort()
-  const child: ChildProcess = spawn(process.execPath, [bin, "serve", "--port", String(port)], {
+  const child: ChildProcess = spawn(process.execPath, [bin, "serve", "--port", String(port), ...(keys === "json" ? ["--json"] : [])], {
     cwd: tmpdir(),
     env: cleanEnv(env),
     stdio: ["ignore", "pipe", "pipe"],
   })
   const ended = new Promise<number | null>((resolve) => child.on("exit", resolve))
+  const output = { stdout: "", stderr: "" }
   const token = await new Promise<string>((resolve, reject) => {
-    const output = { stdout: "", stderr: "" }
     // Neither stream waits for the other.
     const read = (stream: keyof typeof output) => (chunk: Buffer) => {
       output[stream] += chunk.toString()
-      const token = keys === "some" ? "" : /^ {2}(ak-\S+)\n/m.exec(output.stdout)?.[1]
+      const token = keys === "some" ? "" : (keys === "none" ? /^ {2}(ak-\S+)\n/m : /"token":"(.*?)".*\n/).exec(output.stdout)?.[1]
       if (token !== undefined && output.stderr.includes("Listening on ")) resolve(token)
     }
     child.stdout?.on("data", read("stdout"))
@@ -113,6 +127,8 @@ export const serve = async (env: Env, keys: "none" | "some"): Promise<Served> =>
       child.kill("SIGTERM")
       return ended
     },
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
   }
 }
 
