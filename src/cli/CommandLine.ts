@@ -134,7 +134,7 @@ const unknownCommand = (args: ReadonlyArray<string>, { commandPath, helpDoc }: C
 /** No flag of ours takes a secret; a command of the application's own may. */
 const whySecret = (error: CliError.CliError): CliFailure | undefined => {
   if (error._tag !== "UnrecognizedOption") return undefined
-  if (/^--pepper/.test(error.option)) return refusePepper
+  if (error.option.startsWith("--pepper")) return refusePepper
   return /^--(?:token|secret|password)$/.test(error.option) ? refuseSecret : undefined
 }
 

@@ -105,7 +105,7 @@ const createSchema = (sql: SqlClient, schema: string): Effect.Effect<void, SqlEr
 
 const createApiKeys = (options: TableOptions): Migration =>
   Effect.gen(function* () {
-    const { table, schema, qualified } = yield* resolve(options)
+    const { table, qualified } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     // No CHECK constraints: PostgreSQL logs the whole row that breaks one, and with it the hash.
     yield* sql`CREATE TABLE ${sql.literal(qualified)} (

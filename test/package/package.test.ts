@@ -144,6 +144,23 @@ describe("the tarball", () => {
     })
   }
 
+  it("serves keys on PostgreSQL without PGlite and argon2", async () => {
+    for (const peer of ["@effect/platform-node", "@effect/sql-pg"]) install(peer)
+    const start = (env: Readonly<Record<string, string>>) =>
+      node(`
+        Object.assign(process.env, ${JSON.stringify(env)})
+        const { Effect, Layer } = await import("effect")
+        const ApiKeyServer = await import("effect-api-key/server")
+        console.log(String(await Effect.runPromise(Effect.exit(Effect.scoped(Layer.build(ApiKeyServer.layer))))))
+      `)
+    const embedded = await start({})
+    assert.match(embedded.output, /needs a package that isn't installed: npm install @electric-sql\/pglite/)
+    const postgres = await start({ API_KEY_PEPPER: "sixteen bytes at least", DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" })
+    assert.strictEqual(postgres.code, 0, postgres.output)
+    assert.match(postgres.output, /SqlError/)
+    assert.notMatch(postgres.output, /package/)
+  })
+
   it("keeps what is internal to itself", async () => {
     const { output } = await node(`await import("effect-api-key/internal/lastUsed")`)
     assert.match(output, /ERR_PACKAGE_PATH_NOT_EXPORTED/)
