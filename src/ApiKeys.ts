@@ -176,6 +176,8 @@ export interface VerifyOptions {
   readonly scopes?: ReadonlyArray<string> | undefined
   /** How old the answer may be. Less than the cache's time to live makes it ask the store more often, 0 each time. */
   readonly maxAge?: Duration.Input | undefined
+  /** Whether a good token's `lastUsedAt` is set. Not by who looks at a token that somebody else had, as it was found say. Default: yes. */
+  readonly countsAsUse?: boolean | undefined
 }
 
 /** A good token's record, and when the store said so. @category models @since 0.1.0 */
@@ -263,6 +265,8 @@ export class ApiKeys extends Context.Service<
     readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | RepositoryError | HasherError>
     /** Gives the record of a token that is good and whose key holds all of `scopes`. */
     readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
+    /** Whether the text has a token's form, ours or a legacy one. Nothing is looked up, so it says nothing of whether it works. */
+    readonly isToken: (token: string | Redacted.Redacted) => boolean
     readonly get: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
     readonly search: (input?: SearchInput) => Effect.Effect<Repository.Page, InvalidInput | InvalidCursor | RepositoryError>
     readonly count: (filter?: Filter) => Effect.Effect<number, InvalidInput | RepositoryError>
@@ -277,6 +281,7 @@ export class ApiKeys extends Context.Service<
       id: Model.ApiKeyId,
       options?: ConfirmWithin,
     ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError | Unconfirmed>
+    /** Ends the key until it is activated. One that is inactive already keeps when and why it was deactivated. */
     readonly deactivate: (
       id: Model.ApiKeyId,
       options?: ConfirmWithin & DeactivateOptions,
@@ -303,7 +308,7 @@ export class ApiKeys extends Context.Service<
     ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError | Unconfirmed>
     /**
      * Ends the token that somebody presents, if it works: deactivates its key, or ends its grace if it is the previous one. Asks the store;
-     * fails as `verify` does if the token doesn't work.
+     * fails as `verify` does if the token doesn't work. Presenting it is no use of it.
      */
     readonly revoke: (
       token: string | Redacted.Redacted,
@@ -425,6 +430,9 @@ const activity = (isActive: boolean, at: DateTime.Utc, reason: Model.Deactivatio
   deactivatedAt: isActive ? null : at,
   deactivationReason: isActive ? null : reason,
 })
+
+/** How often a deactivation is tried again, as the record changes meanwhile. */
+const deactivationAttempts = 100
 
 /** The application's hasher, and those of other systems, which only check. */
 const withLegacy = (hasher: ApiKeyHasher["Service"], legacy: ReadonlyArray<LegacyTokens>): ApiKeyHasher["Service"] =>
@@ -618,10 +626,29 @@ const make = Effect.fnUntraced(function* (options: Options) {
     Effect.orElseSucceed(() => undefined),
   )
 
-  const setActive = (id: Model.ApiKeyId, isActive: boolean, options: (ConfirmWithin & DeactivateOptions) | undefined) =>
-    Effect.flatMap(DateTime.now, (at) => changing(id, repository.update(id, activity(isActive, at, options?.reason), { at }))).pipe(
-      Effect.catchTag("VersionConflict", (impossible) => Effect.die(impossible)),
-      Effect.flatMap((apiKey) => confirmChange(apiKey, options)),
+  /** What is inactive already keeps when and why it became so, which whoever looks into a leak wants to know. */
+  const deactivateOnce = Effect.fnUntraced(function* (
+    id: Model.ApiKeyId,
+    changes: Repository.Changes,
+    reason: Model.DeactivationReason | undefined,
+    ifVersion: number | undefined,
+  ) {
+    const stored = yield* repository.findById(id)
+    if (Option.isNone(stored)) return yield* new ApiKeyNotFound({ id })
+    const { apiKey } = stored.value
+    if (!apiKey.isActive && ifVersion === undefined && Object.keys(changes).length === 0) return apiKey
+    const at = yield* DateTime.now
+    const all = apiKey.isActive ? { ...changes, ...activity(false, at, reason) } : changes
+    return yield* repository.update(id, all, { at, ifVersion: ifVersion ?? apiKey.version })
+  })
+
+  const deactivate = (id: Model.ApiKeyId, reason?: Model.DeactivationReason, changes: Repository.Changes = {}) =>
+    deactivateOnce(id, changes, reason, undefined).pipe(
+      Effect.retry({ while: ({ _tag }) => _tag === "VersionConflict", times: deactivationAttempts }),
+      Effect.catchTag("VersionConflict", (cause) =>
+        Effect.fail(new RepositoryError({ operation: "change a record that keeps changing", isRetryable: true, cause })),
+      ),
+      (write) => changing(id, write),
     )
 
   const { telemetry = "counters" } = options
@@ -654,6 +681,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       yield* Effect.annotateCurrentSpan({ "api_key.id": created.apiKey.id, "api_key.key_id": created.apiKey.keyId })
       return created
     }),
+    isToken: verification.isToken,
     verify: telemetry === "traces" ? (token, options) => Effect.withSpan(timed(token, options), "ApiKeys.verify") : timed,
     get: Effect.fn("ApiKeys.get")(function* (id) {
       const stored = yield* repository.findById(id)
@@ -688,13 +716,25 @@ const make = Effect.fnUntraced(function* (options: Options) {
         const current = yield* repository.findById(id)
         if (Option.isSome(current)) yield* checkLifetime(current.value.apiKey.createdAt, changes.expiresAt)
       }
+      const { isActive, ...others } = changes
       const at = yield* DateTime.now
-      const all = changes.isActive === undefined ? changes : { ...changes, ...activity(changes.isActive, at) }
-      const updated = yield* changing(id, repository.update(id, all, { at, ifVersion }))
+      const all = isActive === undefined ? others : { ...others, ...activity(isActive, at) }
+      const updated = yield* isActive !== false
+        ? changing(id, repository.update(id, all, { at, ifVersion }))
+        : ifVersion === undefined
+          ? deactivate(id, "manual", others)
+          : changing(id, deactivateOnce(id, others, "manual", ifVersion))
       return yield* confirmChange(updated, { confirmWithin })
     }),
-    activate: Effect.fn("ApiKeys.activate")((id, options) => setActive(id, true, options)),
-    deactivate: Effect.fn("ApiKeys.deactivate")((id, options) => setActive(id, false, options)),
+    activate: Effect.fn("ApiKeys.activate")((id, options) =>
+      Effect.flatMap(DateTime.now, (at) => changing(id, repository.update(id, activity(true, at), { at }))).pipe(
+        Effect.catchTag("VersionConflict", (impossible) => Effect.die(impossible)),
+        Effect.flatMap((apiKey) => confirmChange(apiKey, options)),
+      ),
+    ),
+    deactivate: Effect.fn("ApiKeys.deactivate")((id, options) =>
+      Effect.flatMap(deactivate(id, options?.reason), (apiKey) => confirmChange(apiKey, options)),
+    ),
     delete: Effect.fn("ApiKeys.delete")((id, options) =>
       Effect.flatMap(changing(id, repository.delete(id, options)), (deleted) => Effect.asVoid(confirmChange(deleted, options))),
     ),
@@ -711,14 +751,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
       Effect.flatMap(rotation.endGrace(id), (apiKey) => confirmChange(apiKey, options)),
     ),
     revoke: Effect.fn("ApiKeys.revoke")(function* (token, { reason }) {
-      const { apiKey, usedToken } = yield* verification.verify(token, { maxAge: 0 })
-      const at = yield* DateTime.now
-      const ended =
-        usedToken === "previous"
-          ? rotation.endGrace(apiKey.id, apiKey.previous?.keyId)
-          : changing(apiKey.id, repository.update(apiKey.id, activity(false, at, reason), { at })).pipe(
-              Effect.catchTag("VersionConflict", (impossible) => Effect.die(impossible)),
-            )
+      const { apiKey, usedToken } = yield* verification.verify(token, { maxAge: 0, countsAsUse: false })
+      const ended = usedToken === "previous" ? rotation.endGrace(apiKey.id, apiKey.previous?.keyId) : deactivate(apiKey.id, reason)
       return { apiKey: yield* ended, usedToken }
     }),
     upcoming: (options) =>

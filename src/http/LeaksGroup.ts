@@ -13,10 +13,7 @@ import * as Schema from "effect/Schema"
 import { RequestProblems } from "./ApiKeysGroup.ts"
 import * as Problem from "./Problem.ts"
 
-/** How many tokens a report may hold. @since 0.1.0 */
-export const maxReported = 100
-
-const Text = Schema.String.check(Schema.isMaxLength(2_048))
+const Said = Schema.optionalKey(Schema.NullOr(Schema.String))
 
 /**
  * Tokens that a scanner found, in the shape of GitHub's secret scanning partner programme
@@ -26,18 +23,17 @@ const Text = Schema.String.check(Schema.isMaxLength(2_048))
  */
 export const LeakReport = Schema.Array(
   Schema.Struct({
-    token: Schema.RedactedFromValue(Text),
-    type: Text,
-    url: Schema.optionalKey(Schema.NullOr(Text)),
-    source: Schema.optionalKey(Schema.NullOr(Text)),
+    token: Schema.RedactedFromValue(Schema.String),
+    // What is said of a token must not keep it from being ended.
+    type: Said,
+    url: Said,
+    source: Said,
   }),
-)
-  .check(Schema.isMaxLength(maxReported))
-  .annotate({ identifier: "LeakReport" })
+).annotate({ identifier: "LeakReport" })
 
 /**
- * What became of each token, in the order of the report: `true_positive` if it was a token of ours that worked. `token_hash` is the SHA-256 of
- * the token in base64, so that the answer doesn't repeat it.
+ * What each token was, in the order of the report: `true_positive` if it was one of ours, whether it still worked or not. `token_hash` is the
+ * SHA-256 of the token in base64, so that the answer doesn't repeat it. `token_type` is empty where the report named none.
  * @category schemas
  * @since 0.1.0
  */
@@ -50,7 +46,7 @@ export const LeakLabels = Schema.Array(
 )
 
 /** @category schemas @since 0.1.0 */
-export const RevokePayload = Schema.Struct({ token: Schema.RedactedFromValue(Text) }).annotate({
+export const RevokePayload = Schema.Struct({ token: Schema.RedactedFromValue(Schema.String) }).annotate({
   identifier: "RevokeToken",
 })
 
@@ -73,6 +69,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         payload: LeakReport,
         success: LeakLabels,
         error: [
+          Problem.BodyTooLargeProblem,
           Problem.InvalidRequestProblem,
           Problem.InvalidSignatureProblem,
           Problem.NotOfferedProblem,
@@ -81,7 +78,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         ],
       }).annotate(
         OpenApi.Description,
-        "Takes reports whose body is signed (ECDSA over P-256 and SHA-256, in DER and base64) by a key that is configured.",
+        "Takes reports of up to 10 MiB whose body is signed (ECDSA over P-256 and SHA-256, in DER and base64) by a key that is configured.",
       ),
       HttpApiEndpoint.post("revoke", "/revoke", {
         payload: RevokePayload,

@@ -16,6 +16,13 @@ export class InvalidRequestProblem extends HttpApiError.Problem<InvalidRequestPr
   { errors: Schema.optionalKey(Schema.Array(HttpApiError.ProblemIssue)) },
 ) {}
 
+/** The body is longer than the endpoint reads. @category problems @since 0.1.0 */
+export class BodyTooLargeProblem extends HttpApiError.Problem<BodyTooLargeProblem>()("BodyTooLargeProblem", {
+  type: urn("body-too-large"),
+  status: 413,
+  title: "Body too large",
+}) {}
+
 /** No credential was sent. @category problems @since 0.1.0 */
 export class MissingApiKeyProblem extends HttpApiError.Problem<MissingApiKeyProblem>()("MissingApiKeyProblem", {
   type: urn("missing-api-key"),

@@ -2,24 +2,27 @@
  * Carries out {@link LeaksGroup} with the `ApiKeys` service.
  * @since 0.1.0
  */
-import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto"
-import * as Duration from "effect/Duration"
+import { createPublicKey, type KeyObject, verify } from "node:crypto"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
 import { Overloaded } from "../ApiKeyError.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import type { RequestProblems } from "./ApiKeysGroup.ts"
 import { overloaded, unavailable } from "./auth.ts"
 import { LeakReport, type LeakLabels, type LeaksApi } from "./LeaksGroup.ts"
+import * as Possession from "./possession.ts"
 import * as Problem from "./Problem.ts"
 
 /** A key that signs reports. @category models @since 0.1.0 */
@@ -37,7 +40,7 @@ export interface LeakOptions {
   readonly onReport?: "end" | "log" | undefined
   /** Whether whoever holds a token can end it (`POST /leaks/revoke`). Default: no. */
   readonly revokeByPossession?: boolean | undefined
-  /** How many tokens may be ended by possession in a second, whoever sends them; up to 1,000 more wait. Default: 10. */
+  /** How many tokens may be ended by possession in a second, whoever sends them; up to 1,000 more wait. Default: 10, at least 0.1. */
   readonly revocationsPerSecond?: number | undefined
 }
 
@@ -64,10 +67,15 @@ export const layerLeaks = <ApiId extends string, Groups extends HttpApiGroup.Con
     ApiKeys | RequestProblems
   >
 
-/** Reported tokens that are looked at at a time. */
+/** Reported tokens that are looked at at a time, so that others who wait for a hash have their turn. */
 const concurrency = 4
-/** Tokens that wait to be ended by their holders. */
-const maxWaiting = 1_000
+/** Reports come in the size that their sender likes, but have to fit into memory. */
+const maxReportBytes = 10 * 1024 * 1024
+/** Of the places where a token was found, those that are logged, and how much of each. */
+const maxPlaces = 8
+const maxPlaceLength = 512
+
+type Leak = (typeof LeakReport.Type)[number]
 
 const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
   HttpApiBuilder.group(
@@ -78,90 +86,124 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
       const apiKeys = yield* ApiKeys
       const keys = new Map<string, KeyObject>()
       for (const { identifier, publicKey } of signingKeys) keys.set(identifier, yield* readKey(identifier, publicKey))
+      const scope = yield* Effect.scope
+      const turns = yield* Semaphore.make(concurrency)
 
       // Nothing that the caller could see or time says what a token was, as all of it happens later.
-      const presented = yield* Effect.acquireRelease(Queue.dropping<Redacted.Redacted>(maxWaiting), Queue.shutdown)
       const rate = Math.max(revocationsPerSecond, 0.1)
-      const pause = Effect.sleep(Duration.millis(1_000 / rate))
-      const endPresented = Effect.flatMap(Queue.take(presented), (token) =>
-        apiKeys.revoke(token, { reason: "possession" }).pipe(
-          Effect.flatMap(({ apiKey }) =>
-            Effect.logWarning("An API key was ended by who held its token", { id: apiKey.id, keyId: apiKey.keyId }),
-          ),
-          Effect.catchTag(["RepositoryError", "HasherError", "Overloaded"], (error) =>
-            Effect.logError("An API key couldn't be ended by who held its token", error),
-          ),
-          // What isn't a token costs nothing, and must not keep tokens waiting.
-          Effect.matchEffect({ onSuccess: () => pause, onFailure: ({ _tag }) => (_tag === "MalformedToken" ? Effect.void : pause) }),
-        ),
-      )
-      if (revokeByPossession) yield* Effect.forkScoped(Effect.forever(endPresented))
+      const revokePresented = (token: Redacted.Redacted) =>
+        Effect.flatMap(apiKeys.revoke(token, { reason: "possession" }), ({ apiKey }) =>
+          Effect.logWarning("An API key was ended by who held its token", { id: apiKey.id, keyId: apiKey.keyId }),
+        )
+      const possession = revokeByPossession ? yield* Possession.make(revokePresented, rate) : undefined
 
-      const isLive = ({ token, url, source }: (typeof LeakReport.Type)[number]) => {
-        const found = { url: url ?? "unknown", source: source ?? "unknown" }
+      /** Whether it is one of ours, and so has leaked, though it may not work any more. */
+      const isOurs = (token: Redacted.Redacted, leaks: ReadonlyArray<Leak>) => {
+        const found = describePlaces(leaks)
         const act =
           onReport === "end"
             ? Effect.tap(apiKeys.revoke(token, { reason: "leaked" }), ({ apiKey }) =>
                 Effect.logWarning("A leaked API key was ended", { id: apiKey.id, keyId: apiKey.keyId, ...found }),
               )
-            : Effect.tap(apiKeys.verify(token, { maxAge: 0 }), ({ apiKey }) =>
+            : Effect.tap(apiKeys.verify(token, { maxAge: 0, countsAsUse: false }), ({ apiKey }) =>
                 Effect.logWarning("An API key has leaked", { id: apiKey.id, keyId: apiKey.keyId, ...found }),
               )
         return act.pipe(
+          Effect.retry({ while: Possession.isPassing, schedule: Schedule.exponential("100 millis"), times: 4 }),
           Effect.as(true),
-          Effect.tapError((error) =>
-            error._tag === "Inactive" || error._tag === "Expired"
-              ? Effect.logWarning("The token of an API key that no longer works has leaked: don't activate or prolong it", {
-                  keyId: error.keyId,
-                  ...found,
-                })
-              : Effect.void,
+          Effect.catchTags({
+            MalformedToken: () => Effect.succeed(false),
+            NotFound: () => Effect.succeed(false),
+            InvalidSecret: () => Effect.succeed(false),
+            InsufficientScope: () => Effect.succeed(true),
+            // Deleted a moment ago.
+            ApiKeyNotFound: () => Effect.succeed(true),
+          }),
+          Effect.catchTag(["Inactive", "Expired"], ({ keyId }) =>
+            Effect.as(
+              Effect.logWarning("The token of an API key that no longer works has leaked: don't activate or prolong it", {
+                keyId,
+                ...found,
+              }),
+              true,
+            ),
           ),
-          Effect.catchTag(["MalformedToken", "NotFound", "InvalidSecret", "Inactive", "Expired", "InsufficientScope"], () =>
-            Effect.succeed(false),
-          ),
+          turns.withPermit,
         )
       }
+
+      /** Each token once, as it may have been found in many places; and all of them, though one fails. */
+      const label = Effect.fnUntraced(function* (report: ReadonlyArray<Leak>) {
+        const byHash = new Map<string, Array<Leak>>()
+        const hashes = report.map(({ token }) => Possession.hashOf(token))
+        for (const [index, leak] of report.entries()) {
+          const hash = hashes[index]!
+          const leaks = byHash.get(hash)
+          if (leaks === undefined) byHash.set(hash, [leak])
+          else leaks.push(leak)
+        }
+        const ours = yield* Effect.forEach(
+          byHash,
+          ([hash, leaks]) => Effect.map(Effect.result(isOurs(leaks[0]!.token, leaks)), (result) => [hash, result] as const),
+          { concurrency },
+        )
+        const verdicts = new Map<string, boolean>()
+        for (const [hash, result] of ours) verdicts.set(hash, yield* Effect.fromResult(result))
+        return report.map(({ type }, index): (typeof LeakLabels.Type)[number] => {
+          const hash = hashes[index]!
+          return { token_hash: hash, token_type: type ?? "", label: verdicts.get(hash) === true ? "true_positive" : "false_positive" }
+        })
+      })
 
       return handlers
         .handleRaw("report", ({ headers }) =>
           Effect.gen(function* () {
             if (keys.size === 0) return yield* Effect.fail(new Problem.NotOfferedProblem())
-            // The signature is over the bytes that were sent, so they are checked before anything reads them.
-            const { arrayBuffer } = yield* HttpServerRequest.HttpServerRequest
-            const body = Buffer.from(yield* Effect.mapError(arrayBuffer, () => unreadable))
             const key = keys.get(headers["github-public-key-identifier"] ?? "")
+            // Nobody else's body is read.
+            if (key === undefined) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
+            const body = yield* readBody
             const signature = Buffer.from(headers["github-public-key-signature"] ?? "", "base64")
-            if (key === undefined || !isSigned(body, signature, key)) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
+            // The signature is over the bytes that were sent, so they are checked before anything reads them.
+            if (!isSigned(body, signature, key)) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
             const report = yield* Effect.mapError(decodeReport(body.toString("utf8")), ({ issue }) => misshapen(issue))
-            return yield* Effect.forEach(
-              report,
-              (leak) =>
-                Effect.map(isLive(leak), (live): (typeof LeakLabels.Type)[number] => ({
-                  token_hash: createHash("sha256").update(Redacted.value(leak.token)).digest("base64"),
-                  token_type: leak.type,
-                  label: live ? "true_positive" : "false_positive",
-                })),
-              { concurrency },
-            )
-          }).pipe(
-            Effect.catchTags({
-              RepositoryError: failUnavailable,
-              HasherError: failUnavailable,
-              ApiKeyNotFound: failUnavailable,
-              Overloaded: overloaded,
-            }),
-          ),
+            // A sender who doesn't wait for the answer has all the same told of leaks.
+            return yield* Effect.flatMap(Effect.forkIn(label(report), scope), Fiber.join)
+          }).pipe(Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded })),
         )
         .handle("revoke", ({ payload }) =>
           Effect.gen(function* () {
-            if (!revokeByPossession) return yield* Effect.fail(new Problem.NotOfferedProblem())
-            if (Queue.offerUnsafe(presented, payload.token)) return { accepted: true as const }
-            return yield* overloaded(new Overloaded({ retryAfterSeconds: Math.ceil(maxWaiting / rate) }))
+            if (possession === undefined) return yield* Effect.fail(new Problem.NotOfferedProblem())
+            // What has not the form of a token takes no place from those that do. The form is no secret.
+            if (!apiKeys.isToken(payload.token) || possession.offer(payload.token)) return { accepted: true as const }
+            return yield* overloaded(new Overloaded({ retryAfterSeconds: Math.ceil(Possession.capacity / rate) }))
           }),
         )
     }),
   )
+
+/** Whatever reads bodies on this server, and however much of them. */
+const readBody = Effect.gen(function* () {
+  const { stream } = yield* HttpServerRequest.HttpServerRequest
+  const { chunks } = yield* stream.pipe(
+    Stream.mapError(() => unreadable),
+    Stream.runFoldEffect(
+      () => ({ chunks: new Array<Uint8Array>(), size: 0 }),
+      ({ chunks, size }, chunk) => {
+        if (size + chunk.length > maxReportBytes) return Effect.fail(new Problem.BodyTooLargeProblem())
+        chunks.push(chunk)
+        return Effect.succeed({ chunks, size: size + chunk.length })
+      },
+    ),
+  )
+  return Buffer.concat(chunks)
+})
+
+const describePlaces = (leaks: ReadonlyArray<Leak>) => {
+  const shorten = (text: string | null | undefined) => (text ?? "unknown").slice(0, maxPlaceLength)
+  const places = new Set(leaks.slice(0, maxPlaces).map(({ url, source }) => `${shorten(url)} (${shorten(source)})`))
+  return { found: Array.from(places).join(", "), places: leaks.length }
+}
 
 const decodeReport = Schema.decodeUnknownEffect(Schema.fromJsonString(LeakReport))
 
@@ -195,7 +237,4 @@ const isSigned = (body: Buffer, signature: Buffer, key: KeyObject): boolean =>
     () => false,
   )
 
-const failUnavailable = (error: Parameters<typeof unavailable>[0] | { readonly _tag: "ApiKeyNotFound" }) =>
-  error._tag === "ApiKeyNotFound"
-    ? Effect.fail(new Problem.ServiceUnavailableProblem())
-    : Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))
+const failUnavailable = (error: Parameters<typeof unavailable>[0]) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))

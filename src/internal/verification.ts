@@ -51,6 +51,7 @@ import { toMillis } from "./millis.ts"
 export interface VerifyOptions {
   readonly scopes?: ReadonlyArray<string> | undefined
   readonly maxAge?: Duration.Input | undefined
+  readonly countsAsUse?: boolean | undefined
 }
 
 /** A good token's record, as it was at `checkedAt`. */
@@ -74,6 +75,7 @@ export class Verified {
 
 export interface Verification {
   readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
+  readonly isToken: (token: string | Redacted.Redacted) => boolean
   /** What is known of the key no longer holds. */
   readonly changed: (keyId: string) => void
   readonly everythingChanged: () => void
@@ -164,10 +166,10 @@ export const make = ({
     return Exit.fail(error)
   }
 
-  const judge = (found: Found, now: number, scopes: ReadonlyArray<string> | undefined): Exit.Exit<Verified, VerifyError> => {
-    const refusal = whyNot(found, now, scopes, maximumAge)
+  const judge = (found: Found, now: number, options: VerifyOptions | undefined): Exit.Exit<Verified, VerifyError> => {
+    const refusal = whyNot(found, now, options?.scopes, maximumAge)
     if (refusal !== undefined) return refuse(refusal)
-    lastUsed.record(found.use, now)
+    if (options?.countsAsUse !== false) lastUsed.record(found.use, now)
     return Exit.succeed(new Verified(found.apiKey, found.usedToken, found.checkedAt))
   }
 
@@ -340,7 +342,7 @@ export const make = ({
     digest: string | undefined,
     now: number,
     maxAge: number,
-    scopes: ReadonlyArray<string> | undefined,
+    options: VerifyOptions | undefined,
   ): Effect.Effect<Verified, VerifyError> => {
     counts.misses++
     // What is read in a transaction may be undone, so it is neither kept nor shared.
@@ -353,7 +355,7 @@ export const make = ({
     const clock = fiber.getRef(Clock.Clock)
     return Effect.matchEffect(found, {
       onFailure: refuse,
-      onSuccess: (entry) => judge(entry, clock.currentTimeMillisUnsafe(), scopes),
+      onSuccess: (entry) => judge(entry, clock.currentTimeMillisUnsafe(), options),
     })
   }
 
@@ -400,7 +402,7 @@ export const make = ({
           if (entry !== undefined && startsWithDigest(entry.proof, digest) && isFresh(entry, now, maxAge)) {
             counts.hits++
             entry.isVisited = true
-            return judge(entry, now, options?.scopes)
+            return judge(entry, now, options)
           }
           const refusal = maxAge === Number.POSITIVE_INFINITY ? refusalOf(digest, now) : undefined
           if (refusal !== undefined) {
@@ -409,10 +411,14 @@ export const make = ({
           }
         }
         const parsed = ApiKeyToken.parse(text, format)
-        if (Result.isSuccess(parsed)) return cold(fiber, [parsed.success], digest, now, maxAge, options?.scopes)
+        if (Result.isSuccess(parsed)) return cold(fiber, [parsed.success], digest, now, maxAge, options)
         const candidates = legacy.length === 0 ? [] : legacyCandidates(text)
-        return candidates.length === 0 ? refuse(parsed.failure) : cold(fiber, candidates, digest, now, maxAge, options?.scopes)
+        return candidates.length === 0 ? refuse(parsed.failure) : cold(fiber, candidates, digest, now, maxAge, options)
       }),
+    isToken: (token) => {
+      const text = typeof token === "string" ? token : Redacted.value(token)
+      return Result.isSuccess(ApiKeyToken.parse(text, format)) || (legacy.length > 0 && legacyCandidates(text).length > 0)
+    },
     changed: (keyId) => {
       generations.changed(keyId)
       const entry = entries.get(keyId)

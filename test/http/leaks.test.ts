@@ -3,8 +3,9 @@ import { createHash, generateKeyPairSync, sign } from "node:crypto"
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Exit, Layer, Logger, Redacted } from "effect"
+import { Context, DateTime, Effect, Exit, Layer, Logger, Redacted, Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
+import { RepositoryError } from "../../src/ApiKeyError.ts"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import * as ApiKeyRepository from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
@@ -14,23 +15,47 @@ import { routesWith } from "../../src/server/routes.ts"
 
 const github = generateKeyPairSync("ec", { namedCurve: "P-256" })
 const stranger = generateKeyPairSync("ec", { namedCurve: "P-256" })
+/** The test key, and below the body and signature, of the partner programme's documentation until January 2024. */
+const documented = {
+  identifier: "f9525bf080f75b3506ca1ead061add62b8633a346606dc5fe544e29231c6ee0d",
+  publicKey: `-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEsz9ugWDj5jK5ELBK42ynytbo38gP
+HzZFI03Exwz8Lh/tCfL3YxwMdLjB+bMznsanlhK0RwcGP3IDb34kQDIo3Q==
+-----END PUBLIC KEY-----
+`,
+}
 const signingKeys = [{ identifier: "k1", publicKey: github.publicKey.export({ type: "spki", format: "pem" }).toString() }]
 
-const withServer = <A, E>(
+type Repository = ApiKeyRepository.ApiKeyRepository["Service"]
+type Test<A, E> = (apiKeys: ApiKeys.ApiKeys["Service"], url: string, logged: ReadonlyArray<string>) => Effect.Effect<A, E>
+
+/** The keys outlive the server, which stops before this ends, and may be asked for by `after`. */
+const withServer = <A, E, F = never>(
   leaks: LeakOptions,
-  test: (apiKeys: ApiKeys.ApiKeys["Service"], url: string, logged: ReadonlyArray<string>) => Effect.Effect<A, E>,
+  test: Test<A, E>,
+  {
+    store = (repository) => repository,
+    after,
+  }: { readonly store?: (repository: Repository) => Repository; readonly after?: Test<void, F> } = {},
 ) => {
   const logged: Array<string> = []
   const logger = Logger.make(({ message, cause }) => void logged.push(JSON.stringify([message, cause])))
-  const services = ApiKeys.layer.pipe(Layer.provide(layerEphemeral), Layer.provideMerge(Layer.fresh(ApiKeyRepository.layerMemory)))
+  const repository = Layer.effect(ApiKeyRepository.ApiKeyRepository, Effect.map(ApiKeyRepository.ApiKeyRepository, store)).pipe(
+    Layer.provide(Layer.fresh(ApiKeyRepository.layerMemory)),
+  )
+  const services = ApiKeys.layerWith({ lastUsedInterval: "10 millis" }).pipe(Layer.provide(layerEphemeral), Layer.provideMerge(repository))
   const server = HttpRouter.serve(routesWith({ leaks }), { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
-    Layer.provideMerge(services),
-    Layer.provide(Logger.layer([logger])),
   )
   return Effect.gen(function* () {
-    return yield* test(yield* ApiKeys.ApiKeys, HttpServer.formatAddress((yield* HttpServer.HttpServer).address), logged)
-  }).pipe(Effect.provide(server))
+    const apiKeys = yield* ApiKeys.ApiKeys
+    const scope = yield* Scope.make()
+    const built = yield* Layer.buildWithScope(server, scope)
+    const url = HttpServer.formatAddress(Context.get(built, HttpServer.HttpServer).address)
+    const result = yield* Effect.onExit(test(apiKeys, url, logged), (exit) => Scope.close(scope, exit))
+    if (after !== undefined) yield* after(apiKeys, url, logged)
+    return result
+  }).pipe(Effect.provide(Layer.provideMerge(services, Logger.layer([logger]))))
 }
 
 const post = (url: string, body: string, headers: Record<string, string> = {}) =>
@@ -57,10 +82,17 @@ const label = (token: string, label: string) => ({ token_hash: hashOf(token), to
 const create = (apiKeys: ApiKeys.ApiKeys["Service"]) =>
   Effect.map(apiKeys.create({ name: "k" }), ({ apiKey, token }) => ({ id: apiKey.id, token: Redacted.value(token) }))
 
-const unknown = (() => {
-  const body = `ak-0123456789abcdef-${"x".repeat(58)}`
+const wellFormed = (seed: number) => {
+  const body = `ak-${seed.toString(16).padStart(16, "0")}-${"x".repeat(58)}`
   return body + ApiKeyToken.checksum(body)
-})()
+}
+const unknown = wellFormed(0x0123456789abcd)
+
+const eventually = <A, E>(attempt: Effect.Effect<A, E>, isDone: (value: A) => boolean): Effect.Effect<A, E> =>
+  Effect.flatMap(attempt, (value) =>
+    isDone(value) ? Effect.succeed(value) : Effect.andThen(Effect.sleep("10 millis"), eventually(attempt, isDone)),
+  )
+const unreachable = new RepositoryError({ operation: "update", isRetryable: true, cause: "The connection was lost" })
 
 describe("A signed report", () => {
   it.live("ends the keys that work, and labels every token", () =>
@@ -74,7 +106,7 @@ describe("A signed report", () => {
         assert.strictEqual(reply.status, 200, reply.text)
         assert.deepStrictEqual(reply.body, [
           label(live.token, "true_positive"),
-          label(inactive.token, "false_positive"),
+          label(inactive.token, "true_positive"),
           label(rotated.token, "true_positive"),
           label(unknown, "false_positive"),
           label("garbage", "false_positive"),
@@ -93,6 +125,130 @@ describe("A signed report", () => {
         yield* apiKeys.verify(live.token)
         assert.isTrue(logged.some((line) => line.includes(live.id) && line.includes("https://github.com/a/b/blob/c/d")))
         for (const secret of tokens.map((token) => token.slice(-60))) for (const line of logged) assert.notInclude(line, secret)
+      }),
+    ),
+  )
+
+  it.live("looks at each token once, however often it was found and is reported", () =>
+    withServer({ signingKeys }, (apiKeys, url) =>
+      Effect.gen(function* () {
+        const { id, token } = yield* create(apiKeys)
+        const expired = yield* create(apiKeys)
+        yield* apiKeys.update(expired.id, { expiresAt: DateTime.makeUnsafe(1) })
+        const body = JSON.stringify([...Array(6).fill(token), expired.token, unknown].map(leak))
+        const labels = [...Array(6).fill(token), expired.token].map((each) => label(each, "true_positive"))
+        for (const _ of ["first", "again, as after a 503"]) {
+          assert.deepStrictEqual((yield* report(url, body)).body, [...labels, label(unknown, "false_positive")])
+        }
+        assert.strictEqual((yield* apiKeys.get(id)).deactivationReason, "leaked")
+      }),
+    ),
+  )
+
+  it.live("of any size and with anything said of the tokens is taken whole", () =>
+    withServer({ signingKeys }, (apiKeys, url) =>
+      Effect.gen(function* () {
+        const keys = yield* Effect.forEach(Array.from({ length: 120 }), () => create(apiKeys))
+        const long = `https://github.com/${"x".repeat(5_000)}`
+        const odd = [{ token: keys[0]!.token }, { token: keys[1]!.token, type: "t", url: null, source: "", more: 1 }]
+        const body = JSON.stringify([
+          ...odd,
+          ...keys.slice(2).map(({ token }) => ({ ...leak(token), url: long })),
+          { token: "x".repeat(99_999) },
+        ])
+        assert.isAbove(body.length, 500_000)
+        const reply = yield* report(url, body)
+        assert.strictEqual(reply.status, 200, reply.text)
+        assert.deepStrictEqual(reply.body.slice(0, 2), [
+          { token_hash: hashOf(keys[0]!.token), token_type: "", label: "true_positive" },
+          { token_hash: hashOf(keys[1]!.token), token_type: "t", label: "true_positive" },
+        ])
+        assert.strictEqual(reply.body.at(-1).label, "false_positive")
+        assert.strictEqual(yield* apiKeys.count({ isActive: true }), 0)
+      }),
+    ),
+  )
+
+  it.live("whose signer isn't known is refused unread, and none is read without end", () =>
+    withServer({ signingKeys }, (_, url) =>
+      Effect.gen(function* () {
+        const sent = { bytes: 0 }
+        const send = (identifier: string) =>
+          Effect.promise(async () => {
+            sent.bytes = 0
+            const body = new ReadableStream({
+              pull: async (controller) => {
+                // What the connection holds has to be sent before the answer can come.
+                if (sent.bytes > 64e6) return controller.close()
+                controller.enqueue(new Uint8Array(65_536))
+                sent.bytes += 65_536
+                await new Promise((resolve) => setTimeout(resolve, 1))
+              },
+            })
+            const headers = { "github-public-key-identifier": identifier, "github-public-key-signature": "x" }
+            return (await fetch(`${url}/leaks`, { method: "POST", body, headers, duplex: "half" } as RequestInit)).status
+          })
+        const before = process.memoryUsage().rss
+        assert.strictEqual(yield* send("nobody"), 403)
+        assert.isBelow(sent.bytes, 10e6)
+        assert.strictEqual(yield* send("k1"), 413)
+        assert.isBelow(process.memoryUsage().rss - before, 60e6)
+      }),
+    ),
+  )
+
+  it.live("ends what it can though the store fails now and then, or for one key", () => {
+    let failures = 0
+    let broken = ""
+    const store = (repository: Repository): Repository => ({
+      ...repository,
+      update: (id, changes, options) =>
+        id === broken || failures++ % 2 === 0 ? Effect.fail(unreachable) : repository.update(id, changes, options),
+    })
+    return withServer(
+      { signingKeys },
+      (apiKeys, url) =>
+        Effect.gen(function* () {
+          const [first, second] = [yield* create(apiKeys), yield* create(apiKeys)]
+          const body = JSON.stringify([first, second].map(({ token }) => leak(token)))
+          broken = first.id
+          assert.strictEqual((yield* report(url, body)).status, 503)
+          assert.isFalse((yield* apiKeys.get(second.id)).isActive)
+          broken = ""
+          assert.deepStrictEqual((yield* report(url, body)).body, [
+            label(first.token, "true_positive"),
+            label(second.token, "true_positive"),
+          ])
+        }),
+      { store },
+    )
+  })
+
+  it.live("isn't a use of the keys in it", () =>
+    Effect.forEach(["end", "log"] as const, (onReport) =>
+      withServer({ signingKeys, onReport }, (apiKeys, url) =>
+        Effect.gen(function* () {
+          const { id, token } = yield* create(apiKeys)
+          yield* report(url, JSON.stringify([leak(token)]))
+          yield* Effect.sleep("100 millis")
+          assert.isNull((yield* apiKeys.get(id)).lastUsedAt)
+        }),
+      ),
+    ),
+  )
+
+  it.live("is signed as GitHub documents it", () =>
+    withServer({ signingKeys: [documented] }, (_, url) =>
+      Effect.gen(function* () {
+        const body = `[{"token":"some_token","type":"some_type","url":"some_url","source":"some_source"}]`
+        const signature = Buffer.from(
+          "MEUCIFLZzeK++IhS+y276SRk2Pe5LfDrfvTXu6iwKKcFGCrvAiEAhHN2kDOhy2I6eGkOFmxNkOJ+L2y8oQ9A2T9GGJo6WJY=",
+          "base64",
+        )
+        const good = yield* report(url, body, { identifier: documented.identifier, signature })
+        assert.deepStrictEqual(good.body, [{ token_hash: hashOf("some_token"), token_type: "some_type", label: "false_positive" }])
+        const changed = yield* report(url, body.replace("some_token", "same_token"), { identifier: documented.identifier, signature })
+        assert.strictEqual(changed.status, 403)
       }),
     ),
   )
@@ -128,15 +284,7 @@ describe("A signed report", () => {
         }
         yield* apiKeys.verify(token)
         // A signature doesn't make it a report.
-        for (const text of [
-          "",
-          "null",
-          "{}",
-          '[{"type":"x"}]',
-          "[".repeat(10_000),
-          JSON.stringify(Array(101).fill(leak(token))),
-          `${body.slice(0, -1)},{"token":1}]`,
-        ]) {
+        for (const text of ["", "null", "{}", '[{"type":"x"}]', "[".repeat(10_000), `${body.slice(0, -1)},{"token":1}]`]) {
           const reply = yield* report(url, text)
           assert.strictEqual(reply.status, 400, text.slice(0, 50))
           assert.notInclude(reply.text, token.slice(-60))
@@ -160,18 +308,15 @@ describe("A signed report", () => {
 })
 
 describe("Who holds a token", () => {
-  const eventually = <A, E>(attempt: Effect.Effect<A, E>, isDone: (value: A) => boolean): Effect.Effect<A, E> =>
-    Effect.flatMap(attempt, (value) =>
-      isDone(value) ? Effect.succeed(value) : Effect.andThen(Effect.sleep("10 millis"), eventually(attempt, isDone)),
-    )
+  const revoke = (url: string, token: string) => post(`${url}/leaks/revoke`, JSON.stringify({ token }))
 
   it.live("can end it, and is told the same whatever it was", () =>
     withServer({ revokeByPossession: true, revocationsPerSecond: 1_000 }, (apiKeys, url) =>
       Effect.gen(function* () {
         const { id, token } = yield* create(apiKeys)
         const replies: Array<string> = []
-        for (const some of [token, unknown, "garbage", `${token.slice(0, -1)}!`, token]) {
-          const { status, text } = yield* post(`${url}/leaks/revoke`, JSON.stringify({ token: some }))
+        for (const some of [token, unknown, "garbage", `${token.slice(0, -1)}!`, "x".repeat(50_000), token]) {
+          const { status, text } = yield* revoke(url, some)
           replies.push(`${status} ${text}`)
         }
         assert.deepStrictEqual(new Set(replies), new Set(['202 {"accepted":true}']))
@@ -184,22 +329,73 @@ describe("Who holds a token", () => {
     ),
   )
 
-  it.live("makes the server do bounded work", () =>
-    withServer({ revokeByPossession: true, revocationsPerSecond: 1 }, (_, url) =>
+  it.live("makes the server do bounded work, and can't be kept waiting by what is no token or one", () =>
+    withServer({ revokeByPossession: true, revocationsPerSecond: 0.1 }, (_, url) =>
       Effect.gen(function* () {
-        const body = JSON.stringify({ token: unknown })
-        const replies = yield* Effect.forEach(Array.from({ length: 1_100 }), () => post(`${url}/leaks/revoke`, body), { concurrency: 20 })
-        const statuses = new Set(replies.map(({ status }) => status))
-        assert.deepStrictEqual(statuses, new Set([202, 503]))
+        const statusesOf = (tokenOf: (index: number) => string) =>
+          Effect.map(
+            Effect.forEach(Array.from({ length: 1_100 }), (_, index) => revoke(url, tokenOf(index)), { concurrency: 20 }),
+            (replies) => replies.map(({ status }) => status),
+          )
+        assert.deepStrictEqual(new Set(yield* statusesOf((index) => `garbage ${index}`)), new Set([202]))
+        assert.deepStrictEqual(new Set(yield* statusesOf((index) => wellFormed(index).slice(0, -1) + "!")), new Set([202]))
+        assert.deepStrictEqual(new Set(yield* statusesOf(() => unknown)), new Set([202]))
+        assert.deepStrictEqual(new Set(yield* statusesOf(wellFormed)), new Set([202, 503]))
       }),
     ),
   )
+
+  it.live("has it ended though the server stops", () => {
+    const ids: Array<Effect.Success<ReturnType<typeof create>>["id"]> = []
+    return withServer(
+      { revokeByPossession: true, revocationsPerSecond: 1 },
+      (apiKeys, url) =>
+        Effect.gen(function* () {
+          for (let i = 0; i < 25; i++) {
+            const { id, token } = yield* create(apiKeys)
+            ids.push(id)
+            assert.strictEqual((yield* revoke(url, token)).status, 202)
+          }
+        }),
+      {
+        after: (apiKeys) =>
+          Effect.gen(function* () {
+            for (const id of ids) assert.strictEqual((yield* apiKeys.get(id)).deactivationReason, "possession")
+          }),
+      },
+    )
+  })
+
+  it.live("has it ended though the store fails meanwhile, and is broken for another token", () => {
+    let broken = ""
+    let failures = 0
+    const store = (repository: Repository): Repository => ({
+      ...repository,
+      findByKeyId: (keyId) => (keyId === broken ? Effect.die("The store has a defect") : repository.findByKeyId(keyId)),
+      update: (id, changes, options) => (++failures < 4 ? Effect.fail(unreachable) : repository.update(id, changes, options)),
+    })
+    return withServer(
+      { revokeByPossession: true, revocationsPerSecond: 1_000 },
+      (apiKeys, url, logged) =>
+        Effect.gen(function* () {
+          const other = yield* create(apiKeys)
+          broken = other.token.split("-")[1]!
+          const { id, token } = yield* create(apiKeys)
+          for (const each of [other.token, token]) assert.strictEqual((yield* revoke(url, each)).status, 202)
+          yield* eventually(apiKeys.get(id), ({ isActive }) => !isActive)
+          assert.strictEqual(failures, 4)
+          assert.isTrue(logged.some((line) => line.includes("The store has a defect")))
+          for (const line of logged) assert.notInclude(line, other.token.slice(-60))
+        }),
+      { store },
+    )
+  })
 
   it.live("can't unless it is configured", () =>
     withServer({}, (apiKeys, url) =>
       Effect.gen(function* () {
         const { token } = yield* create(apiKeys)
-        assert.strictEqual((yield* post(`${url}/leaks/revoke`, JSON.stringify({ token }))).status, 404)
+        assert.strictEqual((yield* revoke(url, token)).status, 404)
         yield* apiKeys.verify(token)
       }),
     ),
