@@ -17,10 +17,12 @@ import {
   type ConfirmWithin,
   type Created,
   type CreateInput,
+  type DeactivateOptions,
   type Filter,
   type SearchInput,
   type UpdateInput,
   type Verified,
+  type VerifyOptions,
 } from "../ApiKeys.ts"
 import { type CliFailure, fromError } from "./CliFailure.ts"
 
@@ -51,11 +53,15 @@ export class KeysBackend extends Context.Service<
     readonly stream: (filter: Filter) => Stream.Stream<ApiKey, CliFailure>
     readonly update: (id: ApiKeyId, input: UpdateInput, options: ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
     readonly activate: (id: ApiKeyId) => Effect.Effect<ApiKey, CliFailure>
-    readonly deactivate: (id: ApiKeyId, options: ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
+    readonly deactivate: (id: ApiKeyId, options: ConfirmWithin & DeactivateOptions) => Effect.Effect<ApiKey, CliFailure>
     readonly delete: (id: ApiKeyId, options: ConfirmWithin) => Effect.Effect<void, CliFailure>
     readonly rotate: (id: ApiKeyId, rotation: Rotation) => Effect.Effect<Created, CliFailure>
     readonly endGrace: (id: ApiKeyId, options: ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
-    readonly verify: (token: Redacted.Redacted, scopes: ReadonlyArray<string>) => Effect.Effect<Verdict, CliFailure>
+    readonly verify: (
+      token: Redacted.Redacted,
+      scopes: ReadonlyArray<string>,
+      options?: Pick<VerifyOptions, "maxAge" | "countsAsUse">,
+    ) => Effect.Effect<Verdict, CliFailure>
   }
 >()("effect-api-key/cli/KeysBackend") {}
 
@@ -84,8 +90,8 @@ export const layerApiKeys: Layer.Layer<KeysBackend, never, ApiKeys> = Layer.effe
       delete: (id, options) => failing(apiKeys.delete(id, options)),
       rotate: (id, rotation) => failing(apiKeys.rotate(id, rotation)),
       endGrace: (id, options) => failing(apiKeys.endGrace(id, options)),
-      verify: (token, scopes) =>
-        apiKeys.verify(token, { scopes }).pipe(
+      verify: (token, scopes, options) =>
+        apiKeys.verify(token, { scopes, ...options }).pipe(
           Effect.map((verified): Verdict => ({ valid: true, verified })),
           Effect.catchTags({
             RepositoryError: (error) => Effect.fail(fromError(error)),

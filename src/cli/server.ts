@@ -189,8 +189,11 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
             Effect.map(({ body }) => body),
           ),
         activate: (id) => Effect.map(failing(client.activate({ params: { id }, query: {} })), ({ body }) => body),
-        deactivate: (id, options) =>
-          Effect.map(failing(client.deactivate({ params: { id }, query: toQuery(options) }), options), ({ body }) => body),
+        deactivate: (id, { reason, ...options }) =>
+          Effect.map(
+            failing(client.deactivate({ params: { id }, query: { ...toQuery(options), ...compact({ reason }) } }), options),
+            ({ body }) => body,
+          ),
         delete: (id, options) => failing(client.delete({ params: { id }, query: toQuery(options), headers: {} }), options),
         rotate: (id, { grace, confirmWithin, ...rest }) =>
           failing(
@@ -204,8 +207,17 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
           ).pipe(Effect.map(({ body }) => body)),
         endGrace: (id, options) =>
           Effect.map(failing(client.endGrace({ params: { id }, query: toQuery(options) }), options), ({ body }) => body),
-        verify: (token, scopes) =>
-          failing(client.verify({ payload: scopes.length === 0 ? { token } : { token, scopes: scopes as ReadonlyArray<never> } })).pipe(
+        verify: (token, scopes, { maxAge, countsAsUse } = {}) =>
+          failing(
+            client.verify({
+              payload: {
+                token,
+                ...(scopes.length === 0 ? {} : { scopes: scopes as ReadonlyArray<never> }),
+                ...(maxAge === undefined ? {} : { maxAge: Duration.fromInputUnsafe(maxAge) }),
+                ...compact({ countsAsUse }),
+              },
+            }),
+          ).pipe(
             Effect.map(({ body }): Verdict =>
               body.valid
                 ? { valid: true, verified: { apiKey: body.apiKey, usedToken: body.usedToken, checkedAt: DateTime.toUtc(body.checkedAt) } }

@@ -81,6 +81,7 @@ export const VerifyPayload = Schema.Struct({
   token: Schema.RedactedFromValue(Schema.String),
   scopes: Schema.optionalKey(ScopeSet),
   maxAge: Schema.optionalKey(MaxAge),
+  countsAsUse: Schema.optionalKey(Schema.Boolean),
 })
 
 /** @category schemas @since 0.1.0 */
@@ -246,7 +247,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
       }).pipe(requireScopes("api-keys:write")),
       HttpApiEndpoint.post("deactivate", "/:id/deactivate", {
         params,
-        query,
+        query: { ...query, reason: Schema.optionalKey(Model.DeactivationReason) },
         success: ApiKeyBody,
         error: [...errors, Problem.NotFoundProblem, Problem.UnconfirmedProblem],
       }).pipe(requireScopes("api-keys:write")),

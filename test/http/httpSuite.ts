@@ -311,6 +311,37 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
       }),
     )
 
+    it.effect("a key keeps when and why it was deactivated first", () =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const { token } = yield* makeKey("*")
+        const target = yield* makeKey("a")
+        const deactivate = (query: string) => send("POST", `/api-keys/${target.id}/deactivate${query}`, { token })
+        assertProblem(yield* deactivate("?reason=whim"), 400, "invalid-request")
+        const reader = yield* makeKey("api-keys:read")
+        assertProblem(
+          yield* send("POST", `/api-keys/${target.id}/deactivate?reason=leaked`, { token: reader.token }),
+          403,
+          "insufficient-scope",
+        )
+        const { body: first } = yield* deactivate("?reason=leaked")
+        assert.deepInclude(first, { isActive: false, deactivationReason: "leaked" })
+        const kept = { isActive: false, deactivationReason: "leaked", deactivatedAt: first.deactivatedAt }
+        yield* Effect.sleep("5 millis")
+        assert.deepInclude((yield* deactivate("")).body, kept)
+        yield* apiKeys.deactivate(target.id, { reason: "possession" })
+        yield* apiKeys.update(target.id, { isActive: false })
+        const { version } = yield* apiKeys.update(target.id, { isActive: false, description: "d" })
+        yield* apiKeys.update(target.id, { isActive: false }, { ifVersion: version })
+        assert.strictEqual((yield* Effect.flip(apiKeys.update(target.id, { isActive: false }, { ifVersion: 1 })))._tag, "VersionConflict")
+        assert.deepInclude((yield* send("GET", `/api-keys/${target.id}`, { token })).body, { ...kept, description: "d" })
+        // An operator takes it back, and then it is told anew.
+        assert.strictEqual((yield* send("POST", `/api-keys/${target.id}/activate`, { token })).status, 200)
+        const again = yield* apiKeys.update(target.id, { isActive: false, name: "other" })
+        assert.deepInclude(again, { isActive: false, name: "other", deactivationReason: "manual" })
+      }),
+    )
+
     it.effect("rotates a key, whose old token says that it is about to end", () =>
       Effect.gen(function* () {
         const { token } = yield* makeKey("*")
