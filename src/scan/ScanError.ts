@@ -37,7 +37,11 @@ export class GitMissing extends Schema.TaggedError<GitMissing>()("GitMissing", {
   }
 }
 
-/** A git command failed; `reason` is what it wrote last. `exitCode` is -1 if it was killed. @category errors @since 0.1.0 */
+/**
+ * A git command failed, or (`exitCode` 0) told of what it left out; `reason` is what it wrote last. `exitCode` is -1 if it was killed.
+ * @category errors
+ * @since 0.1.0
+ */
 export class GitFailed extends Schema.TaggedError<GitFailed>()("GitFailed", {
   path: Schema.String,
   command: Schema.String,
@@ -45,7 +49,14 @@ export class GitFailed extends Schema.TaggedError<GitFailed>()("GitFailed", {
   reason: Schema.String,
 }) {
   override get message(): string {
-    return `git ${this.command} failed in ${this.path}: ${this.reason}`
+    return `git ${this.command} ${this.exitCode === 0 ? "is incomplete" : "failed"} in ${this.path}: ${this.reason}`
+  }
+}
+
+/** The repository has no history before some commits, as a shallow clone, so that it could not be scanned. @category errors @since 0.1.0 */
+export class ShallowRepository extends Schema.TaggedError<ShallowRepository>()("ShallowRepository", { path: Schema.String }) {
+  override get message(): string {
+    return `${this.path} is a shallow clone: what was committed before isn't in it, and not scanned (git fetch --unshallow)`
   }
 }
 
@@ -53,4 +64,4 @@ export class GitFailed extends Schema.TaggedError<GitFailed>()("GitFailed", {
 export type ScanError = PathNotFound | Unreadable | NotARepository | GitMissing | GitFailed | InvalidTokenConfig
 
 /** What a scan goes on after, and tells of: something was not scanned, or was although git would ignore it. @category errors @since 0.1.0 */
-export type ScanProblem = Unreadable | GitMissing | GitFailed
+export type ScanProblem = Unreadable | GitMissing | GitFailed | ShallowRepository

@@ -8,7 +8,10 @@
  */
 import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
+import * as Arr from "effect/Array"
+import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
@@ -22,9 +25,18 @@ import * as Locator from "./internal/locator.ts"
 import * as Matcher from "./internal/matcher.ts"
 import * as Pool from "./internal/pool.ts"
 import * as Window from "./internal/window.ts"
-import { GitFailed, PathNotFound, type ScanError, type ScanProblem, Unreadable } from "./ScanError.ts"
+import { GitFailed, PathNotFound, type ScanError, type ScanProblem, ShallowRepository, Unreadable } from "./ScanError.ts"
 
-export { GitFailed, GitMissing, NotARepository, PathNotFound, type ScanError, type ScanProblem, Unreadable } from "./ScanError.ts"
+export {
+  GitFailed,
+  GitMissing,
+  NotARepository,
+  PathNotFound,
+  type ScanError,
+  type ScanProblem,
+  ShallowRepository,
+  Unreadable,
+} from "./ScanError.ts"
 
 /**
  * A token, and where it is.
@@ -174,10 +186,11 @@ export const scanStream = <E, R>(
   )
 
 /**
- * Scans the contents of all files that a ref of the repository leads to, in whatever commit, each once. Finds say in which commit and file
- * the contents were first; the order is that of these commits, the oldest first.
+ * Scans the contents of all files that a ref of the repository, or one of its stashes, leads to, in whatever commit, each once. Finds say in
+ * which commit and file the contents were first; the order is that of these commits, the oldest first.
  *
- * Needs the command `git`, version 2.32 or later. The repository may be bare. What git can't read fails the scan, which would be incomplete.
+ * Needs the command `git`, version 2.32 or later. The repository may be bare. What git can't read fails the scan, which would be incomplete;
+ * that there is less history than there was, as in a shallow clone, is told to `onProblem`.
  * @category scanning
  * @since 0.1.0
  */
@@ -186,17 +199,17 @@ export const scanGit = (repository: string, options: ScanOptions = {}): Stream.S
     Effect.gen(function* () {
       const formats = yield* compile(options)
       if (!existsSync(repository)) return yield* new PathNotFound({ path: repository })
-      yield* Git.exitCode(repository, ["rev-parse", "--git-dir"])
+      const history = yield* open(repository, options.onProblem ?? logProblem)
       const advance = yield* watch(
         options.onProgress,
-        Stream.map(blobIds(repository), (ids) => ids.length),
+        Stream.map(blobIds({ ...history, onProblem: () => Effect.void }), (ids) => ids.length),
       )
-      const suspects = yield* blobsWithFinds(repository, formats, Math.max(1, options.workers ?? availableParallelism()), advance)
+      const suspects = yield* blobsWithFinds(history, formats, Math.max(1, options.workers ?? availableParallelism()), advance)
       if (suspects.size === 0) return Stream.empty
       // They are read again, as only few of all need to have their lines counted.
-      const origins = yield* findOrigins(repository, suspects)
+      const origins = yield* findOrigins(history, suspects)
       const input = Stream.map(Stream.fromIterable(origins.keys()), (id) => `${id}\n`)
-      return contents(repository, input, () => Blobs.locator(formats.matcher)).pipe(
+      return contents(history, input, () => Blobs.locator(formats.matcher)).pipe(
         // The origins have a key for each blob that was asked for.
         Stream.flatMap(({ id, matches }) => Stream.fromIterable(formats.toFinds(matches, origins.get(id)!))),
       )
@@ -337,52 +350,86 @@ const locate = (
     return [last, done]
   })
 
+/** A repository, and where its history is read from. */
+interface History {
+  readonly path: string
+  /** Each stash but the last is only in the log of the ref, which leads to the last one. */
+  readonly stashes: ReadonlyArray<string>
+  readonly onProblem: (problem: ScanProblem) => Effect.Effect<void>
+}
+
+const open = Effect.fnUntraced(function* (path: string, onProblem: History["onProblem"]): Effect.fn.Return<History, Git.GitError> {
+  const [isShallow] = (yield* Git.ask(path, ["rev-parse", "--is-shallow-repository"])).lines
+  if (isShallow === "true") yield* onProblem(new ShallowRepository({ path }))
+  const hasStash = (yield* Git.ask(path, ["show-ref", "--verify", "--quiet", "refs/stash"])).yes
+  const stashes = hasStash ? (yield* Git.ask(path, ["rev-list", "--walk-reflogs", "refs/stash"])).lines : []
+  return { path, stashes, onProblem }
+})
+
+const toLines = (ids: ReadonlyArray<string>): Stream.Stream<string> =>
+  ids.length === 0 ? Stream.empty : Stream.succeed(ids.join("\n") + "\n")
+
 /** What git tells of the objects with the ids, one in a line. */
 const contents = <M>(
-  repository: string,
+  { path, onProblem }: History,
   ids: Stream.Stream<string, Git.GitError>,
   makeReader: () => Blobs.Reader<M>,
 ): Stream.Stream<Blobs.Blob<M>, Git.GitError> =>
   Stream.suspend(() => {
     const read = makeReader()
-    return Git.output(repository, ["cat-file", "--batch"], ids).pipe(
+    return Git.output(path, ["cat-file", "--batch"], onProblem, ids).pipe(
       Stream.flatMap((chunk) => Stream.fromArray(read(chunk))),
       Stream.tap(({ id, isMissing }) =>
-        isMissing
-          ? Effect.fail(new GitFailed({ path: repository, command: "cat-file", exitCode: 0, reason: `object ${id} is missing` }))
-          : Effect.void,
+        isMissing ? Effect.fail(new GitFailed({ path, command: "cat-file", exitCode: 0, reason: `object ${id} is missing` })) : Effect.void,
       ),
     )
   })
 
-/** Of all contents that a ref leads to. */
-const blobIds = (repository: string): Stream.Stream<ReadonlyArray<string>, Git.GitError> =>
-  Git.split(Git.output(repository, ["rev-list", "--objects", "--all", "--filter=object:type=blob", "--no-object-names"]), "\n")
+/** Of all contents that a ref leads to; those that are large come last, each after a {@link large}. */
+const blobIds = ({ path, stashes, onProblem }: History): Stream.Stream<ReadonlyArray<string>, Git.GitError> => {
+  const filter = `--filter=combine:object:type=blob+blob:limit=${Git.largeBlob}`
+  const list = ["rev-list", "--objects", "--all", "--stdin", filter, "--filter-print-omitted", "--no-object-names"] as const
+  return Git.split(Git.output(path, list, onProblem, toLines(stashes)), "\n")
+}
+
+/** What git puts before an object that a filter leaves out. */
+const large = "~"
 
 const blobsWithFinds = (
-  repository: string,
+  history: History,
   { matcher }: Formats,
   processes: number,
   advance: (count: number) => Effect.Effect<void>,
 ): Effect.Effect<ReadonlySet<string>, Git.GitError> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const batches = Stream.flatMap(blobIds(repository), (ids) => Stream.fromIterable(batchesOfIds(ids)))
-      const queue = yield* Stream.toQueue(batches, { capacity: 2 * processes })
       const found = new Set<string>()
-      // One that is given to git counts as done.
-      const taken = Stream.fromQueue(queue).pipe(
-        Stream.tap((ids) => advance(ids.length)),
-        Stream.map((ids) => ids.join("\n") + "\n"),
-      )
-      const lane = Stream.runForEach(
-        contents(repository, taken, () => Blobs.finder(matcher)),
-        ({ id }) => Effect.sync(() => found.add(id)),
-      )
+      const largeOnes: Array<string> = []
+      const batches = Stream.flatMap(blobIds(history), (ids) => {
+        for (const id of ids) if (id.startsWith(large)) largeOnes.push(id.slice(large.length))
+        return Stream.fromIterable(batchesOfIds(ids.filter((id) => !id.startsWith(large))))
+      })
+      const queue = yield* Stream.toQueue(batches, { capacity: 2 * processes })
+      const read = (ids: Stream.Stream<ReadonlyArray<string>, Git.GitError>) =>
+        Stream.runForEach(
+          // One that is given to git counts as done.
+          contents(
+            history,
+            ids.pipe(
+              Stream.tap((ids) => advance(ids.length)),
+              Stream.flatMap(toLines),
+            ),
+            () => Blobs.finder(matcher),
+          ),
+          ({ id }) => Effect.sync(() => found.add(id)),
+        )
       yield* Effect.all(
-        Array.from({ length: processes }, () => lane),
+        // One batch at a time, where `Stream.fromQueue` would take all that wait.
+        Array.from({ length: processes }, () => read(Stream.fromChannel(Channel.map(Channel.fromQueue(queue), Arr.of)))),
         { concurrency: "unbounded", discard: true },
       )
+      // One at a time: git holds what is stored as the difference from something else, and that too, as a whole.
+      if (largeOnes.length > 0) yield* read(Stream.map(Stream.fromIterable(largeOnes), (id) => [id]))
       return found
     }),
   )
@@ -397,42 +444,57 @@ interface Origin {
   readonly commit?: string
 }
 
-/** In one pass over the history, parents before children, which ends when all are found. */
-const findOrigins = (repository: string, ids: ReadonlySet<string>): Effect.Effect<ReadonlyMap<string, Origin>, Git.GitError> =>
+/**
+ * In one pass over the history, parents before children, which ends when all are found. Each folder is looked at once, in the first commit that
+ * has it: what differs between commits may be many times as much as there is, if somebody means it to.
+ */
+const findOrigins = (history: History, ids: ReadonlySet<string>): Effect.Effect<ReadonlyMap<string, Origin>, Git.GitError> =>
   Effect.gen(function* () {
-    const origins = new Map<string, Origin>()
-    const log = [
-      "log",
-      "--all",
-      "--topo-order",
-      "--reverse",
-      "--format=%H",
-      "--raw",
-      "-z",
-      "-c",
-      "--no-renames",
-      "--no-abbrev",
-      "--no-color",
-    ] as const
+    const { path, stashes, onProblem } = history
+    // Without tags of contents or folders, which would come first, and name them in their own way.
+    const tips = Git.split(Git.output(path, ["rev-list", "--all", "--no-walk=unsorted"], onProblem), "\n")
+    const commits = Stream.concat(Stream.flatMap(tips, toLines), toLines(stashes))
+    const list = ["rev-list", "--objects", "--in-commit-order", "--topo-order", "--reverse", "--stdin"] as const
+    const origins = new Map<string, Required<Origin>>()
     let commit = ""
-    let id: string | undefined
-    const read = (field: string): void => {
-      if (id !== undefined) {
-        if (ids.has(id) && !origins.has(id)) origins.set(id, { path: Files.toText(field), commit })
-        id = undefined
-      } else if (/^\n?:/.test(field)) {
-        // Modes and ids, of the parents and then of the commit itself, and a letter for each parent: a path follows.
-        id = field.split(" ").at(-2) ?? ""
-      } else if (field !== "") commit = field
-    }
-    yield* Git.split(Git.output(repository, log), "\0").pipe(
-      Stream.takeUntil((fields) => {
-        for (const field of fields) read(field)
+    yield* Git.split(Git.output(path, list, onProblem, commits), "\n").pipe(
+      Stream.takeUntil((lines) => {
+        for (const line of lines) {
+          const space = line.indexOf(" ")
+          if (space < 0) commit = line
+          else if (ids.has(line.slice(0, space))) origins.set(line.slice(0, space), { path: line.slice(space + 1), commit })
+        }
         return origins.size === ids.size
       }),
       Stream.runDrain,
     )
+    const whole = new Map<string, Origin>()
+    for (const [id, origin] of yield* wholePaths(history, origins)) whole.set(id, { ...origin, path: Files.toText(origin.path) })
     // Tags may name contents that are in no commit.
-    for (const id of ids) if (!origins.has(id)) origins.set(id, { path: id })
-    return origins
+    for (const id of ids) if (!origins.has(id)) whole.set(id, { path: id })
+    return whole
   })
+
+/** Git ends a path that has a line feed before it. Where there is something else at such a path, the rest is looked for. */
+const wholePaths = (
+  { path, onProblem }: History,
+  origins: ReadonlyMap<string, Required<Origin>>,
+): Effect.Effect<ReadonlyMap<string, Required<Origin>>, Git.GitError> =>
+  Effect.gen(function* () {
+    const whole = new Map(origins)
+    const names = Stream.map(Stream.fromIterable(origins.values()), ({ commit, path }) => `${commit}:${path}\n`)
+    const answers = yield* Stream.runCollect(Git.split(Git.output(path, ["cat-file", "--batch-check"], onProblem, names), "\n"))
+    const there = answers.flat()
+    let index = 0
+    for (const [id, origin] of origins) {
+      if (there[index++]?.startsWith(id) === true) continue
+      const entries = Git.split(Git.output(path, ["ls-tree", "-r", "-z", "--full-tree", origin.commit], onProblem), "\0")
+      const isIt = (entry: string) => entry.includes(` ${id}\t${origin.path}\n`)
+      const found = yield* Stream.runHead(Stream.filter(Stream.take(Stream.flattenIterable(entries), maxEntries), isIt))
+      if (Option.isSome(found)) whole.set(id, { ...origin, path: found.value.slice(found.value.indexOf("\t") + 1) })
+    }
+    return whole
+  })
+
+/** Of a commit: more than any has that was made by hand. */
+const maxEntries = 1_000_000

@@ -1,6 +1,6 @@
 /** Lists the files to be scanned. Paths are bytes, one in each character, as names needn't be UTF-8. */
 import { existsSync, lstatSync, readdirSync, type Stats, statSync } from "node:fs"
-import { basename, dirname, join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -88,24 +88,33 @@ const repository = (folder: string, options: Options): Stream.Stream<ReadonlyArr
   const plain = walk(folder, { ...options, useGitignore: false })
   const directory = toText(folder)
   return Stream.unwrap(
-    Git.exitCode(directory, ["check-ignore", "-q", "."]).pipe(
-      Effect.map((code) => {
-        if (code === 0) return plain
-        const names = Git.split(Git.output(directory, ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]), "\0")
-        return Stream.flatMap(names, (names) =>
+    isListedByGit(directory).pipe(
+      Effect.map((isListed) => {
+        if (!isListed) return plain
+        const list = Git.output(directory, ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], options.onProblem)
+        return Stream.flatMap(Git.split(list, "\0"), (names) =>
           Stream.unwrap(Effect.map(lookUp(folder, names, options), (step) => withFolders(step, (path) => walk(path, options)))),
         )
       }),
       Effect.catch((error) => {
         const problem =
           error._tag === "NotARepository"
-            ? new GitFailed({ path: error.path, command: "check-ignore", exitCode: 128, reason: error.message })
+            ? new GitFailed({ path: error.path, command: "rev-parse", exitCode: 128, reason: error.message })
             : error
         return Effect.as(options.onProblem(problem), plain)
       }),
     ),
   )
 }
+
+/** Not what is outside of the work tree, as `.git` is, and any folder whose repository has its work tree elsewhere; nor what git ignores. */
+const isListedByGit = (directory: string): Effect.Effect<boolean, Git.GitError> =>
+  Effect.gen(function* () {
+    const [isInside, prefix] = (yield* Git.ask(directory, ["rev-parse", "--is-inside-work-tree", "--show-prefix"])).lines
+    if (isInside !== "true") return false
+    // A rule that ignores everything says so of the top too, but leaves what is tracked below it.
+    return prefix === "" || !(yield* Git.ask(directory, ["check-ignore", "-q", "."])).yes
+  })
 
 /** What git lists are files, links, submodules, and other repositories, which end in a slash. Some have been deleted. */
 const lookUp = (folder: string, names: ReadonlyArray<string>, options: Options): Effect.Effect<Step> =>
@@ -150,9 +159,7 @@ const entry = (path: string, { size }: Stats): Entry => ({ path, size, follow: f
 
 /** Whether git could have something to say on the folder, cheaply. */
 const isInRepository = (folder: string): boolean => {
-  const path = resolve(toText(folder))
-  if (basename(path) === ".git") return false
-  for (let at = path; ; at = dirname(at)) {
+  for (let at = resolve(toText(folder)); ; at = dirname(at)) {
     if (existsSync(join(at, ".git"))) return true
     if (at === dirname(at)) return false
   }

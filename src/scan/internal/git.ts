@@ -7,15 +7,24 @@ import { GitFailed, GitMissing, NotARepository } from "../ScanError.ts"
 
 export type GitError = NotARepository | GitMissing | GitFailed
 
+/** From what size on contents count as large: the most that a process should hold, as git writes it. */
+export const largeBlob = "16m"
+
+type Command = readonly [command: string, ...rest: ReadonlyArray<string>]
+
+/** Told of what a command left out, though it went on. */
+type OnProblem = (problem: GitFailed) => Effect.Effect<void>
+
 /** What a command writes, if it exits with 0. The input is bytes, one in each character. */
 export const output = (
   directory: string,
-  args: readonly [command: string, ...rest: ReadonlyArray<string>],
+  command: Command,
+  onProblem: OnProblem,
   input: Stream.Stream<string, GitError> = Stream.empty,
 ): Stream.Stream<Buffer, GitError> =>
   Stream.unwrap(
     Effect.gen(function* () {
-      const git = yield* start(directory, args)
+      const git = yield* start(directory, command)
       const feeding = yield* Stream.runForEach(input, (text) =>
         Effect.promise(() => {
           if (git.process.stdin.write(text, "latin1")) return Promise.resolve()
@@ -23,52 +32,73 @@ export const output = (
           return Promise.race([new Promise((resolve) => git.process.stdin.once("drain", resolve)), git.exit])
         }),
       ).pipe(Effect.ensuring(Effect.sync(() => git.process.stdin.end())), Effect.forkScoped)
-      const failed = (cause: unknown) => new GitFailed({ path: directory, command: args[0], exitCode: -1, reason: String(cause) })
+      const failed = (cause: unknown) => new GitFailed({ path: directory, command: command[0], exitCode: -1, reason: String(cause) })
+      const ended = Effect.flatMap(git.ended, (warning) => (warning === undefined ? Effect.void : onProblem(warning)))
       return Stream.fromAsyncIterable<Buffer, GitError>(git.process.stdout, failed).pipe(
-        Stream.concat(Stream.drain(Stream.fromEffect(Effect.andThen(git.ended, Fiber.join(feeding))))),
+        Stream.concat(Stream.drain(Stream.fromEffect(Effect.andThen(ended, Fiber.join(feeding))))),
       )
     }),
   )
 
-/** The code that a command exits with, for those that answer by it. */
-export const exitCode = (
+/** The lines that a command answers with, and whether it says yes: by 0, or no by 1. */
+export const ask = (
   directory: string,
-  args: readonly [command: string, ...rest: ReadonlyArray<string>],
-): Effect.Effect<number, GitError> =>
+  command: Command,
+): Effect.Effect<{ readonly yes: boolean; readonly lines: ReadonlyArray<string> }, GitError> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const git = yield* start(directory, args)
+      const git = yield* start(directory, command)
       git.process.stdin.end()
-      git.process.stdout.resume()
-      return yield* git.ended.pipe(
-        Effect.as(0),
-        Effect.catchTag("GitFailed", (error) => (error.exitCode === 1 ? Effect.succeed(1) : Effect.fail(error))),
+      let text = ""
+      git.process.stdout.setEncoding("latin1").on("data", (piece: string) => (text += piece))
+      const yes = yield* git.ended.pipe(
+        Effect.as(true),
+        Effect.catchTag("GitFailed", (error) => (error.exitCode === 1 ? Effect.succeed(false) : Effect.fail(error))),
       )
+      return { yes, lines: text.split("\n").slice(0, -1) }
     }),
   )
 
-const start = (directory: string, [command, ...rest]: readonly [command: string, ...rest: ReadonlyArray<string>]) =>
+const start = (directory: string, [command, ...rest]: Command) =>
   Effect.gen(function* () {
     const { process, exit } = yield* Effect.acquireRelease(
       Effect.sync(() => {
-        // No hook, helper or download of the repository's choice, nor objects that replace others.
-        const options = ["--no-replace-objects", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "log.showRoot=true"]
         const process = spawn("git", ["-C", directory, ...options, command, ...rest], { env: environment(), stdio: "pipe" })
         return { process, exit: exitOf(process) }
       }),
       ({ process }) => Effect.sync(() => process.kill()),
     )
-    const ended: Effect.Effect<void, GitError> = Effect.flatMap(
+    /** Gives what it left out, if it says so. */
+    const ended = Effect.flatMap(
       Effect.promise(() => exit),
-      ({ code, reason, cause }): Effect.Effect<void, GitError> => {
+      ({ code, reason, cause }): Effect.Effect<GitFailed | undefined, GitError> => {
         if (cause?.code === "ENOENT") return Effect.fail(new GitMissing())
-        if (code === 0) return Effect.void
-        if (/^fatal: not a git repository/m.test(reason)) return Effect.fail(new NotARepository({ path: directory }))
-        return Effect.fail(new GitFailed({ path: directory, command, exitCode: code, reason: cause?.message ?? reason.trim() }))
+        const error = new GitFailed({ path: directory, command, exitCode: code, reason: cause?.message ?? reason.trim() })
+        if (code === 0) return Effect.succeed(error.reason === "" ? undefined : error)
+        return Effect.fail(/^fatal: not a git repository/m.test(reason) ? new NotARepository({ path: directory }) : error)
       },
     )
     return { process, exit, ended }
   })
+
+const options = [
+  // No hook, helper or download of the repository's choice, nor objects that replace others.
+  "--no-replace-objects",
+  "-c",
+  "core.fsmonitor=false",
+  // Whoever sets the file of grafts, if only to an empty one, is told that nobody should.
+  "-c",
+  "advice.graftFileDeprecated=false",
+  // What a process keeps in memory: by itself 96 MiB, whole packs, and files that could be passed on as they are read.
+  "-c",
+  "core.deltaBaseCacheLimit=32m",
+  "-c",
+  "core.packedGitWindowSize=16m",
+  "-c",
+  "core.packedGitLimit=128m",
+  "-c",
+  `core.bigFileThreshold=${largeBlob}`,
+]
 
 const exitOf = (process: ChildProcessWithoutNullStreams) =>
   new Promise<{ readonly code: number; readonly reason: string; readonly cause?: NodeJS.ErrnoException }>((resolve) => {
@@ -85,8 +115,19 @@ const exitOf = (process: ChildProcessWithoutNullStreams) =>
 /** Hooks run with variables that would lead git to another repository than the one asked for. */
 const environment = (): NodeJS.ProcessEnv => {
   const { env } = process
-  const own = Object.entries(env).filter(([name]) => !repositoryVariables.has(name))
-  return { ...Object.fromEntries(own), LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1", GIT_TERMINAL_PROMPT: "0" }
+  // What is traced is no problem of the repository's.
+  const own = Object.entries(env).filter(([name]) => !repositoryVariables.has(name) && !name.startsWith("GIT_TRACE"))
+  return {
+    ...Object.fromEntries(own),
+    LC_ALL: "C",
+    GIT_OPTIONAL_LOCKS: "0",
+    GIT_TERMINAL_PROMPT: "0",
+    // Grafts would hide a part of the history.
+    GIT_GRAFT_FILE: "/dev/null",
+    // A partial clone fetches what it lacks, from wherever it says: the second is for git before 2.44.
+    GIT_NO_LAZY_FETCH: "1",
+    GIT_ALLOW_PROTOCOL: "",
+  }
 }
 
 /** As `git rev-parse --local-env-vars` lists them, but for configuration. */
