@@ -14,15 +14,10 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { KeyId } from "./ApiKey.ts"
 import { MalformedToken } from "./ApiKeyError.ts"
+import { alphabet, checksumLength, hintOf, keyIdLength, randomLength, secretLength } from "./internal/tokenFormat.ts"
 
 /** A longer token is refused unread. @since 0.1.0 */
 export const maxTokenLength = 512
-
-const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-const keyIdLength = 16
-const randomLength = 58
-const checksumLength = 6
-const secretLength = randomLength + checksumLength
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, index) => {
   let value = index
@@ -134,7 +129,7 @@ export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, Inval
         const text = `${start}${keyId}${separator}${characters}`
         return { prefix, keyId, secret: Redacted.make(characters + checksum(text), { label: "secret" }) }
       }),
-      hint: (secret) => Redacted.value(secret).slice(randomLength - 4, randomLength),
+      hint: (secret) => hintOf(Redacted.value(secret)),
     }
     ownFormats.add(format)
     return format

@@ -5,6 +5,7 @@
  * first that is no letter or digit, and know that nothing starts before: most bytes of most text are never looked at, whatever the prefixes.
  */
 import { crc32 } from "node:zlib"
+import { alphabet, checksumLength, keyIdLength, secretLength } from "../../internal/tokenFormat.ts"
 
 /** A prefix and a separator, valid ones. */
 export interface Pattern {
@@ -39,12 +40,6 @@ export interface Matcher {
   /** The tokens that start in the region, before `limit`, and end in it, by offset. */
   readonly find: (region: Region, limit: number) => ReadonlyArray<Match>
 }
-
-const keyIdLength = 16
-const randomLength = 58
-const secretLength = 64
-
-const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 const marks = (characters: string): Uint8Array => {
   const table = new Uint8Array(256)
@@ -141,7 +136,7 @@ const read = (bytes: Buffer, first: number, length: number, step: 1 | 2): string
 
 /** As in the format: CRC-32 of all that comes before, as six digits of base 62. */
 const hasChecksum = (token: string): boolean => {
-  const end = token.length - (secretLength - randomLength)
+  const end = token.length - checksumLength
   let value = 0
   for (let i = end; i < token.length; i++) value = value * 62 + alphabet.indexOf(token[i]!)
   return value === crc32(token.slice(0, end))
