@@ -3,7 +3,7 @@
  * what most commands do. Packages with code of their own for a machine, and those that few need, stay outside.
  */
 import { execFileSync } from "node:child_process"
-import { chmodSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "vite"
@@ -11,11 +11,8 @@ import { build } from "vite"
 const root = fileURLToPath(new URL("..", import.meta.url))
 const target = process.argv[2] ?? join(root, "dist/bin")
 
-const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-
 await build({
   root,
-  define: { VERSION: JSON.stringify(version) },
   configFile: false,
   logLevel: "warn",
   publicDir: false,

@@ -7,6 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { safeLine } from "../internal/safeText.ts"
 
 /** What the process ends with. @category models @since 0.1.0 */
 export const exitCodes = { done: 0, failed: 1, usage: 2, notFound: 3, invalidToken: 4 } as const
@@ -58,7 +59,7 @@ export const fromError = (error: Failed): CliFailure =>
     : new CliFailure({
         exitCode: codeOf(error._tag),
         tag: error._tag,
-        reason: scrub(oneLine(describe(error))),
+        reason: safeLine(describe(error)),
         ...("token" in error && isToken(error.token) && { token: error.token }),
       })
 
@@ -106,15 +107,5 @@ export const rootMessage = (failure: unknown): string => {
     const code = "code" in each && typeof each.code === "string" ? each.code : ""
     if (each.message !== "" || code !== "") message = each.message === "" ? code : each.message
   }
-  return oneLine(message)
+  return safeLine(message)
 }
-
-/** Without line breaks. */
-export const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, " ")
-
-/**
- * Hides the secret of every token in a text, whatever its prefix.
- * @category combinators
- * @since 0.1.0
- */
-export const scrub = (text: string): string => text.replace(/([-_.~:][0-9a-f]{16}[-_.~:])[0-9A-Za-z]{20,}/g, "$1…")

@@ -30,7 +30,8 @@ import * as Logger from "effect/Logger"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
-import { CliFailure, exitCodes, scrub } from "./CliFailure.ts"
+import { safeLine } from "../internal/safeText.ts"
+import { CliFailure, exitCodes } from "./CliFailure.ts"
 import { completions } from "./completions.ts"
 import { hasToken, refusePepper, refuseSecret } from "./keyName.ts"
 import { renderFailure, watchOutput } from "./streams.ts"
@@ -54,9 +55,7 @@ interface Style {
   readonly isServer: boolean
 }
 
-const oneLine = (text: string): string => scrub(text.trim().replace(/\s*\n\s*/g, " "))
-
-const failureLine = ({ name, isJson }: Style, tag: string, message: string): string => renderFailure(name, isJson, tag, oneLine(message))
+const failureLine = ({ name, isJson }: Style, tag: string, message: string): string => renderFailure(name, isJson, tag, safeLine(message))
 
 const layerOutput = (style: Style, refused: () => void): Layer.Layer<never> => {
   const ofEffect = CliOutput.defaultFormatter({ colors: style.isColored })
@@ -93,10 +92,9 @@ const layerOutput = (style: Style, refused: () => void): Layer.Layer<never> => {
       return Console.error(failureLine(style, first?._tag ?? "Usage", see(explain(first, style.args))))
     },
   }
-  const logger = Logger.make(({ logLevel, message }) => {
-    const text = oneLine(
-      (Array.isArray(message) ? message : [message]).map((each) => (each instanceof Error ? each.message : String(each))).join(" "),
-    )
+  const logger = Logger.make(({ cause, logLevel, message }) => {
+    const error = cause.reasons.length === 0 ? [] : [Cause.squash(cause)]
+    const text = safeLine([message, error].flat().map(toText).join(" "))
     process.stderr.write(
       `${style.isJson ? JSON.stringify({ log: { level: logLevel, message: text } }) : `${style.name}: ${logLevel.toLowerCase()}: ${text}`}\n`,
     )
@@ -114,6 +112,15 @@ const layerOutput = (style: Style, refused: () => void): Layer.Layer<never> => {
       ),
     }),
   )
+}
+
+/** Of what is logged: `An API key has leaked id=… keyId=…` */
+const toText = (logged: unknown): string => {
+  if (logged instanceof Error) return logged.message
+  if (typeof logged !== "object" || logged === null) return String(logged)
+  return Object.entries(logged)
+    .map(([field, value]) => `${field}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join(" ")
 }
 
 /** With the program's own name in the examples. */

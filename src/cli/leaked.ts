@@ -9,7 +9,7 @@ import type { KeysBackend } from "./KeysBackend.ts"
 export interface Leaked {
   /** `ended`: it worked until now. */
   readonly status: "works" | "ended" | "inactive" | "expired" | "unknown"
-  /** Whose it is, as the record was before the token was tried, which counts as a use. */
+  /** Whose it is. That its token was looked at is no use of it. */
   readonly apiKey: ApiKey | null
 }
 
@@ -17,7 +17,7 @@ export const lookInto = (backend: KeysBackend["Service"], { token, keyId }: Find
   Effect.gen(function* () {
     const { items } = yield* backend.search({ keyId: KeyId.make(keyId), limit: 1 })
     const apiKey = items[0] ?? null
-    const verdict = yield* backend.verify(token, [])
+    const verdict = yield* backend.verify(token, [], { maxAge: 0, countsAsUse: false })
     if (!verdict.valid) {
       switch (verdict.error._tag) {
         case "Inactive":
@@ -33,7 +33,8 @@ export const lookInto = (backend: KeysBackend["Service"], { token, keyId }: Find
     const { id } = verdict.verified.apiKey
     yield* Option.match(backend.apiKeys, {
       onSome: (apiKeys) => Effect.asVoid(Effect.mapError(apiKeys.revoke(token, { reason: "leaked" }), (error) => fromError(error))),
-      onNone: () => Effect.asVoid(verdict.verified.usedToken === "previous" ? backend.endGrace(id, {}) : backend.deactivate(id, {})),
+      onNone: () =>
+        Effect.asVoid(verdict.verified.usedToken === "previous" ? backend.endGrace(id, {}) : backend.deactivate(id, { reason: "leaked" })),
     })
     return { status: "ended", apiKey }
   })

@@ -70,9 +70,6 @@ const generateNow = async (): Promise<boolean> => {
   return text !== undefined
 }
 
-/** Put in by `scripts/bundle-cli.ts`, from `package.json`. */
-declare const VERSION: string | undefined
-
 const help = findHelp()
 if (help !== undefined) process.stdout.write(help)
 else if (!(await generateNow())) {
@@ -80,5 +77,6 @@ else if (!(await generateNow())) {
   if (isServer) await import("../server/threadPool.ts")
   const { runMain } = await import("./CommandLine.ts")
   const { standalone } = await import("./standalone.ts")
-  runMain(standalone, { version: typeof VERSION === "string" ? VERSION : "unbundled", isServer })
+  const { version } = await import("./version.ts")
+  runMain(standalone, { version, isServer })
 }

@@ -8,10 +8,11 @@ import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
 import { type ApiKey, type PreviousToken, type Status, status } from "../ApiKey.ts"
+import { safeText } from "../internal/safeText.ts"
 import { Json, NoColor } from "./settings.ts"
 
-/** Characters that would move a terminal's cursor, or colour it, in what came from elsewhere. */
-export const sanitize = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "�")
+/** What came from elsewhere, so that it neither moves the terminal's cursor nor shows a secret. */
+export const sanitize = safeText
 
 type Style = "bold" | "dim" | "red" | "green" | "yellow"
 const codes: Readonly<Record<Style, readonly [number, number]>> = {

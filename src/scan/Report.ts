@@ -6,6 +6,7 @@
  */
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { safeLine, safeText, scrub } from "../internal/safeText.ts"
 import type { Find } from "./Scanner.ts"
 
 /**
@@ -20,7 +21,7 @@ export const redact = ({ token, prefix, keyId, hint }: Find): string => {
 
 /**
  * A row of a table for people. `where` is the path, line and column, with control characters escaped, so that a file's name can't write to
- * the terminal; `commit` is short, and empty where there is none.
+ * the terminal, and without the secrets of tokens that are in it; `commit` is short, and empty where there is none.
  * @category schemas
  * @since 0.1.0
  */
@@ -36,14 +37,15 @@ export type Row = typeof Row.Type
  */
 export const toRow = (find: Find): Row => ({
   key: redact(find),
-  where: `${escapeControls(find.path)}:${find.line}:${find.column}`,
+  where: `${safeText(find.path)}:${find.line}:${find.column}`,
   commit: find.commit?.slice(0, 12) ?? "",
 })
 
 const fromOne = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
 /**
- * A find as JSON, to be written in a line. `key` is the token as {@link redact} shows it; the rest is as in a `Find`.
+ * A find as JSON, to be written in a line. `key` is the token as {@link redact} shows it; the rest is as in a `Find`, but for the secrets of
+ * tokens in the path.
  * @category schemas
  * @since 0.1.0
  */
@@ -73,7 +75,7 @@ export const toJson = (find: Find): FindJson => ({
   prefix: find.prefix,
   keyId: find.keyId,
   hint: find.hint,
-  path: find.path,
+  path: scrub(find.path),
   line: find.line,
   column: find.column,
   byteOffset: find.byteOffset,
@@ -108,6 +110,17 @@ export const SarifLog = Schema.Struct({
         }),
       }),
       columnKind: Schema.Literal("utf16CodeUnits"),
+      invocations: Schema.Tuple([
+        Schema.Struct({
+          /** Whether all was scanned. */
+          executionSuccessful: Schema.Boolean,
+          toolExecutionNotifications: Schema.optionalKey(
+            Schema.Array(
+              Schema.Struct({ descriptor: Schema.Struct({ id: Schema.String }), level: Schema.Literal("error"), message: Message }),
+            ),
+          ),
+        }),
+      ]),
       results: Schema.Array(
         Schema.Struct({
           ruleId: Schema.Literal("leaked-api-key"),
@@ -130,7 +143,14 @@ export const SarifLog = Schema.Struct({
           ]),
           /** The same for a key in a file, wherever in it the key is, and in whatever commit. */
           partialFingerprints: Schema.Struct({ "keyInFile/v1": Schema.String }),
-          properties: FindJson.mapFields(({ prefix, keyId, hint, encoding, commit }) => ({ prefix, keyId, hint, encoding, commit })),
+          properties: FindJson.mapFields(({ prefix, keyId, hint, encoding, commit }) => ({
+            prefix,
+            keyId,
+            hint,
+            encoding,
+            commit,
+            status: Schema.optionalKey(Schema.String),
+          })),
         }),
       ),
     }),
@@ -140,13 +160,26 @@ export const SarifLog = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type SarifLog = typeof SarifLog.Type
 
+/** A find, and what its key was found to be, if somebody looked. @category models @since 0.1.0 */
+export interface CheckedFind extends Find {
+  readonly status?: string | undefined
+}
+
+/** @category models @since 0.1.0 */
+export interface SarifOptions {
+  /** Of whatever scanned. */
+  readonly version?: string | undefined
+  /** What kept the scan from being complete, which it says then. Default: nothing. */
+  readonly problems?: ReadonlyArray<{ readonly _tag: string; readonly message: string }> | undefined
+}
+
 /**
  * Gives a SARIF log of all finds. Paths become URIs as they are: a path that is relative to the top of the repository stays so, as GitHub
  * wants it.
  * @category formats
  * @since 0.1.0
  */
-export const toSarif = (finds: ReadonlyArray<Find>, options: { readonly version?: string | undefined } = {}): SarifLog => ({
+export const toSarif = (finds: ReadonlyArray<CheckedFind>, { version, problems = [] }: SarifOptions = {}): SarifLog => ({
   $schema: "https://json.schemastore.org/sarif-2.1.0.json",
   version: "2.1.0",
   runs: [
@@ -154,7 +187,7 @@ export const toSarif = (finds: ReadonlyArray<Find>, options: { readonly version?
       tool: {
         driver: {
           name: "effect-api-key",
-          ...(options.version === undefined ? undefined : { version: options.version }),
+          ...(version === undefined ? undefined : { version }),
           rules: [
             {
               id: "leaked-api-key",
@@ -166,13 +199,25 @@ export const toSarif = (finds: ReadonlyArray<Find>, options: { readonly version?
         },
       },
       columnKind: "utf16CodeUnits",
+      invocations: [
+        problems.length === 0
+          ? { executionSuccessful: true }
+          : {
+              executionSuccessful: false,
+              toolExecutionNotifications: problems.map(({ _tag, message }) => ({
+                descriptor: { id: _tag },
+                level: "error",
+                message: { text: safeLine(message) },
+              })),
+            },
+      ],
       results: finds.map(toResult),
     },
   ],
 })
 
-const toResult = (find: Find): SarifLog["runs"][0]["results"][number] => {
-  const { prefix, keyId, hint, encoding, commit } = toJson(find)
+const toResult = (find: CheckedFind): SarifLog["runs"][0]["results"][number] => {
+  const { prefix, keyId, hint, path, encoding, commit } = toJson(find)
   const { length } = Redacted.value(find.token)
   const since = commit === undefined ? "" : `, since commit ${commit}`
   return {
@@ -183,7 +228,7 @@ const toResult = (find: Find): SarifLog["runs"][0]["results"][number] => {
     locations: [
       {
         physicalLocation: {
-          artifactLocation: { uri: toUri(find.path) },
+          artifactLocation: { uri: toUri(path) },
           region: {
             startLine: find.line,
             startColumn: find.column,
@@ -194,8 +239,15 @@ const toResult = (find: Find): SarifLog["runs"][0]["results"][number] => {
         },
       },
     ],
-    partialFingerprints: { "keyInFile/v1": `${keyId}:${find.path}` },
-    properties: { prefix, keyId, hint, encoding, ...(commit === undefined ? undefined : { commit }) },
+    partialFingerprints: { "keyInFile/v1": `${keyId}:${path}` },
+    properties: {
+      prefix,
+      keyId,
+      hint,
+      encoding,
+      ...(commit === undefined ? undefined : { commit }),
+      ...(find.status === undefined ? undefined : { status: find.status }),
+    },
   }
 }
 
@@ -205,7 +257,3 @@ const toUri = (path: string): string => {
   const encoded = (drive === "" ? rest : rest.replaceAll("\\", "/")).toWellFormed().split("/").map(encodeURIComponent).join("/")
   return drive !== "" ? `file:///${drive}${encoded}` : encoded.startsWith("/") ? `file://${encoded}` : encoded
 }
-
-/** Also those that turn the direction of text around. */
-const escapeControls = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)

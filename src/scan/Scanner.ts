@@ -12,11 +12,12 @@ import * as Arr from "effect/Array"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
+import { safeLine } from "../internal/safeText.ts"
+import { hintOf, keyIdLength, secretLength } from "../internal/tokenFormat.ts"
 import * as Blobs from "./internal/blobs.ts"
 import * as Files from "./internal/files.ts"
 import * as Git from "./internal/git.ts"
@@ -239,7 +240,7 @@ const watch = <E>(
       })
   })
 
-const logProblem = (problem: ScanProblem): Effect.Effect<void> => Effect.logWarning(problem.message)
+const logProblem = (problem: ScanProblem): Effect.Effect<void> => Effect.logWarning(safeLine(problem.message))
 
 const standardInput: Stream.Stream<Uint8Array, Unreadable> = Stream.suspend(() =>
   Stream.fromAsyncIterable<Uint8Array, Unreadable>(process.stdin, (cause) => {
@@ -254,31 +255,22 @@ interface Formats {
   readonly toFinds: (located: ReadonlyArray<Locator.Located>, where: { readonly path: string; readonly commit?: string }) => Array<Find>
 }
 
-const compile = ({ formats: configs = [{}] }: Pick<ScanOptions, "formats">): Effect.Effect<Formats, ApiKeyToken.InvalidTokenConfig> =>
+const compile = ({ formats = [{}] }: Pick<ScanOptions, "formats">): Effect.Effect<Formats, ApiKeyToken.InvalidTokenConfig> =>
   Effect.gen(function* () {
-    const formats: Array<ApiKeyToken.TokenFormat> = []
     const patterns: Array<Matcher.Pattern> = []
-    for (const config of configs) {
-      const format = yield* Effect.fromResult(ApiKeyToken.make(config))
-      const pattern = { prefix: format.prefix, separator: config.separator ?? "-" }
+    for (const format of formats) {
+      const { prefix } = yield* Effect.fromResult(ApiKeyToken.make(format))
+      const pattern = { prefix, separator: format.separator ?? "-" }
       // Twice the same would find all twice.
-      if (patterns.some(({ prefix, separator }) => prefix === pattern.prefix && separator === pattern.separator)) continue
-      formats.push(format)
-      patterns.push(pattern)
+      if (!patterns.some(({ prefix, separator }) => prefix === pattern.prefix && separator === pattern.separator)) patterns.push(pattern)
     }
     const toFinds: Formats["toFinds"] = (located, where) =>
-      located.flatMap(({ pattern, token, line, column, offset, encoding }) => {
-        // The pattern was made of the format at the same place.
-        const format = formats[pattern]!
-        return Result.match(ApiKeyToken.parse(token, format), {
-          // The matcher has checked the same, so this doesn't happen.
-          onFailure: () => [],
-          onSuccess: (parts) => {
-            const { prefix, keyId, secret } = parts
-            const found = { token: format.format(parts), prefix, keyId, hint: format.hint(secret) }
-            return [{ ...found, ...where, line, column, byteOffset: offset, encoding }]
-          },
-        })
+      located.map(({ pattern, token, line, column, offset, encoding }) => {
+        // The matcher was made of the patterns.
+        const { prefix } = patterns[pattern]!
+        const keyId = token.slice(prefix.length + 1, prefix.length + 1 + keyIdLength)
+        const found = { token: Redacted.make(token, { label: "token" }), prefix, keyId, hint: hintOf(token.slice(-secretLength)) }
+        return { ...found, ...where, line, column, byteOffset: offset, encoding }
       })
     return { patterns, matcher: Matcher.make(patterns), toFinds }
   })

@@ -117,7 +117,7 @@ const layerArgon2 = Argon2Node.layerPeppers().pipe(
 /**
  * The whole server, configured by `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `REDIS_URL`, `API_KEY_DATA_DIR`
  * (`.effect-api-key`), the peppers that `Pepper.loadConfig` reads (each minute anew), `API_KEY_LEAK_SIGNING_KEYS_FILE`,
- * `API_KEY_LEAKS`, `API_KEY_REVOKE_BY_POSSESSION`, and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
+ * `API_KEY_LEAKS`, `API_KEY_REVOKE_BY_POSSESSION`, `API_KEY_REVOCATIONS_PER_SECOND`, and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
  * its scope closes, requests in flight get up to 10 seconds.
  * @category layers
  * @since 0.1.0

@@ -20,14 +20,17 @@ const SigningKeys = Schema.fromJsonString(
 )
 const decodeSigningKeys = Schema.decodeUnknownEffect(SigningKeys)
 
+const PerSecond = Schema.NumberFromString.check(Schema.isBetween({ minimum: 0.1, maximum: 10_000 }))
+
 /** Reads what is done about leaked tokens from the configuration. */
 export const readLeakOptions: Effect.Effect<LeakOptions, SigningKeysUnreadable | Config.ConfigError> = Effect.gen(function* () {
-  const { file, onReport, revokeByPossession } = yield* Config.all({
+  const { file, ...options } = yield* Config.all({
     file: Config.option(Config.String("API_KEY_LEAK_SIGNING_KEYS_FILE")),
     onReport: Config.Literals(["end", "log"], "API_KEY_LEAKS").pipe(Config.withDefault("end" as const)),
     revokeByPossession: Config.Boolean("API_KEY_REVOKE_BY_POSSESSION").pipe(Config.withDefault(false)),
+    revocationsPerSecond: Config.schema(PerSecond, "API_KEY_REVOCATIONS_PER_SECOND").pipe(Config.withDefault(10)),
   })
-  if (Option.isNone(file)) return { onReport, revokeByPossession }
+  if (Option.isNone(file)) return options
   const text = yield* Effect.tryPromise({
     try: () => readFile(file.value, "utf8"),
     catch: (cause) => new SigningKeysUnreadable({ reason: cause instanceof Error ? cause.message : String(cause) }),
@@ -37,5 +40,5 @@ export const readLeakOptions: Effect.Effect<LeakOptions, SigningKeysUnreadable |
     () => new SigningKeysUnreadable({ reason: `isn't { "public_keys": [{ "key_identifier": "…", "key": "…" }] }` }),
   )
   const signingKeys = keys.map(({ key_identifier: identifier, key: publicKey }) => ({ identifier, publicKey }))
-  return { onReport, revokeByPossession, signingKeys }
+  return { ...options, signingKeys }
 })

@@ -95,6 +95,8 @@ export interface Served {
   readonly url: string
   /** The administrator's, if there was no key before. */
   readonly token: string
+  /** What it has written to standard error. */
+  readonly logged: () => string
   readonly stop: () => Promise<number | null>
   readonly stdout: () => string
   readonly stderr: () => string
@@ -123,6 +125,7 @@ export const serve = async (env: Env, keys: "none" | "some" | "json"): Promise<S
   return {
     url: `http://127.0.0.1:${port}`,
     token,
+    logged: () => output.stderr,
     stop: () => {
       child.kill("SIGTERM")
       return ended

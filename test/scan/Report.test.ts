@@ -61,6 +61,14 @@ describe("toRow", () => {
     const commit = "0123456789abcdef0123456789abcdef01234567"
     assert.deepStrictEqual(Report.toRow({ ...find, commit }), { key, where: "src/a b.ts:3:7", commit: "0123456789ab" })
   })
+  it("shows no secret that is in a file's name", () => {
+    const path = `logs/${tokenOf(7, { separator: "." })}.log`
+    const outputs = [Report.toRow({ ...find, path }), Report.toJson({ ...find, path }), Report.toSarif([{ ...find, path }])]
+    for (const output of outputs.map((output) => JSON.stringify(output))) {
+      assert.include(output, tokenOf(7).slice(3, 19))
+      assert.notInclude(output, secretOf(tokenOf(7, { separator: "." })).slice(0, 20))
+    }
+  })
   it("lets no file's name write to the terminal", () => {
     const row = Report.toRow({ ...find, path: "a\n\u001b[2J\u009b\u202e\u{e0001}狐" })
     assert.strictEqual(row.where, "a\\u{a}\\u{1b}[2J\\u{9b}\\u{202e}\\u{e0001}狐:3:7")
@@ -84,7 +92,14 @@ describe("toSarif", () => {
   it.effect("is valid by the official schema, and by ours", () =>
     Effect.gen(function* () {
       const all = [...(yield* finds), find, { ...find, commit: "0123456789abcdef0123456789abcdef01234567" }]
-      for (const log of [Report.toSarif(all, { version: "1.2.3" }), Report.toSarif(all), Report.toSarif([])]) {
+      const problems = [new Scanner.ShallowRepository({ path: "a\u001b[31m\nb" })]
+      const checked = all.map((each) => ({ ...each, status: "works" }))
+      for (const log of [
+        Report.toSarif(all, { version: "1.2.3" }),
+        Report.toSarif(checked),
+        Report.toSarif([]),
+        Report.toSarif(all, { problems }),
+      ]) {
         const written = JSON.parse(JSON.stringify(log))
         assert.isTrue(validate(written), JSON.stringify(validate.errors))
         assert.deepStrictEqual(Schema.decodeUnknownSync(Report.SarifLog, { onExcessProperty: "error" })(written), log)
@@ -116,6 +131,21 @@ describe("toSarif", () => {
       partialFingerprints: { "keyInFile/v1": `${find.keyId}:./a b/ü#.ts` },
       properties: { prefix: "ak", keyId: find.keyId, hint: find.hint, encoding: "utf-16le", commit: "abc" },
     })
+  })
+
+  it("says what its key was found to be, and whether all was scanned", () => {
+    const { runs } = Report.toSarif([{ ...find, status: "ended" }])
+    assert.strictEqual(runs[0].results[0]!.properties.status, "ended")
+    assert.deepStrictEqual(runs[0].invocations, [{ executionSuccessful: true }])
+    const problems = [new Scanner.GitFailed({ path: "a", command: "log", exitCode: 1, reason: "\u001b[31mfatal:\n no" })]
+    assert.deepStrictEqual(Report.toSarif([], { problems }).runs[0].invocations, [
+      {
+        executionSuccessful: false,
+        toolExecutionNotifications: [
+          { descriptor: { id: "GitFailed" }, level: "error", message: { text: "git log failed in a: \\u{1b}[31mfatal: no" } },
+        ],
+      },
+    ])
   })
 
   it("makes URIs of all paths", () => {

@@ -1,0 +1,11 @@
+/** What may be shown of texts that come from elsewhere: names of files, messages of programs, fields of records. */
+
+/** Hides the secret of every token in a text, whatever its prefix. */
+export const scrub = (text: string): string => text.replace(/([-_.~:][0-9a-f]{16}[-_.~:])[0-9A-Za-z]{20,}/g, "$1…")
+
+/** Without secrets, and without what would write to a terminal, or turn the direction of text around. */
+export const safeText = (text: string): string =>
+  scrub(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+
+/** The same, of a message that may have several lines. */
+export const safeLine = (text: string): string => safeText(text.trim().replace(/\s*\n\s*/g, " "))
