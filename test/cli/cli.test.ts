@@ -646,7 +646,7 @@ describe("scan", { concurrent: true, timeout: 300_000 }, () => {
         // Looked at once, and not used.
         assert.deepStrictEqual(
           found.map((find) => [find.status, find.apiKey?.id, find.apiKey?.lastUsedAt]),
-          Array.from({ length: 2 }, () => ["works", apiKey.id, null]),
+          [1, 2].map(() => ["works", apiKey.id, null] as const),
         )
         assert.notInclude(checked.stdout + checked.stderr, secretOf(token))
       }
