@@ -231,6 +231,8 @@ const history = Effect.fnUntraced(function* ({ nodes, a, repository }: Setting, 
         isActive ? "activate" : "deactivate",
         (node) => (isActive ? node.activate(id) : node.deactivate(id)),
         () => {
+          // What is inactive already stays as it is.
+          if (!isActive && !key.isActive) return
           key.isActive = isActive
           key.update(at)
         },
