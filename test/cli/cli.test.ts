@@ -645,8 +645,8 @@ describe("scan", { concurrent: true, timeout: 300_000 }, () => {
         const found = lines(checked.stdout).map((line) => decode(Json.Find, line))
         // Looked at once, and not used.
         assert.deepStrictEqual(
-          found.map((find) => [find.status, find.apiKey?.id, find.apiKey?.lastUsedAt]),
-          [1, 2].map(() => ["works", apiKey.id, null] as const),
+          found.map(({ status, apiKey }) => ({ status, id: apiKey?.id, lastUsedAt: apiKey?.lastUsedAt })),
+          Array.from({ length: 2 }, () => ({ status: "works" as const, id: apiKey.id, lastUsedAt: null })),
         )
         assert.notInclude(checked.stdout + checked.stderr, secretOf(token))
       }
