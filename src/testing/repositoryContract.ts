@@ -455,6 +455,33 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
       }),
     )
 
+    it.effect.prop(
+      "inserts many at once as it does one by one",
+      { keys: Arbitrary.array(arbitraries.storedApiKey, { maxLength: 12 }) },
+      ({ keys: generated }) =>
+        Effect.gen(function* () {
+          const repository = yield* ApiKeyRepository
+          const keys = generated.map(({ apiKey, ...hashes }) => {
+            const [{ id, keyId }, { keyId: previousKeyId }] = [makeStoredApiKey().apiKey, makeStoredApiKey().apiKey]
+            const previous = apiKey.previous === null ? null : new PreviousToken({ ...apiKey.previous, keyId: previousKeyId })
+            return new StoredApiKey({ apiKey: new ApiKey({ ...apiKey, id, keyId, previous }), ...hashes })
+          })
+          assert.deepStrictEqual(
+            yield* repository.insertMany(keys),
+            keys.map(() => "inserted"),
+          )
+          for (const key of keys) {
+            assert.deepStrictEqual(Option.map(yield* repository.findById(key.apiKey.id), plain), Option.some(plain(key)))
+          }
+          assert.deepStrictEqual(
+            yield* repository.insertMany(keys),
+            keys.map(() => "present"),
+          )
+          yield* Effect.forEach(keys, ({ apiKey }) => repository.delete(apiKey.id))
+        }),
+      { arbitrary: { runs: 20 } },
+    )
+
     it.effect("inserts of many those that are free, and says what became of the others", () =>
       Effect.gen(function* () {
         const repository = yield* ApiKeyRepository

@@ -1,8 +1,7 @@
 /** What the service makes of other systems' tokens, where somebody hostile has a hand in it. */
 import { hashSync } from "@node-rs/bcrypt"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted, Stream } from "effect"
-import { ApiKey, PreviousToken, StoredApiKey } from "../../src/ApiKey.ts"
+import { Effect, Layer, Redacted, Stream } from "effect"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import * as Repository from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
