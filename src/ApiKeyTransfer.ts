@@ -236,6 +236,11 @@ export interface LineOptions {
 export interface CsvOptions extends LineOptions {
   /** Default: `,`. */
   readonly delimiter?: "," | ";" | "\t" | "|" | undefined
+  /**
+   * What a backslash before a closing quote is. RFC 4180 has it for one of the cell's characters, `plain`; MySQL's `INTO OUTFILE` writes it where
+   * the cell goes on. Default: `refuse`, as the file doesn't tell, and whoever chose the cell's text could choose the rows after it.
+   */
+  readonly backslash?: "refuse" | "plain" | undefined
 }
 
 // The decoders of `effect/encoding` end with the first line that they can't read, where an import must go on.
@@ -248,40 +253,42 @@ export const fromNdjson = <E, R>(
   input: Stream.Stream<string | Uint8Array, E, R>,
   { maxLineLength = defaultMaxLineLength }: LineOptions = {},
 ): Stream.Stream<unknown, E, R> =>
-  parseLines(input, maxLineLength, () => ({ feed: (line) => (typeof line === "string" ? parseJson(line) : [line]), end: () => [] }))
+  parseRecords(input, () => ({
+    splitter: makeSplitter(maxLineLength, lineEnds),
+    parse: (line) => (typeof line === "string" ? parseJson(line) : [line]),
+  }))
 
 /**
  * The rows of a CSV (RFC 4180) whose first record names the columns, as objects of texts. A record that can't be read becomes an
- * {@link UnreadableRow}. Empty lines are none.
+ * {@link UnreadableRow}, and so do all lines after one of which it isn't clear where it ends. Empty lines are none.
  * @category constructors
  * @since 0.1.0
  */
 export const fromCsv = <E, R>(
   input: Stream.Stream<string | Uint8Array, E, R>,
-  { maxLineLength = defaultMaxLineLength, delimiter = "," }: CsvOptions = {},
-): Stream.Stream<unknown, E, R> => parseLines(input, maxLineLength, () => withHeader(makeCsvParser(delimiter, maxLineLength)))
+  { maxLineLength = defaultMaxLineLength, delimiter = ",", backslash = "refuse" }: CsvOptions = {},
+): Stream.Stream<unknown, E, R> =>
+  parseRecords(input, () => ({
+    splitter: makeSplitter(maxLineLength, makeCsvEnds(delimiter, backslash)),
+    parse: withHeader((record) => toCells(record, delimiter)),
+  }))
 
 const defaultMaxLineLength = 1_048_576
 
-type Line = string | UnreadableRow
+type RecordText = string | UnreadableRow
 
-/** Takes line by line, gives what they come to, and in the end what is left. */
-interface Parser<A> {
-  readonly feed: (line: Line) => ReadonlyArray<A>
-  readonly end: () => ReadonlyArray<A>
+interface Reading {
+  readonly splitter: ReturnType<typeof makeSplitter>
+  /** Gives a row, or nothing. */
+  readonly parse: (record: RecordText) => ReadonlyArray<unknown>
 }
 
-const parseLines = <E, R>(
-  input: Stream.Stream<string | Uint8Array, E, R>,
-  maxLineLength: number,
-  makeParser: () => Parser<unknown>,
-): Stream.Stream<unknown, E, R> =>
+const parseRecords = <E, R>(input: Stream.Stream<string | Uint8Array, E, R>, make: () => Reading): Stream.Stream<unknown, E, R> =>
   Stream.suspend(() => {
-    const splitter = makeSplitter(maxLineLength)
-    const parser = makeParser()
-    const rest = Stream.suspend(() => Stream.fromIterable([...splitter.end().flatMap(parser.feed), ...parser.end()]))
+    const { splitter, parse } = make()
+    const rest = Stream.suspend(() => Stream.fromIterable(splitter.end().flatMap(parse)))
     return input.pipe(
-      Stream.map((chunk) => splitter.feed(chunk).flatMap(parser.feed)),
+      Stream.map((chunk) => splitter.feed(chunk).flatMap(parse)),
       Stream.filter(Arr.isArrayNonEmpty),
       Stream.flattenArray,
       Stream.concat(rest),
@@ -295,8 +302,21 @@ const parseJson = (line: string): ReadonlyArray<unknown> => {
   return [Result.merge(parsed)]
 }
 
-/** Splits at LF; a CR before it stays. What is longer than `maxLength` isn't kept. */
-const makeSplitter = (maxLength: number) => {
+/** Where records end. It sees each piece once, from where the last record ended on. */
+interface Ends {
+  /** The LF that ends the record, or -1. */
+  readonly next: (chunk: string | Uint8Array, from: number) => number
+  /** Why the record that ended can't be read, whatever its text. */
+  readonly whyNot: () => string | undefined
+}
+
+const lineEnds: Ends = {
+  next: (chunk, from) => (isString(chunk) ? chunk.indexOf("\n", from) : chunk.indexOf(0x0a, from)),
+  whyNot: () => undefined,
+}
+
+/** Splits; a CR before the LF stays. What is longer than `maxLength` isn't kept. */
+const makeSplitter = (maxLength: number, ends: Ends) => {
   let pieces: Array<string | Uint8Array> = []
   let length = 0
   let isFirst = true
@@ -307,8 +327,9 @@ const makeSplitter = (maxLength: number) => {
     else pieces.push(piece())
   }
 
-  const take = (): Line => {
-    const line = length > maxLength ? new UnreadableRow(tooLong(maxLength)) : toText(pieces)
+  const take = (): RecordText => {
+    const reason = ends.whyNot() ?? (length > maxLength ? `It is longer than ${maxLength}` : undefined)
+    const line = reason === undefined ? toText(pieces) : new UnreadableRow(reason)
     const text = isFirst && typeof line === "string" && line.startsWith("\uFEFF") ? line.slice(1) : line
     pieces = []
     length = 0
@@ -317,34 +338,29 @@ const makeSplitter = (maxLength: number) => {
   }
 
   return {
-    feed: (chunk: string | Uint8Array): ReadonlyArray<Line> => {
-      const lines: Array<Line> = []
+    feed: (chunk: string | Uint8Array): ReadonlyArray<RecordText> => {
+      const records: Array<RecordText> = []
       let start = 0
-      for (let end = endOfLine(chunk, 0); end >= 0; end = endOfLine(chunk, start)) {
+      for (let end = ends.next(chunk, 0); end >= 0; end = ends.next(chunk, start)) {
         const from = start
         keep(end - from, () => (isString(chunk) ? chunk.slice(from, end) : chunk.subarray(from, end)))
-        lines.push(take())
+        records.push(take())
         start = end + 1
       }
       // The bytes of a line's beginning are copied, as whoever gave them may use them again.
       if (start < chunk.length) keep(chunk.length - start, () => chunk.slice(start))
-      return lines
+      return records
     },
-    end: (): ReadonlyArray<Line> => (length === 0 ? [] : [take()]),
+    end: (): ReadonlyArray<RecordText> => (length === 0 ? [] : [take()]),
   }
 }
-
-const tooLong = (maxLength: number): string => `It is longer than ${maxLength}`
-
-const endOfLine = (chunk: string | Uint8Array, from: number): number =>
-  isString(chunk) ? chunk.indexOf("\n", from) : chunk.indexOf(0x0a, from)
 
 const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 const isString = (piece: string | Uint8Array): piece is string => typeof piece === "string"
 
-const toText = (pieces: ReadonlyArray<string | Uint8Array>): Line => {
+const toText = (pieces: ReadonlyArray<string | Uint8Array>): RecordText => {
   if (pieces.every(isString)) return pieces.join("")
   const parts = pieces.map((piece) => (isString(piece) ? utf8.encode(piece) : piece))
   const [only] = parts
@@ -369,83 +385,124 @@ const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
 type Cells = ReadonlyArray<string>
 
 /** Names the cells by those of the first record. One that can't be read leaves no name for any. */
-const withHeader = (parser: Parser<Cells | UnreadableRow>): Parser<unknown> => {
+const withHeader = (toCells: (record: string) => Cells | UnreadableRow): Reading["parse"] => {
   let header: Cells | UnreadableRow | undefined
-  const name = (record: Cells | UnreadableRow): ReadonlyArray<unknown> => {
+  return (record) => {
+    if (record === "" || record === "\r") return []
+    const cells = typeof record === "string" ? toCells(record) : record
     if (header === undefined) {
-      header = toHeader(record)
+      header = toHeader(cells)
       return []
     }
-    if (record instanceof UnreadableRow) return [record]
+    if (cells instanceof UnreadableRow) return [cells]
     if (header instanceof UnreadableRow) return [header]
     const { length } = header
     return [
-      record.length === length
-        ? Object.fromEntries(header.map((column, index) => [column, record[index]]))
-        : new UnreadableRow(`It has ${record.length} cells, and the header ${length}`),
+      cells.length === length
+        ? Object.fromEntries(header.map((column, index) => [column, cells[index]]))
+        : new UnreadableRow(`It has ${cells.length} cells, and the header ${length}`),
     ]
   }
-  return { feed: (line) => parser.feed(line).flatMap(name), end: () => parser.end().flatMap(name) }
 }
 
-const toHeader = (record: Cells | UnreadableRow): Cells | UnreadableRow => {
-  if (record instanceof UnreadableRow) return new UnreadableRow(`The header can't be read. ${record.reason}`)
-  return new Set(record).size === record.length ? record : new UnreadableRow("The header has a column twice")
+const toHeader = (cells: Cells | UnreadableRow): Cells | UnreadableRow => {
+  if (cells instanceof UnreadableRow) return new UnreadableRow(`The header can't be read. ${cells.reason}`)
+  return new Set(cells).size === cells.length ? cells : new UnreadableRow("The header has a column twice")
 }
 
-/** A quote counts only at the start of a cell, so that a stray one spoils its own line and no other. */
-const makeCsvParser = (delimiter: string, maxLength: number): Parser<Cells | UnreadableRow> => {
-  let cells: Array<string> = []
-  /** A quoted cell that goes on in the next line, and the length of the record so far. */
-  let open: string | undefined
-  let length = 0
+/**
+ * Follows the quotes through all bytes, those of records that can't be read included: what stands in a quoted cell must never be taken for a
+ * row. All that counts is ASCII, so texts and bytes of UTF-8, sound or not, are alike.
+ *
+ * A quote counts only at the start of a cell, so that a stray one spoils its own line and no other. After text behind a closing quote the file
+ * isn't what it seemed to be, and nothing in it is believed any more.
+ */
+const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => {
+  const separator = delimiter.charCodeAt(0)
+  let state: "start of text" | "start of cell" | "bare" | "quoted" | "closed" | "closed, CR" = "start of text"
+  /** Whether an odd number of backslashes stands right before. */
+  let isEscaped = false
+  let broken: string | undefined
 
-  const finish = (record: Cells | UnreadableRow): ReadonlyArray<Cells | UnreadableRow> => {
-    cells = []
-    open = undefined
-    length = 0
-    return [record]
-  }
-
-  const feed = (line: Line): ReadonlyArray<Cells | UnreadableRow> => {
-    if (typeof line !== "string") return finish(line)
-    length += line.length + 1
-    if (length > maxLength + 1) return finish(new UnreadableRow(tooLong(maxLength)))
-    if (open === undefined && (line === "" || line === "\r")) return []
-    let at = 0
-    for (;;) {
-      if (open !== undefined || line[at] === '"') {
-        if (open === undefined) {
-          open = ""
-          at++
+  const step = (code: number): void => {
+    switch (state) {
+      case "quoted":
+        if (code === quote) state = "closed"
+        else isEscaped = code === 0x5c && !isEscaped
+        return
+      case "closed":
+        if (code === quote) {
+          state = "quoted"
+          isEscaped = false
+          return
         }
-        const end = line.indexOf('"', at)
-        if (end < 0) {
-          open += `${line.slice(at)}\n`
-          return []
-        }
-        open += line.slice(at, end)
-        at = end + 1
-        if (line[at] === '"') {
-          open += '"'
-          at++
-          continue
-        }
-        cells.push(open)
-        open = undefined
-        if (at === line.length || (line[at] === "\r" && at === line.length - 1)) return finish(cells)
-        if (line[at] !== delimiter) return finish(new UnreadableRow("Text follows a closing quote"))
-        at++
-        continue
-      }
-      const end = line.indexOf(delimiter, at)
-      const cell = line.slice(at, end < 0 ? (line.endsWith("\r") ? line.length - 1 : line.length) : end)
-      if (cell.includes('"')) return finish(new UnreadableRow("A quote stands in a cell without quotes"))
-      cells.push(cell)
-      if (end < 0) return finish(cells)
-      at = end + 1
+        state = code === cr ? "closed, CR" : "start of cell"
+        if (code !== cr && code !== lf && code !== separator) broken = "Text follows a closing quote"
+        else if (isEscaped && backslash === "refuse") broken = backslashBeforeQuote
+        return
+      case "closed, CR":
+        state = "start of cell"
+        if (code !== lf) broken = "Text follows a closing quote"
+        return
+      case "bare":
+        if (code === lf || code === separator) state = "start of cell"
+        return
+      default:
+        // A byte order mark, as a character and in bytes.
+        if (state === "start of text" && (code === 0xfeff || code === 0xef || code === 0xbb || code === 0xbf)) return
+        isEscaped = false
+        state = code === quote ? "quoted" : code === lf || code === separator ? "start of cell" : "bare"
     }
   }
 
-  return { feed, end: () => (open === undefined ? [] : finish(new UnreadableRow("A quoted cell has no end"))) }
+  return {
+    next: (chunk, from) => {
+      for (let at = from; at < chunk.length; at++) {
+        const code = isString(chunk) ? chunk.charCodeAt(at) : (chunk[at] ?? 0)
+        if (broken === undefined) step(code)
+        // Where it is broken each line is a record, which is refused.
+        if (code === lf && state !== "quoted") return at
+      }
+      return -1
+    },
+    whyNot: () => {
+      const reason = broken
+      if (broken !== undefined) broken = "It follows a record of which it isn't clear where it ends"
+      return reason
+    },
+  }
+}
+
+const quote = 0x22
+const lf = 0x0a
+const cr = 0x0d
+
+const backslashBeforeQuote =
+  'A backslash stands before a closing quote; give the option backslash: "plain" if it is one of the cell\'s characters'
+
+const toCells = (record: string, delimiter: string): Cells | UnreadableRow => {
+  const cells: Array<string> = []
+  const length = record.endsWith("\r") ? record.length - 1 : record.length
+  for (let at = 0; ; at++) {
+    if (record[at] === '"') {
+      const end = closingQuote(record, at + 1)
+      if (end < 0) return new UnreadableRow("A quoted cell has no end")
+      cells.push(record.slice(at + 1, end).replaceAll('""', '"'))
+      at = end + 1
+    } else {
+      const end = record.indexOf(delimiter, at)
+      const cell = record.slice(at, end < 0 ? length : end)
+      if (cell.includes('"')) return new UnreadableRow("A quote stands in a cell without quotes")
+      cells.push(cell)
+      at += cell.length
+    }
+    // Behind a closing quote stands nothing else, or the record would have been refused.
+    if (record[at] !== delimiter) return cells
+  }
+}
+
+const closingQuote = (record: string, from: number): number => {
+  let at = record.indexOf('"', from)
+  while (at >= 0 && record[at + 1] === '"') at = record.indexOf('"', at + 2)
+  return at
 }

@@ -232,12 +232,11 @@ describe("rows of a text", () => {
 
   it.effect("come out of CSV as texts, and a broken record spoils itself alone", () =>
     Effect.gen(function* () {
-      const csv = ['\uFEFFid,"na"', '"me"\r\n1,"a, ""b""\nc"\r\n2,b,c\n', '3,a"b\n4,"a"b\n', "\n\r\n5,\n6,7,\n8,", '"x\n', "y\nz"]
+      const csv = ['\uFEFFid,"na"', '"me"\r\n1,"a, ""b""\nc"\r\n2,b,c\n', '3,a"b\n', "\n\r\n5,\n6,7,\n8,", '"x\n', "y\nz"]
       assert.deepStrictEqual(yield* collect(fromCsv(Stream.fromIterable(csv))), [
         { id: "1", 'na"me': 'a, "b"\nc' },
         "It has 3 cells, and the header 2",
         "A quote stands in a cell without quotes",
-        "Text follows a closing quote",
         { id: "5", 'na"me': "" },
         "It has 3 cells, and the header 2",
         "A quoted cell has no end",
@@ -257,8 +256,80 @@ describe("rows of a text", () => {
       ])
       const long = `a\n"${"x\n".repeat(20)}"\n${"y".repeat(30)}\nz\n`
       const found = yield* collect(fromCsv(Stream.make(long), { maxLineLength: 16 }))
-      assert.deepStrictEqual(found.slice(0, 1).concat(found.slice(-2)), ["It is longer than 16", "It is longer than 16", { a: "z" }])
+      assert.deepStrictEqual(found, ["It is longer than 16", "It is longer than 16", { a: "z" }])
     }),
+  )
+
+  it.effect("hold no row that stands in a cell of another one", () =>
+    Effect.gen(function* () {
+      const evil = "999,victim,*"
+      const header = "id,owner,scopes\n"
+      const of = (text: string | Uint8Array, options?: ApiKeyTransfer.CsvOptions) => collect(fromCsv(Stream.make(text), options))
+      const good = { id: "2", owner: "b", scopes: "c" }
+      // In a record that is too long, in one that isn't UTF-8, and in both.
+      assert.deepStrictEqual(yield* of(`${header}1,a,"${"A".repeat(60)}\n${evil}\n"\n2,b,c\n`, { maxLineLength: 50 }), [
+        "It is longer than 50",
+        good,
+      ])
+      const broken = [utf8(`${header}1,a,"`), Uint8Array.of(0xff), utf8(`\n${evil}\n"\n2,b,c\n`)]
+      assert.deepStrictEqual(yield* collect(fromCsv(Stream.fromIterable(broken))), ["It isn't UTF-8", good])
+      // Where quotes are written in another way than RFC 4180's, nobody knows where a cell ends.
+      const lost = "It follows a record of which it isn't clear where it ends"
+      for (const cell of ['"x \\"y', '"x" y', '"x"\ry']) {
+        assert.deepStrictEqual(yield* of(`${header}1,a,${cell}\n${evil}\n2,b,c\n`), ["Text follows a closing quote", lost, lost], cell)
+      }
+      const ambiguous = `${header}1,"x \\"\n${evil}\n","a"\n2,b,c\n`
+      const backslash =
+        'A backslash stands before a closing quote; give the option backslash: "plain" if it is one of the cell\'s characters'
+      assert.deepStrictEqual(yield* of(ambiguous), [backslash, lost, lost, lost])
+      assert.deepStrictEqual(yield* of(`${header}1,"a\\","b\\\\"\n2,b,c\n`, { backslash: "plain" }), [
+        { id: "1", owner: "a\\", scopes: "b\\\\" },
+        good,
+      ])
+      assert.deepStrictEqual(yield* of(`${header}1,"a\\\\","{""b"":""\\""""}"\n`), [{ id: "1", owner: "a\\\\", scopes: '{"b":"\\""}' }])
+      assert.deepStrictEqual(yield* of(`\uFEFF"id","owner","scopes"\r\n2,b,c`), [good])
+    }),
+  )
+
+  it.effect.prop(
+    "are never others than those that were written, whatever is in their cells",
+    {
+      table: Arbitrary.array(
+        Arbitrary.array(
+          Arbitrary.schema(Schema.Literals(["a", '"', '""', ",", "\n", "\r", "\r\n", "\\", "\ud800", "x".repeat(40), "1,2\n"])),
+          {
+            maxLength: 6,
+          },
+        ),
+        { minLength: 1, maxLength: 8 },
+      ),
+      size: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 9 })),
+    },
+    ({ table, size }) =>
+      Effect.gen(function* () {
+        const maxLineLength = 48
+        // An unpaired surrogate stands for a byte that isn't UTF-8.
+        const bytesOf = (text: string) => {
+          const bytes: Array<number> = []
+          for (const character of text) bytes.push(...(character === "\ud800" ? [0xff] : utf8(character)))
+          return Uint8Array.from(bytes)
+        }
+        const rows = table.map((parts, index) => [String(index), parts.join("")] as const)
+        const records = rows.map(([id, text]) => bytesOf(`${id},"${text.replaceAll('"', '""')}"`))
+        const bytes = [bytesOf("id,text\n"), ...records.flatMap((record) => [record, utf8("\n")])].flatMap((part) => Array.from(part))
+        const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+          Uint8Array.from(bytes.slice(index * size, (index + 1) * size)),
+        )
+        const expected = rows.map(([id, text], index) =>
+          (records[index]?.length ?? 0) > maxLineLength
+            ? `It is longer than ${maxLineLength}`
+            : text.includes("\ud800")
+              ? "It isn't UTF-8"
+              : { id, text },
+        )
+        assert.deepStrictEqual(yield* collect(fromCsv(Stream.fromIterable(pieces), { maxLineLength, backslash: "plain" })), expected)
+      }),
+    { arbitrary: { runs: 300 } },
   )
 
   it.effect.prop(
