@@ -171,7 +171,7 @@ const insertRow = ({ repository }: Setting, system: Pick<LegacyTokens, "readRow"
     return apiKey
   })
 const hex = (text: string) => createHash("sha256").update(text).digest("hex")
-const rowOf = (token: string) => ({ id: token, key_hash: hex(token), name: "k", expires_at: null })
+const rowOf = (token: string) => ({ id: token, key_hash: hex(token), name: "k", expires_at: null, revoked_at: null })
 const shop = Sha256.make({ prefix: "shop_" })
 
 /** From what to what, and the scheme of the new hashes. */
@@ -883,7 +883,7 @@ describe("A token of another system", () => {
   )
 
   // What two systems could have issued: the first makes something else of it, and the record is the second's.
-  const both = [PrefixedApiKey.make({ prefix: "shop" }), shop]
+  const both = [PrefixedApiKey.make({ prefix: "shop", columns: { expiresAt: null, isActive: null } }), shop]
   const verifyThrice = (name: string) =>
     Effect.fnUntraced(function* (setting: Setting) {
       yield* insertRow(setting, shop, rowOf(name))

@@ -546,7 +546,7 @@ describe("ApiKeys.import", () => {
     run(
       Effect.gen(function* () {
         const legacy = Sha256.make()
-        const row = { id: 1, key_hash: "a".repeat(64), name: "n" }
+        const row = { id: 1, key_hash: "a".repeat(64), name: "n", expires_at: null, revoked_at: null }
         const readRows: ReadonlyArray<ApiKeyTransfer.RowReader["readRow"]> = [
           (row) => Result.map(legacy.readRow(row), (record) => ({ ...record, prefix: "\0" })),
           (row) => Result.map(legacy.readRow(row), (record) => ({ ...record, name: "" })),
@@ -583,7 +583,11 @@ describe("keys of other systems", () => {
       token,
       row,
     })),
-    ...prefixedApiKey.map(({ prefix, token, row }) => ({ legacy: PrefixedApiKey.make({ prefix }), token, row })),
+    ...prefixedApiKey.map(({ prefix, token, row }) => ({
+      legacy: PrefixedApiKey.make({ prefix, columns: { expiresAt: null, isActive: null } }),
+      token,
+      row,
+    })),
     ...django.map(({ token, row }) => ({ legacy: Django.make(), token, row })),
     {
       legacy: Unkey.make({ prefix: "shop_" }),
@@ -597,7 +601,7 @@ describe("keys of other systems", () => {
         created_at_m: 1_700_000_000_000,
       },
     },
-    { legacy: Sha256.make(), token: homeMade, row: { id: 7, key_hash: sha256(homeMade, "hex") } },
+    { legacy: Sha256.make(), token: homeMade, row: { id: 7, key_hash: sha256(homeMade, "hex"), expires_at: null, active: true } },
   ]
 
   it.live("verify after an import, from JSON and from CSV, and after a move to another database", () =>

@@ -12,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import { defaultMaximumCost, parse } from "./bcryptHash.ts"
 import * as Keyring from "./keyring.ts"
 import * as Pepper from "./Pepper.ts"
 
@@ -56,26 +57,17 @@ export const layerConfig = (options: Omit<Options, "pepper"> = {}): Layer.Layer<
 const make = (keyring: Keyring.Keyring<KeyObject>, options: Omit<Options, "pepper">): ApiKeyHasher["Service"] => {
   const { cost: ownCost = 12 } = options
   // A hasher that refused what it wrote itself would lock every new key out.
-  const maximumCost = Math.max(options.maximumCost ?? 15, ownCost)
+  const maximumCost = Math.max(options.maximumCost ?? defaultMaximumCost, ownCost)
   const prehash = (secret: Redacted.Redacted, key: KeyObject) =>
     createHmac("sha256", key).update(Redacted.value(secret), "utf8").digest("base64")
   return Keyring.hasher(keyring, {
     scheme: `$2b$${String(ownCost).padStart(2, "0")}`,
     hash: (secret, key) => attempt((signal) => bcrypt.hash(prehash(secret, key), { cost: ownCost, version: "2b", signal })),
     supports: (hash) => /^\$2[aby]\$/.test(hash),
-    parse: (hash) => {
-      const cost = pattern.exec(hash)?.[1]
-      if (cost === undefined || Number(cost) < 4) return Result.fail(new HasherError({ reason: "MalformedHash" }))
-      if (Number(cost) > maximumCost) return Result.fail(new HasherError({ reason: "ParametersOutOfBounds" }))
-      return Result.succeed(hash)
-    },
+    parse: (hash) => Result.mapError(parse(hash, maximumCost), (reason) => new HasherError({ reason })),
     verify: (secret, hash, key) => attempt((signal) => bcrypt.verify(prehash(secret, key), hash, { signal })),
   })
 }
-
-// 22 characters of salt and 31 of hash; the last of each carries fewer than six bits, and the rest of it is zero. The addon calls a hash
-// with other bits there wrong, when it is broken.
-const pattern = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]$/
 
 // The addon computes in libuv's pool and answers an abort at once.
 const attempt = <A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, HasherError> =>

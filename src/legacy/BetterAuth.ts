@@ -4,15 +4,13 @@
  * It keeps the SHA-256 of the whole token in base64url, or the token itself under `disableKeyHashing`.
  * @since 0.1.0
  */
-import * as Result from "effect/Result"
-import type { InvalidInput } from "../ApiKeyError.ts"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "./internal/lookUp.ts"
 import * as Row from "./internal/row.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options extends Row.Options, LookUp.PrefixOptions {
-  /** Whether the plugin had it set, so that the table holds the tokens themselves. They are hashed when they are read. Default: `false`. */
+  /** Whether the plugin had it set, so that the table holds the tokens themselves. They are hashed when they are read; one that looks like a hash is refused. Default: `false`. */
   readonly disableKeyHashing?: boolean | undefined
 }
 
@@ -25,39 +23,41 @@ export interface Options extends Row.Options, LookUp.PrefixOptions {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): LegacyTokens => ({
-  name: options.name ?? table.name,
-  ...LookUp.tokens((token) => LookUp.digest(token), options),
-  readRow: (row) =>
-    Result.gen(function* () {
-      const reader = Row.open(row, table, options)
-      const cell = yield* reader.cell("hash")
-      const key = yield* Row.requiredText(cell)
-      const digest = options.disableKeyHashing === true ? LookUp.digest(key) : LookUp.readDigest(key)
+export const make = (options: Options = {}): LegacyTokens => {
+  const open = Row.opener(table, options)
+  const isPlain = options.disableKeyHashing === true
+  return {
+    name: options.name ?? table.name,
+    ...LookUp.tokens((token) => LookUp.digest(token), options),
+    readRow: Row.reading((row) => {
+      const reader = open(row)
+      const cell = reader.cell("hash")
+      const key = Row.requiredText(cell)
       // The plugin writes it without padding.
-      if (digest === undefined || (options.disableKeyHashing !== true && digest !== key)) {
-        return yield* Row.refuse(cell.column, "It isn't a SHA-256 in base64url; is the option disableKeyHashing missing?")
+      const isDigest = LookUp.readDigest(key) === key
+      if (isPlain && isDigest) throw Row.invalid(cell.column, "It looks like a SHA-256, which would become a token that works")
+      if (!isPlain && !isDigest) {
+        throw Row.invalid(cell.column, "It isn't a SHA-256 in base64url; is the option disableKeyHashing missing?")
       }
-      const configId = yield* Row.text(reader.named(["configId"]))
-      return yield* Row.toRecord(reader, {
+      const digest = isPlain ? LookUp.digest(key) : key
+      const configId = Row.text(reader.named("configId"))
+      return Row.toRecord(reader, {
         keyId: LookUp.toKeyId(digest),
         hash: LookUp.toHash(digest),
-        prefix: (yield* Row.text(yield* reader.cell("prefix"))) ?? "",
-        hint: options.disableKeyHashing === true ? Row.toHint(key) : "",
+        prefix: Row.text(reader.cell("prefix")) ?? "",
+        hint: isPlain ? Row.toHint(key) : "",
         fallbackId: digest,
-        scopes: Result.flatMap(reader.cell("scopes"), readPermissions),
+        scopes: () => readPermissions(reader.cell("scopes")),
         metadata: configId === null || configId === "default" ? {} : { configId },
       })
     }),
-})
+  }
+}
 
-const readPermissions = (cell: Row.Cell): Result.Result<ReadonlyArray<string>, InvalidInput> =>
-  Result.flatMap(Row.json(cell), (permissions) => {
-    const scopes = Object.entries(permissions ?? {}).map(([resource, actions]) =>
-      Result.map(Row.list({ ...cell, value: actions }), (actions) => actions.map((action) => `${resource}:${action}`)),
-    )
-    return Result.map(Result.all(scopes), (scopes) => scopes.flat())
-  })
+const readPermissions = (cell: Row.Cell): ReadonlyArray<string> =>
+  Object.entries(Row.json(cell) ?? {}).flatMap(([resource, actions]) =>
+    Row.list({ ...cell, value: actions }).map((action) => `${resource}:${action}`),
+  )
 
 const table: Row.Table = {
   name: "better-auth",

@@ -14,7 +14,7 @@ import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import { isToken, toSecret } from "./internal/lookUp.ts"
-import { type Refusal, toHasherError, toInvalidInput } from "./internal/refusal.ts"
+import { orRefuse, type Refusal, toHasherError } from "./internal/refusal.ts"
 import * as Row from "./internal/row.ts"
 
 /** @category models @since 0.1.0 */
@@ -31,31 +31,33 @@ export interface Options extends Row.Options {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): LegacyTokens => ({
-  name: options.name ?? table.name,
-  parse: (token) => {
-    const dot = isToken(token) ? token.indexOf(".") : -1
-    if (dot !== (options.prefixLength ?? 8) || dot + 1 === token.length) return []
-    const keyId = Row.toKeyId(`django.${token.slice(0, dot)}`, "prefix")
-    return Result.isSuccess(keyId) ? [{ keyId: keyId.success, secret: toSecret(token) }] : []
-  },
-  verify: (secret, hash) =>
-    Effect.flatMap(
-      Effect.suspend(() => Effect.fromResult(Result.mapError(judge(Redacted.value(hash)), toHasherError))),
-      ({ expected, compute }) => Effect.map(compute(Redacted.value(secret)), (computed) => timingSafeEqual(computed, expected)),
-    ),
-  readRow: (row) =>
-    Result.gen(function* () {
-      const reader = Row.open(row, table, options)
-      const prefixCell = yield* reader.cell("keyId")
-      const keyId = yield* Row.toKeyId(`django.${yield* Row.requiredText(prefixCell)}`, prefixCell.column)
-      const hashCell = yield* reader.cell("hash")
-      const hash = label + (yield* Row.requiredText(hashCell))
-      yield* Row.demand(reader, ["revoked"])
-      yield* Result.mapError(judge(hash), toInvalidInput(hashCell.column))
-      return yield* Row.toRecord(reader, { keyId, hash: Redacted.make(hash, { label: "hash" }), prefix: "", fallbackId: keyId })
+export const make = (options: Options = {}): LegacyTokens => {
+  const open = Row.opener(table, options)
+  return {
+    name: options.name ?? table.name,
+    parse: (token) => {
+      const dot = isToken(token) ? token.indexOf(".") : -1
+      if (dot !== (options.prefixLength ?? 8) || dot + 1 === token.length) return []
+      const keyId = `django.${token.slice(0, dot)}`
+      return Row.isKeyId(keyId) ? [{ keyId, secret: toSecret(token) }] : []
+    },
+    verify: (secret, hash) =>
+      Effect.flatMap(
+        Effect.suspend(() => Effect.fromResult(Result.mapError(judge(Redacted.value(hash)), toHasherError))),
+        ({ expected, compute }) => Effect.map(compute(Redacted.value(secret)), (computed) => timingSafeEqual(computed, expected)),
+      ),
+    readRow: Row.reading((row) => {
+      const reader = open(row)
+      const prefixCell = reader.cell("keyId")
+      const keyId = Row.toKeyId(`django.${Row.requiredText(prefixCell)}`, prefixCell.column)
+      const hashCell = reader.cell("hash")
+      const hash = label + Row.requiredText(hashCell)
+      Row.demand(reader, ["revoked"])
+      orRefuse(judge(hash), hashCell.column)
+      return Row.toRecord(reader, { keyId, hash: Redacted.make(hash, { label: "hash" }), prefix: "", fallbackId: keyId })
     }),
-})
+  }
+}
 
 const table: Row.Table = {
   name: "django",

@@ -15,9 +15,10 @@ import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import { Argon2Unavailable } from "../hasher/Argon2Node.ts"
 import { type Argon2Hash, defaultBounds, parse as parseArgon2 } from "../hasher/argon2Hash.ts"
+import { defaultMaximumCost, parse as parseBcrypt } from "../hasher/bcryptHash.ts"
 import type { Candidate, LegacyTokens } from "../LegacyTokens.ts"
 import { isToken, toSecret } from "./internal/lookUp.ts"
-import { type Refusal, toHasherError, toInvalidInput } from "./internal/refusal.ts"
+import { orRefuse, type Refusal, toHasherError } from "./internal/refusal.ts"
 import * as Row from "./internal/row.ts"
 
 /** @category models @since 0.1.0 */
@@ -44,32 +45,42 @@ export const make = (options: Options): LegacyTokens => {
   const { pepper, prefix = ["ak", "ak_v1"], separator = "-", bcrypt = "either" } = options
   const prefixes = typeof prefix === "string" ? [prefix] : Array.from(new Set(prefix))
   const pepperBytes = Buffer.from(Redacted.value(pepper), "utf8")
+  const open = Row.opener(table, options)
   const concatenated = (secret: string) => Buffer.concat([Buffer.from(secret, "utf8"), pepperBytes])
+  const hmacOf = (secret: string) => crypto.createHmac("sha256", pepperBytes).update(secret, "utf8").digest()
   // In the order of what a table most likely holds.
   const prehashes = [
-    ...(bcrypt === "concatenated" ? [] : [(secret: string) => crypto.createHmac("sha256", pepperBytes).update(secret, "utf8").digest()]),
-    ...(bcrypt === "hmac" ? [] : [(secret: string) => concatenated(secret).subarray(0, 72)]),
+    ...(bcrypt === "concatenated" ? [] : [hmacOf]),
+    ...(bcrypt === "hmac" ? [] : [(secret: string) => concatenated(secret).subarray(0, maxBcryptBytes)]),
   ]
+
+  /** Whether bcrypt saw all of the secret, and no shorter one followed by the pepper looks the same. */
+  const isWhole = (secret: string): boolean => {
+    const bytes = Buffer.from(secret, "utf8")
+    if (bytes.length + pepperBytes.length <= maxBcryptBytes) return true
+    if (bytes.length >= maxBcryptBytes) return false
+    for (let length = Math.min(bytes.length, pepperBytes.length); length > 0; length--) {
+      if (bytes.subarray(-length).equals(pepperBytes.subarray(0, length))) return false
+    }
+    return true
+  }
 
   const candidates = (token: string): ReadonlyArray<Candidate> =>
     prefixes.flatMap((prefix) => {
       const start = prefix + separator
       const end = token.startsWith(start) ? token.indexOf(separator, start.length) : -1
       if (end < 0 || end + separator.length === token.length) return []
-      const keyId = Row.toKeyId(token.slice(start.length, end), "key_id")
-      return Result.isSuccess(keyId) ? [{ keyId: keyId.success, secret: toSecret(token.slice(end + separator.length)) }] : []
+      const keyId = token.slice(start.length, end)
+      return Row.isKeyId(keyId) ? [{ keyId, secret: toSecret(token.slice(end + separator.length)) }] : []
     })
 
-  const hmacOf = (secret: string) => crypto.createHmac("sha256", pepperBytes).update(secret, "utf8").digest()
-
   return {
-    // bcrypt looks at 72 bytes: beyond them the end of the secret, or of the pepper, could be any.
     isExact: (secret, hash) =>
       Effect.suspend(() => {
         const judged = judge(Redacted.value(hash))
         if (Result.isFailure(judged) || judged.success.kind === "argon2") return Effect.succeed(true)
         const text = Redacted.value(secret)
-        return concatenated(text).length <= 72 ? Effect.succeed(true) : verifyBcrypt(hmacOf(text), judged.success.hash)
+        return isWhole(text) ? Effect.succeed(true) : verifyBcrypt(hmacOf(text), judged.success.hash)
       }),
     name: options.name ?? table.name,
     parse: (token) => (isToken(token) ? candidates(token).slice(0, 4) : []),
@@ -86,24 +97,26 @@ export const make = (options: Options): LegacyTokens => {
           )
         },
       ),
-    readRow: (row) =>
-      Result.gen(function* () {
-        const reader = Row.open(row, table, options)
-        const keyIdCell = yield* reader.cell("keyId")
-        const keyId = yield* Row.toKeyId(yield* Row.requiredText(keyIdCell), keyIdCell.column)
-        const hashCell = yield* reader.cell("hash")
-        const hash = label + (yield* Row.requiredText(hashCell))
-        yield* Result.mapError(judge(hash), toInvalidInput(hashCell.column))
-        return yield* Row.toRecord(reader, {
-          keyId,
-          hash: Redacted.make(hash, { label: "hash" }),
-          prefix: prefixes[0] ?? "",
-          hint: Row.toHint((yield* Row.text(yield* reader.cell("hint"))) ?? ""),
-          fallbackId: keyId,
-        })
-      }),
+    readRow: Row.reading((row) => {
+      const reader = open(row)
+      const keyIdCell = reader.cell("keyId")
+      const keyId = Row.toKeyId(Row.requiredText(keyIdCell), keyIdCell.column)
+      const hashCell = reader.cell("hash")
+      const hash = label + Row.requiredText(hashCell)
+      orRefuse(judge(hash), hashCell.column)
+      return Row.toRecord(reader, {
+        keyId,
+        hash: Redacted.make(hash, { label: "hash" }),
+        prefix: prefixes[0] ?? "",
+        hint: Row.toHint(Row.text(reader.cell("hint")) ?? ""),
+        fallbackId: keyId,
+      })
+    }),
   }
 }
+
+// It doesn't look at the others.
+const maxBcryptBytes = 72
 
 const table: Row.Table = {
   name: "fastapi-api-key",
@@ -131,22 +144,13 @@ type Judged = (Argon2Hash & { readonly kind: "argon2" }) | { readonly kind: "bcr
 const judge = (text: string): Result.Result<Judged, Refusal> => {
   if (!text.startsWith(`${label}$`)) return refuse("UnsupportedHash")
   const hash = text.slice(label.length)
-  if (hash.startsWith("$2b$")) return judgeBcrypt(hash)
+  // Python's package writes $2b$ unless told otherwise.
+  if (hash.startsWith("$2b$")) return Result.map(parseBcrypt(hash, defaultMaximumCost), (hash) => ({ kind: "bcrypt", hash }))
   if (!/^\$argon2(?:id|i|d)\$/.test(hash)) return refuse("UnsupportedHash")
   return Result.map(parseArgon2(hash, defaultBounds), (argon2) => ({ kind: "argon2", ...argon2 }))
 }
 
 const refuse = (reason: Refusal): Result.Result<never, Refusal> => Result.fail(reason)
-
-// As in hasher/Bcrypt.ts, but for $2b$, which is all that Python's package writes unless told otherwise.
-const bcryptPattern = /^\$2b\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]$/
-const maximumCost = 15
-
-const judgeBcrypt = (hash: string): Result.Result<Judged, Refusal> => {
-  const cost = Number(bcryptPattern.exec(hash)?.[1] ?? 0)
-  if (cost < 4) return refuse("MalformedHash")
-  return cost > maximumCost ? refuse("ParametersOutOfBounds") : Result.succeed({ kind: "bcrypt", hash })
-}
 
 const verifyArgon2 = (
   message: Buffer,

@@ -6,7 +6,6 @@
  */
 import { hash as digestOf } from "node:crypto"
 import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "./internal/lookUp.ts"
 import * as Row from "./internal/row.ts"
@@ -30,36 +29,39 @@ export interface Options extends Row.Options, LookUp.PrefixOptions {
  */
 export const make = (options: Options = {}): LegacyTokens => {
   const { algorithm = "sha256", salt } = options
+  const column = options.columns?.metadata ?? "metadata"
+  const openOuter = Row.opener(table, options)
+  const open = Row.opener(table, { ...options, columns: { ...options.columns, metadata: null } })
   const tail = salt === undefined || Redacted.value(salt) === "" ? "" : digestOf("sha256", Redacted.value(salt), "hex")
   return {
     name: options.name ?? table.name,
     ...LookUp.tokens((token) => LookUp.digest(token + tail, algorithm), options, algorithm),
-    readRow: (row) =>
-      Result.gen(function* () {
-        // What keypal calls metadata is the record itself.
-        const column = options.columns?.metadata ?? "metadata"
-        const nested = yield* Row.json(Row.open(row, table, options).named([column]))
-        const inner = { ...options, columns: { ...options.columns, metadata: undefined } }
-        // First of all the row, whose columns no metadata may stand for.
-        const reader = Row.open({ ...row, ...nested, ...row }, table, inner)
-        const cell = yield* reader.cell("hash")
-        const digest = LookUp.readDigest(yield* Row.requiredText(cell), algorithm)
-        if (digest === undefined) return yield* Row.refuse(cell.column, `It isn't a ${algorithm} in hex`)
-        const resources = yield* Row.json(reader.named(["resources"]))
-        const tags = yield* Row.list(reader.named(["tags"]))
-        const rotatedTo = yield* Row.text(reader.named(["rotatedTo"]))
-        return yield* Row.toRecord(reader, {
-          keyId: LookUp.toKeyId(digest),
-          hash: LookUp.toHash(digest, algorithm),
-          prefix: typeof options.prefix === "string" ? options.prefix : "",
-          fallbackId: digest,
-          metadata: {
-            ...(resources === null ? {} : { resources }),
-            ...(tags.length === 0 ? {} : { tags }),
-            ...(rotatedTo === null ? {} : { rotatedTo }),
-          },
-        })
-      }),
+    readRow: Row.reading((row) => {
+      // What keypal calls metadata is the record itself.
+      const nested = Row.json(openOuter(row).named(column)) ?? {}
+      const names = new Set(Object.keys(row).map(Row.plain))
+      // First of all the row, whose columns no metadata may stand for.
+      const inner = Object.entries(nested).filter(([name]) => !names.has(Row.plain(name)))
+      const reader = open({ ...row, ...Object.fromEntries(inner) })
+      Row.demand(reader, ["revokedAt"])
+      const cell = reader.cell("hash")
+      const digest = LookUp.readDigest(Row.requiredText(cell), algorithm)
+      if (digest === undefined) throw Row.invalid(cell.column, `It isn't a ${algorithm} in hex`)
+      const resources = Row.json(reader.named("resources"))
+      const tags = Row.list(reader.named("tags"))
+      const rotatedTo = Row.text(reader.named("rotatedTo"))
+      return Row.toRecord(reader, {
+        keyId: LookUp.toKeyId(digest),
+        hash: LookUp.toHash(digest, algorithm),
+        prefix: typeof options.prefix === "string" ? options.prefix : "",
+        fallbackId: digest,
+        metadata: {
+          ...(resources === null ? {} : { resources }),
+          ...(tags.length === 0 ? {} : { tags }),
+          ...(rotatedTo === null ? {} : { rotatedTo }),
+        },
+      })
+    }),
   }
 }
 
@@ -78,6 +80,6 @@ const table: Row.Table = {
     lastUsedAt: ["lastUsedAt"],
   },
   inactive: ["revokedAt"],
-  required: ["id", "hash"],
+  required: ["id", "hash", "isActive", "expiresAt"],
   isActiveByDefault: true,
 }

@@ -4,7 +4,6 @@
  * The package keeps no table; what it tells to keep are the short token and the SHA-256 of the long one in hex.
  * @since 0.1.0
  */
-import * as Result from "effect/Result"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "./internal/lookUp.ts"
 import * as Row from "./internal/row.ts"
@@ -26,25 +25,25 @@ export interface Options extends Row.Options {
  */
 export const make = (options: Options): LegacyTokens => {
   const start = `${options.prefix}_`
+  const open = Row.opener(table, options)
   return {
     name: options.name ?? table.name,
     parse: (token) => {
       const end = isOurs(token, start) ? token.lastIndexOf("_") : -1
       if (end <= start.length || end + 1 === token.length) return []
-      const keyId = Row.toKeyId(token.slice(0, end), "shortToken")
-      return Result.isSuccess(keyId) ? [{ keyId: keyId.success, secret: LookUp.toSecret(token.slice(end + 1)) }] : []
+      const keyId = token.slice(0, end)
+      return Row.isKeyId(keyId) ? [{ keyId, secret: LookUp.toSecret(token.slice(end + 1)) }] : []
     },
     verify: LookUp.verify((secret) => LookUp.digest(secret)),
-    readRow: (row) =>
-      Result.gen(function* () {
-        const reader = Row.open(row, table, options)
-        const short = yield* reader.cell("keyId")
-        const keyId = yield* Row.toKeyId(start + (yield* Row.requiredText(short)), short.column)
-        const cell = yield* reader.cell("hash")
-        const digest = LookUp.readDigest(cell.value)
-        if (digest === undefined) return yield* Row.refuse(cell.column, "It isn't a SHA-256 in hex")
-        return yield* Row.toRecord(reader, { keyId, hash: LookUp.toHash(digest), prefix: options.prefix, fallbackId: keyId })
-      }),
+    readRow: Row.reading((row) => {
+      const reader = open(row)
+      const short = reader.cell("keyId")
+      const keyId = Row.toKeyId(start + Row.requiredText(short), short.column)
+      const cell = reader.cell("hash")
+      const digest = LookUp.readDigest(cell.value)
+      if (digest === undefined) throw Row.invalid(cell.column, "It isn't a SHA-256 in hex")
+      return Row.toRecord(reader, { keyId, hash: LookUp.toHash(digest), prefix: options.prefix, fallbackId: keyId })
+    }),
   }
 }
 
@@ -54,5 +53,5 @@ const table: Row.Table = {
   ...Row.homeMade,
   name: "prefixed-api-key",
   columns: { ...Row.homeMade.columns, keyId: ["shortToken"], hash: ["longTokenHash"] },
-  required: ["keyId", "hash"],
+  required: ["keyId", "hash", "expiresAt"],
 }

@@ -4,7 +4,6 @@
  * Hashes with a salt, of a part of the key, or keyed (HMAC) are something else; a `LegacyTokens` of your own is three functions.
  * @since 0.1.0
  */
-import * as Result from "effect/Result"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "./internal/lookUp.ts"
 import * as Row from "./internal/row.ts"
@@ -16,29 +15,32 @@ export interface Options extends Row.Options, LookUp.PrefixOptions {}
  * Gives the tokens of such a table, and reads its rows.
  *
  * It knows columns by their usual names (`key_hash`, `user_id`, `expires_at`, `revoked_at` and the like, in any case); tell others by
- * `columns`. A row without a time of creation counts as made in 1970. Without a column that says whether it is active the key is, so look that
- * none of your own is missed. Limits and counts of uses are ignored.
+ * `columns`. A row without a column of expiry, or without one that tells whether the key is active, is refused unless `columns` has `null` for
+ * it; of several the earliest expiry counts, and each has to say that the key is active. A row without a time of creation counts as made in
+ * 1970. Limits and counts of uses are ignored.
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): LegacyTokens => ({
-  name: options.name ?? table.name,
-  ...LookUp.tokens((token) => LookUp.digest(token), options),
-  readRow: (row) =>
-    Result.gen(function* () {
-      const reader = Row.open(row, table, options)
-      const cell = yield* reader.cell("hash")
+export const make = (options: Options = {}): LegacyTokens => {
+  const open = Row.opener(table, options)
+  return {
+    name: options.name ?? table.name,
+    ...LookUp.tokens((token) => LookUp.digest(token), options),
+    readRow: Row.reading((row) => {
+      const reader = open(row)
+      const cell = reader.cell("hash")
       const digest = LookUp.readDigest(cell.value)
-      if (digest === undefined) return yield* Row.refuse(cell.column, "It isn't a SHA-256 in hex, base64 or base64url")
-      return yield* Row.toRecord(reader, {
+      if (digest === undefined) throw Row.invalid(cell.column, "It isn't a SHA-256 in hex, base64 or base64url")
+      return Row.toRecord(reader, {
         keyId: LookUp.toKeyId(digest),
         hash: LookUp.toHash(digest),
-        prefix: (yield* Row.text(yield* reader.cell("prefix"))) ?? (typeof options.prefix === "string" ? options.prefix : ""),
-        hint: Row.toHint((yield* Row.text(yield* reader.cell("hint"))) ?? ""),
+        prefix: Row.text(reader.cell("prefix")) ?? (typeof options.prefix === "string" ? options.prefix : ""),
+        hint: Row.toHint(Row.text(reader.cell("hint")) ?? ""),
         fallbackId: digest,
       })
     }),
-})
+  }
+}
 
 const table: Row.Table = {
   ...Row.homeMade,
@@ -49,5 +51,5 @@ const table: Row.Table = {
     prefix: ["prefix", "key_prefix"],
     hint: ["last_four", "last4", "hint"],
   },
-  required: ["hash"],
+  required: ["hash", "expiresAt"],
 }

@@ -5,7 +5,6 @@
  * the keys that were made `recoverable`, read with `apis.listKeys` and `decrypt`, whose rows have the token itself in `plaintext`.
  * @since 0.1.0
  */
-import * as Result from "effect/Result"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "./internal/lookUp.ts"
 import * as Row from "./internal/row.ts"
@@ -23,31 +22,35 @@ export interface Options extends Row.Options, LookUp.PrefixOptions {}
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): LegacyTokens => ({
-  name: options.name ?? table.name,
-  ...LookUp.tokens((token) => LookUp.digest(token), options),
-  readRow: (row) =>
-    Result.gen(function* () {
+export const make = (options: Options = {}): LegacyTokens => {
+  const open = Row.opener(table, options)
+  const openWithIdentity = Row.opener(table, options)
+  return {
+    name: options.name ?? table.name,
+    ...LookUp.tokens((token) => LookUp.digest(token), options),
+    readRow: Row.reading((row) => {
+      const plain = open(row)
       // The API has the identity as an object.
-      const identity = yield* Row.json(Row.open(row, table, options).named(["identity"]))
-      const reader = Row.open({ ...row, external_id: identity?.["externalId"] ?? row["external_id"] }, table, options)
-      const token = yield* Row.text(reader.named(["plaintext"]))
+      const identity = Row.json(plain.named("identity"))?.["externalId"]
+      const reader = identity === undefined ? plain : openWithIdentity({ ...row, external_id: identity })
+      const token = Row.text(reader.named("plaintext"))
       // The API gives neither deleted keys nor what is unset.
-      if (token === null) yield* Row.demand(reader, ["deleted_at_m", "expires"])
-      const hash = yield* reader.cell("hash")
+      if (token === null) Row.demand(reader, ["deleted_at_m", "expires"])
+      const hash = reader.cell("hash")
       const digest = token === null ? readHash(hash.value) : LookUp.digest(token)
-      if (digest === undefined) return yield* Row.refuse(hash.column, "It isn't a SHA-256 in base64, as Unkey writes it")
-      const environment = yield* Row.text(reader.named(["environment"]))
-      return yield* Row.toRecord(reader, {
+      if (digest === undefined) throw Row.invalid(hash.column, "It isn't a SHA-256 in base64, as Unkey writes it")
+      const environment = Row.text(reader.named("environment"))
+      return Row.toRecord(reader, {
         keyId: LookUp.toKeyId(digest),
         hash: LookUp.toHash(digest),
-        prefix: toPrefix((yield* Row.text(yield* reader.cell("prefix"))) ?? ""),
+        prefix: toPrefix(Row.text(reader.cell("prefix")) ?? ""),
         hint: Row.toHint(token ?? ""),
         fallbackId: digest,
         metadata: environment === null ? {} : { environment },
       })
     }),
-})
+  }
+}
 
 // In hex it would be the hash that prefixed-api-key made of a part of the token.
 const readHash = (value: unknown): string | undefined =>

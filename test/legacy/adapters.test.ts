@@ -51,7 +51,12 @@ const systems: Record<string, ReadonlyArray<Vector>> = {
     token,
     row,
   })),
-  PrefixedApiKey: prefixedApiKey.map(({ prefix, token, row }) => ({ label: token, legacy: PrefixedApiKey.make({ prefix }), token, row })),
+  PrefixedApiKey: prefixedApiKey.map(({ prefix, token, row }) => ({
+    label: token,
+    legacy: PrefixedApiKey.make({ prefix, columns: { expiresAt: null, isActive: null } }),
+    token,
+    row,
+  })),
   Django: django.map(({ token, row }) => ({ label: row.name, legacy: Django.make(), token, row })),
   Unkey: [
     {
@@ -73,7 +78,7 @@ const systems: Record<string, ReadonlyArray<Vector>> = {
   ],
   Sha256: (["hex", "base64", "base64url"] as const).map((encoding) => ({
     label: encoding,
-    legacy: Sha256.make(),
+    legacy: Sha256.make({ columns: { expiresAt: null, isActive: null } }),
     token: homeMade,
     row: { id: 7, key_hash: createHash("sha256").update(homeMade).digest(encoding) },
   })),

@@ -114,11 +114,12 @@ describe("the whole record", () => {
       expiresAt: at("2031-12-31T00:00:00Z"),
     })
     const { id, keyHash, metadata } = full!.row
+    const { ownerId, ...others } = metadata
     const flat = {
-      ...metadata,
+      ...others,
       id,
       key_hash: keyHash,
-      owner_id: metadata.ownerId,
+      owner_id: ownerId,
       tags: '["prod"]',
       resources: JSON.stringify(metadata.resources),
     }
@@ -184,7 +185,15 @@ describe("the whole record", () => {
 
   it("of a home-made table", () => {
     const legacy = Sha256.make({ columns: { hash: "fingerprint", ownerId: "customer" } })
-    const row = { id: 7, fingerprint: new Uint8Array(digest), customer: 42, revoked_at: null, active: "true", scopes: "{read,write}" }
+    const row = {
+      expires_at: null,
+      id: 7,
+      fingerprint: new Uint8Array(digest),
+      customer: 42,
+      revoked_at: null,
+      active: "true",
+      scopes: "{read,write}",
+    }
     const record = read(legacy, row)
     assertHas(record, { ownerId: "42", isActive: true, scopes: ["read", "write"], createdAt: at("1970-01-01T00:00:00Z") })
     for (const hash of [digest.toString("hex").toUpperCase(), `\\x${digest.toString("hex")}`, digest.toString("base64url")]) {
@@ -211,7 +220,14 @@ describe("the whole record", () => {
   })
 
   it("of prefixed-api-key", () => {
-    const row = { short_token: "BRTRKFsL", long_token_hash: digest.toString("hex"), user_id: "u", created_at: "2024-05-06T07:08:09Z" }
+    const row = {
+      expires_at: "",
+      revoked_at: "",
+      short_token: "BRTRKFsL",
+      long_token_hash: digest.toString("hex"),
+      user_id: "u",
+      created_at: "2024-05-06T07:08:09Z",
+    }
     const record = read(PrefixedApiKey.make({ prefix: "mycompany" }), row)
     assertHas(record, { prefix: "mycompany", ownerId: "u", createdAt: at("2024-05-06T07:08:09Z") })
     assert.strictEqual<string>(record.keyId, "mycompany_BRTRKFsL")
@@ -220,7 +236,7 @@ describe("the whole record", () => {
 
 describe("rows", () => {
   const legacy = Sha256.make()
-  const row = { id: 1, hash: digest.toString("hex"), created_at: "2024-01-01" }
+  const row = { id: 1, hash: digest.toString("hex"), created_at: "2024-01-01", expires_at: null, revoked_at: null }
   const createdAt = (created_at: unknown) => read(legacy, { ...row, created_at }).createdAt
 
   it("keep an id that is a UUIDv7", () => {
@@ -246,8 +262,15 @@ describe("rows", () => {
       assert.deepStrictEqual(createdAt(time), at("2024-02-29T03:04:05.678Z"), String(time))
     }
     assert.deepStrictEqual(createdAt("2024-02-29"), at("2024-02-29T00:00:00Z"))
+    // A day, and not so many seconds since 1970.
+    for (const time of ["20240229", 20_240_229, "20240229000000"]) {
+      assert.deepStrictEqual(createdAt(time), at("2024-02-29T00:00:00Z"), String(time))
+    }
     for (const time of [
       "2023-02-29",
+      "20230229",
+      20_231_301,
+      "20240229246060",
       "2024-02-29T25:00:00Z",
       "yesterday",
       new Date(Number.NaN),
@@ -308,6 +331,84 @@ describe("rows", () => {
     for (const column of ["expiresAt", "enabled"]) {
       assert.strictEqual(refusal(BetterAuth.make(), without(betterAuth[0]!.row, column))[0], column)
     }
+    const { row: nested } = keypal[0]!
+    for (const column of ["expiresAt", "enabled", "revokedAt"]) {
+      const metadata = without(nested.metadata, column)
+      assert.deepStrictEqual(refusal(Keypal.make(), { ...nested, metadata }), [column, "The row has no such column"])
+      assert.strictEqual(refusal(Keypal.make(), { ...metadata, id: "1", key_hash: nested.keyHash })[0], column)
+    }
+    const prefixed = { short_token: "t", long_token_hash: digest.toString("hex"), expires_at: null, is_active: true }
+    for (const [legacy, row] of [
+      [Sha256.make(), { id: 1, hash: digest.toString("hex"), expires_at: null, is_active: true }],
+      [PrefixedApiKey.make({ prefix: "p" }), prefixed],
+    ] as const) {
+      assert.isTrue(read(legacy, row).isActive)
+      assert.deepStrictEqual(refusal(legacy, without(row, "expires_at")), ["expires_at", "The row has no such column"])
+      assert.deepStrictEqual(refusal(legacy, without(row, "is_active")), [
+        "is_active",
+        "The row has no column that tells whether the key is active",
+      ])
+    }
+    // Unless the table has none.
+    const none = Sha256.make({ columns: { expiresAt: null, isActive: null } })
+    assertHas(read(none, { id: 1, hash: digest.toString("hex") }), { isActive: true, expiresAt: null })
+    assert.isFalse(read(none, { id: 1, hash: digest.toString("hex"), revoked_at: "2020-01-01" }).isActive)
+  })
+
+  it("are active until the first of the ends that their columns tell of", () => {
+    const bare = { id: 1, hash: digest.toString("hex") }
+    const state = (columns: Row) => read(Sha256.make(), { ...bare, expires_at: null, ...columns }).isActive
+    for (const columns of [
+      { active: true, enabled: false },
+      { active: "t", revoked_at: "2020-01-01" },
+      { status: "revoked" },
+      { status: "Suspended", active: true },
+      { state: "pending" },
+      { archived_at: "2020-01-01" },
+      { status: "active", is_blocked: 1 },
+    ]) {
+      assert.isFalse(state(columns), JSON.stringify(columns))
+    }
+    for (const columns of [{ active: true, enabled: 1 }, { status: "ACTIVE" }, { status: "active", revoked: "f" }]) {
+      assert.isTrue(state(columns), JSON.stringify(columns))
+    }
+    for (const status of ["new", 0, 1, "", null]) {
+      assert.strictEqual(refusal(Sha256.make(), { ...bare, expires_at: null, status })[0], "status", String(status))
+    }
+    const end = (columns: Row) => read(Sha256.make(), { ...bare, active: true, ...columns }).expiresAt
+    assert.deepStrictEqual(end({ expires_on: "2020-01-01" }), at("2020-01-01T00:00:00Z"))
+    assert.deepStrictEqual(end({ expires_at: null, valid_until: "2020-01-01" }), at("2020-01-01T00:00:00Z"))
+    assert.deepStrictEqual(end({ expires_at: "2030-01-01", valid_until: "2020-01-01" }), at("2020-01-01T00:00:00Z"))
+    assert.deepStrictEqual(
+      read(Sha256.make({ columns: { expiresAt: "expires_at" } }), { ...row, valid_until: "2020-01-01" }).expiresAt,
+      null,
+    )
+  })
+
+  it("that have one column in two spellings are refused", () => {
+    for (const [column, value] of [
+      ["revokedAt", "2020-01-01"],
+      ["expiresAt", "2020-01-01"],
+      ["HASH", "x"],
+    ]) {
+      assert.deepStrictEqual(refusal(legacy, { ...row, [column!]: value }), [column, "The row has this column twice, in two spellings"])
+    }
+    assertHas(read(legacy, { ...row, seen_by: 1, seenBy: 2 }), { isActive: true })
+    // A record in keypal's metadata can't stand for the row's own columns.
+    const { row: nested } = keypal[0]!
+    assert.isFalse(read(Keypal.make(), { ...nested, revoked_at: "2020-01-01" }).isActive)
+  })
+
+  it("say which column is wrong that an adapter reads beside the others", () => {
+    const { row: nested } = keypal[0]!
+    const resources = { a: "x".repeat(9_000) }
+    assert.strictEqual(refusal(Keypal.make(), { ...nested, metadata: { ...nested.metadata, resources } })[0], "metadata")
+    assert.strictEqual(refusal(Keypal.make(), { ...nested, metadata: { ...nested.metadata, resources: "x" } })[0], "resources")
+  })
+
+  it("of better-auth without hashing hold no hashes, which would become tokens", () => {
+    const { row: hashed } = betterAuth[0]!
+    assert.strictEqual(refusal(BetterAuth.make({ disableKeyHashing: true }), hashed)[0], "key")
   })
 
   it("with a hash of another hasher are refused", () => {

@@ -70,7 +70,7 @@ describe("Strangers' tokens", () => {
     const system = Sha256.make()
     return Effect.gen(function* () {
       const apiKeys = yield* ApiKeys.ApiKeys
-      const row = { hash: createHash("sha256").update("their-token").digest("hex"), name: "k" }
+      const row = { hash: createHash("sha256").update("their-token").digest("hex"), name: "k", expires_at: null, revoked: false }
       yield* Stream.runDrain(apiKeys.import(Stream.make(row), { from: system }))
       yield* apiKeys.verify("their-token")
       for (let stranger = 0; stranger < 50; stranger++) assert.strictEqual(yield* tagOf(apiKeys.verify(`junk-${stranger}`)), "NotFound")

@@ -1,4 +1,5 @@
 /** Why the hash of another system can't be checked. */
+import * as Result from "effect/Result"
 import { HasherError, InvalidInput } from "../../ApiKeyError.ts"
 
 /** @category models @since 0.1.0 */
@@ -13,8 +14,6 @@ const explanations = {
   ParametersOutOfBounds: "The hash asks for more work than is allowed",
 } as const satisfies Record<Refusal, string>
 
-/** For a hash in a row. */
-export const toInvalidInput =
-  (field: string) =>
-  (reason: Refusal): InvalidInput =>
-    new InvalidInput({ field, reason: explanations[reason] })
+/** For a hash in a row: throws, as what reads rows does. */
+export const orRefuse = <A>(judged: Result.Result<A, Refusal>, field: string): A =>
+  Result.getOrThrowWith(judged, (reason) => new InvalidInput({ field, reason: explanations[reason] }))

@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { ApiKeyId, Description, KeyId, Metadata, metadataLimits, Name, OwnerId } from "../../ApiKey.ts"
 import { InvalidInput } from "../../ApiKeyError.ts"
 import { isStorableText } from "../../internal/storableText.ts"
-import type { LegacyRecord } from "../../LegacyTokens.ts"
+import type { LegacyRecord, LegacyTokens } from "../../LegacyTokens.ts"
 import * as Scope from "../../Scope.ts"
 
 /** @category models @since 0.1.0 */
@@ -35,8 +35,11 @@ export type Field =
 export interface Options {
   /** Tells two tables of the same kind apart, since the ids of the records are made with it. Default: the system's name. */
   readonly name?: string | undefined
-  /** Columns with names of your own. Case and underscores make no difference in the system's own names, but they do in these. */
-  readonly columns?: { readonly [F in Field]?: string | undefined } | undefined
+  /**
+   * Columns with names of your own, and `null` for what the table hasn't: without it a row that lacks a column of expiry or state is refused. Case
+   * and underscores make no difference in the system's own names, but they do in these.
+   */
+  readonly columns?: { readonly [F in Field]?: string | null | undefined } | undefined
   /** The key's scopes, instead of those that the row holds: for rows without any, and for those that don't fit the grammar of ours. */
   readonly scopes?: ((row: Row) => ReadonlyArray<string>) | undefined
 }
@@ -47,8 +50,12 @@ export interface Table {
   readonly columns: { readonly [F in Field]?: ReadonlyArray<string> | undefined }
   /** Columns that deactivate the key with any value but a false one. */
   readonly inactive?: ReadonlyArray<string> | undefined
+  /** Columns with a word for the state. */
+  readonly status?: ReadonlyArray<string> | undefined
   /** What has to be among the columns, though it may be empty: an export that forgot the expiry would make keys live for ever. */
   readonly required: ReadonlyArray<Field>
+  /** Whether one of the columns that tell of the state has to be there. */
+  readonly needsState?: boolean | undefined
   /** Whether the system takes an empty `isActive` for active. */
   readonly isActiveByDefault?: boolean | undefined
 }
@@ -65,43 +72,100 @@ export interface Reader {
   readonly row: Row
   readonly table: Table
   readonly options: Options
-  readonly cell: (field: Field) => Result.Result<Cell, InvalidInput>
-  /** The first of these columns that the row has. */
-  readonly named: (names: ReadonlyArray<string>) => Cell
+  readonly cell: (field: Field) => Cell
+  readonly named: (name: string) => Cell
+  /** All of these columns that the row has. */
+  readonly all: (names: ReadonlyArray<string>) => ReadonlyArray<Cell>
 }
-
-type Read<A> = Result.Result<A, InvalidInput>
 
 export const invalid = (field: string, reason: string): InvalidInput => new InvalidInput({ field, reason })
 
-export const refuse = (field: string, reason: string): Result.Result<never, InvalidInput> => Result.fail(invalid(field, reason))
+/**
+ * What refuses a row is thrown, here and in the adapters, and caught in this place alone: to pass a `Result` from cell to cell took as long as
+ * all the rest of reading a row.
+ */
+export const reading =
+  (read: (row: Row) => LegacyRecord): LegacyTokens["readRow"] =>
+  (row) => {
+    try {
+      return Result.succeed(read(row))
+    } catch (thrown) {
+      if (thrown instanceof InvalidInput) return Result.fail(thrown)
+      throw thrown
+    }
+  }
 
 /** Refuses rows whose export left one of these columns out. */
-export const demand = (reader: Reader, names: ReadonlyArray<string>): Read<void> => {
-  const missing = names.find((name) => !reader.named([name]).isPresent)
-  return missing === undefined ? Result.succeed(undefined) : refuse(missing, "The row has no such column")
+export const demand = (reader: Reader, names: ReadonlyArray<string>): void => {
+  const missing = names.find((name) => !reader.named(name).isPresent)
+  if (missing !== undefined) throw invalid(missing, noSuchColumn)
 }
 
-export const open = (row: Row, table: Table, options: Options): Reader => {
-  const own = new Map<string, string>()
-  for (const column of Object.keys(row)) if (!own.has(plain(column))) own.set(plain(column), column)
-  const cellOf = (column: string): Cell => ({ column, isPresent: true, value: orNull(row[column]) })
-  const named = (names: ReadonlyArray<string>): Cell => {
-    const columns = names.flatMap((name) => own.get(plain(name)) ?? [])
-    const cells = columns.map(cellOf)
-    return cells.find(({ value }) => value !== null) ?? cells[0] ?? { column: names[0] ?? "", isPresent: false, value: null }
+const noSuchColumn = "The row has no such column"
+
+/** Opens rows. What the names of the columns stand for is found once for rows that have the same ones. */
+export const opener = (table: Table, options: Options): ((row: Row) => Reader) => {
+  let header = makeHeader([])
+  return (row) => {
+    const columns = Object.keys(row)
+    if (columns.length !== header.columns.length || columns.some((column, index) => column !== header.columns[index])) {
+      header = makeHeader(columns)
+    }
+    const { find } = header
+    const cellOf = (column: string): Cell => ({ column, isPresent: true, value: orNull(row[column]) })
+    const absent = (column: string): Cell => ({ column, isPresent: false, value: null })
+    const first = (cells: ReadonlyArray<Cell>): Cell | undefined => cells.find(({ value }) => value !== null) ?? cells[0]
+    const all = (names: ReadonlyArray<string>): ReadonlyArray<Cell> => find(names).map(cellOf)
+    return {
+      row,
+      table,
+      options,
+      all,
+      named: (name) => first(find(name).map(cellOf)) ?? absent(name),
+      cell: (field) => {
+        const chosen = options.columns?.[field]
+        if (chosen === null) return absent(field)
+        if (chosen !== undefined) {
+          if (Object.hasOwn(row, chosen)) return cellOf(chosen)
+          throw invalid(chosen, noSuchColumn)
+        }
+        const names = table.columns[field]
+        const found = names === undefined ? undefined : first(all(names))
+        if (found === undefined && table.required.includes(field)) throw invalid(names?.[0] ?? field, noSuchColumn)
+        return found ?? absent(names?.[0] ?? field)
+      },
+    }
   }
-  const cell = (field: Field): Read<Cell> => {
-    const chosen = options.columns?.[field]
-    if (chosen !== undefined)
-      return Object.hasOwn(row, chosen) ? Result.succeed(cellOf(chosen)) : refuse(chosen, "The row has no such column")
-    const found = named(table.columns[field] ?? [])
-    return found.isPresent || !table.required.includes(field) ? Result.succeed(found) : refuse(found.column, "The row has no such column")
-  }
-  return { row, table, options, cell, named }
 }
 
-const plain = (column: string): string => column.toLowerCase().replaceAll("_", "")
+interface Header {
+  readonly columns: ReadonlyArray<string>
+  /** The columns with these names, of which an array is known by its identity. Two spellings of one are refused, as they may differ. */
+  readonly find: (names: string | ReadonlyArray<string>) => ReadonlyArray<string>
+}
+
+const makeHeader = (columns: ReadonlyArray<string>): Header => {
+  const byName = new Map<string, string>()
+  const second = new Map<string, string>()
+  for (const column of columns) (byName.has(plain(column)) ? second : byName).set(plain(column), column)
+  const found = new Map<string | ReadonlyArray<string>, ReadonlyArray<string>>()
+  return {
+    columns,
+    find: (names) => {
+      const known = found.get(names)
+      if (known !== undefined) return known
+      const wanted = Array.from(new Set((typeof names === "string" ? [names] : names).map(plain)))
+      const twice = wanted.find((name) => second.has(name))
+      if (twice !== undefined) throw invalid(second.get(twice) ?? twice, "The row has this column twice, in two spellings")
+      const these = wanted.flatMap((name) => byName.get(name) ?? [])
+      found.set(names, these)
+      return these
+    },
+  }
+}
+
+/** The name of a column without what makes no difference. */
+export const plain = (column: string): string => column.toLowerCase().replaceAll("_", "")
 
 // Drivers give null, CSV an empty text, and MySQL's and PostgreSQL's text formats \N.
 const orNull = (value: unknown): unknown => (value === undefined || value === "" || value === "\\N" ? null : value)
@@ -115,50 +179,55 @@ export interface Parts {
   /** Stands for the id in tables that have none. */
   readonly fallbackId: string
   /** Instead of the column `scopes`. */
-  readonly scopes?: Read<ReadonlyArray<string>> | undefined
+  readonly scopes?: (() => ReadonlyArray<string>) | undefined
   /** Beside what the column `metadata` holds, which wins. */
   readonly metadata?: { readonly [key: string]: unknown } | undefined
 }
 
-export const toRecord = (reader: Reader, parts: Parts): Read<LegacyRecord> =>
-  Result.gen(function* () {
-    const { options, table } = reader
-    const createdAt = yield* readCreatedAt(reader)
-    const id = (yield* text(yield* reader.cell("id"))) ?? parts.fallbackId
-    return {
-      id: toRecordId(options.name ?? table.name, id, createdAt),
-      keyId: parts.keyId,
-      prefix: parts.prefix,
-      name: (yield* checked(yield* reader.cell("name"), Name, "A name has at most 128 characters, and no NUL")) ?? "Imported key",
-      description: yield* checked(yield* reader.cell("description"), Description, "A description has at most 1,000 characters, and no NUL"),
-      ownerId: yield* checked(yield* reader.cell("ownerId"), OwnerId, "An owner id has at most 200 characters, and no NUL"),
-      scopes: yield* readScopes(reader, parts),
-      metadata: yield* readMetadata(reader, parts),
-      isActive: yield* readIsActive(reader),
-      expiresAt: yield* instant(yield* reader.cell("expiresAt")),
-      createdAt,
-      updatedAt: (yield* instant(yield* reader.cell("updatedAt"))) ?? createdAt,
-      lastUsedAt: yield* readLastUsedAt(reader),
-      hint: parts.hint ?? "",
-      hash: parts.hash,
-    }
-  })
+export const toRecord = (reader: Reader, parts: Parts): LegacyRecord => {
+  const { options, table } = reader
+  const createdAt = readCreatedAt(reader)
+  const id = text(reader.cell("id")) ?? parts.fallbackId
+  return {
+    id: toRecordId(options.name ?? table.name, id, createdAt),
+    keyId: parts.keyId,
+    prefix: parts.prefix,
+    name: readText(reader.cell("name"), isName, "A name has at most 128 characters, and no NUL")?.trim() ?? "Imported key",
+    description: readText(reader.cell("description"), isDescription, "A description has at most 1,000 characters, and no NUL"),
+    ownerId: readText(reader.cell("ownerId"), isOwnerId, "An owner id has at most 200 characters, and no NUL"),
+    scopes: readScopes(reader, parts),
+    metadata: readMetadata(reader, parts),
+    isActive: readIsActive(reader),
+    expiresAt: readExpiresAt(reader),
+    createdAt,
+    updatedAt: instant(reader.cell("updatedAt")) ?? createdAt,
+    lastUsedAt: readLastUsedAt(reader),
+    hint: parts.hint ?? "",
+    hash: parts.hash,
+  }
+}
 
 /** A text, or a number as one; `null` if there is none. */
-export const text = ({ column, value }: Cell): Read<string | null> => {
-  if (value === null || typeof value === "string") return Result.succeed(value)
-  return typeof value === "number" || typeof value === "bigint" ? Result.succeed(String(value)) : refuse(column, "It isn't a text")
+export const text = ({ column, value }: Cell): string | null => {
+  if (value === null || typeof value === "string") return value
+  if (typeof value === "number" || typeof value === "bigint") return String(value)
+  throw invalid(column, "It isn't a text")
 }
 
 /** A text that there must be. */
-export const requiredText = (cell: Cell): Read<string> =>
-  Result.flatMap(text(cell), (value) => (value === null ? refuse(cell.column, "It is empty") : Result.succeed(value)))
+export const requiredText = (cell: Cell): string => {
+  const value = text(cell)
+  if (value === null) throw invalid(cell.column, "It is empty")
+  return value
+}
 
 /** A key id that there must be. */
-export const toKeyId = (keyId: string, column: string): Read<KeyId> =>
-  isKeyId(keyId) ? Result.succeed(keyId) : refuse(column, "A key id has at most 128 characters of visible ASCII")
+export const toKeyId = (keyId: string, column: string): KeyId => {
+  if (isKeyId(keyId)) return keyId
+  throw invalid(column, "A key id has at most 128 characters of visible ASCII")
+}
 
-const isKeyId = Schema.is(KeyId)
+export const isKeyId: (text: unknown) => text is KeyId = Schema.is(KeyId)
 
 /** The end of a secret as far as it can be shown. */
 export const toHint = (secret: string): string => {
@@ -167,12 +236,14 @@ export const toHint = (secret: string): string => {
 }
 
 /** A JSON object, from a driver or as text; `null` if there is none. */
-export const json = ({ column, value }: Cell): Read<{ readonly [key: string]: unknown } | null> => {
+export const json = ({ column, value }: Cell): { readonly [key: string]: unknown } | null => {
   const parsed = typeof value === "string" ? parseJson(value) : value
   // Some versions wrote JSON in JSON.
   const object = typeof parsed === "string" ? parseJson(parsed) : parsed
-  if (object === null || object === undefined) return object === null ? Result.succeed(null) : refuse(column, "It isn't JSON")
-  return isObject(object) ? Result.succeed(object) : refuse(column, "It isn't a JSON object")
+  if (object === null) return null
+  if (object === undefined) throw invalid(column, "It isn't JSON")
+  if (isObject(object)) return object
+  throw invalid(column, "It isn't a JSON object")
 }
 
 const parseJson = (text: string): unknown => {
@@ -184,12 +255,11 @@ const isObject = (value: unknown): value is { readonly [key: string]: unknown } 
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Names of scopes: an array, JSON, PostgreSQL's `{a,b}`, or words between commas or spaces. */
-export const list = ({ column, value }: Cell): Read<ReadonlyArray<string>> => {
+export const list = ({ column, value }: Cell): ReadonlyArray<string> => {
   const names = typeof value === "string" ? (value.trim().startsWith("[") ? parseJson(value) : words(value)) : value
-  if (names === null) return Result.succeed([])
-  return Array.isArray(names) && names.every((name) => typeof name === "string")
-    ? Result.succeed(names)
-    : refuse(column, "It isn't a list of texts")
+  if (names === null) return []
+  if (Array.isArray(names) && names.every((name) => typeof name === "string")) return names
+  throw invalid(column, "It isn't a list of texts")
 }
 
 const words = (text: string): ReadonlyArray<string> | null => {
@@ -199,42 +269,66 @@ const words = (text: string): ReadonlyArray<string> | null => {
   return inner.split(/[\s,]+/).filter((word) => word !== "")
 }
 
-const readScopes = (reader: Reader, { scopes }: Parts): Read<LegacyRecord["scopes"]> =>
-  Result.gen(function* () {
-    const cell = yield* reader.cell("scopes")
-    const given = reader.options.scopes?.(reader.row) ?? (yield* scopes ?? list(cell))
-    const distinct = Array.from(new Set(given)).sort()
-    if (distinct.length > Scope.maxScopes) return yield* refuse(cell.column, `A key has at most ${Scope.maxScopes} scopes`)
-    if (distinct.every(isScope)) return distinct
-    return yield* refuse(cell.column, "One of them isn't a scope such as invoices:read; give the option scopes to rename them")
-  })
+const readScopes = (reader: Reader, { scopes }: Parts): LegacyRecord["scopes"] => {
+  const cell = reader.cell("scopes")
+  const given = reader.options.scopes?.(reader.row) ?? (scopes === undefined ? list(cell) : scopes())
+  const distinct = Array.from(new Set(given)).sort()
+  if (distinct.length > Scope.maxScopes) throw invalid(cell.column, `A key has at most ${Scope.maxScopes} scopes`)
+  if (distinct.every(isScope)) return distinct
+  throw invalid(cell.column, "One of them isn't a scope such as invoices:read; give the option scopes to rename them")
+}
 
 const isScope = Schema.is(Scope.Scope)
 
-const readMetadata = (reader: Reader, parts: Parts): Read<Schema.JsonObject> =>
-  Result.gen(function* () {
-    const cell = yield* reader.cell("metadata")
-    const metadata: unknown = { ...parts.metadata, ...(yield* json(cell)) }
-    return isMetadata(metadata)
-      ? metadata
-      : yield* refuse(cell.column, `Metadata has at most ${metadataLimits.bytes} bytes and ${metadataLimits.depth} levels, and no NUL`)
-  })
+const readMetadata = (reader: Reader, parts: Parts): Schema.JsonObject => {
+  const cell = reader.cell("metadata")
+  const metadata: unknown = { ...parts.metadata, ...json(cell) }
+  if (isMetadata(metadata)) return metadata
+  throw invalid(cell.column, `Metadata has at most ${metadataLimits.bytes} bytes and ${metadataLimits.depth} levels, and no NUL`)
+}
 
 const isMetadata = Schema.is(Metadata)
 
-const readIsActive = (reader: Reader): Read<boolean> =>
-  Result.gen(function* () {
-    const cell = yield* reader.cell("isActive")
-    const isActive = !cell.isPresent || (cell.value === null && reader.table.isActiveByDefault === true) || (yield* flag(cell))
-    return isActive && (reader.table.inactive ?? []).every((name) => !isSet(reader.named([name]).value))
-  })
+/** Active is what every column that tells of it says is active. */
+const readIsActive = (reader: Reader): boolean => {
+  const { table, options } = reader
+  const chosen = options.columns?.isActive
+  const required = reader.cell("isActive")
+  const flags = typeof chosen === "string" ? [required] : chosen === null ? [] : reader.all(table.columns.isActive ?? [])
+  const words = chosen === undefined ? reader.all(table.status ?? []) : []
+  const ends = reader.all(table.inactive ?? [])
+  if (chosen === undefined && table.needsState === true && flags.length + words.length + ends.length === 0) {
+    throw invalid(required.column, "The row has no column that tells whether the key is active")
+  }
+  return (
+    flags.every((cell) => (cell.value === null && table.isActiveByDefault === true) || flag(cell)) &&
+    words.every(isActiveWord) &&
+    !ends.some(({ value }) => isSet(value))
+  )
+}
 
 const trueTexts = new Set(["t", "true", "1", "y", "yes", "on"])
 const falseTexts = new Set(["f", "false", "0", "n", "no", "off"])
 
-const flag = ({ column, value }: Cell): Read<boolean> => {
-  if (trueTexts.has(toWord(value))) return Result.succeed(true)
-  return falseTexts.has(toWord(value)) ? Result.succeed(false) : refuse(column, "It is neither true nor false")
+const flag = ({ column, value }: Cell): boolean => {
+  const word = toWord(value)
+  if (trueTexts.has(word)) return true
+  if (falseTexts.has(word)) return false
+  throw invalid(column, "It is neither true nor false")
+}
+
+const activeWords = new Set(["active", "activated", "enabled", "valid", "live", "ok"])
+const inactiveWords = new Set(
+  "inactive deactivated disabled invalid revoked deleted removed expired suspended blocked banned archived canceled cancelled pending".split(
+    " ",
+  ),
+)
+
+const isActiveWord = ({ column, value }: Cell): boolean => {
+  const word = toWord(value)
+  if (activeWords.has(word)) return true
+  if (inactiveWords.has(word)) return false
+  throw invalid(column, "It is neither active nor inactive; a query can make a column is_active of it")
 }
 
 // A time of revocation as well as a flag. What isn't understood deactivates the key, rather than let a revoked one live.
@@ -245,37 +339,55 @@ const toWord = (value: unknown): string =>
     ? String(value).toLowerCase()
     : ""
 
+/** The earliest of all columns that tell of it. */
+const readExpiresAt = (reader: Reader): DateTime.Utc | null => {
+  const cell = reader.cell("expiresAt")
+  if (reader.options.columns?.expiresAt !== undefined) return instant(cell)
+  let earliest: DateTime.Utc | null = null
+  for (const other of reader.all(reader.table.columns.expiresAt ?? [])) {
+    const end = instant(other)
+    if (end !== null && (earliest === null || end.epochMilliseconds < earliest.epochMilliseconds)) earliest = end
+  }
+  return earliest
+}
+
 // What says nothing of when it was made is as old as can be.
-const readCreatedAt = (reader: Reader): Read<DateTime.Utc> =>
-  Result.gen(function* () {
-    const cell = yield* reader.cell("createdAt")
-    const createdAt = yield* instant(cell)
-    if (createdAt === null && reader.table.required.includes("createdAt")) return yield* refuse(cell.column, "It is empty")
-    return createdAt ?? DateTime.makeUnsafe(0)
-  })
+const readCreatedAt = (reader: Reader): DateTime.Utc => {
+  const cell = reader.cell("createdAt")
+  const createdAt = instant(cell)
+  if (createdAt === null && reader.table.required.includes("createdAt")) throw invalid(cell.column, "It is empty")
+  return createdAt ?? DateTime.makeUnsafe(0)
+}
 
 // Unkey has 0 for never, and nobody used a key in 1970.
-const readLastUsedAt = (reader: Reader): Read<DateTime.Utc | null> =>
-  Result.map(Result.flatMap(reader.cell("lastUsedAt"), instant), (lastUsedAt) => (lastUsedAt?.epochMilliseconds === 0 ? null : lastUsedAt))
+const readLastUsedAt = (reader: Reader): DateTime.Utc | null => {
+  const lastUsedAt = instant(reader.cell("lastUsedAt"))
+  return lastUsedAt?.epochMilliseconds === 0 ? null : lastUsedAt
+}
 
 /** A time; `null` if there is none. */
-export const instant = ({ column, value }: Cell): Read<DateTime.Utc | null> => {
-  if (value === null || value === "NULL") return Result.succeed(null)
+const instant = ({ column, value }: Cell): DateTime.Utc | null => {
+  if (value === null || value === "NULL") return null
   const milliseconds = toMilliseconds(value)
-  if (milliseconds === undefined) return refuse(column, "It isn't a time")
-  return milliseconds >= 0 && milliseconds <= lastMillisecond
-    ? Result.succeed(DateTime.makeUnsafe(milliseconds))
-    : refuse(column, "It isn't between 1970 and 9999")
+  if (milliseconds === undefined) throw invalid(column, "It isn't a time")
+  if (milliseconds >= 0 && milliseconds <= lastMillisecond) return DateTime.makeUnsafe(milliseconds)
+  throw invalid(column, "It isn't between 1970 and 9999")
 }
 
 const lastMillisecond = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 const toMilliseconds = (value: unknown): number | undefined => {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.getTime()
-  if (typeof value === "bigint") return fromEpoch(Number(value))
-  if (typeof value === "number") return Number.isFinite(value) ? fromEpoch(value) : undefined
+  if (typeof value === "bigint" || typeof value === "number") return fromNumber(String(value))
   if (typeof value !== "string" || value.length > 64) return undefined
-  return /^\d{1,16}(?:\.\d{1,9})?$/.test(value) ? fromEpoch(Number(value)) : fromText(value)
+  return fromNumber(value) ?? fromText(value)
+}
+
+/** Seconds or milliseconds since 1970; but 20300101 and 20300101120000 are a day and a time of it. */
+const fromNumber = (digits: string): number | undefined => {
+  const [, year, month, day, hour = "00", minute = "00", second = "00"] = /^(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?$/.exec(digits) ?? []
+  if (year !== undefined) return fromText(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return /^-?\d{1,16}(?:\.\d{1,9})?$/.test(digits) ? fromEpoch(Number(digits)) : undefined
 }
 
 // As seconds, 10^11 is the year 5138; as milliseconds, 1973.
@@ -316,12 +428,18 @@ const fromText = (text: string): number | undefined => {
   return date.getTime() - (sign === "-" ? -offset : offset)
 }
 
-const checked = <A>(cell: Cell, schema: Schema.Codec<A, string>, reason: string): Read<A | null> =>
-  Result.flatMap(text(cell), (value) => {
-    if (value === null || value.trim() === "") return Result.succeed(null)
-    // The schema's own message would quote the value.
-    return Result.mapError(Schema.decodeUnknownResult(schema)(value), () => invalid(cell.column, reason))
-  })
+/** A text of the domain; `null` if there is none. A message of the schema would quote it. */
+const readText = (cell: Cell, is: (text: string) => boolean, reason: string): string | null => {
+  const value = text(cell)
+  if (value === null || value.trim() === "") return null
+  if (is(value)) return value
+  throw invalid(cell.column, reason)
+}
+
+const isTrimmedName = Schema.is(Name)
+const isName = (text: string): boolean => isTrimmedName(text.trim())
+const isDescription = Schema.is(Description)
+const isOwnerId = Schema.is(OwnerId)
 
 /** A UUIDv7 that the same row has each time. One of the other system's own is kept. */
 const toRecordId = (system: string, id: string, createdAt: DateTime.Utc): ApiKeyId => {
@@ -346,7 +464,21 @@ export const homeMade = {
     scopes: ["scopes", "permissions"],
     metadata: ["metadata", "meta"],
     isActive: ["is_active", "active", "enabled", "is_enabled"],
-    expiresAt: ["expires_at", "expires", "expiry", "expiry_date", "expiration_date"],
+    expiresAt: [
+      "expires_at",
+      "expires_on",
+      "expire_at",
+      "expires",
+      "expiry",
+      "expiry_date",
+      "expiration",
+      "expiration_date",
+      "expiration_time",
+      "valid_until",
+      "valid_to",
+      "not_after",
+      "end_date",
+    ],
     createdAt: ["created_at", "created"],
     updatedAt: ["updated_at", "updated"],
     lastUsedAt: ["last_used_at", "last_used"],
@@ -355,6 +487,8 @@ export const homeMade = {
     "revoked",
     "is_revoked",
     "revoked_at",
+    "revoked_on",
+    "revocation_date",
     "disabled",
     "is_disabled",
     "disabled_at",
@@ -362,5 +496,17 @@ export const homeMade = {
     "deleted",
     "is_deleted",
     "deleted_at",
+    "deleted_on",
+    "archived",
+    "is_archived",
+    "archived_at",
+    "suspended",
+    "is_suspended",
+    "suspended_at",
+    "blocked",
+    "is_blocked",
+    "blocked_at",
   ],
-} as const satisfies Pick<Table, "columns" | "inactive">
+  status: ["status", "state", "key_status"],
+  needsState: true,
+} as const satisfies Pick<Table, "columns" | "inactive" | "status" | "needsState">
