@@ -178,6 +178,13 @@ export const keyIdReader = (format: TokenFormat): ((token: string) => string | u
 }
 
 /**
+ * Whether these are the parts of a token of the format, which has a checksum: whoever spells it in another way shall not be let in.
+ * @internal
+ */
+export const isTokenOf = (format: TokenFormat, { keyId, secret }: Pick<TokenParts, "keyId" | "secret">): boolean =>
+  ownFormats.has(format) && Result.isSuccess(format.parse(Redacted.value(format.format({ prefix: format.prefix, keyId, secret }))))
+
+/**
  * A codec between a token as a plain string and its parts.
  * @category schemas
  * @since 0.1.0

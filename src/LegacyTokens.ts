@@ -23,6 +23,11 @@ import type { Scope } from "./Scope.ts"
 export interface Candidate {
   readonly keyId: KeyId
   readonly secret: Redacted.Redacted
+  /**
+   * Whether the key id is a digest of the token. Then nobody needs to be kept from learning that it is unknown, and its refusal costs no hash.
+   * Default: no.
+   */
+  readonly isDerived?: boolean | undefined
 }
 
 /**

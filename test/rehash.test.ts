@@ -829,13 +829,13 @@ describe("A token of another system", () => {
   )
 
   describe("that nobody has", () => {
-    it.effect.each(settings)("costs a look-up and a hash, and is remembered: %s", ([, count, options]) =>
+    it.effect.each(settings)("costs a look-up and no hash, and is remembered: %s", ([, count, options]) =>
       withSetting(count, options, (setting) =>
         Effect.gen(function* () {
           const { a } = yield* setting.start(yield* hmac(next), { legacy: [shop] })
           for (let time = 0; time < 3; time++) assert.strictEqual(yield* tagOf(a.verify("shop_6")), "NotFound")
           const expected = options.cache === "off" ? 3 : 1
-          assert.deepInclude(setting.instruments, { lookUps: expected, checks: expected, hashes: 0 })
+          assert.deepInclude(setting.instruments, { lookUps: expected, checks: 0, hashes: 0 })
         }),
       ),
     )
@@ -907,7 +907,14 @@ describe("A token of another system", () => {
       Effect.gen(function* () {
         const salt = Redacted.make("salt")
         const salted = Keypal.make({ salt })
-        yield* insertRow(setting, salted, { id: "1", keyHash: hex(`shop_9${hex("salt")}`), name: "k", enabled: true })
+        yield* insertRow(setting, salted, {
+          id: "1",
+          keyHash: hex(`shop_9${hex("salt")}`),
+          name: "k",
+          enabled: true,
+          revokedAt: null,
+          expiresAt: null,
+        })
         const { a } = yield* setting.start(yield* hmac(next), { legacy: [shop, salted] })
         assert.strictEqual(yield* tagOf(a.verify("shop_9")), "good")
       }),

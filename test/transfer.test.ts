@@ -567,47 +567,49 @@ describe("keys of other systems", () => {
   const homeMade = "key of the house"
   const unkeyToken = "shop_3ZaKQ7mVxJ9cYpTfWhRuB2nE"
   const sha256 = (text: string, encoding: "hex" | "base64") => createHash("sha256").update(text).digest(encoding)
-  const vectors: ReadonlyArray<{ readonly legacy: LegacyTokens; readonly token: string; readonly row: object }> = [
-    ...fastapi.map(({ pepper, prefix, separator, token, row }) => ({
-      legacy: FastapiApiKey.make({ pepper: Redacted.make(pepper), prefix, separator }),
-      token,
-      row,
-    })),
-    ...betterAuth.map(({ label, token, row }) => ({ legacy: BetterAuth.make({ disableKeyHashing: label === "unhashed" }), token, row })),
-    ...keypal.map(({ options: { salt, algorithm, prefix }, token, row }) => ({
-      legacy: Keypal.make({
-        salt: salt === undefined ? undefined : Redacted.make(salt),
-        algorithm: algorithm === "sha512" ? "sha512" : "sha256",
-        prefix,
-      }),
-      token,
-      row,
-    })),
-    ...prefixedApiKey.map(({ prefix, token, row }) => ({
-      legacy: PrefixedApiKey.make({ prefix, columns: { expiresAt: null, isActive: null } }),
-      token,
-      row,
-    })),
-    ...django.map(({ token, row }) => ({ legacy: Django.make(), token, row })),
-    {
-      legacy: Unkey.make({ prefix: "shop_" }),
-      token: unkeyToken,
-      row: {
-        id: "key_1",
-        hash: sha256(unkeyToken, "base64"),
-        enabled: 1,
-        expires: null,
-        deleted_at_m: null,
-        created_at_m: 1_700_000_000_000,
+  const vectors: ReadonlyArray<{ readonly legacy: LegacyTokens; readonly token: string; readonly row: object; readonly isCut?: boolean }> =
+    [
+      ...fastapi.map(({ label, pepper, prefix, separator, secret, token, row }) => ({
+        isCut: label === "bcrypt, 0.2.1" && Buffer.byteLength(secret) >= 72,
+        legacy: FastapiApiKey.make({ pepper: Redacted.make(pepper), prefix, separator }),
+        token,
+        row,
+      })),
+      ...betterAuth.map(({ label, token, row }) => ({ legacy: BetterAuth.make({ disableKeyHashing: label === "unhashed" }), token, row })),
+      ...keypal.map(({ options: { salt, algorithm, prefix }, token, row }) => ({
+        legacy: Keypal.make({
+          salt: salt === undefined ? undefined : Redacted.make(salt),
+          algorithm: algorithm === "sha512" ? "sha512" : "sha256",
+          prefix,
+        }),
+        token,
+        row,
+      })),
+      ...prefixedApiKey.map(({ prefix, token, row }) => ({
+        legacy: PrefixedApiKey.make({ prefix, columns: { expiresAt: null, isActive: null } }),
+        token,
+        row,
+      })),
+      ...django.map(({ token, row }) => ({ legacy: Django.make(), token, row })),
+      {
+        legacy: Unkey.make({ prefix: "shop_" }),
+        token: unkeyToken,
+        row: {
+          id: "key_1",
+          hash: sha256(unkeyToken, "base64"),
+          enabled: 1,
+          expires: null,
+          deleted_at_m: null,
+          created_at_m: 1_700_000_000_000,
+        },
       },
-    },
-    { legacy: Sha256.make(), token: homeMade, row: { id: 7, key_hash: sha256(homeMade, "hex"), expires_at: null, active: true } },
-  ]
+      { legacy: Sha256.make(), token: homeMade, row: { id: 7, key_hash: sha256(homeMade, "hex"), expires_at: null, active: true } },
+    ]
 
-  it.live("verify after an import, from JSON and from CSV, and after a move to another database", () =>
+  it.live("verify after an import, from JSON and from CSV, and after a move to another database, and are upgraded", () =>
     Effect.forEach(
       vectors,
-      ({ legacy, token, row }) =>
+      ({ legacy, token, row, isCut = false }) =>
         Effect.gen(function* () {
           const csv = (yield* Stream.runCollect(
             Stream.make(
@@ -629,6 +631,21 @@ describe("keys of other systems", () => {
             assert.include(["NotFound", "InvalidSecret", "MalformedToken"], (yield* Effect.flip(apiKeys.verify(wrong)))._tag)
             return yield* Stream.runCollect(apiKeys.export({ hashes: true }))
           })
+          /** The record's hash becomes one of ours, by which the very same token goes on. Not where bcrypt didn't see the end of the secret. */
+          const upgraded = Effect.gen(function* () {
+            const apiKeys = yield* ApiKeys.ApiKeys
+            const repository = yield* Repository.ApiKeyRepository
+            const outcome = Effect.map(Effect.result(apiKeys.verify(token, { maxAge: 0 })), (verified) =>
+              Result.isSuccess(verified) ? "good" : verified.failure._tag,
+            )
+            const isLegacy = Effect.map(Stream.runCollect(repository.streamStored({})), (all) =>
+              all.some(({ hash }) => Redacted.value(hash).startsWith("$legacy-")),
+            )
+            const before = yield* outcome
+            for (let time = 0; time < (isCut ? 10 : 500) && (yield* isLegacy); time++) yield* Effect.sleep("10 millis")
+            assert.strictEqual(yield* isLegacy, isCut, JSON.stringify(row))
+            assert.strictEqual(yield* outcome, before)
+          })
           const lines = yield* run(
             Effect.gen(function* () {
               const apiKeys = yield* ApiKeys.ApiKeys
@@ -644,6 +661,7 @@ describe("keys of other systems", () => {
             Effect.gen(function* () {
               assert.deepStrictEqual(progressOf(yield* importing(lines)), expected)
               yield* verified
+              yield* upgraded
             }),
             { legacy: [legacy] },
           )

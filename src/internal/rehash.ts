@@ -17,6 +17,7 @@ import type { HasherError } from "../ApiKeyError.ts"
 import { type ApiKeyHasher, scheme } from "../ApiKeyHasher.ts"
 import * as ApiKeyMetrics from "../ApiKeyMetrics.ts"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
+import { sha256 } from "./digest.ts"
 import type { HashQueue } from "./hashQueue.ts"
 import { missingPepper } from "./peppers.ts"
 
@@ -42,6 +43,7 @@ const restMillis = 3_600_000
 const maxReplaced = 10_000
 /** How long a hash may take to be written: while one hangs, no other is made. */
 const patience = "10 seconds"
+const maxInexact = 10_000
 
 export const make = Effect.fnUntraced(function* (
   repository: ApiKeyRepository["Service"],
@@ -66,12 +68,26 @@ export const make = Effect.fnUntraced(function* (
     replaced.set(keyId, { since, times: times + 1 })
   }
 
+  /** Secrets that others match a hash beside, which cost a hash to find out. */
+  const inexact = new Set<string>()
+  const digestOf = (secret: Redacted.Redacted, hash: Redacted.Redacted) => sha256?.(`${Redacted.value(hash)}\0${Redacted.value(secret)}`)
+  const isInexact = ({ secret, hash, isExact }: Matched): boolean => {
+    const digest = isExact === undefined || inexact.size === 0 ? undefined : digestOf(secret, hash)
+    return digest !== undefined && inexact.has(digest)
+  }
+
   const upgrade = ({ id, keyId, secret, hash, isExact }: Matched) =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       // The peppers may have changed while it waited.
       if ((yield* isCurrent(hash)) || recent(keyId, now).times >= maxTimes) return
-      if (isExact !== undefined && !(yield* hashQueue.runLast(isExact(secret, hash)))) return
+      if (isExact !== undefined && !(yield* hashQueue.runLast(isExact(secret, hash)))) {
+        const [oldest] = inexact.size >= maxInexact ? inexact : []
+        if (oldest !== undefined) inexact.delete(oldest)
+        const digest = digestOf(secret, hash)
+        if (digest !== undefined) inexact.add(digest)
+        return
+      }
       const current = yield* hashQueue.runLast(hasher.hash(secret))
       // A pepper is taken out because it leaked, say: what was made with it mustn't live on under another.
       if ((yield* missingPepper(hasher, scheme(Redacted.value(hash)))) !== undefined) return
@@ -96,7 +112,7 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(queue), upgrade)))
   return {
     consider: (matched) => {
-      if (waiting.has(matched.keyId)) return
+      if (waiting.has(matched.keyId) || isInexact(matched)) return
       if (Queue.offerUnsafe(queue, matched)) waiting.add(matched.keyId)
     },
   }

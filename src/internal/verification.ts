@@ -35,7 +35,7 @@ import * as ApiKeyMetrics from "../ApiKeyMetrics.ts"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
 import { type Scope, satisfies } from "../Scope.ts"
-import type { LegacyTokens } from "../LegacyTokens.ts"
+import type { Candidate, LegacyTokens } from "../LegacyTokens.ts"
 import type { Settings } from "../VerificationCache.ts"
 import { sha256, startsWithDigest } from "./digest.ts"
 import * as Generations from "./generations.ts"
@@ -144,15 +144,21 @@ export const make = ({
     return entry.epoch === epoch && age >= 0 && age < cache.timeToLive && age < maxAge && isTrusted(now)
   }
 
-  const legacyCandidates = (text: string): ReadonlyArray<Credential> =>
-    text.length > ApiKeyToken.maxTokenLength
-      ? []
-      : legacy
-          .flatMap(({ parse, verify: check, isExact }) =>
-            parse(text).map(({ keyId, secret }, index) => ({ keyId: flat(keyId), secret, check, isExact, isForeign: true, place: index })),
-          )
-          .slice(0, maxCandidates)
-          .map((candidate, place) => ({ ...candidate, place }))
+  /** The key ids that the token may stand for, each with all that it may be then: a look-up for each. */
+  const legacyCandidates = (text: string): ReadonlyArray<Credential> => {
+    if (text.length > ApiKeyToken.maxTokenLength) return []
+    const readings = legacy
+      .flatMap((system) => system.parse(text).map((candidate): Reading => ({ ...candidate, system })))
+      .slice(0, maxCandidates)
+      .filter((reading) => !ApiKeyToken.isTokenOf(format, reading))
+    // One decoy does for the whole token.
+    const decoyed = readings.find(({ isDerived }) => isDerived !== true)?.keyId
+    return Array.from(new Set(readings.map(({ keyId }) => keyId)), (keyId) => {
+      const own = readings.filter((reading) => reading.keyId === keyId)
+      // There is one at least.
+      return { keyId: flat(keyId), secret: own[0]!.secret, readings: own, hasDecoy: keyId === decoyed }
+    })
+  }
 
   const rememberLegacy = (digest: string, keyId: KeyId): void => {
     legacyKeyIds.delete(digest)
@@ -208,17 +214,42 @@ export const make = ({
       return false
     })
 
+  /** The reading of a token of another system that the hash is of. Who doesn't know such hashes has nothing to say of it. */
+  const readingOf = Effect.fnUntraced(function* (
+    keyId: KeyId,
+    readings: ReadonlyArray<Reading>,
+    hash: Redacted.Redacted,
+  ): Effect.fn.Return<Reading | undefined, HasherError | Overloaded> {
+    const isLegacy = isLegacyHash(hash)
+    const tried = new Set<string>()
+    let failure: HasherError | undefined
+    for (const reading of readings) {
+      // By our own hasher each secret once.
+      if (!isLegacy && tried.has(Redacted.value(reading.secret))) continue
+      tried.add(Redacted.value(reading.secret))
+      const { verify } = isLegacy ? reading.system : hasher
+      const checked = yield* Effect.result(hashQueue.run("known", keyId, verify(reading.secret, hash)))
+      if (Result.isSuccess(checked)) {
+        if (checked.success) return reading
+      } else if (checked.failure._tag === "Overloaded") return yield* checked.failure
+      else if (!isLegacy || checked.failure.reason !== "UnsupportedHash") failure = checked.failure
+    }
+    return failure === undefined ? undefined : yield* failure
+  })
+
   /** Looks up and hashes, again as long as the key changes meanwhile. */
   const fly = Effect.fnUntraced(
     function* (
-      { keyId, secret, check, isExact, isForeign }: Credential,
+      { keyId, secret, readings, hasDecoy = true }: Credential,
       digest: string | undefined,
     ): Effect.fn.Return<Found, NotFound | InvalidSecret | RepositoryError | HasherError | Overloaded> {
       const context = yield* Effect.context<never>()
       const clock = Context.get(context, Clock.Clock)
       const begun = clock.monotonicTimeNanosUnsafe()
-      const remembered = digest === undefined ? undefined : provenHash(digest, keyId)
+      // Which of several readings was proven isn't known.
+      const remembered = digest === undefined || (readings !== undefined && readings.length > 1) ? undefined : provenHash(digest, keyId)
       let proven: string | undefined
+      let reading = readings?.[0]
       let refuted: string | undefined
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
         const checkedAt = clock.currentTimeMillisUnsafe()
@@ -230,13 +261,21 @@ export const make = ({
         const isOfNow = found !== undefined && (yield* isCurrent(hash))
         // What isn't kept needs no digest.
         const hashDigest = digest === undefined ? Redacted.value(hash) : digestOfHash(Redacted.value(hash))
-        // An older hash is checked anew: its pepper may have been taken out since.
-        if (isOfNow && hashDigest === remembered) proven = hashDigest
+        // An older hash of ours is checked anew: its pepper may have been taken out since. Those of other systems keep theirs.
+        if ((isOfNow || isLegacyHash(hash)) && hashDigest === remembered) proven = hashDigest
         if (hashDigest !== proven && hashDigest !== refuted) {
-          const isRight = yield* found === undefined
-            ? hashQueue.run("unknown", keyId, Effect.catchIf(hasher.verify(secret, hash), isMissingPepper, renewDecoy))
-            : hashQueue.run("known", keyId, (isLegacyHash(hash) ? (check ?? hasher.verify) : hasher.verify)(secret, hash))
-          if (isRight && found !== undefined) proven = hashDigest
+          let isRight = false
+          if (found === undefined) {
+            if (hasDecoy) {
+              yield* hashQueue.run("unknown", keyId, Effect.catchIf(hasher.verify(secret, hash), isMissingPepper, renewDecoy))
+            }
+          } else if (readings === undefined) {
+            isRight = yield* hashQueue.run("known", keyId, hasher.verify(secret, hash))
+          } else {
+            reading = yield* readingOf(keyId, readings, hash)
+            isRight = reading !== undefined
+          }
+          if (isRight) proven = hashDigest
           else refuted = hashDigest
         }
         // From here on to where it is kept nothing may yield, or a change could come between.
@@ -245,13 +284,20 @@ export const make = ({
         const mayBeKept = isTrusted(checkedAt)
         if (found === undefined || hashDigest !== proven) {
           const error = found === undefined ? new NotFound({ keyId: flat(keyId) }) : new InvalidSecret({ keyId: flat(keyId) })
-          if (digest !== undefined && mayBeKept && !isForeign) rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
+          if (digest !== undefined && mayBeKept && readings === undefined)
+            rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
           return yield* error
         }
         const { apiKey, usedToken } = found
         if (!isOfNow) {
-          const exactness = isLegacyHash(hash) && isExact !== undefined ? { isExact } : {}
-          rehash.consider({ id: apiKey.id, keyId: found.keyId, secret, hash, ...exactness })
+          const isExact = isLegacyHash(hash) ? reading?.system.isExact : undefined
+          rehash.consider({
+            id: apiKey.id,
+            keyId: found.keyId,
+            secret: reading?.secret ?? secret,
+            hash,
+            ...(isExact !== undefined && { isExact }),
+          })
         }
         if (digest === undefined) {
           return { apiKey, usedToken, checkedAt, use: { id: apiKey.id, keyId: found.keyId, lastUsedAt: 0, isPending: false } }
@@ -351,7 +397,9 @@ export const make = ({
       digest === undefined || isPrivate ? fly(parts, undefined) : askStore(fiber, parts, digest, now, maxAge)
     const [only] = candidates
     const found =
-      only !== undefined && only.isForeign !== true ? find(only) : findAmong(candidates, isPrivate ? undefined : digest, now, find)
+      only !== undefined && only.readings === undefined
+        ? find(only)
+        : findAmong(candidates, isPrivate ? undefined : digest, now, find, isPrivate)
     const clock = fiber.getRef(Clock.Clock)
     return Effect.matchEffect(found, {
       onFailure: refuse,
@@ -359,26 +407,39 @@ export const make = ({
     })
   }
 
-  /** A token of which it isn't clear whose it is: each key id that it may stand for is tried, and only all refusals together are remembered. */
+  /**
+   * A token of which it isn't clear whose it is: all key ids that it may stand for are looked for, together as far as the store can, and only
+   * all refusals together are remembered.
+   */
   const findAmong = Effect.fnUntraced(function* (
     candidates: ReadonlyArray<Credential>,
     digest: string | undefined,
     now: number,
     find: (parts: Credential) => Effect.Effect<Found, VerifyError>,
+    isPrivate: boolean,
   ): Effect.fn.Return<Found, VerifyError> {
     const keyIds = candidates.map(({ keyId }) => keyId)
     const generation = generations.ofAll(keyIds)
+    const outcomes = yield* Effect.forEach(
+      candidates,
+      (parts) =>
+        Effect.matchEffect(find(parts), {
+          onSuccess: (found) => Effect.succeed({ found, keyId: parts.keyId }),
+          onFailure: (error) => (isAboutOne(error) ? Effect.succeed(error) : Effect.fail(error)),
+        }),
+      // A transaction has one connection.
+      { concurrency: isPrivate ? 1 : "unbounded" },
+    )
     let refusal: NotFound | InvalidSecret | undefined
     let failure: HasherError | undefined
-    for (const parts of candidates) {
-      const found = yield* Effect.catchIf(find(parts), isAboutOne, (error) => {
-        if (error._tag === "HasherError") failure = error
-        else refusal = error
-        return Effect.succeed(undefined)
-      })
-      if (found === undefined) continue
-      if (digest !== undefined) rememberLegacy(digest, parts.keyId)
-      return found
+    for (const outcome of outcomes) {
+      if ("found" in outcome) {
+        if (digest !== undefined) rememberLegacy(digest, outcome.keyId)
+        return outcome.found
+      }
+      if (outcome._tag === "HasherError") failure = outcome
+      // Of a record there is more to say.
+      else if (refusal?._tag !== "InvalidSecret") refusal = outcome
     }
     if (failure !== undefined) return yield* failure
     // There is a candidate, and each was refused.
@@ -487,18 +548,19 @@ const tokenOf = ({ apiKey, hash, previousHash }: StoredApiKey, keyId: string) =>
 
 const isMissingPepper = ({ reason }: HasherError): boolean => reason === "MissingPepper"
 
-const nameOf = (digest: string, { keyId, place }: Credential): string =>
-  place === undefined ? digest + keyId : `${digest}${place} ${keyId}`
+const nameOf = (digest: string, { keyId }: Credential): string => digest + keyId
+
+/** What a token may be that isn't of our format, and who then checks it against a hash of another system. */
+interface Reading extends Candidate {
+  readonly system: Pick<LegacyTokens, "verify" | "isExact">
+}
 
 /** What a caller presents, of whichever format. */
 interface Credential extends Pick<ApiKeyToken.TokenParts, "keyId" | "secret"> {
-  /** How the system that the token may be of checks it against a hash of its own. */
-  readonly check?: LegacyTokens["verify"]
-  readonly isExact?: LegacyTokens["isExact"]
-  /** Whether the token isn't of our format, and so may stand for other key ids too: one refusal doesn't say it all. */
-  readonly isForeign?: boolean
-  /** Tells two systems apart that know the token by the same key id. */
-  readonly place?: number
+  /** All that a token is which isn't of our format. It may stand for other key ids too: one refusal doesn't say it all. */
+  readonly readings?: ReadonlyArray<Reading>
+  /** Whether a hash is computed when there is no record. Default: yes. */
+  readonly hasDecoy?: boolean
 }
 
 /** What says nothing of another candidate. */

@@ -57,8 +57,8 @@ export const make = (options: Options): LegacyTokens => {
   /** Whether bcrypt saw all of the secret, and no shorter one followed by the pepper looks the same. */
   const isWhole = (secret: string): boolean => {
     const bytes = Buffer.from(secret, "utf8")
-    if (bytes.length + pepperBytes.length <= maxBcryptBytes) return true
     if (bytes.length >= maxBcryptBytes) return false
+    if (bytes.length + pepperBytes.length <= maxBcryptBytes) return true
     for (let length = Math.min(bytes.length, pepperBytes.length); length > 0; length--) {
       if (bytes.subarray(-length).equals(pepperBytes.subarray(0, length))) return false
     }

@@ -77,7 +77,7 @@ export const tokens = (
   return {
     parse: (token) =>
       isToken(token) && (prefixes.length === 0 || prefixes.some((prefix) => token.startsWith(prefix)))
-        ? [{ keyId: toKeyId(digest(token)), secret: toSecret(token) }]
+        ? [{ keyId: toKeyId(digest(token)), secret: toSecret(token), isDerived: true }]
         : [],
     verify: verify(digest, algorithm),
   }
