@@ -110,6 +110,16 @@ export interface Use {
   readonly lastUsedAt: DateTime.Utc
 }
 
+/** What of a record keeps another one from being inserted, and tells whether the two are one. @category models @since 0.1.0 */
+export interface Taken {
+  readonly id: ApiKeyId
+  /** That of the current token, and then that of the previous one. */
+  readonly keyIds: ReadonlyArray<KeyId>
+  readonly rotatedAt: DateTime.Utc | null
+  /** Of the current token. */
+  readonly hash: Redacted.Redacted
+}
+
 /** How many keys have hashes of these schemes, as `ApiKeyHasher.scheme` gives them. @category models @since 0.1.0 */
 export interface SchemeCount {
   readonly scheme: string
@@ -172,14 +182,10 @@ export class ApiKeyRepository extends Context.Service<
     readonly replaceHash: (id: ApiKeyId, from: Redacted.Redacted, to: Redacted.Redacted) => Effect.Effect<boolean, RepositoryError>
     /** How many keys there are with each pair of schemes; of previous tokens only those count that work at `at`. */
     readonly countSchemes: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SchemeCount>, RepositoryError>
-    /**
-     * Inserts those whose id and key ids are free, in one statement, and gives what is there now of each, in the same order: `"inserted"`,
-     * `"present"` if the id is taken, `"duplicate"` if only a key id is. A dry run only says what it would do.
-     */
-    readonly insertMany: (
-      keys: ReadonlyArray<StoredApiKey>,
-      options?: { readonly isDryRun?: boolean | undefined },
-    ) => Effect.Effect<ReadonlyArray<"inserted" | "present" | "duplicate">, RepositoryError>
+    /** Inserts those whose id and key ids are free, in one statement, and gives whether it did, in the same order. The first of several wins. */
+    readonly insertMany: (keys: ReadonlyArray<StoredApiKey>) => Effect.Effect<ReadonlyArray<boolean>, RepositoryError>
+    /** The records that have the id of one of these, or one of its key ids, in whichever place. */
+    readonly findTaken: (keys: ReadonlyArray<StoredApiKey>) => Effect.Effect<ReadonlyArray<Taken>, RepositoryError>
     readonly delete: (
       id: ApiKeyId,
       options?: { readonly ifVersion?: number | undefined },

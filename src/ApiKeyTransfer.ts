@@ -179,7 +179,7 @@ export interface Refused {
 
 /**
  * How far an import has come. What it tells of is in the database for good, so that an import that breaks off goes on after `read` rows. The
- * others count since its start: rows that are kept now, whose id was there already (and which were left as they are), and that were refused.
+ * others count since its start: rows that are kept now, whose key was there already (and which were left as they are), and that were refused.
  * @category models
  * @since 0.1.0
  */
@@ -204,12 +204,17 @@ export interface ImportOptions {
   /** What reads the rows: an adapter of `effect-api-key/legacy/*`, say. Default: lines that `export` wrote. */
   readonly from?: RowReader | undefined
   /**
-   * Whether to only tell what an import would do. It keeps the ids of all rows in memory, some 200 bytes for each, as none of them gets into
+   * Whether to only tell what an import would do. It keeps the ids of all rows in memory, some 400 bytes for each, as none of them gets into
    * the database to be found there. Default: no.
    */
   readonly dryRun?: boolean | undefined
   /** How many rows to pass over: `read` of the last `Progress`. Default: 0. */
   readonly skip?: number | undefined
+  /**
+   * Whether lines are kept whose hash no hasher and no adapter of the service can check: for an import where the application's own aren't at
+   * hand. Rows of other systems are. Default: `refuse`.
+   */
+  readonly unknownHashes?: "refuse" | "accept" | undefined
   /** How many rows are written in one statement, while up to twice as many are read ahead: 1 to 10,000. Default: 1,000. */
   readonly batchSize?: number | undefined
 }

@@ -39,7 +39,7 @@ import * as Repository from "./ApiKeyRepository.ts"
 import * as ApiKeyTransfer from "./ApiKeyTransfer.ts"
 import * as ApiKeyToken from "./ApiKeyToken.ts"
 import * as HashQueue from "./internal/hashQueue.ts"
-import { importKeys, rehearse } from "./internal/importKeys.ts"
+import { importKeys } from "./internal/importKeys.ts"
 import { decodeCreate, decodeFilter, decodeUpdate } from "./internal/input.ts"
 import * as LastUsed from "./internal/lastUsed.ts"
 import * as Nodes from "./internal/nodes.ts"
@@ -598,7 +598,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const insertMany = (keys: ReadonlyArray<Model.StoredApiKey>) =>
     Effect.onExit(repository.insertMany(keys), (exit) =>
       // One that failed on its way may have taken place all the same.
-      noticeInserted(Exit.isSuccess(exit) ? keys.filter((_, index) => exit.value[index] === "inserted") : keys),
+      noticeInserted(Exit.isSuccess(exit) ? keys.filter((_, index) => exit.value[index] === true) : keys),
     )
 
   const rotation = Rotation.make({
@@ -612,19 +612,19 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   /** A hash that nobody can check, imported unnoticed, would keep the service from starting again. */
-  const whyNotImported = Effect.fnUntraced(
-    function* ({ hash, previousHash }: Model.StoredApiKey) {
-      if (options.acceptMissingPeppers === true) return undefined
-      for (const each of previousHash === null ? [hash] : [hash, previousHash]) {
-        const id = yield* missingPepper(hasher, scheme(Redacted.value(each)))
-        if (id === undefined) continue
-        return new InvalidInput({ field: "hash", reason: `It needs a pepper that isn't configured (${id || "the one without a label"})` })
-      }
-      return undefined
-    },
+  const whyNotImported = Effect.fnUntraced(function* (hash: Redacted.Redacted, { from, unknownHashes }: ApiKeyTransfer.ImportOptions) {
     // Peppers that can't be read now say nothing against it.
-    Effect.orElseSucceed(() => undefined),
-  )
+    const pepper = yield* Effect.orElseSucceed(missingPepper(hasher, scheme(Redacted.value(hash))), () => undefined)
+    if (pepper !== undefined && options.acceptMissingPeppers !== true) {
+      return `It needs a pepper that isn't configured (${pepper || "the one without a label"})`
+    }
+    // A system's rows are read by who can check its hashes.
+    if (from !== undefined || unknownHashes === "accept") return undefined
+    return yield* Effect.match(hashQueue.runNew(hasher.verify(decoySecret, hash)), {
+      onSuccess: () => undefined,
+      onFailure: ({ reason }) => (reason === "UnsupportedHash" ? "No hasher and no adapter can check it" : undefined),
+    })
+  })
 
   /** What is inactive already keeps when and why it became so, which whoever looks into a leak wants to know. */
   const deactivateOnce = Effect.fnUntraced(function* (
@@ -765,8 +765,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       }
       return Array.from(counts, ([scheme, count]) => ({ ...parseScheme(scheme), count, isCurrent: scheme === current }))
     }).pipe(Effect.withSpan("ApiKeys.hashReport")),
-    import: (rows, options = {}) =>
-      importKeys(rows, options, () => (options.dryRun === true ? rehearse(repository) : insertMany), whyNotImported),
+    import: (rows, options = {}) => importKeys(rows, options, { findTaken: repository.findTaken, insertMany, whyNot: whyNotImported }),
     export: ({ hashes = false, filter = {} } = {}) =>
       Stream.unwrap(
         Effect.map(decodeFilter(filter), (decoded) =>

@@ -48,7 +48,9 @@ const run = <A, E>(effect: Effect.Effect<A, E, ApiKeys.ApiKeys | Repository.ApiK
   Effect.provide(effect, layerOwn(options), { local: true })
 
 const importing = (lines: ReadonlyArray<string>, options?: ApiKeyTransfer.ImportOptions) =>
-  ApiKeys.ApiKeys.use((apiKeys) => Stream.runCollect(apiKeys.import(fromNdjson(Stream.fromIterable(lines)), options)))
+  ApiKeys.ApiKeys.use((apiKeys) =>
+    Stream.runCollect(apiKeys.import(fromNdjson(Stream.fromIterable(lines)), { unknownHashes: "accept", ...options })),
+  )
 
 const linesOf = (count: number) => Array.from({ length: count }, (_, index) => encodeLine(makeStoredApiKey({ hash: `h${index}` })))
 
@@ -380,6 +382,87 @@ describe("ApiKeys.import", () => {
     ),
   )
 
+  it.effect("takes no key for another one that has its id", () =>
+    run(
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const there = makeStoredApiKey()
+        const other = makeStoredApiKey({ id: there.apiKey.id })
+        const lines = [encodeLine(there), encodeLine(other), encodeLine(there)]
+        const expected = { read: 3, inserted: 1, present: 1, refused: 1 }
+        for (const batchSize of [1, 10]) {
+          const dry = yield* importing(lines, { batchSize, dryRun: true })
+          assert.deepStrictEqual(progressOf(dry), expected)
+          assert.deepStrictEqual(refusedOf(dry), [{ row: 2, field: "id", reason: "Another API key has this id" }])
+        }
+        assert.deepStrictEqual(progressOf(yield* importing(lines)), expected)
+        // Once it was rotated here, nobody can tell any more by which key id it came.
+        yield* apiKeys.rotate(there.apiKey.id, { grace: 0 })
+        yield* apiKeys.rotate(there.apiKey.id, { grace: 0 })
+        assert.deepStrictEqual(progressOf(yield* importing([encodeLine(there)])), { read: 1, inserted: 0, present: 1, refused: 0 })
+      }),
+    ),
+  )
+
+  it.effect("knows a key of another system by its hash, whatever its id has become", () => {
+    const legacy = Sha256.make()
+    const forerunner = FastapiApiKey.make({ pepper: Redacted.make("p") })
+    const row = (id: number, hash: string, created_at: string) => ({
+      id,
+      hash: hash.repeat(64),
+      created_at,
+      expires_at: null,
+      active: true,
+    })
+    const counts = (rows: ReadonlyArray<object>, from: LegacyTokens, dryRun = false) =>
+      ApiKeys.ApiKeys.use((apiKeys) =>
+        Effect.map(Stream.runCollect(apiKeys.import(Stream.fromIterable(rows), { from, dryRun })), (events) => {
+          const { inserted, present, refused } = progressOf(events)
+          return [inserted, present, refused, ...refusedOf(events).map(({ field }) => field)]
+        }),
+      )
+    return run(
+      Effect.gen(function* () {
+        // A driver's time zone has moved the time, of which the id is made.
+        const moved = [row(1, "a", "2024-01-01T00:00:00Z"), row(1, "a", "2024-01-01T01:00:00Z")]
+        assert.deepStrictEqual(yield* counts(moved, legacy, true), [1, 1, 0])
+        assert.deepStrictEqual(yield* counts(moved, legacy), [1, 1, 0])
+        // Of two tables with one name, neither with a time.
+        const tables = [row(7, "b", ""), row(7, "c", "")]
+        assert.deepStrictEqual(yield* counts(tables, legacy, true), [1, 0, 1, "id"])
+        assert.deepStrictEqual(yield* counts(tables, legacy), [1, 0, 1, "id"])
+        // Where the key id isn't made of the hash, the hash itself tells.
+        const [first, second] = [fastapi[0]!.row, fastapi[2]!.row]
+        const shifted = { ...first, created_at: "2020-01-01" }
+        const rival = { ...second, key_id: first.key_id }
+        for (const dryRun of [true, false])
+          assert.deepStrictEqual(yield* counts([first, shifted, rival], forerunner, dryRun), [1, 1, 1, "keyId"])
+      }),
+    )
+  })
+
+  it.effect("refuses lines with a hash that nobody could check, unless asked for them", () =>
+    run(
+      Effect.gen(function* () {
+        const own = encodeLine(makeStoredApiKey({ hash: `$hmac-sha256$${"A".repeat(43)}` }))
+        const lines = [
+          encodeLine(makeStoredApiKey({ hash: "garbage" })),
+          encodeLine(makeStoredApiKey({ hash: "$legacy-fastapi$2b$31$x" })),
+          encodeLine(makeStoredApiKey({ hash: "$legacy-sha256$x" })),
+          own,
+        ]
+        const events = yield* importing(lines, { unknownHashes: "refuse" })
+        const reason = "No hasher and no adapter can check it"
+        assert.deepStrictEqual(refusedOf(events), [
+          { row: 1, field: "hash", reason },
+          { row: 2, field: "hash", reason },
+        ])
+        assert.deepStrictEqual(progressOf(yield* importing(lines)), { read: 4, inserted: 2, present: 2, refused: 0 })
+      }),
+      { legacy: [Sha256.make()] },
+    ),
+  )
+
   it.effect("tells of each row that it refuses, and goes on", () =>
     run(
       Effect.gen(function* () {
@@ -435,7 +518,7 @@ describe("ApiKeys.import", () => {
           ])
           const lines = picks.map((pick) => `${pool[pick]!.trim()}\n`)
           const apiKeys = yield* ApiKeys.ApiKeys
-          const stream = apiKeys.import(fromNdjson(Stream.fromIterable(lines)), { batchSize, dryRun: true })
+          const stream = apiKeys.import(fromNdjson(Stream.fromIterable(lines)), { batchSize, dryRun: true, unknownHashes: "accept" })
           const dry = yield* Stream.runCollect(stream)
           // Each run starts afresh.
           assert.deepStrictEqual(yield* Stream.runCollect(stream), dry)
@@ -454,7 +537,7 @@ describe("ApiKeys.import", () => {
         const seen: Array<ApiKeyTransfer.ImportEvent> = []
         const apiKeys = yield* ApiKeys.ApiKeys
         const exit = yield* Effect.exit(
-          Stream.runForEach(apiKeys.import(fromNdjson(Stream.rechunk(breaking, 1)), { batchSize: 3 }), (event) =>
+          Stream.runForEach(apiKeys.import(fromNdjson(Stream.rechunk(breaking, 1)), { batchSize: 3, unknownHashes: "accept" }), (event) =>
             Effect.sync(() => seen.push(event)),
           ),
         )
@@ -505,7 +588,7 @@ describe("ApiKeys.import", () => {
           return rowOf(encodeLine(makeStoredApiKey()))
         }),
       )
-      yield* ApiKeys.ApiKeys.use((apiKeys) => Stream.runDrain(apiKeys.import(rows, { batchSize: 10 }))).pipe(
+      yield* ApiKeys.ApiKeys.use((apiKeys) => Stream.runDrain(apiKeys.import(rows, { batchSize: 10, unknownHashes: "accept" }))).pipe(
         Effect.provide(ApiKeys.layer.pipe(Layer.provide([layerEphemeral, counting]))),
       )
       assert.deepStrictEqual(sizes, [...Array.from({ length: 9 }, () => 10), 5])

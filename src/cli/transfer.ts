@@ -97,7 +97,13 @@ export const importKeys = Command.make(
       }),
     )
     yield* apiKeys
-      .import(csv ? fromCsv(input) : fromNdjson(input), { ...(reader === undefined ? {} : { from: reader }), dryRun, skip })
+      .import(csv ? fromCsv(input) : fromNdjson(input), {
+        ...(reader === undefined ? {} : { from: reader }),
+        // The application's own hashers and adapters aren't at hand.
+        unknownHashes: "accept",
+        dryRun,
+        skip,
+      })
       .pipe(
         Stream.runForEach((event) => {
           if (event._tag === "Progress") last = event

@@ -82,19 +82,20 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
         insert(key)
         return Effect.void
       }),
-    insertMany: (keys, { isDryRun = false } = {}) =>
+    insertMany: (keys) =>
+      Effect.sync(() =>
+        keys.map((key) => {
+          const isFree = !byId.has(key.apiKey.id) && takenKeyId(key) === undefined
+          if (isFree) insert(key)
+          return isFree
+        }),
+      ),
+    findTaken: (keys) =>
       Effect.sync(() => {
-        // Kept apart in a dry run, so that the batch sees itself either way.
-        const ids = new Set<ApiKeyId>()
-        const keyIds = new Set<KeyId>()
-        return keys.map((key) => {
-          const own = keyIdsOf(key.apiKey)
-          if (byId.has(key.apiKey.id) || ids.has(key.apiKey.id)) return "present"
-          if (takenKeyId(key) !== undefined || own.some((keyId) => keyIds.has(keyId))) return "duplicate"
-          ids.add(key.apiKey.id)
-          for (const keyId of own) keyIds.add(keyId)
-          if (!isDryRun) insert(key)
-          return "inserted"
+        const ids = new Set(keys.flatMap(({ apiKey }) => [apiKey.id, ...keyIdsOf(apiKey).flatMap((keyId) => byKeyId.get(keyId) ?? [])]))
+        return Array.from(ids).flatMap((id) => {
+          const known = byId.get(id)
+          return known === undefined ? [] : [{ id, keyIds: keyIdsOf(known.apiKey), rotatedAt: known.apiKey.rotatedAt, hash: known.hash }]
         })
       }),
     findById: (id) => Effect.sync(() => Option.fromNullishOr(byId.get(id))),

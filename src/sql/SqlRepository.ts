@@ -21,12 +21,12 @@ import type { Fragment } from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { type ApiKey, type ApiKeyId, type KeyId, keyIdsOf, type StoredApiKey } from "../ApiKey.ts"
 import { ApiKeyNotFound, DuplicateKeyId, type InvalidCursor, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
-import { ApiKeyRepository, type Changes, defaultSort, type Filter, type Sort } from "../ApiKeyRepository.ts"
+import { ApiKeyRepository, type Changes, defaultSort, type Filter, type Sort, type Taken } from "../ApiKeyRepository.ts"
 import * as Cursor from "../internal/cursor.ts"
 import { schemePattern } from "../internal/schemePattern.ts"
 import { isStorableText } from "../internal/storableText.ts"
 import { toSimpleLowerCase } from "../internal/lowerCase.ts"
-import { columnList, decodeKeys, decodeManyStored, decodeStored, jsonColumnList, storedColumnList, toJsonRow } from "./row.ts"
+import { columnList, decodeKeys, decodeManyStored, decodeStored, decodeTaken, insertColumns, storedColumnList, toArrays } from "./row.ts"
 import { type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
 
 export { InvalidIdentifier, type TableOptions } from "./table.ts"
@@ -72,8 +72,9 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   const keys = sql.literal(table.qualified)
   const columns = sql.literal(columnList)
   const stored = sql.literal(storedColumnList)
-  const inserting = sql.literal(`${storedColumnList}, name_lower`)
-  const jsonColumns = sql.literal(jsonColumnList)
+  const insertText = `INSERT INTO ${table.qualified} (${insertColumns.names}) SELECT ${insertColumns.values} FROM ${insertColumns.source}
+    WHERE NOT EXISTS (SELECT FROM ${table.qualified} AS key WHERE key.key_id = given.previous_key_id OR key.previous_key_id = given.key_id)
+    ORDER BY position ON CONFLICT DO NOTHING RETURNING id`
 
   const isInTransaction = (context: Context.Context<never>): boolean =>
     Context.getOrUndefined(context, sql.transactionService) !== undefined
@@ -263,68 +264,46 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     sql`(previous_key_id IS NOT NULL AND CASE WHEN previous_expires_at IS NULL THEN previous_grace_seconds IS NOT NULL
       ELSE previous_expires_at > GREATEST(${toDate(at)}::timestamptz, updated_at) END)`
 
-  /** One statement for any number of records, which go as one text of JSON. */
-  const insertMany = (stored: ReadonlyArray<StoredApiKey>) => {
+  /** One statement for any number of records, which go as an array for each column. */
+  const insertMany = (stored: ReadonlyArray<StoredApiKey>): Effect.Effect<ReadonlyArray<boolean>, SqlError> => {
     if (stored.length === 0) return Effect.succeed([])
-    const all = stored.map(({ apiKey }) => apiKey)
     // A statement doesn't see what it inserts itself, and an index sees one column.
-    const clashes = clashesAmong(all)
-    const inserted = sql<{ id: string }>`INSERT INTO ${keys} (${inserting}) SELECT ${inserting}
-      FROM json_to_recordset(${JSON.stringify(stored.map(toJsonRow).filter((_, index) => !clashes.has(index)))}::text::json) AS given (${jsonColumns})
-      WHERE NOT EXISTS (SELECT FROM ${keys} AS key WHERE key.key_id = given.previous_key_id OR key.previous_key_id = given.key_id)
-      ORDER BY position ON CONFLICT DO NOTHING RETURNING id`
-    const present = (ids: ReadonlyArray<string>) => sql<{ id: string }>`SELECT id FROM ${keys} WHERE id = ANY(${ids}::uuid[])`
-    return Effect.gen(function* () {
-      const insertedIds = new Set((yield* inserted).map(({ id }) => id))
-      const rest = all.filter(({ id }) => !insertedIds.has(id)).map(({ id }) => id)
-      const presentIds = new Set(insertedIds)
-      if (rest.length > 0) for (const { id } of yield* present(rest)) presentIds.add(id)
-      // A second one with the same id finds the first.
-      return all.map(({ id }, index) =>
-        !clashes.has(index) && insertedIds.delete(id)
-          ? ("inserted" as const)
-          : presentIds.has(id)
-            ? ("present" as const)
-            : ("duplicate" as const),
-      )
+    const clashes = clashesAmong(stored.map(({ apiKey }) => apiKey))
+    const clear = clashes.size === 0 ? stored : stored.filter((_, index) => !clashes.has(index))
+    return Effect.map(sql.unsafe<{ id: string }>(insertText, toArrays(clear)), (rows) => {
+      const insertedIds = new Set(rows.map(({ id }) => id))
+      // A second one with the same id isn't the one that was inserted.
+      return stored.map(({ apiKey }, index) => !clashes.has(index) && insertedIds.delete(apiKey.id))
     })
   }
 
-  /** What {@link insertMany} would give. */
-  const rehearse = (stored: ReadonlyArray<StoredApiKey>) => {
+  // Its rows hold hashes, which a span would keep.
+  const findTaken = (stored: ReadonlyArray<StoredApiKey>): Effect.Effect<ReadonlyArray<Taken>, SqlError | Schema.SchemaError> => {
     const all = stored.map(({ apiKey }) => apiKey)
-    const allKeyIds = all.flatMap(keyIdsOf)
-    return Effect.map(
-      sql<{ id: string; key_id: string; previous_key_id: string | null }>`SELECT id, key_id, previous_key_id FROM ${keys}
-        WHERE id = ANY(${all.map(({ id }) => id)}::uuid[]) OR key_id = ANY(${allKeyIds}::text[]) OR previous_key_id = ANY(${allKeyIds}::text[])`,
-      (rows) => {
-        const ids = new Set<string>(rows.map(({ id }) => id))
-        const keyIds = new Set<string | null>(rows.flatMap((row) => [row.key_id, row.previous_key_id]))
-        return all.map((apiKey) => {
-          if (ids.has(apiKey.id)) return "present" as const
-          const own = keyIdsOf(apiKey)
-          if (own.some((keyId) => keyIds.has(keyId))) return "duplicate" as const
-          ids.add(apiKey.id)
-          for (const keyId of own) keyIds.add(keyId)
-          return "inserted" as const
-        })
-      },
+    const keyIds = all.flatMap(keyIdsOf)
+    return sql`SELECT id, key_id, previous_key_id, rotated_at, hash FROM ${keys}
+      WHERE id = ANY(${all.map(({ id }) => id)}::uuid[]) OR key_id = ANY(${keyIds}::text[]) OR previous_key_id = ANY(${keyIds}::text[])`.pipe(
+      Effect.flatMap(decodeTaken),
+      Effect.withTracerEnabled(false),
     )
   }
 
   return {
     insert: (key) =>
       insertMany([key]).pipe(
+        Effect.flatMap(([isInserted]) => (isInserted === true ? Effect.succeed(undefined) : findTaken([key]))),
         Effect.mapError(toRepositoryError("insert", hashesOf(key))),
-        Effect.flatMap(([outcome]): Effect.Effect<void, DuplicateKeyId | RepositoryError> => {
-          if (outcome === "inserted") return Effect.void
-          if (outcome === "duplicate") return Effect.fail(new DuplicateKeyId({ keyId: key.apiKey.keyId }))
-          return Effect.fail(new RepositoryError({ operation: "insert", isRetryable: false, cause: idTaken }))
+        Effect.flatMap((taken): Effect.Effect<void, DuplicateKeyId | RepositoryError> => {
+          if (taken === undefined) return Effect.void
+          return taken.some(({ id }) => id === key.apiKey.id)
+            ? Effect.fail(new RepositoryError({ operation: "insert", isRetryable: false, cause: idTaken }))
+            : Effect.fail(new DuplicateKeyId({ keyId: key.apiKey.keyId }))
         }),
       ),
 
-    insertMany: (keys, options) =>
-      Effect.mapError(options?.isDryRun === true ? rehearse(keys) : insertMany(keys), toRepositoryError("insert", keys.flatMap(hashesOf))),
+    insertMany: (keys) => Effect.mapError(insertMany(keys), toRepositoryError("insert", keys.flatMap(hashesOf))),
+
+    findTaken: (keys) => Effect.mapError(findTaken(keys), toRepositoryError("look for what is taken")),
 
     findById: (id) => Effect.flatMap(selectById(id), ([row]) => decodeRow(row)),
 

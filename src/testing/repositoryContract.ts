@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { ApiKey, type ApiKeyId, KeyId, PreviousToken, StoredApiKey } from "../ApiKey.ts"
+import { ApiKey, type ApiKeyId, KeyId, keyIdsOf, PreviousToken, StoredApiKey } from "../ApiKey.ts"
 import { scheme } from "../ApiKeyHasher.ts"
 import { ApiKeyRepository, type Filter, type Page, type Sort } from "../ApiKeyRepository.ts"
 import { set } from "../Scope.ts"
@@ -468,21 +468,21 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
           })
           assert.deepStrictEqual(
             yield* repository.insertMany(keys),
-            keys.map(() => "inserted"),
+            keys.map(() => true),
           )
           for (const key of keys) {
             assert.deepStrictEqual(Option.map(yield* repository.findById(key.apiKey.id), plain), Option.some(plain(key)))
           }
           assert.deepStrictEqual(
             yield* repository.insertMany(keys),
-            keys.map(() => "present"),
+            keys.map(() => false),
           )
           yield* Effect.forEach(keys, ({ apiKey }) => repository.delete(apiKey.id))
         }),
       { arbitrary: { runs: 20 } },
     )
 
-    it.effect("inserts of many those that are free, and says what became of the others", () =>
+    it.effect("inserts of many those that are free, and says which", () =>
       Effect.gen(function* () {
         const repository = yield* ApiKeyRepository
         const there = yield* replace(yield* insert())
@@ -502,24 +502,38 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
           makeStoredApiKey({ keyId: three }),
           makeStoredApiKey({ previous: formerOf(three), previousHash: "former" }),
         ]
-        const outcomes = [
-          "present",
-          "inserted",
-          "duplicate",
-          "duplicate",
-          "present",
-          "inserted",
-          "duplicate",
-          "duplicate",
-          "inserted",
-          "duplicate",
-          "duplicate",
-        ] as const
-        assert.deepStrictEqual(yield* repository.insertMany(batch, { isDryRun: true }), outcomes)
-        assert.isTrue(Option.isNone(yield* repository.findById(one.apiKey.id)))
-        assert.deepStrictEqual(yield* repository.insertMany(batch), outcomes)
+        const inserted = [false, true, false, false, false, true, false, false, true, false, false]
+        assert.deepStrictEqual(yield* repository.insertMany(batch), inserted)
         assert.deepStrictEqual(yield* repository.insertMany([]), [])
         assert.deepStrictEqual(encode(yield* get(there.id)), encode(there))
+      }),
+    )
+
+    it.effect("finds what has an id or a key id of these", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const rotated = yield* replace(yield* insert({ hash: "$old" }), { hash: "$new" })
+        const [plain, byPrevious] = [yield* insert({ hash: "$plain" }), yield* insert()]
+        const formerOf = (keyId: KeyId) => new PreviousToken({ keyId, hint: "hint", expiresAt: null, graceSeconds: 1, lastUsedAt: null })
+        const find = (...keys: ReadonlyArray<StoredApiKey>) =>
+          Effect.map(repository.findTaken(keys), (taken) => new Map(taken.map((each) => [each.id, each])))
+        assert.strictEqual(
+          (yield* find(makeStoredApiKey(), makeStoredApiKey({ previous: formerOf(makeStoredApiKey().apiKey.keyId) }))).size,
+          0,
+        )
+        const found = yield* find(
+          makeStoredApiKey({ id: plain.id }),
+          makeStoredApiKey({ id: plain.id, keyId: plain.keyId }),
+          makeStoredApiKey({ keyId: rotated.previous!.keyId }),
+          makeStoredApiKey({ previous: formerOf(byPrevious.keyId), previousHash: "$former" }),
+        )
+        assert.deepStrictEqual(new Set(found.keys()), new Set([plain.id, rotated.id, byPrevious.id]))
+        assert.deepStrictEqual(found.get(plain.id)?.keyIds, [plain.keyId])
+        assert.strictEqual(found.get(plain.id)?.rotatedAt, null)
+        const old = found.get(rotated.id)!
+        assert.deepStrictEqual(old.keyIds, keyIdsOf(rotated))
+        assert.deepStrictEqual(old.rotatedAt, rotated.rotatedAt)
+        assert.strictEqual(Redacted.value(old.hash), "$new")
       }),
     )
 

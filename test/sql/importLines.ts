@@ -25,8 +25,9 @@ if (import.meta.main) {
     Layer.provide(PgClient.layer({ url: Redacted.make(url) })),
   )
   const program = ApiKeys.ApiKeys.use((apiKeys) =>
-    Stream.runForEach(apiKeys.import(fromNdjson(Stream.fromIterable(linesOf(0, Number(rows)))), { batchSize: 500 }), (event) =>
-      Effect.sync(() => void (event._tag === "Progress" && process.stdout.write(`${event.read}\n`))),
+    Stream.runForEach(
+      apiKeys.import(fromNdjson(Stream.fromIterable(linesOf(0, Number(rows)))), { batchSize: 500, unknownHashes: "accept" }),
+      (event) => Effect.sync(() => void (event._tag === "Progress" && process.stdout.write(`${event.read}\n`))),
     ),
   )
   await Effect.runPromise(Effect.provide(program, layer))

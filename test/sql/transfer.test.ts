@@ -30,7 +30,9 @@ roundTrips("PGlite", layerOn(Pglite.layer()), 25)
 roundTrips("PostgreSQL", layerOn(layerPostgres()), 25)
 
 const importing = (lines: Iterable<string>, options?: ImportOptions) =>
-  ApiKeys.ApiKeys.use((apiKeys) => Stream.runCollect(apiKeys.import(fromNdjson(Stream.fromIterable(lines)), options)))
+  ApiKeys.ApiKeys.use((apiKeys) =>
+    Stream.runCollect(apiKeys.import(fromNdjson(Stream.fromIterable(lines)), { unknownHashes: "accept", ...options })),
+  )
 const count = ApiKeyRepository.use((repository) => repository.count({}))
 
 describeWith(layerOn(layerPostgres()))("ApiKeys.import into PostgreSQL", (it) => {
@@ -77,6 +79,31 @@ describeWith(layerOn(layerPostgres()))("ApiKeys.import into PostgreSQL", (it) =>
       assert.strictEqual(yield* count, before)
       assert.deepStrictEqual(yield* importing(lines, { batchSize: 25 }), dry)
       assert.strictEqual((yield* count) - before, 80)
+    }),
+  )
+
+  it.effect("writes a batch by one statement, and looks at what was there already by another", () =>
+    Effect.gen(function* () {
+      const statements: Array<string> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          if (options.kind === "client") statements.push(options.name)
+          return new Tracer.NativeSpan(options)
+        },
+      })
+      const lines = linesOf(200, 230)
+      const counting = Effect.provideService(importing(lines, { batchSize: 10 }), Tracer.Tracer, tracer)
+      assert.strictEqual(progressOf(yield* counting).inserted, 30)
+      assert.lengthOf(statements, 3)
+      const repository = yield* ApiKeyRepository
+      let looks = 0
+      const observed = {
+        ...repository,
+        findTaken: (...args: Parameters<typeof repository.findTaken>) => Effect.suspend(() => (looks++, repository.findTaken(...args))),
+      }
+      const again = ApiKeys.layerWith({}).pipe(Layer.provide([layerHasher, Layer.succeed(ApiKeyRepository, observed)]), Layer.fresh)
+      assert.strictEqual(progressOf(yield* Effect.provide(counting, again)).present, 30)
+      assert.deepStrictEqual([statements.length, looks], [6, 3])
     }),
   )
 

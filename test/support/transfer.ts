@@ -37,7 +37,9 @@ export const layerOwn = (options: ApiKeys.Options = {}) =>
 const exported = ApiKeys.ApiKeys.use((apiKeys) => Stream.runCollect(apiKeys.export({ hashes: true })))
 
 const imported = (lines: ReadonlyArray<string>) =>
-  ApiKeys.ApiKeys.use((apiKeys) => Stream.runCollect(apiKeys.import(ApiKeyTransfer.fromNdjson(Stream.fromIterable(lines)))))
+  ApiKeys.ApiKeys.use((apiKeys) =>
+    Stream.runCollect(apiKeys.import(ApiKeyTransfer.fromNdjson(Stream.fromIterable(lines)), { unknownHashes: "accept" })),
+  )
 
 const stored = Effect.map(
   Repository.ApiKeyRepository.use((repository) => Stream.runCollect(repository.streamStored({}))),

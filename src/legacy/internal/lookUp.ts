@@ -5,6 +5,7 @@ import * as Redacted from "effect/Redacted"
 import type { KeyId } from "../../ApiKey.ts"
 import { HasherError } from "../../ApiKeyError.ts"
 import { maxTokenLength } from "../../ApiKeyToken.ts"
+import { derivedKeyIdStart } from "../../internal/legacyHash.ts"
 import type { LegacyTokens } from "../../LegacyTokens.ts"
 
 /** @category models @since 0.1.0 */
@@ -30,7 +31,7 @@ export const toHash = (digest: string, algorithm: Algorithm = "sha256"): Redacte
 /** A digest's key id. It is a digest in turn, since key ids are public and hashes aren't. */
 export const toKeyId = (digest: string): KeyId =>
   // Hex digits behind a word are visible ASCII, and few enough.
-  `legacy-${digestOf("sha256", `effect-api-key legacy look-up\0${digest}`, "hex").slice(0, 32)}` as KeyId
+  `${derivedKeyIdStart}${digestOf("sha256", `effect-api-key legacy look-up\0${digest}`, "hex").slice(0, 32)}` as KeyId
 
 /** Hex, base64 or base64url, with padding or without, or the bytes themselves, as base64url; `undefined` if it isn't such a digest. */
 export const readDigest = (value: unknown, algorithm: Algorithm = "sha256"): string | undefined => {
