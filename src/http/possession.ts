@@ -25,7 +25,7 @@ export const isPassing = (error: VerifyError | RepositoryError | { readonly _tag
   error._tag === "Overloaded" || (error._tag === "RepositoryError" && error.isRetryable)
 
 /** About a minute, as long as databases take to fail over. */
-const patience = Schedule.max([Schedule.exponential("200 millis"), Schedule.recurs(8)])
+const patience = { while: isPassing, schedule: Schedule.exponential("200 millis"), times: 8 }
 
 /** For what is left when the server stops, whose own requests have ended by then. */
 const drainTime = "10 seconds"
@@ -44,7 +44,7 @@ export const make = Effect.fnUntraced(function* (
   /** Whatever happens to a token, the next one has its turn. */
   const end = (hash: string, token: Redacted.Redacted): Effect.Effect<void> =>
     revoke(token).pipe(
-      Effect.retry({ while: isPassing, schedule: patience }),
+      Effect.retry(patience),
       Effect.catchCause((cause) => {
         // An interruption has no failure of any type.
         if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
