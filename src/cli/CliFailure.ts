@@ -88,7 +88,7 @@ const describe = (error: Failed): string => {
 }
 
 // `UnknownError (3D000): …`, which tells people nothing.
-const withoutState = (reason: string): string => reason.replace(/^\w+ \([0-9A-Z]{5}\): /, "")
+const withoutState = (reason: string): string => reason.replace(/^\w+Error \(\w+\): /, "")
 
 const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
 

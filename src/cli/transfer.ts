@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -174,7 +175,16 @@ export const exportKeys = Command.make(
     const apiKeys = yield* requireApiKeys("export")
     const filter = yield* readFilter(flags)
     const lines = Stream.mapError(apiKeys.export({ hashes, filter }), (error) => fromError(error))
-    if (Option.isNone(output)) return yield* Stream.runForEach(lines, (line) => Console.log(line.trimEnd()))
+    let exported = 0
+    if (Option.isNone(output)) {
+      // A program that reads along has the terminal for its own output.
+      const isFile = yield* Effect.sync(() => fstatSync(1).isFile())
+      const bar = isFile ? yield* makeProgress("Exporting", "keys") : undefined
+      const total = bar?.isShown === true ? yield* Effect.mapError(apiKeys.count(filter), (error) => fromError(error)) : 0
+      return yield* Stream.runForEach(lines, (line) =>
+        Effect.andThen(Console.log(line.trimEnd()), bar?.show(++exported, total) ?? Effect.void),
+      ).pipe(Effect.ensuring(bar?.clear ?? Effect.void))
+    }
     const file = output.value
     const fs = yield* FileSystem.FileSystem
     const total = yield* Effect.mapError(apiKeys.count(filter), (error) => fromError(error))
@@ -182,7 +192,6 @@ export const exportKeys = Command.make(
     const written = fileFailure("written", file)
     if (yield* Effect.mapError(fs.exists(file), written)) return yield* there
     const bar = yield* makeProgress("Exporting", "keys")
-    let exported = 0
     // Under its own name there is only a whole file.
     const draft = `${file}.${process.pid}.part`
     yield* lines.pipe(

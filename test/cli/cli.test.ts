@@ -905,6 +905,11 @@ describe("help, completions and generate", { concurrent: true }, () => {
     assert.match(decode(Json.Failure, lost.stderr).error.message, /nobody has the token of the API key [0-9a-f]{16}/)
   })
 
+  it("ends with 143 by SIGTERM", async () => {
+    const ended = await shell(`coproc verify { exec "$BIN" "$SCRIPT" verify; }; sleep 2; kill -TERM $verify_PID; wait $verify_PID; exit $?`)
+    assert.strictEqual(ended.code, 143, ended.stderr)
+  })
+
   it("reads a configuration that makes no sense in one line", async () => {
     for (const args of [["generate"], ["generate", "--count", "2"], ["scan", "/dev/null"]]) {
       failed(await run([...args, "--json"], { API_KEY_SEPARATOR: "x" }), 1, "ConfigError")
@@ -964,6 +969,11 @@ describe.skipIf(noTerminal !== undefined)(
       assert.notInclude((await onTerminal(["list", "--no-color", ...at], env)).transcript, "\u001b[3")
       assert.notInclude((await onTerminal(["list", ...at], { ...env, NO_COLOR: "1" })).transcript, "\u001b[3")
       assert.strictEqual((await run(["export", "--hashes", "--output", file], embedded)).code, 0)
+      // Into a file, which nobody sees grow.
+      const redirected = await onTerminal([], embedded, [], 100, `exec "$0" "$1" export > ${file}.2`)
+      assert.match(redirected.text, /Exporting \[█+\] 100 %/)
+      assert.lengthOf(lines(readFileSync(`${file}.2`, "utf8")), 1)
+
       // Asked for, as there is nothing on standard input.
       const imported = await onTerminal(["import"], embedded, [["File with the keys", `${file}\r`]])
       assert.match(imported.text, /Importing \[█+\] 100 %/)

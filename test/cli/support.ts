@@ -74,7 +74,7 @@ export const shell = (script: string, env: Env = {}): Promise<Ran> =>
     execFile(
       "bash",
       ["-c", `effect-api-key() { "${process.execPath}" "${bin}" "$@"; }; ${script}`],
-      { cwd: tmpdir(), env: cleanEnv(env) },
+      { cwd: tmpdir(), env: cleanEnv({ BIN: process.execPath, SCRIPT: bin, ...env }) },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
     ),
   )
@@ -146,12 +146,13 @@ export interface OnTerminal {
   readonly left: number
 }
 
-/** On a pseudo-terminal: waits for a text, types another one, and so on. */
+/** On a pseudo-terminal: waits for a text, types another one, and so on. A `script` of bash is run instead, with the command in `$0 $1`. */
 export const onTerminal = (
   args: ReadonlyArray<string>,
   env: Env,
   steps: ReadonlyArray<readonly [seen: string, typed: string]> = [],
   columns = 100,
+  script?: string,
 ): Promise<OnTerminal> =>
   new Promise((resolve, reject) => {
     const child = execFile(
@@ -164,5 +165,6 @@ export const onTerminal = (
         return resolve({ transcript, code, left, text: transcript.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "") })
       },
     )
-    child.stdin?.end(JSON.stringify({ command: [process.execPath, bin, ...args], columns, steps }))
+    const command = script === undefined ? [process.execPath, bin, ...args] : ["bash", "-c", script, process.execPath, bin]
+    child.stdin?.end(JSON.stringify({ command, columns, steps }))
   })

@@ -1,12 +1,15 @@
 /** What the types promise. `tsc` checks them; the assertions at run time are only there to have a test. */
 import type { Effect, Layer, Redacted, Stream } from "effect"
+import { Command } from "effect/cli"
 import type { HttpApiClient } from "effect/http-api"
 import { describe, expectTypeOf, it } from "vitest"
 import type { ApiKey, StoredApiKey } from "../../src/ApiKey.ts"
 import type * as Errors from "../../src/ApiKeyError.ts"
 import type { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
-import type * as ApiKeys from "../../src/ApiKeys.ts"
+import * as ApiKeys from "../../src/ApiKeys.ts"
+import { command, layerApiKeys } from "../../src/cli/Command.ts"
+import { runMain } from "../../src/cli/CommandLine.ts"
 import type { ApiKeysApi } from "../../src/http/definition.ts"
 
 type Service = ApiKeys.ApiKeys["Service"]
@@ -65,6 +68,16 @@ describe("types", () => {
 
   it("two functions make a hasher", () => {
     expectTypeOf<Pick<ApiKeyHasher["Service"], "hash" | "verify">>().toExtend<ApiKeyHasher["Service"]>()
+  })
+
+  it("a command line runs once it has what its commands need", () => {
+    // Compiled, and never called.
+    const start = () => {
+      runMain(command.pipe(Command.provide(layerApiKeys), Command.provide(ApiKeys.layerMemory)), { version: "1.0.0" })
+      // @ts-expect-error the keys aren't provided
+      runMain(command, { version: "1.0.0" })
+    }
+    expectTypeOf(start).returns.toBeVoid()
   })
 
   it("a token is redacted", () => {
