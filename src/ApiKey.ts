@@ -235,5 +235,7 @@ function hasStorableJson(root: object): boolean {
     if (next.length > metadataLimits.bytes) return false
     level = next
   }
-  return utf8.encode(JSON.stringify(root)).length <= metadataLimits.bytes
+  const text = JSON.stringify(root)
+  // A UTF-16 unit takes three bytes at most.
+  return text.length * 3 <= metadataLimits.bytes || utf8.encode(text).length <= metadataLimits.bytes
 }

@@ -6,15 +6,17 @@
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
-import { ApiKey, keyIdsOf, StoredApiKey } from "./ApiKey.ts"
+import { ApiKey, ApiKeyId, Description, KeyId, Metadata, Name, OwnerId, StoredApiKey } from "./ApiKey.ts"
 import { InvalidInput } from "./ApiKeyError.ts"
 import { isStorableText } from "./internal/storableText.ts"
 import type { LegacyRecord } from "./LegacyTokens.ts"
+import { ScopeSet } from "./Scope.ts"
 
 /** What each line says of itself. @category models @since 0.1.0 */
 export const format = "effect-api-key"
@@ -35,7 +37,6 @@ export interface ExportedKey {
   readonly previousHash?: Redacted.Redacted
 }
 
-// Without a label, which those that are written would have to have.
 const Hash = Schema.RedactedFromValue(Schema.String)
 
 /**
@@ -54,7 +55,19 @@ export const ExportedKey: Schema.Codec<ExportedKey, Schema.Json> = Schema.toCode
 )
 
 const encode = Schema.encodeSync(ExportedKey)
-const decode = Schema.decodeUnknownResult(ExportedKey, { onExcessProperty: "error" })
+// Its hashes as texts, which get the label of hashes here.
+const decode = Schema.decodeUnknownResult(
+  Schema.toCodecJson(
+    Schema.Struct({
+      format: Schema.Literal(format),
+      version: Schema.Literal(formatVersion),
+      apiKey: ApiKey,
+      hash: Schema.optionalKey(Schema.String),
+      previousHash: Schema.optionalKey(Schema.String),
+    }),
+  ),
+  { onExcessProperty: "error" },
+)
 
 /**
  * Writes a line, with its end: of a stored key with its hashes, of a plain record without.
@@ -79,14 +92,84 @@ export const readRow = (row: unknown): Result.Result<StoredApiKey, InvalidInput>
   if (!isObject(row)) return refuse("row", "It isn't an object")
   if (row["format"] !== format) return refuse("format", `It isn't a line of ${format}`)
   if (row["version"] !== formatVersion) return refuse("version", `Only version ${formatVersion} can be read`)
-  return Result.flatMap(Result.mapError(decode(row), toInvalidInput), ({ apiKey, hash, previousHash }) =>
-    hash === undefined
-      ? refuse("hash", "It was exported without its hash")
-      : checked(apiKey, label(hash), previousHash === undefined ? null : label(previousHash)),
-  )
+  return readQuickly(row) ?? readBySchema(row)
 }
 
-const label = (hash: Redacted.Redacted): Redacted.Redacted => Redacted.make(Redacted.value(hash), { label: "hash" })
+/** What {@link readRow} must give for a line of ours. @internal */
+export const readBySchema = (row: Readonly<Record<string, unknown>>): Result.Result<StoredApiKey, InvalidInput> =>
+  Result.flatMap(Result.mapError(decode(row), toInvalidInput), ({ apiKey, hash, previousHash }) =>
+    hash === undefined
+      ? refuse("hash", "It was exported without its hash")
+      : checked(apiKey, redact(hash), previousHash === undefined ? null : redact(previousHash)),
+  )
+
+const redact = (hash: string): Redacted.Redacted => Redacted.make(hash, { label: "hash" })
+
+/**
+ * Reads a line of a key that was neither rotated nor deactivated and whose values are as we write them, as nearly all are. For any other it
+ * gives `undefined`, and the schema decides, which takes several times as long.
+ */
+const readQuickly = (row: Readonly<Record<string, unknown>>): Result.Result<StoredApiKey, InvalidInput> | undefined => {
+  const { apiKey, hash } = row
+  if (typeof hash !== "string" || !isObject(apiKey) || size(row) !== 4 || size(apiKey) !== fieldCount) return undefined
+  const expiresAt = apiKey["expiresAt"] === null ? null : toInstant(apiKey["expiresAt"])
+  const lastUsedAt = apiKey["lastUsedAt"] === null ? null : toInstant(apiKey["lastUsedAt"])
+  const createdAt = toInstant(apiKey["createdAt"])
+  const updatedAt = toInstant(apiKey["updatedAt"])
+  if (expiresAt === undefined || lastUsedAt === undefined || createdAt === undefined || updatedAt === undefined) return undefined
+  const fields = { ...apiKey, expiresAt, lastUsedAt, createdAt, updatedAt }
+  return isPlain(fields) ? checked(new ApiKey(fields, trusted), redact(hash), null) : undefined
+}
+
+/** What is known of a record before its other fields are checked. */
+interface Checking {
+  readonly [field: string]: unknown
+  readonly expiresAt: DateTime.Utc | null
+  readonly lastUsedAt: DateTime.Utc | null
+  readonly createdAt: DateTime.Utc
+  readonly updatedAt: DateTime.Utc
+}
+
+const isPlain = (fields: Checking): fields is Checking & ConstructorParameters<typeof ApiKey>[0] =>
+  isId(fields["id"]) &&
+  isKeyId(fields["keyId"]) &&
+  typeof fields["prefix"] === "string" &&
+  isName(fields["name"]) &&
+  (fields["description"] === null || isDescription(fields["description"])) &&
+  (fields["ownerId"] === null || isOwnerId(fields["ownerId"])) &&
+  isScopes(fields["scopes"]) &&
+  isMetadata(fields["metadata"]) &&
+  typeof fields["isActive"] === "boolean" &&
+  typeof fields["hint"] === "string" &&
+  isVersion(fields["version"]) &&
+  fields["deactivatedAt"] === null &&
+  fields["deactivationReason"] === null &&
+  fields["rotatedAt"] === null &&
+  fields["previous"] === null
+
+const trusted = { disableChecks: true } as const
+const fieldCount = Object.keys(ApiKey.fields).length
+const size = (row: object): number => Object.keys(row).length
+
+const isId = Schema.is(ApiKeyId)
+const isKeyId = Schema.is(KeyId)
+const isName = Schema.is(Name)
+const isDescription = Schema.is(Description)
+const isOwnerId = Schema.is(OwnerId)
+const isScopeSet = Schema.is(ScopeSet)
+const isMetadata = Schema.is(Metadata)
+const isVersion = (value: unknown): boolean => typeof value === "number" && Number.isSafeInteger(value) && value >= 1
+// Others are put in order by the schema.
+const isScopes = (value: unknown): boolean =>
+  isScopeSet(value) && value.every((scope, index) => index === 0 || (value[index - 1] ?? "") < scope)
+
+/** As `formatIso` writes it, and no other form. */
+const toInstant = (value: unknown): DateTime.Utc | undefined => {
+  if (typeof value !== "string" || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value)) return undefined
+  const milliseconds = Date.parse(value)
+  // It has no year beyond 9999.
+  return milliseconds >= 0 ? DateTime.makeUnsafe(milliseconds) : undefined
+}
 
 /**
  * What reads the rows of an import: a `LegacyTokens`, or a reader of your own.
@@ -110,11 +193,25 @@ export const readRowBy = (row: unknown, reader: RowReader | undefined): Result.R
     if (read instanceof StoredApiKey) return checked(read.apiKey, read.hash, read.previousHash)
     const { hash, ...fields } = read
     const whole = { ...fields, deactivatedAt: null, deactivationReason: null, version: 1, rotatedAt: null, previous: null }
+    if (areInstants(whole) && isPlain(whole)) return checked(new ApiKey(whole, trusted), hash, null)
+    // It says what is wrong.
     return Result.flatMap(Result.mapError(decodeFields(whole), toInvalidInput), (fields) =>
       checked(new ApiKey(fields, { disableChecks: true }), hash, null),
     )
   })
 }
+
+/** An adapter of somebody's own may give what it likes. */
+const areInstants = ({ expiresAt, lastUsedAt, createdAt, updatedAt }: Omit<LegacyRecord, "hash">): boolean =>
+  (expiresAt === null || isInstant(expiresAt)) &&
+  (lastUsedAt === null || isInstant(lastUsedAt)) &&
+  isInstant(createdAt) &&
+  isInstant(updatedAt)
+
+const isInstant = (value: DateTime.Utc): boolean =>
+  DateTime.isDateTime(value) && DateTime.isUtc(value) && value.epochMilliseconds >= 0 && value.epochMilliseconds <= lastMillisecond
+
+const lastMillisecond = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 const decodeFields = Schema.decodeUnknownResult(Schema.toType(Schema.Struct(ApiKey.fields)))
 
@@ -136,6 +233,8 @@ const maxHashLength = 8_192
 // As PostgreSQL keeps it.
 const maxRecordVersion = 2_147_483_647
 
+const tooMuch = (maxLength: number): string => `It has more than ${maxLength} characters, or NUL among them`
+
 const isKept = (text: string, maxLength: number): boolean => text.length <= maxLength && isStorableText(text)
 
 /** What the schemas leave open, but one record among many mustn't make a whole statement fail. */
@@ -145,22 +244,18 @@ const checked = (
   previousHash: Redacted.Redacted | null,
 ): Result.Result<StoredApiKey, InvalidInput> => {
   const { previous } = apiKey
-  const texts = { "apiKey.prefix": apiKey.prefix, "apiKey.hint": apiKey.hint, "apiKey.previous.hint": previous?.hint ?? "" }
-  for (const [field, text] of Object.entries(texts)) {
-    if (!isKept(text, maxTextLength)) return refuse(field, `It has more than ${maxTextLength} characters, or NUL among them`)
-  }
-  for (const [field, some] of Object.entries({ hash, previousHash })) {
-    if (some !== null && !isKept(Redacted.value(some), maxHashLength)) {
-      return refuse(field, `It has more than ${maxHashLength} characters, or NUL among them`)
-    }
-  }
+  if (!isKept(apiKey.prefix, maxTextLength)) return refuse("apiKey.prefix", tooMuch(maxTextLength))
+  if (!isKept(apiKey.hint, maxTextLength)) return refuse("apiKey.hint", tooMuch(maxTextLength))
+  if (!isKept(previous?.hint ?? "", maxTextLength)) return refuse("apiKey.previous.hint", tooMuch(maxTextLength))
+  if (!isKept(Redacted.value(hash), maxHashLength)) return refuse("hash", tooMuch(maxHashLength))
+  if (previousHash !== null && !isKept(Redacted.value(previousHash), maxHashLength)) return refuse("previousHash", tooMuch(maxHashLength))
   if (apiKey.version > maxRecordVersion) return refuse("apiKey.version", `It is beyond ${maxRecordVersion}`)
   if (previous !== null && previousHash === null) return refuse("previousHash", "There is a previous token, but no hash of it")
   if (previous === null && previousHash !== null) return refuse("previousHash", "There is no previous token")
   if (previous !== null && previous.expiresAt === null && previous.graceSeconds === null) {
     return refuse("apiKey.previous.expiresAt", "The previous token never ends")
   }
-  if (new Set(keyIdsOf(apiKey)).size !== keyIdsOf(apiKey).length) return refuse("apiKey.previous.keyId", "It is the current key id")
+  if (previous?.keyId === apiKey.keyId) return refuse("apiKey.previous.keyId", "It is the current key id")
   return Result.succeed(new StoredApiKey({ apiKey, hash, previousHash }, { disableChecks: true }))
 }
 

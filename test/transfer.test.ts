@@ -34,7 +34,7 @@ import * as Sha256 from "../src/legacy/Sha256.ts"
 import * as Unkey from "../src/legacy/Unkey.ts"
 import type { LegacyTokens } from "../src/LegacyTokens.ts"
 import { set } from "../src/Scope.ts"
-import { makeStoredApiKey } from "../src/testing/index.ts"
+import { arbitraries, makeStoredApiKey } from "../src/testing/index.ts"
 import betterAuth from "./legacy/fixtures/better-auth.json" with { type: "json" }
 import django from "./legacy/fixtures/django.json" with { type: "json" }
 import fastapi from "./legacy/fixtures/fastapi.json" with { type: "json" }
@@ -155,6 +155,59 @@ describe("a line", () => {
     const newer = Result.getOrThrow(Result.flip(ApiKeyTransfer.readRow({ ...row, version: 2, more: 1 })))
     assert.strictEqual(newer.reason, "Only version 1 can be read")
   })
+
+  /** What is at the edge of the allowed, in another form, or not allowed. */
+  const odd: ReadonlyArray<unknown> = [
+    null,
+    "",
+    " x ",
+    "x\0",
+    "a".repeat(129),
+    "a".repeat(1_001),
+    0,
+    1.5,
+    -1,
+    2 ** 53,
+    true,
+    [],
+    ["b", "a"],
+    ["a", "a"],
+    ["A"],
+    {},
+    { __proto__: null, a: { b: [1] } },
+    "1970-01-01T00:00:00.000Z",
+    "1969-12-31T23:59:59.999Z",
+    "2026-02-30T00:00:00.000Z",
+    "2026-02-01T24:00:00.000Z",
+    "2026-02-01T00:00:60.000Z",
+    "2026-02-01T00:00:00Z",
+    "2026-02-01",
+    "9999-12-31T23:59:59.999Z",
+    "+010000-01-01T00:00:00.000Z",
+    { keyId: "k", hint: "", expiresAt: null, graceSeconds: 1, lastUsedAt: null },
+  ]
+  const fieldNames = Object.keys(ApiKey.fields)
+
+  it.effect.prop(
+    "is read as the schema reads it",
+    {
+      key: arbitraries.storedApiKey,
+      field: Schema.Literals(["nothing", "hash", "previousHash", "more", "apiKey.more", ...fieldNames]),
+      value: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: odd.length - 1 })),
+    },
+    ({ key, field, value }) =>
+      Effect.sync(() => {
+        const row = rowOf(encodeLine(key))
+        const shape = (read: ReturnType<typeof ApiKeyTransfer.readRow>) =>
+          Result.isSuccess(read) ? plain(read.success) : { field: read.failure.field, reason: read.failure.reason }
+        if (field === "apiKey.more" || fieldNames.includes(field)) row.apiKey[field.replace("apiKey.", "")] = odd[value]
+        else if (field !== "nothing") row[field] = odd[value]
+        assert.deepStrictEqual(shape(ApiKeyTransfer.readRow(row)), shape(ApiKeyTransfer.readBySchema(row)))
+        if (field === "nothing" && key.apiKey.previous?.keyId !== key.apiKey.keyId)
+          assert.deepStrictEqual(shape(ApiKeyTransfer.readRow(row)), plain(key))
+      }),
+    { arbitrary: { runs: 1_000 } },
+  )
 
   it("gives hashes that no log shows", () => {
     const read = Result.getOrThrow(ApiKeyTransfer.readRow(rowOf(encodeLine(stored))))

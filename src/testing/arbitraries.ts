@@ -3,7 +3,19 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as DateTime from "effect/DateTime"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { ApiKey, ApiKeyId, Description, KeyId, Metadata, Name, OwnerId, PreviousToken, StoredApiKey } from "../ApiKey.ts"
+import {
+  ApiKey,
+  ApiKeyId,
+  DeactivationReason,
+  Description,
+  KeyId,
+  maxGraceSeconds,
+  Metadata,
+  Name,
+  OwnerId,
+  PreviousToken,
+  StoredApiKey,
+} from "../ApiKey.ts"
 import { type Scope, set } from "../Scope.ts"
 
 const hex = (length: number): Arbitrary.Arbitrary<string> =>
@@ -14,12 +26,14 @@ export const apiKeyId: Arbitrary.Arbitrary<ApiKeyId> = Arbitrary.map(hex(30), (d
   ApiKeyId.make(`${digits.slice(0, 8)}-${digits.slice(8, 12)}-7${digits.slice(12, 15)}-a${digits.slice(15, 18)}-${digits.slice(18, 30)}`),
 )
 
-/** @category arbitraries @since 0.1.0 */
-export const keyId: Arbitrary.Arbitrary<KeyId> = Arbitrary.map(hex(16), (digits) => KeyId.make(digits))
+/** Of our own format, and of others. @category arbitraries @since 0.1.0 */
+export const keyId: Arbitrary.Arbitrary<KeyId> = Arbitrary.flatMap(hex(16), (digits) =>
+  Arbitrary.map(Arbitrary.schema(Schema.Literals(["", "", "", "legacy-", "shop_", '"\\,{}$'])), (start) => KeyId.make(`${start}${digits}`)),
+)
 
 /** @category arbitraries @since 0.1.0 */
 export const scopes: Arbitrary.Arbitrary<ReadonlyArray<Scope>> = Arbitrary.map(
-  Arbitrary.array(Arbitrary.schema(Schema.Literals(["*", "a", "invoices:*", "invoices:read", "invoices:write", "x.y-z_0:1"])), {
+  Arbitrary.array(Arbitrary.schema(Schema.Literals(["*", "a", "null", "invoices:*", "invoices:read", "invoices:write", "x.y-z_0:1"])), {
     maxLength: 6,
   }),
   (some) => set(...some),
@@ -34,15 +48,48 @@ export const instant: Arbitrary.Arbitrary<DateTime.Utc> = Arbitrary.map(
 const nullable = <A>(arbitrary: Arbitrary.Arbitrary<A>): Arbitrary.Arbitrary<A | null> =>
   Arbitrary.flatMap(Arbitrary.schema(Schema.Boolean), (isNull) => Arbitrary.map(arbitrary, (value) => (isNull ? null : value)))
 
+const text = Arbitrary.schema(
+  Schema.Literals([
+    "",
+    "abcd",
+    "0000",
+    " ",
+    "null",
+    "NULL",
+    '"',
+    "\\",
+    "\\N",
+    "{a,b}",
+    "a,b",
+    "é🔑",
+    "\n\r\t",
+    "'; --",
+    "$1",
+    "2026-01-01T00:00:00.000Z",
+  ]),
+)
+
+/** All kinds of JSON there are, in one another. */
+const metadata: Arbitrary.Arbitrary<Schema.JsonObject> = Arbitrary.flatMap(Arbitrary.schema(Schema.toType(Metadata)), (flat) =>
+  Arbitrary.flatMap(text, (key) =>
+    Arbitrary.flatMap(text, (value) =>
+      Arbitrary.map(Arbitrary.schema(Schema.Literals(["none", "text", "nested", "array"])), (kind): Schema.JsonObject => {
+        if (kind === "none") return flat
+        if (kind === "text") return { ...flat, [key]: value }
+        return { ...flat, [key]: kind === "nested" ? { [value]: flat, a: { "": [] } } : [value, 1.5e300, -0.5, false, null, [flat, {}]] }
+      }),
+    ),
+  ),
+)
+
 const fieldsOf = Arbitrary.schema(
   Schema.Struct({
-    prefix: Schema.Literals(["ak", "sk_live", ""]),
+    prefix: Schema.Literals(["ak", "sk_live", "", '"\\']),
     name: Schema.toType(Name),
     description: Schema.NullOr(Description),
     ownerId: Schema.NullOr(OwnerId),
-    metadata: Schema.toType(Metadata),
     isActive: Schema.Boolean,
-    hint: Schema.Literals(["abcd", "0000"]),
+    deactivationReason: Schema.NullOr(DeactivationReason),
     version: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 })),
     hash: Schema.String.check(Schema.isPattern(/^[!-~]{1,60}$/)),
   }),
@@ -52,32 +99,54 @@ const fieldsOf = Arbitrary.schema(
 const previousOf: Arbitrary.Arbitrary<{ readonly previous: PreviousToken; readonly previousHash: Redacted.Redacted }> = Arbitrary.flatMap(
   keyId,
   (key) =>
-    Arbitrary.flatMap(nullable(instant), (expiresAt) =>
-      Arbitrary.map(nullable(instant), (lastUsedAt) => ({
-        previous: new PreviousToken({ keyId: key, hint: "wxyz", expiresAt, graceSeconds: expiresAt === null ? 3_600 : null, lastUsedAt }),
-        previousHash: Redacted.make(`previous$${key}`),
-      })),
+    Arbitrary.flatMap(text, (hint) =>
+      Arbitrary.flatMap(nullable(instant), (expiresAt) =>
+        Arbitrary.flatMap(nullable(instant), (lastUsedAt) =>
+          Arbitrary.map(nullable(graceSeconds), (grace) => ({
+            // One that has neither never ends, which is refused.
+            previous: new PreviousToken({
+              keyId: key,
+              hint,
+              expiresAt,
+              graceSeconds: expiresAt === null ? (grace ?? 0) : grace,
+              lastUsedAt,
+            }),
+            previousHash: Redacted.make(`previous$${key}`),
+          })),
+        ),
+      ),
     ),
 )
 
-const neverRotated = Arbitrary.flatMap(fieldsOf, ({ hash, ...fields }) =>
+const graceSeconds = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxGraceSeconds })))
+
+const instants = Arbitrary.flatMap(instant, (createdAt) =>
+  Arbitrary.flatMap(instant, (updatedAt) =>
+    Arbitrary.flatMap(nullable(instant), (expiresAt) =>
+      Arbitrary.flatMap(nullable(instant), (lastUsedAt) =>
+        Arbitrary.map(nullable(instant), (deactivatedAt) => ({ createdAt, updatedAt, expiresAt, lastUsedAt, deactivatedAt })),
+      ),
+    ),
+  ),
+)
+
+const neverRotated = Arbitrary.flatMap(fieldsOf, ({ hash, deactivationReason, ...fields }) =>
   Arbitrary.flatMap(apiKeyId, (id) =>
     Arbitrary.flatMap(keyId, (key) =>
       Arbitrary.flatMap(scopes, (granted) =>
-        Arbitrary.flatMap(nullable(instant), (expiresAt) =>
-          Arbitrary.flatMap(nullable(instant), (lastUsedAt) =>
-            Arbitrary.map(instant, (createdAt) => ({
+        Arbitrary.flatMap(metadata, (metadata) =>
+          Arbitrary.flatMap(text, (hint) =>
+            Arbitrary.map(instants, ({ deactivatedAt, ...at }) => ({
               apiKey: new ApiKey({
                 ...fields,
+                ...at,
                 id,
                 keyId: key,
                 scopes: granted,
-                expiresAt,
-                lastUsedAt,
-                createdAt,
-                updatedAt: createdAt,
-                deactivatedAt: fields.isActive ? null : createdAt,
-                deactivationReason: fields.isActive ? null : ("leaked" as const),
+                metadata,
+                hint,
+                deactivatedAt: fields.isActive ? null : deactivatedAt,
+                deactivationReason: fields.isActive ? null : deactivationReason,
                 rotatedAt: null,
                 previous: null,
               }),
@@ -92,13 +161,15 @@ const neverRotated = Arbitrary.flatMap(fieldsOf, ({ hash, ...fields }) =>
 
 /** @category arbitraries @since 0.1.0 */
 export const storedApiKey: Arbitrary.Arbitrary<StoredApiKey> = Arbitrary.flatMap(nullable(previousOf), (former) =>
-  Arbitrary.map(neverRotated, ({ apiKey, hash }) =>
-    former === null
-      ? new StoredApiKey({ apiKey, hash, previousHash: null })
-      : new StoredApiKey({
-          apiKey: new ApiKey({ ...apiKey, rotatedAt: apiKey.createdAt, previous: former.previous }),
-          hash,
-          previousHash: former.previousHash,
-        }),
+  Arbitrary.flatMap(nullable(instant), (rotatedAt) =>
+    Arbitrary.map(neverRotated, ({ apiKey, hash }) =>
+      former === null
+        ? new StoredApiKey({ apiKey: new ApiKey({ ...apiKey, rotatedAt }), hash, previousHash: null })
+        : new StoredApiKey({
+            apiKey: new ApiKey({ ...apiKey, rotatedAt: rotatedAt ?? apiKey.createdAt, previous: former.previous }),
+            hash,
+            previousHash: former.previousHash,
+          }),
+    ),
   ),
 )
