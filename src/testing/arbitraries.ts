@@ -69,8 +69,13 @@ const text = Arbitrary.schema(
   ]),
 )
 
+// JSON has no negative zero.
+const flatMetadata = Arbitrary.map(Arbitrary.schema(Schema.toType(Metadata)), (flat): Schema.JsonObject =>
+  Object.fromEntries(Object.entries(flat).map(([key, value]) => [key, Object.is(value, -0) ? 0 : value])),
+)
+
 /** All kinds of JSON there are, in one another. */
-const metadata: Arbitrary.Arbitrary<Schema.JsonObject> = Arbitrary.flatMap(Arbitrary.schema(Schema.toType(Metadata)), (flat) =>
+const metadata: Arbitrary.Arbitrary<Schema.JsonObject> = Arbitrary.flatMap(flatMetadata, (flat) =>
   Arbitrary.flatMap(text, (key) =>
     Arbitrary.flatMap(text, (value) =>
       Arbitrary.map(Arbitrary.schema(Schema.Literals(["none", "text", "nested", "array"])), (kind): Schema.JsonObject => {
