@@ -14,6 +14,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
 import { ApiKey, ApiKeyId, Description, KeyId, Metadata, Name, OwnerId, StoredApiKey } from "./ApiKey.ts"
 import { InvalidInput } from "./ApiKeyError.ts"
+import { ofChecked } from "./internal/ofChecked.ts"
 import { isStorableText } from "./internal/storableText.ts"
 import type { LegacyRecord } from "./LegacyTokens.ts"
 import { ScopeSet } from "./Scope.ts"
@@ -118,7 +119,7 @@ const readQuickly = (row: Readonly<Record<string, unknown>>): Result.Result<Stor
   const updatedAt = toInstant(apiKey["updatedAt"])
   if (expiresAt === undefined || lastUsedAt === undefined || createdAt === undefined || updatedAt === undefined) return undefined
   const fields = { ...apiKey, expiresAt, lastUsedAt, createdAt, updatedAt }
-  return isPlain(fields) ? checked(new ApiKey(fields, trusted), redact(hash), null) : undefined
+  return isPlain(fields) ? checked(ofChecked(ApiKey, fields), redact(hash), null) : undefined
 }
 
 /** What is known of a record before its other fields are checked. */
@@ -147,7 +148,6 @@ const isPlain = (fields: Checking): fields is Checking & ConstructorParameters<t
   fields["rotatedAt"] === null &&
   fields["previous"] === null
 
-const trusted = { disableChecks: true } as const
 const fieldCount = Object.keys(ApiKey.fields).length
 const size = (row: object): number => Object.keys(row).length
 
@@ -193,11 +193,9 @@ export const readRowBy = (row: unknown, reader: RowReader | undefined): Result.R
     if (read instanceof StoredApiKey) return checked(read.apiKey, read.hash, read.previousHash)
     const { hash, ...fields } = read
     const whole = { ...fields, deactivatedAt: null, deactivationReason: null, version: 1, rotatedAt: null, previous: null }
-    if (areInstants(whole) && isPlain(whole)) return checked(new ApiKey(whole, trusted), hash, null)
+    if (areInstants(whole) && isPlain(whole)) return checked(ofChecked(ApiKey, whole), hash, null)
     // It says what is wrong.
-    return Result.flatMap(Result.mapError(decodeFields(whole), toInvalidInput), (fields) =>
-      checked(new ApiKey(fields, { disableChecks: true }), hash, null),
-    )
+    return Result.flatMap(Result.mapError(decodeFields(whole), toInvalidInput), (fields) => checked(ofChecked(ApiKey, fields), hash, null))
   })
 }
 
@@ -256,7 +254,7 @@ const checked = (
     return refuse("apiKey.previous.expiresAt", "The previous token never ends")
   }
   if (previous?.keyId === apiKey.keyId) return refuse("apiKey.previous.keyId", "It is the current key id")
-  return Result.succeed(new StoredApiKey({ apiKey, hash, previousHash }, { disableChecks: true }))
+  return Result.succeed(ofChecked(StoredApiKey, { apiKey, hash, previousHash }))
 }
 
 /**

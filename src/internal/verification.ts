@@ -47,6 +47,7 @@ import type { LastUsed, Use } from "./lastUsed.ts"
 import { type Node, Sieve } from "./sieve.ts"
 import type { Counts } from "./verifyCounts.ts"
 import { toMillis } from "./millis.ts"
+import { ofChecked } from "./ofChecked.ts"
 
 export interface VerifyOptions {
   readonly scopes?: ReadonlyArray<string> | undefined
@@ -657,8 +658,8 @@ const maxScopeSets = 10_000
 /** The same record, sharing with others what many have in common: half of its memory. */
 const compact = (apiKey: ApiKey): ApiKey => {
   const { createdAt, updatedAt, scopes, metadata } = apiKey
-  // Assigned to a copy of ours, as the constructor would copy the array and the object.
-  return Object.assign(new ApiKey(apiKey, { disableChecks: true }), {
+  return ofChecked(ApiKey, {
+    ...apiKey,
     updatedAt: createdAt.epochMilliseconds === updatedAt.epochMilliseconds ? createdAt : updatedAt,
     scopes: shareScopes(scopes),
     metadata: isEmpty(metadata) ? none : metadata,

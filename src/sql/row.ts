@@ -19,6 +19,7 @@ import {
 } from "../ApiKey.ts"
 import type { Taken } from "../ApiKeyRepository.ts"
 import { toSimpleLowerCase } from "../internal/lowerCase.ts"
+import { ofChecked } from "../internal/ofChecked.ts"
 import { ScopeSet } from "../Scope.ts"
 
 /** The columns of a record without its hashes. */
@@ -221,30 +222,27 @@ const readQuickly = (row: Record<string, unknown>): StoredApiKey | undefined => 
     typeof hash === "string" &&
     (previousHash === null || typeof previousHash === "string")
     ? toStored(
-        new ApiKey(
-          {
-            id,
-            keyId,
-            prefix,
-            name,
-            description,
-            ownerId,
-            scopes,
-            metadata,
-            isActive,
-            deactivatedAt,
-            deactivationReason,
-            expiresAt,
-            createdAt,
-            updatedAt,
-            lastUsedAt,
-            hint,
-            version,
-            rotatedAt,
-            previous,
-          },
-          checked,
-        ),
+        ofChecked(ApiKey, {
+          id,
+          keyId,
+          prefix,
+          name,
+          description,
+          ownerId,
+          scopes,
+          metadata,
+          isActive,
+          deactivatedAt,
+          deactivationReason,
+          expiresAt,
+          createdAt,
+          updatedAt,
+          lastUsedAt,
+          hint,
+          version,
+          rotatedAt,
+          previous,
+        }),
         hash,
         previousHash,
       )
@@ -258,7 +256,7 @@ const readPrevious = (row: Record<string, unknown>): PreviousToken | null | unde
   if (expiresAt === undefined || lastUsedAt === undefined || !isGraceSeconds(graceSeconds)) return undefined
   if (keyId === null) return hint === null || typeof hint === "string" ? null : undefined
   return isKeyId(keyId) && typeof hint === "string"
-    ? new PreviousToken({ keyId, hint, expiresAt, graceSeconds, lastUsedAt }, checked)
+    ? ofChecked(PreviousToken, { keyId, hint, expiresAt, graceSeconds, lastUsedAt })
     : undefined
 }
 
@@ -277,50 +275,41 @@ const isSortedSet = (texts: ReadonlyArray<string>): boolean => {
   return true
 }
 
-/** The row was checked when it was read. */
-const checked = { disableChecks: true } as const
-
 const toApiKey = (row: typeof KeyRow.Type): ApiKey =>
-  new ApiKey(
-    {
-      id: row.id,
-      keyId: row.key_id,
-      prefix: row.prefix,
-      name: row.name,
-      description: row.description,
-      ownerId: row.owner_id,
-      scopes: row.scopes,
-      metadata: row.metadata,
-      isActive: row.is_active,
-      deactivatedAt: row.deactivated_at,
-      deactivationReason: row.deactivation_reason,
-      expiresAt: row.expires_at,
-      createdAt: row.created_at,
-      updatedAt: row.updated_at,
-      lastUsedAt: row.last_used_at,
-      hint: row.hint,
-      version: row.version,
-      rotatedAt: row.rotated_at,
-      previous: toPrevious(row),
-    },
-    checked,
-  )
+  ofChecked(ApiKey, {
+    id: row.id,
+    keyId: row.key_id,
+    prefix: row.prefix,
+    name: row.name,
+    description: row.description,
+    ownerId: row.owner_id,
+    scopes: row.scopes,
+    metadata: row.metadata,
+    isActive: row.is_active,
+    deactivatedAt: row.deactivated_at,
+    deactivationReason: row.deactivation_reason,
+    expiresAt: row.expires_at,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    lastUsedAt: row.last_used_at,
+    hint: row.hint,
+    version: row.version,
+    rotatedAt: row.rotated_at,
+    previous: toPrevious(row),
+  })
 
 const toPrevious = (row: typeof KeyRow.Type): PreviousToken | null =>
   row.previous_key_id === null
     ? null
-    : new PreviousToken(
-        {
-          keyId: row.previous_key_id,
-          hint: row.previous_hint ?? "",
-          expiresAt: row.previous_expires_at,
-          graceSeconds: row.previous_grace_seconds,
-          lastUsedAt: row.previous_last_used_at,
-        },
-        checked,
-      )
+    : ofChecked(PreviousToken, {
+        keyId: row.previous_key_id,
+        hint: row.previous_hint ?? "",
+        expiresAt: row.previous_expires_at,
+        graceSeconds: row.previous_grace_seconds,
+        lastUsedAt: row.previous_last_used_at,
+      })
 
 const toStored = (apiKey: ApiKey, hash: string, previousHash: string | null): StoredApiKey =>
-  new StoredApiKey({ apiKey, hash: redact(hash), previousHash: previousHash === null ? null : redact(previousHash) }, checked)
+  ofChecked(StoredApiKey, { apiKey, hash: redact(hash), previousHash: previousHash === null ? null : redact(previousHash) })
 
 const redact = (hash: string): Redacted.Redacted => Redacted.make(hash, { label: "hash" })
