@@ -35,8 +35,11 @@ const folder = temporary()
 let served: Served
 let postgres: { readonly DATABASE_URL: string; readonly API_KEY_PEPPER: string }
 const scope = Scope.makeUnsafe()
-/** Another one on the same server. */
-const living = () => ({ ...postgres, DATABASE_URL: postgres.DATABASE_URL.replace(/\w+$/, "living") })
+/** Databases on the same server, migrated: opening one takes a fraction of what the embedded one takes. */
+const onPostgres = (name: "fresh" | "living" | "moving" | "moved") => ({
+  ...postgres,
+  DATABASE_URL: postgres.DATABASE_URL.replace(/\w+$/, name),
+})
 
 /** An embedded database; making one from nothing takes seconds. */
 const database = (name: string): Env => {
@@ -52,10 +55,11 @@ beforeAll(async () => {
   served = await serve(database("server"), "none")
   const url = await Effect.runPromise(Scope.provide(startPostgres(), scope))
   postgres = { DATABASE_URL: Redacted.value(url), API_KEY_PEPPER: "sixteen bytes or more of it" }
-  await Effect.runPromise(
-    SqlClient.SqlClient.use((sql) => sql.unsafe("CREATE DATABASE living")).pipe(Effect.provide(PgClient.layer({ url }))),
-  )
-  assert.strictEqual((await run(["migrate"], living())).code, 0)
+  const execute = (statement: string) =>
+    Effect.runPromise(SqlClient.SqlClient.use((sql) => sql.unsafe(statement)).pipe(Effect.provide(PgClient.layer({ url }))))
+  await execute("CREATE DATABASE fresh")
+  assert.strictEqual((await run(["migrate"], onPostgres("fresh"))).code, 0)
+  for (const name of ["living", "moving", "moved"]) await execute(`CREATE DATABASE ${name} TEMPLATE fresh`)
 }, 120_000)
 
 afterAll(async () => {
@@ -85,7 +89,7 @@ const secretOf = (token: string): string => token.slice(token.lastIndexOf("-") +
 
 const places = {
   "the embedded database": (name: string) => ({ env: database(name), at: [] as ReadonlyArray<string> }),
-  PostgreSQL: (_name: string) => ({ env: living(), at: [] as ReadonlyArray<string> }),
+  PostgreSQL: (_name: string) => ({ env: onPostgres("living"), at: [] as ReadonlyArray<string> }),
   "a server": (_name: string) => ({ env: { EFFECT_API_KEY_TOKEN: served.token }, at: ["--url", served.url] }),
 }
 
@@ -117,6 +121,15 @@ for (const [place, where] of Object.entries(places)) {
       assert.strictEqual(decode(Json.Key, pasted.stdout).id, id)
       assert.include(pasted.stderr, "leaked")
       assert.notInclude(pasted.stderr, secretOf(token))
+
+      // The rest is the same on PostgreSQL, and here takes minutes on a busy machine.
+      if (place === "the embedded database") {
+        assert.strictEqual((await json(["verify"], token)).code, 0)
+        one(Json.Created, await json(["rotate", id, "--grace", "0", "--yes"]))
+        assert.strictEqual((await json(["verify"], token)).code, 4)
+        assert.deepStrictEqual(one(Json.Deleted, await json(["delete", id, "--yes"])), { deleted: id })
+        return
+      }
 
       const listed = await json(["list", "--owner", "nobody"])
       assert.deepStrictEqual([listed.code, listed.stdout], [0, ""])
@@ -208,7 +221,7 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
   })
 
   it("moves keys from one database to another", async () => {
-    const env = database("moving")
+    const env = onPostgres("moving")
     const { token } = one(Json.Created, await json(["create", "--name", "moves"], env))
     const file = join(folder, "keys.ndjson")
     assert.deepStrictEqual(one(Json.Exported, await json(["export", "--hashes", "--output", file], env)), { exported: 1, file })
@@ -221,7 +234,7 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
     )
 
     // With the same pepper.
-    const other = database("moved")
+    const other = onPostgres("moved")
     const line = readFileSync(file, "utf8")
     assert.strictEqual(decode(ApiKeyTransfer.ExportedKey, line).apiKey.name, "moves")
     const many = Array.from({ length: 400 }, (_, index) => {
@@ -360,24 +373,6 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
       .map((line) => decode(Json.Finding, line))
       .find(({ check }) => check === "hashes")
     assert.strictEqual(hashes?.level, "warning")
-    for (const [settings, check, message] of [
-      [{ API_KEY_CACHE_ENTRIES: "many" }, "configuration", /API_KEY_CACHE_ENTRIES/],
-      [{ API_KEY_MAXIMUM_LIFETIME: "0 seconds" }, "configuration", /lifetime/],
-      [{ API_KEY_PREFIX: "1" }, "configuration", /prefix/],
-      [{ API_KEY_PEPPERS: "a:short" }, "peppers", /16/],
-    ] as const) {
-      const found = lines((await json(["doctor"], { ...env, ...settings })).stdout).map((line) => decode(Json.Finding, line))
-      const errors = found.filter(({ level }) => level === "error")
-      assert.deepStrictEqual(
-        errors.map((finding) => finding.check),
-        [check],
-      )
-      assert.match(errors[0]?.message ?? "", message)
-      assert.match(errors[0]?.advice ?? "", /^Correct/)
-    }
-    const builtIn = await json(["doctor"], { ...env, API_KEY_PEPPERS: "built-in" })
-    assert.strictEqual(builtIn.code, 1)
-    assert.include(builtIn.stdout, "which anybody can read")
   })
 
   it("is PostgreSQL too", async () => {

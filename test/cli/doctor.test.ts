@@ -27,15 +27,12 @@ const folder = mkdtempSync(join(tmpdir(), "effect-api-key-doctor-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** All that isn't as it should be. */
-const doctor = (env: Readonly<Record<string, string>> = {}) =>
+const doctor = ({ API_KEY_PEPPER = "sixteen bytes or more of it", ...env }: Readonly<Record<string, string>> = {}) =>
   Effect.gen(function* () {
     const { url } = yield* Postgres
+    const pepper = API_KEY_PEPPER === "" ? {} : { API_KEY_PEPPER }
     const found = yield* examine.pipe(
-      Effect.provide(
-        ConfigProvider.layer(
-          ConfigProvider.fromUnknown({ DATABASE_URL: Redacted.value(url), API_KEY_PEPPER: "sixteen bytes or more of it", ...env }),
-        ),
-      ),
+      Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ DATABASE_URL: Redacted.value(url), ...pepper, ...env }))),
     )
     return found.filter(({ level }) => level !== "ok")
   })
@@ -64,9 +61,21 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "60 seconds", exclu
         [{ API_KEY_LEAK_SIGNING_KEYS_FILE: broken }, /signing key k/],
         [{ API_KEY_REVOKE_BY_POSSESSION: "maybe" }, /API_KEY_REVOKE_BY_POSSESSION/],
         [{ API_KEY_SEPARATOR: "x" }, /API_KEY_SEPARATOR/],
+        [{ API_KEY_CACHE_ENTRIES: "many" }, /API_KEY_CACHE_ENTRIES/],
+        [{ API_KEY_MAXIMUM_LIFETIME: "0 seconds" }, /lifetime/],
+        [{ API_KEY_PREFIX: "1" }, /prefix/],
       ] as const) {
-        assert.match(only(yield* doctor(env), "configuration", "error").message, message)
+        const found = only(yield* doctor(env), "configuration", "error")
+        assert.match(found.message, message)
+        assert.match(found.advice ?? "", /^Correct/)
       }
+      const short = only(yield* doctor({ API_KEY_PEPPERS: "a:short" }), "peppers", "error")
+      assert.match(short.message, /16/)
+      assert.match(short.advice ?? "", /^Correct/)
+      assert.include(
+        only(yield* doctor({ API_KEY_PEPPERS: "built-in", API_KEY_PEPPER: "" }), "peppers", "error").message,
+        "which anybody can read",
+      )
       assert.lengthOf(yield* doctor({ PORT: "abc", API_KEY_LEAKS: "wrong" }), 2)
     }),
   )
