@@ -45,7 +45,11 @@ export const make = Effect.fnUntraced(function* (
   const enqueue = (use: Use): void => {
     const known = pending.get(use.keyId)
     if (known === undefined && pending.size >= capacity) return
-    if (known !== undefined && known.lastUsedAt > use.lastUsedAt) use.lastUsedAt = known.lastUsedAt
+    if (known !== undefined) {
+      if (known.lastUsedAt > use.lastUsedAt) use.lastUsedAt = known.lastUsedAt
+      // It waits no more: noted again, it has to come back.
+      known.isPending = false
+    }
     use.isPending = true
     pending.set(use.keyId, use)
   }

@@ -1,0 +1,165 @@
+/** When keys were last used: what is collected, and how it is written. */
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Deferred, Effect, Exit, Fiber, Random, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { RepositoryError } from "../src/ApiKeyError.ts"
+import { ApiKeyRepository, layerMemory } from "../src/ApiKeyRepository.ts"
+import * as LastUsed from "../src/internal/lastUsed.ts"
+import { makeStoredApiKey } from "../src/testing/index.ts"
+
+const { apiKey } = makeStoredApiKey()
+
+const makeUse = (key = 0): LastUsed.Use => ({
+  id: apiKey.id,
+  // What is written here is never read.
+  keyId: (key === 0 ? apiKey.keyId : key.toString(16).padStart(16, "0")) as LastUsed.Use["keyId"],
+  lastUsedAt: 0,
+  isPending: false,
+})
+
+const away = new RepositoryError({ operation: "touch", isRetryable: true, cause: "away" })
+
+interface Written {
+  readonly at: number
+  readonly uses: ReadonlyArray<number>
+}
+
+/** Collects for a store that fails, or takes its time, as `answer` has it. */
+const withStore = <A, E>(
+  test: (setting: {
+    readonly record: LastUsed.LastUsed["record"]
+    readonly written: ReadonlyArray<Written>
+    readonly store: { answer: Effect.Effect<void, RepositoryError> }
+    readonly close: Effect.Effect<void>
+  }) => Effect.Effect<A, E>,
+) =>
+  Effect.gen(function* () {
+    const repository = yield* ApiKeyRepository
+    const clock = yield* Clock.Clock
+    const written: Array<Written> = []
+    const store = { answer: Effect.void as Effect.Effect<void, RepositoryError> }
+    const scope = yield* Scope.make()
+    const { record } = yield* LastUsed.make(
+      {
+        ...repository,
+        touch: (uses) =>
+          Effect.suspend(() => {
+            if (uses.length === 0) return Effect.succeed([])
+            return Effect.map(store.answer, () => {
+              written.push({ at: clock.currentTimeMillisUnsafe(), uses: uses.map((use) => use.lastUsedAt.epochMilliseconds) })
+              return []
+            })
+          }),
+      },
+      "10 seconds",
+      () => Effect.void,
+    ).pipe(Scope.provide(scope))
+    yield* TestClock.adjust("1 millis")
+    return yield* test({ record, written, store, close: Scope.close(scope, Exit.void) })
+  }).pipe(Effect.provide(layerMemory), Random.withSeed(1))
+
+/** As long as a use may take to be written. */
+const interval = TestClock.adjust("12 seconds")
+
+describe("When keys were last used", () => {
+  it.effect("is the newest instant of each, whichever look-up it belongs to and in whichever order they come", () =>
+    withStore(({ record, written }) =>
+      Effect.gen(function* () {
+        const [first, second] = [makeUse(), makeUse()]
+        record(first, 300)
+        record(first, 100)
+        record(second, 200)
+        yield* interval
+        assert.deepStrictEqual(
+          written.map(({ uses }) => uses),
+          [[300]],
+        )
+        record(second, 50)
+        yield* interval
+        // The store moves nothing back; here nothing is either.
+        assert.deepStrictEqual(written.at(-1)?.uses, [300])
+      }),
+    ),
+  )
+
+  it.effect("isn't lost when a batch fails whose key is held by another look-up meanwhile", () =>
+    withStore(({ record, written, store, close }) =>
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        store.answer = Effect.andThen(Deferred.await(gate), Effect.fail(away))
+        const [before, after] = [makeUse(), makeUse()]
+        record(before, 100)
+        yield* interval
+        record(after, 12_000)
+        store.answer = Effect.void
+        yield* Deferred.succeed(gate, undefined)
+        yield* interval
+        record(after, 50_000)
+        yield* close
+        assert.deepStrictEqual(
+          written.map(({ uses }) => uses),
+          [[12_000], [50_000]],
+        )
+      }),
+    ),
+  )
+
+  it.effect("is written in statements of 10,000 keys, all of them in one interval", () =>
+    withStore(({ record, written }) =>
+      Effect.gen(function* () {
+        for (let key = 1; key <= 20_001; key++) record(makeUse(key), key)
+        yield* interval
+        assert.deepStrictEqual(
+          written.map(({ uses }) => uses.length),
+          [10_000, 10_000, 1],
+        )
+        assert.strictEqual(new Set(written.flatMap(({ uses }) => uses)).size, 20_001)
+      }),
+    ),
+  )
+
+  it.effect("is written at intervals that differ", () =>
+    withStore(({ record, written }) =>
+      Effect.gen(function* () {
+        const use = makeUse()
+        for (let second = 0; second < 200; second++) {
+          record(use, second)
+          yield* TestClock.adjust("1 second")
+        }
+        const pauses = written.slice(1).map(({ at }, index) => at - (written[index]?.at ?? 0))
+        for (const pause of pauses) assert.isTrue(pause >= 8_000 && pause <= 12_000, `${pause}`)
+        assert.isAbove(new Set(pauses).size, 5)
+      }),
+    ),
+  )
+
+  it.effect("is remembered of 100,000 keys at most while it can't be written", () =>
+    withStore(({ record, written, store, close }) =>
+      Effect.gen(function* () {
+        store.answer = Effect.fail(away)
+        const uses = Array.from({ length: 100_002 }, (_, key) => makeUse(key + 1))
+        for (const use of uses) record(use, 1)
+        yield* interval
+        for (const use of uses) record(use, 2)
+        store.answer = Effect.void
+        yield* close
+        assert.strictEqual(written.flatMap(({ uses }) => uses).length, 100_000)
+        assert.isTrue(written.every(({ uses }) => uses.every((at) => at === 2)))
+      }),
+    ),
+  )
+
+  it.effect("keeps nobody waiting for more than five seconds at shutdown", () =>
+    withStore(({ record, store, close }) =>
+      Effect.gen(function* () {
+        store.answer = Effect.never
+        record(makeUse(), 1)
+        const closing = yield* Effect.forkChild(close, { startImmediately: true })
+        yield* TestClock.adjust("4999 millis")
+        assert.isUndefined(closing.pollUnsafe())
+        yield* TestClock.adjust("1 millis")
+        yield* Fiber.join(closing)
+      }),
+    ),
+  )
+})
