@@ -36,8 +36,8 @@ export class ApiKeyInvalidation extends Context.Service<
     /** Sends a message to every node that listens, this one included. */
     readonly publish: (message: string) => Effect.Effect<void, InvalidationError>
     /**
-     * Listens until the scope closes. What is published after this returns arrives in the queue; the queue fails when a message may have
-     * been missed.
+     * Listens until the scope closes, which must not wait for whoever doesn't answer. What is published after this returns arrives in the
+     * queue; the queue fails when a message may have been missed. Those that a listener has no room for may be replaced by one `everything`.
      */
     readonly subscribe: Effect.Effect<Queue.Dequeue<string, InvalidationError>, InvalidationError, Scope.Scope>
     /** Counts a node as live for that long, by a clock that all nodes share. */
@@ -45,5 +45,10 @@ export class ApiKeyInvalidation extends Context.Service<
     readonly unregister: (node: string) => Effect.Effect<void, InvalidationError>
     /** The nodes that are live now. */
     readonly nodes: Effect.Effect<ReadonlyArray<string>, InvalidationError>
+    /**
+     * How long ago the register began, of one that may be lost: nodes that were in the one before may be missing in it, and don't know.
+     * Left out where it is kept as safely as the keys.
+     */
+    readonly registerAge?: Effect.Effect<Duration.Duration, InvalidationError>
   }
 >()("effect-api-key/ApiKeyInvalidation") {}

@@ -3,8 +3,8 @@
  * has changed: a change by hand isn't heard.
  *
  * Needs the packages `@effect/platform-node` and `redis` (node-redis, 5 or later), and Redis 6 or later. The program's Redis user needs
- * the channel `<prefix>changes`, the key `<prefix>nodes`, and the commands `PUBLISH`, `SUBSCRIBE`, `EVAL`, `TIME`, `PEXPIREAT` and those on
- * sorted sets.
+ * the channel `<prefix>changes`, the key `<prefix>nodes`, and the commands `PUBLISH`, `SUBSCRIBE`, `EVAL`, `TIME`, `PEXPIREAT`, `DEL` and those
+ * on hashes.
  * @since 0.1.0
  */
 import { NodeRedis } from "@effect/platform-node/NodeRedis"
@@ -16,7 +16,7 @@ import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { ApiKeyInvalidation, InvalidationError } from "../ApiKeyInvalidation.ts"
-import * as BoundedQueue from "../internal/boundedQueue.ts"
+import * as MessageQueue from "../internal/messageQueue.ts"
 
 /** @category models @since 0.1.0 */
 export interface RedisOptions {
@@ -67,19 +67,28 @@ const make = (client: Client, prefix: string): ApiKeyInvalidation["Service"] => 
           client.eval(registerScript, { keys: [nodes], arguments: [node, String(Math.round(Duration.toMillis(lease)))] }),
         ),
       ),
-    unregister: (node) => Effect.asVoid(send("unregister", (client) => client.zRem(nodes, node))),
-    nodes: send("nodes", (client) => client.eval(nodesScript, { keys: [nodes] })).pipe(
-      Effect.flatMap((reply) => Effect.mapError(decodeNodes(reply), (cause) => new InvalidationError({ operation: "nodes", cause }))),
+    unregister: (node) =>
+      Effect.asVoid(send("unregister", (client) => client.eval(unregisterScript, { keys: [nodes], arguments: [node] }))),
+    nodes: send("nodes", (client) => client.eval(nodesScript, { keys: [nodes] })).pipe(Effect.flatMap(understood("nodes", decodeNodes))),
+    // Redis may be emptied, or replaced by one that knows less.
+    registerAge: send("registerAge", (client) => client.eval(ageScript, { keys: [nodes] })).pipe(
+      Effect.flatMap(understood("registerAge", decodeAge)),
+      Effect.map(Duration.millis),
     ),
   }
 }
+
+const understood =
+  <A>(operation: string, decode: (reply: unknown) => Effect.Effect<A, unknown>) =>
+  (reply: unknown): Effect.Effect<A, InvalidationError> =>
+    Effect.mapError(decode(reply), (cause) => new InvalidationError({ operation, cause }))
 
 const subscribe = (
   client: Client,
   channel: string,
 ): Effect.Effect<Queue.Dequeue<string, InvalidationError>, InvalidationError, Scope.Scope> =>
   Effect.gen(function* () {
-    const heard = yield* BoundedQueue.make<string, InvalidationError>()
+    const heard = yield* MessageQueue.make
     const listener = yield* Effect.acquireRelease(
       Effect.sync(() =>
         client
@@ -97,9 +106,7 @@ const subscribe = (
       attempt("subscribe", (signal) =>
         listener.connect().then(() =>
           // A connection that is made too late outlives the client's end.
-          signal.aborted
-            ? listener.destroy()
-            : listener.subscribe(channel, (message) => BoundedQueue.offerUnsafe(heard, message, fellBehind)),
+          signal.aborted ? listener.destroy() : listener.subscribe(channel, (message) => MessageQueue.offerUnsafe(heard, message)),
         ),
       ),
     )
@@ -115,20 +122,40 @@ const bounded = <A>(operation: string, effect: Effect.Effect<A, InvalidationErro
     orElse: () => Effect.fail(new InvalidationError({ operation, cause: new Error("Redis doesn't answer") })),
   })
 
-const fellBehind = () =>
-  new InvalidationError({ operation: "listen", cause: new Error(`The listener is ${BoundedQueue.capacity} messages behind`) })
-
-// Nodes live until the score, in milliseconds of Redis's clock. The key goes with the last of them.
+// A hash of the nodes, each with the millisecond of Redis's clock until which it lives. Nobody's name is empty: there it says when the
+// register began, and is lost along with it. The key goes with the last node.
 const now = `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`
+const whole = (number: string) => `string.format('%.0f', ${number})`
 
 const registerScript = `${now}
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-redis.call('PEXPIREAT', KEYS[1], redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2])
+local last = now + ARGV[2]
+local known = redis.call('HGETALL', KEYS[1])
+if #known == 0 then redis.call('HSET', KEYS[1], '', ${whole("now")}) end
+for i = 1, #known, 2 do
+  local till = tonumber(known[i + 1])
+  if known[i] ~= '' and known[i] ~= ARGV[1] then
+    if till <= now then redis.call('HDEL', KEYS[1], known[i]) else last = math.max(last, till) end
+  end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ${whole("now + ARGV[2]")})
+redis.call('PEXPIREAT', KEYS[1], ${whole("last")})
+return redis.status_reply('OK')`
+
+const unregisterScript = `redis.call('HDEL', KEYS[1], ARGV[1])
+if redis.call('HLEN', KEYS[1]) == 1 then redis.call('DEL', KEYS[1]) end
 return redis.status_reply('OK')`
 
 const nodesScript = `${now}
-return redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', now), '+inf')`
+local known = redis.call('HGETALL', KEYS[1])
+local live = {}
+for i = 1, #known, 2 do
+  if known[i] ~= '' and tonumber(known[i + 1]) > now then live[#live + 1] = known[i] end
+end
+return live`
+
+const ageScript = `${now}
+return now - (tonumber(redis.call('HGET', KEYS[1], '') or now))`
 
 const decodeNodes = Schema.decodeUnknownEffect(Schema.Array(Schema.String))
+const decodeAge = Schema.decodeUnknownEffect(Schema.Int)

@@ -15,32 +15,34 @@
  * @since 0.1.0
  */
 import type * as Pg from "@effect/sql-pg/PgClient"
+import type * as PgConnection from "@effect/sql-pg/PgConnection"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { ApiKeyInvalidation, InvalidationError } from "../ApiKeyInvalidation.ts"
-import * as BoundedQueue from "../internal/boundedQueue.ts"
+import * as MessageQueue from "../internal/messageQueue.ts"
 import { PgliteClient } from "./PgliteClient.ts"
-import { type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
+import { channelOf, type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
 
 export { InvalidIdentifier, type TableOptions } from "./table.ts"
 
 /**
  * Through PostgreSQL. The options are those of the repository.
  *
- * Listening keeps a connection of the client's pool to itself for as long as it lasts, so the pool needs at least two. A pooler between
- * the program and the database has to pool sessions: in PgBouncer's transaction mode nothing is heard. Whoever calls `subscribe` closes
- * its scope before the client's, which would wait for it.
+ * Whoever listens has a connection of its own, made with the client's options beside its pool, and says what it has to say over it: neither
+ * a pool that is busy nor a connection that has gone silent keeps anybody waiting. A pooler between the program and the database has to
+ * pool sessions: in PgBouncer's transaction mode nothing is heard.
  *
- * Whoever listens hears that a connection is lost as soon as the operating system does; a network that goes silent it notices by the
- * client's `keepAlive`. What the service sends joins no transaction of the caller's.
+ * What the service sends joins no transaction of the caller's.
  * @category layers
  * @since 0.1.0
  */
@@ -50,7 +52,20 @@ export const layerPostgres = (options: TableOptions = {}): Layer.Layer<ApiKeyInv
     Effect.gen(function* () {
       const table = yield* resolve(options)
       const client = yield* PgClient
-      return make(client, table, client.listen, () => Effect.void)
+      // Whoever has a client has the package.
+      const { make: connect } = yield* Effect.promise(() => import("@effect/sql-pg/PgConnection"))
+      const pool = askThrough(client)
+      const sessions = new Set<Session>()
+      const ask: Ask = (operation, text, params) =>
+        Effect.suspend(() => {
+          const [session] = sessions
+          return (session?.ask ?? pool)(operation, text, params)
+        })
+      const begin = Effect.acquireRelease(
+        Effect.tap(openSession(connect(client.config)), (session) => Effect.sync(() => sessions.add(session))),
+        (session) => Effect.sync(() => sessions.delete(session)),
+      )
+      return make(table, ask, begin)
     }),
   )
 
@@ -68,13 +83,19 @@ export const layerPglite = (options: TableOptions = {}): Layer.Layer<ApiKeyInval
       const table = yield* resolve(options)
       const sql = yield* SqlClient
       const { listen } = yield* PgliteClient
-      return make(sql, table, listen, (operation) =>
+      const unlessTaken = <A, R>(operation: string, effect: Effect.Effect<A, InvalidationError, R>) =>
         Effect.flatMap(Effect.serviceOption(sql.transactionService), (transaction) =>
           Option.isNone(transaction)
-            ? Effect.void
+            ? effect
             : Effect.fail(new InvalidationError({ operation, cause: new Error("A transaction has PGlite's only session") })),
-        ),
-      )
+        )
+      const askAlways = askThrough(sql)
+      const ask: Ask = (operation, text, params) => unlessTaken(operation, askAlways(operation, text, params))
+      const session: Session = {
+        ask,
+        listen: (channel) => unlessTaken("subscribe", bounded("subscribe", failing("subscribe", listen(channel)))),
+      }
+      return make(table, ask, Effect.succeed(session))
     }),
   )
 
@@ -84,78 +105,112 @@ const PgClient = Context.Service<Pg.PgClient>("@effect/sql-pg/PgClient")
 /** How long the database may take to answer, the wait for a connection of the pool included. */
 const patience = Duration.seconds(5)
 
-type Listen = (channel: string) => Effect.Effect<Queue.Dequeue<{ readonly payload: string }, SqlError>, SqlError, Scope.Scope>
+type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>
+type Ask = (operation: string, text: string, params: ReadonlyArray<string | number>) => Effect.Effect<Rows, InvalidationError>
 
-const make = (
-  client: SqlClient,
-  { nodes, channel }: Table,
-  listen: Listen,
-  /** Fails where an operation can't run. */
-  check: (operation: string) => Effect.Effect<void, InvalidationError>,
-): ApiKeyInvalidation["Service"] => {
-  const sql = client.withoutTransforms()
-  const register = sql.literal(nodes)
-
-  const run = <A, R>(operation: string, effect: Effect.Effect<A, SqlError, R>): Effect.Effect<A, InvalidationError, R> =>
-    effect.pipe(
-      Effect.mapError((cause) => new InvalidationError({ operation, cause })),
-      Effect.timeoutOrElse({
-        duration: patience,
-        orElse: () => Effect.fail(new InvalidationError({ operation, cause: new Error("The database doesn't answer") })),
-      }),
-      // The caller's transaction must not decide on what is told here, nor be broken by it. Statements take a transaction that is there
-      // but don't ask for one in their type, so `R` is what remains.
-      Effect.updateContext((context: Context.Context<R>) => Context.omit(client.transactionService)(context) as Context.Context<R>),
-      // Nodes register every few seconds; it is no part of what the program is traced for.
-      Effect.withTracerEnabled(false),
-      (self) => Effect.andThen(check(operation), self),
-    )
-
-  return {
-    announcesWrites: true,
-    publish: (message) => Effect.asVoid(run("publish", sql`SELECT pg_notify(${channel}, ${message})`)),
-    subscribe: Effect.gen(function* () {
-      const source = yield* run("subscribe", listen(channel))
-      const heard = yield* BoundedQueue.make<string, InvalidationError>()
-      // The client's queue has no bound, so it is emptied as soon as something is in it.
-      yield* Queue.takeAll(source).pipe(
-        Effect.map((notifications) => {
-          for (const { payload } of notifications) BoundedQueue.offerUnsafe(heard, payload, fellBehind)
-        }),
-        Effect.forever({ disableYield: true }),
-        Effect.catchCause((cause) =>
-          Queue.failCause(
-            heard,
-            Cause.map(cause, (error) => new InvalidationError({ operation: "listen", cause: error })),
-          ),
-        ),
-        Effect.forkScoped,
-      )
-      return heard
-    }),
-    register: (node, lease) =>
-      // A node that is gone for long leaves its row to the others. Two that find it there don't wait for each other.
-      Effect.asVoid(
-        run(
-          "register",
-          sql`WITH gone AS (
-            DELETE FROM ${register} WHERE node IN (
-              SELECT node FROM ${register} WHERE live_until < clock_timestamp() - interval '1 hour' AND node <> ${node}::text
-              FOR UPDATE SKIP LOCKED
-            )
-          )
-          INSERT INTO ${register} (node, live_until)
-          VALUES (${node}::text, clock_timestamp() + ${Duration.toMillis(lease)}::float8 * interval '1 millisecond')
-          ON CONFLICT (node) DO UPDATE SET live_until = EXCLUDED.live_until`,
-        ),
-      ),
-    unregister: (node) => Effect.asVoid(run("unregister", sql`DELETE FROM ${register} WHERE node = ${node}::text`)),
-    nodes: Effect.map(
-      run("nodes", sql<{ readonly node: string }>`SELECT node FROM ${register} WHERE live_until > clock_timestamp() ORDER BY node`),
-      (rows) => rows.map(({ node }) => node),
-    ),
-  }
+/** What speaks and listens. */
+interface Session {
+  readonly ask: Ask
+  readonly listen: (channel: string) => Effect.Effect<Queue.Dequeue<{ readonly payload: string }, SqlError>, InvalidationError, Scope.Scope>
 }
 
-const fellBehind = () =>
-  new InvalidationError({ operation: "listen", cause: new Error(`The listener is ${BoundedQueue.capacity} messages behind`) })
+const failing = <A, R>(operation: string, effect: Effect.Effect<A, SqlError, R>): Effect.Effect<A, InvalidationError, R> =>
+  Effect.mapError(effect, (cause) => new InvalidationError({ operation, cause }))
+
+const silence = (operation: string) => Effect.fail(new InvalidationError({ operation, cause: new Error("The database doesn't answer") }))
+
+const bounded = <A, R>(operation: string, effect: Effect.Effect<A, InvalidationError, R>): Effect.Effect<A, InvalidationError, R> =>
+  Effect.timeoutOrElse(effect, { duration: patience, orElse: () => silence(operation) })
+
+const askThrough = (client: SqlClient): Ask => {
+  const sql = client.withoutTransforms()
+  return (operation, text, params) =>
+    bounded(operation, failing(operation, sql.unsafe<Rows[number]>(text, params))).pipe(
+      // The caller's transaction must not decide on what is told here, nor be broken by it. Statements take a transaction that is there but
+      // don't ask for one in their type.
+      Effect.updateContext((context: Context.Context<never>) => Context.omit(client.transactionService)(context) as Context.Context<never>),
+      // Nodes register every few seconds; it is no part of what the program is traced for.
+      Effect.withTracerEnabled(false),
+    )
+}
+
+/**
+ * A connection that ends at once: when the scope closes, and when it doesn't answer. The driver would wait, for the answer to `UNLISTEN`, and
+ * to a statement that is interrupted. But whatever holds a connection destroys it by letting go while something is under way; so that comes
+ * first, and statements aren't interrupted.
+ */
+const openSession = Effect.fnUntraced(function* (
+  connect: Effect.Effect<PgConnection.PgConnection, SqlError, Scope.Scope>,
+): Effect.fn.Return<Session, InvalidationError, Scope.Scope> {
+  const connection = yield* failing("connect", connect)
+  const ownScope = Effect.acquireRelease(Scope.make(), Scope.close)
+  // The last is closed first.
+  const listening = yield* ownScope
+  const hold = yield* ownScope
+  const held = yield* Scope.provide(connection.pin, hold)
+  const hangUp = Effect.andThen(Effect.sleep(patience), Scope.close(hold, Exit.void))
+  const orHangUp = <A>(operation: string, effect: Effect.Effect<A, SqlError>): Effect.Effect<A, InvalidationError> =>
+    Effect.raceFirst(failing(operation, effect), Effect.andThen(hangUp, silence(operation))).pipe(
+      (statement) => Effect.forkDetach(statement, { startImmediately: true }),
+      Effect.flatMap(Fiber.join),
+    )
+  return {
+    ask: (operation, text, params) =>
+      orHangUp(
+        operation,
+        Effect.map(held.query(text, params), ({ rows }) => rows),
+      ),
+    listen: (channel) => orHangUp("subscribe", Scope.provide(held.listen(channel), listening)),
+  }
+})
+
+const make = (
+  { qualified, nodes }: Table,
+  ask: Ask,
+  begin: Effect.Effect<Session, InvalidationError, Scope.Scope>,
+): ApiKeyInvalidation["Service"] => ({
+  announcesWrites: true,
+  publish: (message) => Effect.asVoid(ask("publish", `SELECT pg_notify(${channelOf("$1::regclass::oid")}, $2)`, [qualified, message])),
+  subscribe: Effect.gen(function* () {
+    const session = yield* begin
+    const [named] = yield* session.ask("subscribe", `SELECT ${channelOf("$1::regclass::oid")} AS channel`, [qualified])
+    const source = yield* session.listen(String(named?.["channel"]))
+    const heard = yield* MessageQueue.make
+    // The client's queue has no bound, so it is emptied as soon as something is in it.
+    yield* Queue.takeAll(source).pipe(
+      Effect.map((notifications) => {
+        for (const { payload } of notifications) MessageQueue.offerUnsafe(heard, payload)
+      }),
+      Effect.forever({ disableYield: true }),
+      Effect.catchCause((cause) =>
+        Queue.failCause(
+          heard,
+          Cause.map(cause, (error) => new InvalidationError({ operation: "listen", cause: error })),
+        ),
+      ),
+      Effect.forkScoped,
+    )
+    return heard
+  }),
+  register: (node, lease) =>
+    // A node that is gone for long leaves its row to the others. Two that find it there don't wait for each other.
+    Effect.asVoid(
+      ask(
+        "register",
+        `WITH gone AS (
+          DELETE FROM ${nodes} WHERE node IN (
+            SELECT node FROM ${nodes} WHERE live_until < clock_timestamp() - interval '1 hour' AND node <> $1::text
+            FOR UPDATE SKIP LOCKED
+          )
+        )
+        INSERT INTO ${nodes} (node, live_until)
+        VALUES ($1::text, clock_timestamp() + $2::float8 * interval '1 millisecond')
+        ON CONFLICT (node) DO UPDATE SET live_until = EXCLUDED.live_until`,
+        [node, Duration.toMillis(lease)],
+      ),
+    ),
+  unregister: (node) => Effect.asVoid(ask("unregister", `DELETE FROM ${nodes} WHERE node = $1::text`, [node])),
+  nodes: Effect.map(ask("nodes", `SELECT node FROM ${nodes} WHERE live_until > clock_timestamp() ORDER BY node`, []), (rows) =>
+    rows.map(({ node }) => String(node)),
+  ),
+})

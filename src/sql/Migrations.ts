@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { announced, createIndex, createNodes, createTriggers, replaceTell } from "./definitions.ts"
+import { announced, channel, createIndex, createNodes, createTriggers, replaceTell } from "./definitions.ts"
 import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
 
 export { InvalidIdentifier, type TableOptions } from "./table.ts"
@@ -135,7 +135,7 @@ const createApiKeys = (options: TableOptions): Migration =>
 
 const announceChanges = (options: TableOptions): Migration =>
   Effect.gen(function* () {
-    const { table, schema, qualified, nodes, channel } = yield* resolve(options)
+    const { table, schema, qualified, nodes } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     const tell = qualify(schema, `${table}_tell`)
     // The messages are those of `internal/invalidationMessage.ts`. A row written by hand may have a key id that is too long for one, which
@@ -145,14 +145,14 @@ const announceChanges = (options: TableOptions): Migration =>
     yield* sql`${sql.literal(`CREATE FUNCTION ${tell}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$
       BEGIN
         IF TG_OP = 'TRUNCATE' THEN
-          PERFORM pg_notify('${channel}', 'everything');
+          PERFORM pg_notify(${channel}, 'everything');
           RETURN NULL;
         END IF;
         IF TG_OP <> 'INSERT' THEN
-          PERFORM pg_notify('${channel}', ${message("OLD")});
+          PERFORM pg_notify(${channel}, ${message("OLD")});
         END IF;
         IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND OLD.key_id <> NEW.key_id) THEN
-          PERFORM pg_notify('${channel}', ${message("NEW")});
+          PERFORM pg_notify(${channel}, ${message("NEW")});
         END IF;
         RETURN NULL;
       END
@@ -164,7 +164,7 @@ const announceChanges = (options: TableOptions): Migration =>
 
 const rotateTokens = (options: TableOptions): Migration =>
   Effect.gen(function* () {
-    const { table, schema, qualified, channel } = yield* resolve(options)
+    const { table, schema, qualified } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     const tell = qualify(schema, `${table}_tell`)
     // Without a default, so that no row is written anew.
@@ -178,7 +178,7 @@ const rotateTokens = (options: TableOptions): Migration =>
       ADD COLUMN previous_last_used_at timestamptz(3)`
     yield* sql`${sql.literal(createIndex(table, qualified, "previous"))}`
     yield* sql`${sql.literal(createIndex(table, qualified, "token"))}`
-    yield* sql`${sql.literal(replaceTell(tell, channel))}`
+    yield* sql`${sql.literal(replaceTell(tell))}`
     yield* sql`${sql.literal(`DROP TRIGGER "${table}_tell_update" ON ${qualified}`)}`
     for (const statement of createTriggers(table, qualified, tell).update) yield* sql`${sql.literal(statement)}`
   })

@@ -14,6 +14,7 @@ import { PGlite } from "@electric-sql/pglite"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -25,7 +26,6 @@ import * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
-import * as BoundedQueue from "../internal/boundedQueue.ts"
 import * as Migrations from "./Migrations.ts"
 import { type Notification, PgliteClient } from "./PgliteClient.ts"
 import * as SqlRepository from "./SqlRepository.ts"
@@ -137,11 +137,11 @@ const listen = (pglite: PGlite, session: Semaphore.Semaphore): PgliteClient["Ser
     }).pipe(Effect.uninterruptible, session.withPermit)
   return (channel) =>
     Effect.gen(function* () {
-      const queue = yield* BoundedQueue.make<Notification, SqlError.SqlError>()
+      const queue = yield* Effect.acquireRelease(Queue.unbounded<Notification, SqlError.SqlError>(), Queue.shutdown)
       yield* Effect.acquireRelease(
         Effect.sync(() =>
           pglite.onNotification((from, payload) => {
-            if (from === channel) BoundedQueue.offerUnsafe(queue, { channel, payload }, fellBehind)
+            if (from === channel) Queue.offerUnsafe(queue, { channel, payload })
           }),
         ),
         (stop) => Effect.sync(stop),
@@ -150,8 +150,6 @@ const listen = (pglite: PGlite, session: Semaphore.Semaphore): PgliteClient["Ser
       return queue
     })
 }
-
-const fellBehind = () => toSqlError(new Error(`The listener is ${BoundedQueue.capacity} notifications behind`), "listen")
 
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, PgliteUnavailable> =>
   Effect.tryPromise({ try: run, catch: (cause) => new PgliteUnavailable({ cause }) })

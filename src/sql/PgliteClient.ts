@@ -20,10 +20,8 @@ export class PgliteClient extends Context.Service<
   PgliteClient,
   {
     /**
-     * Hears `NOTIFY` on the channel until the scope closes. Must not be called in a transaction, which it would wait for.
-     *
-     * The queue holds 10,000 notifications. When a listener falls further behind, it fails after those, as it does where a connection
-     * to PostgreSQL is lost: no notification is dropped without the listener's knowing.
+     * Hears `NOTIFY` on the channel until the scope closes. Must not be called in a transaction, which it would wait for. As with
+     * `PgClient`, the queue holds whatever the listener hasn't taken.
      */
     readonly listen: (channel: string) => Effect.Effect<Queue.Dequeue<Notification, SqlError>, SqlError, Scope.Scope>
   }

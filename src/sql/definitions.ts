@@ -1,5 +1,10 @@
 /** What the migrations make beside columns, as the last of them leaves it: for themselves, and for what looks for it or restores it. */
 
+import { channelOf } from "./table.ts"
+
+/** In a trigger. */
+export const channel = channelOf("TG_RELID")
+
 const indexes = {
   created: "(created_at, id)",
   name: "(name, id)",
@@ -52,16 +57,16 @@ const announcedOfPrevious = [
 ]
 
 /** The function that the triggers run. The messages are those of `internal/invalidationMessage.ts`. */
-export const replaceTell = (tell: string, channel: string): string => {
+export const replaceTell = (tell: string): string => {
   // PostgreSQL tells what is the same within a transaction once.
   const notify = (keyId: string) =>
-    `PERFORM pg_notify('${channel}', CASE WHEN octet_length(${keyId}) <= 128 THEN 'changed ' || ${keyId} ELSE 'everything' END)`
+    `PERFORM pg_notify(${channel}, CASE WHEN octet_length(${keyId}) <= 128 THEN 'changed ' || ${keyId} ELSE 'everything' END)`
   const notifyAll = (row: string) =>
     `${notify(`${row}.key_id`)}; IF ${row}.previous_key_id IS NOT NULL THEN ${notify(`${row}.previous_key_id`)}; END IF;`
   return `CREATE OR REPLACE FUNCTION ${tell}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$
     BEGIN
       IF TG_OP = 'TRUNCATE' THEN
-        PERFORM pg_notify('${channel}', 'everything');
+        PERFORM pg_notify(${channel}, 'everything');
         RETURN NULL;
       END IF;
       IF TG_OP <> 'INSERT' THEN ${notifyAll("OLD")} END IF;

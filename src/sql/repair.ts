@@ -42,7 +42,7 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
 /** Makes what is missing, in one transaction, and gives its names. All migrations have to have run. */
 export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<string>, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
-    const { table, schema, qualified, nodes, channel } = yield* resolve(options)
+    const { table, schema, qualified, nodes } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     const tell = qualify(schema, `${table}_tell`)
     const triggers = createTriggers(table, qualified, tell)
@@ -59,7 +59,7 @@ export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<
         }
         for (const name of indexNames)
           if (missing.indexes.includes(`${table}_${name}_idx`)) statements.push(createIndex(table, qualified, name))
-        if (!missing.hasTell) statements.push(replaceTell(tell, channel))
+        if (!missing.hasTell) statements.push(replaceTell(tell))
         for (const name of triggerNames) {
           if (!missing.triggers.includes(`${table}_tell_${name}`)) continue
           statements.push(`DROP TRIGGER IF EXISTS "${table}_tell_${name}" ON ${qualified}`, ...triggers[name])

@@ -28,12 +28,13 @@ export interface Table {
   readonly qualified: string
   /** The table in which nodes register, quoted likewise. */
   readonly nodes: string
-  /**
-   * What `NOTIFY` and `LISTEN` call the changes of this table. The schema isn't in it, as it may come from a connection's search path;
-   * tables of one name in several schemas hear each other's changes, which does no harm.
-   */
-  readonly channel: string
 }
+
+/**
+ * The SQL for what `NOTIFY` and `LISTEN` call the changes of a table, by the SQL for its identity: whoever finds the table has the channel,
+ * by whatever search path, and nobody else.
+ */
+export const channelOf = (oid: string): string => `'effect_api_key_' || ${oid}`
 
 const defaultTable = "api_keys"
 
@@ -46,8 +47,6 @@ export const resolve = ({ table = defaultTable, schema }: TableOptions): Effect.
     schema,
     qualified: qualify(schema, table),
     nodes: qualify(schema, `${table}_nodes`),
-    // 55 bytes at most, of the 63 that a channel's name may have.
-    channel: `effect_api_key_${table}`,
   })
 }
 

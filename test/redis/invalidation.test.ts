@@ -22,6 +22,10 @@ const isReachable = await Effect.runPromise(
 // Listeners have the name of the client they come from.
 const name = `test-${crypto.randomUUID()}`
 const prefix = () => `test:${crypto.randomUUID()}:`
+const floodOf = (own: string) => (count: number) =>
+  Effect.flatMap(NodeRedis.NodeRedis, ({ use }) =>
+    use((client) => client.eval(`for i = 1, ${count} do redis.call('PUBLISH', '${own}changes', 'changed ' .. i) end`)),
+  )
 
 const cut = Effect.gen(function* () {
   const { use } = yield* NodeRedis.NodeRedis
@@ -30,6 +34,9 @@ const cut = Effect.gen(function* () {
   assert.isAtLeast(listeners.length, 1)
   yield* use((client) => client.clientKill(listeners.map(({ id }) => ({ filter: "ID", id }))))
 })
+
+const channels = (own: string) =>
+  layerChannels(Invalidation.layerRedis({ prefix: own }), Invalidation.layerRedis({ prefix: prefix() }), floodOf(own), cut)
 
 /** A way to Redis that can be blocked. */
 const startProxy = Effect.gen(function* () {
@@ -80,15 +87,10 @@ const backAgain = <A, E>(attempt: Effect.Effect<A, E>) => TestClock.withLive(Eff
 
 describe.skipIf(!isReachable)("Redis", () => {
   if (isReachable) {
-    invalidationSuite(
-      "Redis",
-      layerChannels(Invalidation.layerRedis({ prefix: prefix() }), Invalidation.layerRedis({ prefix: prefix() }), cut).pipe(
-        Layer.provide(NodeRedis.layer({ url, name })),
-      ),
-    )
+    invalidationSuite("Redis", channels(prefix()).pipe(Layer.provide(NodeRedis.layer({ url, name }))))
     invalidationSuite(
       "Redis with another protocol and buffers for replies",
-      layerChannels(Invalidation.layerRedis({ prefix: prefix() }), Invalidation.layerRedis({ prefix: prefix() }), cut).pipe(
+      channels(prefix()).pipe(
         Layer.provide(
           NodeRedis.layer({ url, name, RESP: 2, socket: { socketTimeout: 60_000 }, commandOptions: { typeMapping: { 36: Buffer } } }),
         ),

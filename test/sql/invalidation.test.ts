@@ -15,7 +15,6 @@ import { makeStoredApiKey } from "../../src/testing/index.ts"
 import { announcementSuite, invalidationSuite, layerChannels } from "../invalidationSuite.ts"
 import { layerPostgres, startServer } from "../support/postgres.ts"
 
-// Names of their own, as all schemas of a database hear each other.
 const table = `keys_${crypto.randomUUID().replaceAll("-", "")}`
 const options = { table }
 const otherOptions = { table: `other_${table.slice(5)}` }
@@ -40,16 +39,24 @@ const repository = SqlRepository.layerWith(options)
 
 const cutPostgres = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
-  const cut = yield* sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE ${`LISTEN "effect_api_key_${table}"%`}`
+  // What was said over it last, or that it listens.
+  const cut = yield* sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND (query LIKE 'LISTEN "effect_api_key_%' OR query LIKE 'SELECT pg_notify(%')`
   assert.isAtLeast(cut.length, 1)
 })
 
-const postgres = layerChannels(Invalidation.layerPostgres(options), Invalidation.layerPostgres(otherOptions), cutPostgres).pipe(
+const flood = Effect.fnUntraced(function* (count: number) {
+  const sql = yield* SqlClient.SqlClient
+  return yield* sql`SELECT count(pg_notify('effect_api_key_' || ${`"${table}"`}::regclass::oid, 'changed ' || i))
+    FROM generate_series(1, ${count}::int) i`
+})
+
+const postgres = layerChannels(Invalidation.layerPostgres(options), Invalidation.layerPostgres(otherOptions), flood, cutPostgres).pipe(
   Layer.merge(repository),
   Layer.provideMerge(migrated),
   Layer.provideMerge(dropped),
 )
-const pglite = layerChannels(Invalidation.layerPglite(options), Invalidation.layerPglite(otherOptions)).pipe(
+const pglite = layerChannels(Invalidation.layerPglite(options), Invalidation.layerPglite(otherOptions), flood).pipe(
   Layer.merge(repository),
   Layer.provideMerge(migrated),
   Layer.provideMerge(Pglite.layer()),
@@ -67,7 +74,6 @@ for (const [name, server] of Object.entries(servers)) {
 invalidationSuite("PGlite", pglite, { hasConnections: false })
 announcementSuite("PGlite", table, pglite)
 
-// Whoever listens stops before the client does, which would wait for it.
 const unmigrated: Record<string, Layer.Layer<ApiKeyInvalidation | ApiKeyRepository | SqlClient.SqlClient, unknown>> = {
   PostgreSQL: Layer.provideMerge(Layer.mergeAll(Invalidation.layerPostgres(), SqlRepository.layer), layerPostgres()),
   PGlite: Layer.provideMerge(Layer.mergeAll(Invalidation.layerPglite(), SqlRepository.layer), Pglite.layer()),
@@ -213,6 +219,7 @@ describe("A database that is away", () => {
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const { publish } = yield* ApiKeyInvalidation
+      yield* Migrations.migrate()
       // Both connections of the pool are taken.
       const waiting = yield* Effect.scoped(
         Effect.gen(function* () {
