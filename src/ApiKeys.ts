@@ -41,6 +41,7 @@ import * as ApiKeyToken from "./ApiKeyToken.ts"
 import * as HashQueue from "./internal/hashQueue.ts"
 import { importKeys } from "./internal/importKeys.ts"
 import { decodeCreate, decodeFilter, decodeUpdate } from "./internal/input.ts"
+import * as Message from "./internal/invalidationMessage.ts"
 import * as LastUsed from "./internal/lastUsed.ts"
 import * as Nodes from "./internal/nodes.ts"
 import { checkPeppers, missingPepper } from "./internal/peppers.ts"
@@ -150,6 +151,9 @@ export interface IfVersion {
 /**
  * To return only when every live node has said that it applied the change, or fail with `Unconfirmed` after that time; the change stands
  * either way. In a transaction of the caller's it fails at once, as no node can see the change before the commit.
+ *
+ * Without a layer of `ApiKeyInvalidation` a node knows of no others: it succeeds at once, whatever other nodes there are, and logs a warning
+ * the first time.
  * @category models
  * @since 0.1.0
  */
@@ -480,18 +484,18 @@ const make = Effect.fnUntraced(function* (options: Options) {
   /** Makes a change known: here before this returns, and to the other nodes, when it can be seen. */
   const announce = (apiKey: Model.ApiKey): Effect.Effect<void> => Effect.forEach(Model.keyIdsOf(apiKey), announceKeyId, { discard: true })
 
-  const announceKeyId = (keyId: Model.KeyId): Effect.Effect<void> =>
+  const announceKeyId = (keyId: Model.KeyId) => makeKnown(() => verification.changed(keyId), Message.changed(keyId))
+
+  /** What failed on its way may have taken place all the same. */
+  const announceDoubt = (id: Model.ApiKeyId) => makeKnown(() => verification.recordChanged(id), Message.doubtful(id))
+
+  const makeKnown = (applyHere: () => void, message: string): Effect.Effect<void> =>
     Effect.suspend(() => {
-      verification.changed(keyId)
+      applyHere()
       const { transaction } = repository
-      if (transaction === undefined) return nodes.tell(keyId)
+      if (transaction === undefined) return nodes.tell(message)
       // The record as it was may have been read, and kept, until the commit.
-      return transaction.afterCommit(
-        Effect.andThen(
-          Effect.sync(() => verification.changed(keyId)),
-          nodes.tell(keyId),
-        ),
-      )
+      return transaction.afterCommit(Effect.andThen(Effect.sync(applyHere), nodes.tell(message)))
     })
 
   const rehash = yield* Rehash.make(repository, hasher, isCurrent, hashQueue)
@@ -509,19 +513,17 @@ const make = Effect.fnUntraced(function* (options: Options) {
     maximumAge: Duration.toMillis(refusedAge),
     rehash,
   })
-  const nodes = Option.isNone(invalidation) ? Nodes.alone : yield* Nodes.make(invalidation.value, nodeName, verification)
+  const nodes = Option.isNone(invalidation) ? Nodes.alone() : yield* Nodes.make(invalidation.value, nodeName, verification)
 
   /**
    * A write and its announcement are one. Whoever gives up on it leaves it to end by itself, lest it take place and nobody hear of it; in a
    * transaction of the caller's it is undone then.
    */
   const changing = <E extends { readonly _tag: string }>(id: Model.ApiKeyId, write: Effect.Effect<Model.ApiKey, E>) => {
-    // What failed on its way may have taken place all the same.
-    const announceDoubt = ({ _tag }: E) =>
-      _tag === "RepositoryError"
-        ? Effect.suspend(() => Effect.forEach(verification.keyIdsOf(id), announceKeyId, { discard: true }))
-        : Effect.void
-    const whole = write.pipe(Effect.tapError(announceDoubt), Effect.tap(announce))
+    const whole = write.pipe(
+      Effect.tapError(({ _tag }) => (_tag === "RepositoryError" ? announceDoubt(id) : Effect.void)),
+      Effect.tap(announce),
+    )
     return Effect.contextWith((context: Context.Context<never>) =>
       repository.transaction?.isOpen(context) === true
         ? whole

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, DateTime, Effect, Fiber, Layer, Metric, Queue, type Scope } from "effect"
+import { Cause, Clock, DateTime, Deferred, Duration, Effect, Fiber, Layer, Logger, Metric, Queue, type Scope } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import type { KeyId } from "../src/ApiKey.ts"
+import { RepositoryError } from "../src/ApiKeyError.ts"
 import { layerEphemeral } from "../src/ApiKeyHasher.ts"
 import { ApiKeyInvalidation, InvalidationError } from "../src/ApiKeyInvalidation.ts"
 import * as ApiKeyMetrics from "../src/ApiKeyMetrics.ts"
@@ -12,13 +13,22 @@ import * as Pglite from "../src/sql/Pglite.ts"
 import * as Migrations from "../src/sql/Migrations.ts"
 import * as SqlRepository from "../src/sql/SqlRepository.ts"
 
-/** A channel that nodes share, whose connections can be cut, or go silent. */
-const makeHub = () => {
+/** A channel that nodes share, whose connections can be cut, or go silent, and whose register can be slow, or lost. */
+const makeHub = (clock: Clock.Clock) => {
   const listeners = new Map<string, Queue.Queue<string, InvalidationError>>()
-  const live = new Set<string>()
+  const now = () => clock.currentTimeMillisUnsafe()
+  /** The nodes, and until when they live. */
+  const live = new Map<string, number>()
   const published: Array<string> = []
   const silent = new Set<string>()
-  const state = { isDown: false, isHanging: false, beforeAnswer: Effect.void as Effect.Effect<void> }
+  const state = {
+    isDown: false,
+    beforeAnswer: Effect.void as Effect.Effect<void>,
+    /** Before a node is registered. */
+    beforeRegistering: (_: string): Effect.Effect<void, InvalidationError> => Effect.void,
+    isLost: (_name: string, _message: string): boolean => false,
+    registerBegan: Number.NEGATIVE_INFINITY,
+  }
   const away = (operation: string) => new InvalidationError({ operation, cause: "down" })
   const connect = (name: string): ApiKeyInvalidation["Service"] => {
     const whileUp = <A>(operation: string, run: () => A) =>
@@ -28,21 +38,30 @@ const makeHub = () => {
       publish: (message) =>
         Effect.andThen(
           Effect.suspend(() => (message.startsWith("confirmed") ? state.beforeAnswer : Effect.void)),
-          whileUp("publish", () => {
-            published.push(message)
-            for (const [listener, queue] of listeners) if (!silent.has(listener)) Queue.offerUnsafe(queue, message)
-          }),
+          Effect.suspend(() =>
+            state.isLost(name, message)
+              ? Effect.fail(away("publish"))
+              : whileUp("publish", () => {
+                  published.push(message)
+                  for (const [listener, queue] of listeners) if (!silent.has(listener)) Queue.offerUnsafe(queue, message)
+                }),
+          ),
         ),
       subscribe: Effect.andThen(
         whileUp("subscribe", () => undefined),
         Effect.acquireRelease(
           Effect.tap(Queue.unbounded<string, InvalidationError>(), (queue) => Effect.sync(() => listeners.set(name, queue))),
-          () => Effect.suspend(() => (state.isHanging ? Effect.never : Effect.sync(() => listeners.delete(name)))),
+          () => Effect.sync(() => listeners.delete(name)),
         ),
       ),
-      register: (node) => whileUp("register", () => void live.add(node)),
+      register: (node, lease) =>
+        Effect.andThen(
+          Effect.suspend(() => state.beforeRegistering(name)),
+          whileUp("register", () => void live.set(node, now() + Duration.toMillis(lease))),
+        ),
       unregister: (node) => whileUp("unregister", () => void live.delete(node)),
-      nodes: whileUp("nodes", () => Array.from(live)),
+      nodes: whileUp("nodes", () => Array.from(live).flatMap(([node, until]) => (until > now() ? [node] : []))),
+      registerAge: whileUp("registerAge", () => Duration.millis(now() - state.registerBegan)),
     }
   }
   const cut = Effect.sync(() => {
@@ -59,48 +78,75 @@ const makeHub = () => {
     }),
     TestClock.adjust("1 second"),
   )
-  return { connect, cut, breakDown, restore, silent, state, live, published }
+  /** As when what holds it is emptied. */
+  const loseRegister = Effect.sync(() => {
+    live.clear()
+    state.registerBegan = now()
+  })
+  return { connect, cut, breakDown, restore, loseRegister, silent, state, live, published }
 }
 
 interface Cluster {
   readonly hub: ReturnType<typeof makeHub>
   readonly lookUps: { count: number }
   readonly repository: Repository.ApiKeyRepository["Service"]
+  /** What was logged, but for details. */
+  readonly logged: ReadonlyArray<string>
+  /** What nodes ask, which may be made slow, or to fail. */
+  readonly store: { -readonly [K in "findByKeyId" | "update"]: Repository.ApiKeyRepository["Service"][K] }
   /** Starts a node, which lives as long as the scope. */
-  readonly start: (nodeName: string) => Effect.Effect<ApiKeys.ApiKeys["Service"], never, Scope.Scope>
+  readonly start: (nodeName: string, wait?: Duration.Input) => Effect.Effect<ApiKeys.ApiKeys["Service"], never, Scope.Scope>
 }
 
-const withCluster = <A, E>(test: (cluster: Cluster) => Effect.Effect<A, E, Scope.Scope>) =>
-  Effect.gen(function* () {
-    const hub = makeHub()
+const withCluster = <A, E>(test: (cluster: Cluster) => Effect.Effect<A, E, Scope.Scope>) => {
+  const logged: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    const [text] = Array.isArray(message) ? message : [message]
+    logged.push(`${logLevel}: ${String(text)}`)
+  })
+  return Effect.gen(function* () {
+    const hub = makeHub(yield* Clock.Clock)
     const lookUps = { count: 0 }
     const repository = yield* Repository.ApiKeyRepository
+    const store: Cluster["store"] = { findByKeyId: repository.findByKeyId, update: repository.update }
     const services = Layer.mergeAll(
       Layer.succeed(Repository.ApiKeyRepository, {
         ...repository,
+        update: (...change) => store.update(...change),
         findByKeyId: (keyId: KeyId) =>
           Effect.andThen(
             Effect.sync(() => lookUps.count++),
-            repository.findByKeyId(keyId),
+            Effect.suspend(() => store.findByKeyId(keyId)),
           ),
       }),
       Layer.succeedContext(yield* Layer.build(layerEphemeral)),
     )
-    const start = (nodeName: string) =>
+    const start = (nodeName: string, wait: Duration.Input = "1 second") =>
       Effect.gen(function* () {
         const node = ApiKeys.layerWith({ nodeName }).pipe(
           Layer.provide([services, Layer.succeed(ApiKeyInvalidation, hub.connect(nodeName))]),
           Layer.orDie,
         )
         const context = yield* Layer.build(node)
-        yield* TestClock.adjust("1 second")
+        yield* TestClock.adjust(wait)
         return yield* Effect.provide(ApiKeys.ApiKeys, context)
       })
-    return yield* test({ hub, lookUps, repository, start })
-  }).pipe(Effect.scoped, Effect.provide(Layer.fresh(Repository.layerMemory)), Effect.provideService(Metric.MetricRegistry, new Map()))
+    return yield* test({ hub, lookUps, repository, logged, store, start })
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(Layer.merge(Layer.fresh(Repository.layerMemory), Logger.layer([logger]))),
+    Effect.provideService(Metric.MetricRegistry, new Map()),
+  )
+}
 
 /** Gives the nodes time to take what was published. */
 const delivered = TestClock.adjust("1 millis")
+
+const outage = "Warn: Changes that other nodes make aren't heard; asking the database for each request meanwhile"
+const recovery = "Info: Changes that other nodes make are heard again"
+
+/** Runs an effect beside the test. */
+const begin = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
 
 const tagOf = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>) =>
   Effect.match(effect, { onSuccess: () => "good", onFailure: ({ _tag }) => _tag })
@@ -138,13 +184,15 @@ describe("Nodes", () => {
   )
 
   it.effect("ask the database while they can't hear, tell of the outage once, and cache again afterwards", () =>
-    withCluster(({ start, hub, lookUps, repository }) =>
+    withCluster(({ start, hub, lookUps, repository, logged }) =>
       Effect.gen(function* () {
         const a = yield* start("a")
+        assert.deepStrictEqual(logged, [])
         const { apiKey, token } = yield* a.create({ name: "k" })
         yield* a.verify(token)
         yield* hub.cut
         yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(logged, [outage])
         // Unheard, as by a node that can't tell.
         yield* repository.update(apiKey.id, { isActive: false }, { at: yield* DateTime.now })
         assert.strictEqual(yield* tagOf(a.verify(token)), "Inactive")
@@ -157,6 +205,33 @@ describe("Nodes", () => {
         yield* a.verify(token)
         assert.strictEqual(lookUps.count, 1)
         assert.strictEqual((yield* Metric.value(ApiKeyMetrics.outages)).count, 1)
+        assert.deepStrictEqual(logged, [outage, recovery])
+        yield* hub.cut
+        yield* delivered
+        yield* hub.restore
+        assert.strictEqual((yield* Metric.value(ApiKeyMetrics.outages)).count, 2)
+        assert.deepStrictEqual(logged, [outage, recovery, outage, recovery])
+      }),
+    ),
+  )
+
+  it.effect("tell of an outage that they began with, and of none when they stop", () =>
+    withCluster(({ start, hub, logged }) =>
+      Effect.gen(function* () {
+        hub.state.beforeRegistering = () => Effect.fail(new InvalidationError({ operation: "register", cause: "denied" }))
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* start("a")
+            yield* TestClock.adjust("10 minutes")
+            assert.strictEqual((yield* Metric.value(ApiKeyMetrics.outages)).count, 1)
+            assert.deepStrictEqual(logged, [outage])
+            hub.state.beforeRegistering = () => Effect.void
+            yield* TestClock.adjust("1 second")
+            assert.deepStrictEqual(logged, [outage, recovery])
+          }),
+        )
+        assert.strictEqual((yield* Metric.value(ApiKeyMetrics.outages)).count, 1)
+        assert.deepStrictEqual(logged, [outage, recovery])
       }),
     ),
   )
@@ -175,26 +250,6 @@ describe("Nodes", () => {
         assert.strictEqual(yield* tagOf(a.verify(token)), "Inactive")
         yield* TestClock.adjust("20 seconds")
         assert.strictEqual((yield* Metric.value(ApiKeyMetrics.outages)).count, 1)
-      }),
-    ),
-  )
-
-  it.effect("listen anew while a connection that has gone silent can't even be closed", () =>
-    withCluster(({ start, hub, lookUps }) =>
-      Effect.gen(function* () {
-        const a = yield* start("a")
-        const { token } = yield* a.create({ name: "k" })
-        hub.silent.add("a")
-        hub.state.isHanging = true
-        yield* TestClock.adjust("15 seconds")
-        assert.strictEqual((yield* Metric.value(ApiKeyMetrics.outages)).count, 1)
-        hub.silent.delete("a")
-        yield* TestClock.adjust("15 seconds")
-        lookUps.count = 0
-        yield* a.verify(token)
-        yield* a.verify(token)
-        assert.strictEqual(lookUps.count, 1)
-        hub.state.isHanging = false
       }),
     ),
   )
@@ -311,17 +366,194 @@ describe("Nodes", () => {
         assert.isTrue(error.nodes[0]?.startsWith("b-"))
         assert.strictEqual(yield* tagOf(a.verify(token)), "Inactive")
 
-        // A register that has lost the node that asks has lost others too.
         hub.silent.clear()
-        hub.live.clear()
-        assert.deepInclude(yield* Effect.flip(a.update(apiKey.id, { name: "n" }, { confirmWithin: "2 seconds" })), {
-          _tag: "Unconfirmed",
-          nodes: [],
-        })
-
         yield* hub.cut
-        assert.deepInclude(yield* Effect.flip(a.activate(apiKey.id, { confirmWithin: "2 seconds" })), { _tag: "Unconfirmed", nodes: [] })
+        const alone = yield* begin(Effect.flip(a.activate(apiKey.id, { confirmWithin: "2 seconds" })))
+        yield* TestClock.adjust("1999 millis")
+        assert.isUndefined(alone.pollUnsafe())
+        yield* TestClock.adjust("1 millis")
+        assert.deepInclude(yield* Fiber.join(alone), { _tag: "Unconfirmed", nodes: [] })
         assert.strictEqual((yield* a.get(apiKey.id)).isActive, true)
+      }),
+    ),
+  )
+
+  it.effect("are asked again, for as long as there is time, when they couldn't be", () =>
+    withCluster(({ start, hub }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const b = yield* start("b")
+        const { apiKey, token } = yield* a.create({ name: "k" })
+        yield* b.verify(token)
+        hub.state.isLost = (name, message) => name === "a" && /^(changed|confirm) /.test(message)
+        const confirming = yield* begin(a.deactivate(apiKey.id, { confirmWithin: "10 seconds" }))
+        yield* TestClock.adjust("5 seconds")
+        assert.isUndefined(confirming.pollUnsafe())
+        hub.state.isLost = () => false
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(confirming)
+        assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
+        hub.state.isDown = true
+        const later = yield* begin(a.activate(apiKey.id, { confirmWithin: "10 seconds" }))
+        yield* TestClock.adjust("1 second")
+        yield* hub.restore
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(later)
+      }),
+    ),
+  )
+
+  it.effect("answer each of several that ask at once", () =>
+    withCluster(({ start }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        yield* start("b")
+        const keys = yield* Effect.forEach(Array.from({ length: 20 }), () => a.create({ name: "k" }))
+        const confirming = yield* begin(
+          Effect.forEach(keys, ({ apiKey }) => a.deactivate(apiKey.id, { confirmWithin: "5 seconds" }), { concurrency: "unbounded" }),
+        )
+        // Before any is asked again.
+        yield* TestClock.adjust("400 millis")
+        yield* Effect.repeat(Effect.yieldNow, { times: 200 })
+        assert.isDefined(confirming.pollUnsafe())
+      }),
+    ),
+  )
+
+  it.effect("confirm as soon as they are registered, however soon they are asked", () =>
+    withCluster(({ start, hub }) =>
+      Effect.gen(function* () {
+        const b = yield* start("b")
+        const { apiKey } = yield* b.create({ name: "k" })
+        hub.state.beforeRegistering = () => Effect.sleep("50 millis")
+        const a = yield* start("a", 0)
+        const confirming = yield* begin(a.deactivate(apiKey.id, { confirmWithin: "5 seconds" }))
+        yield* TestClock.adjust("49 millis")
+        assert.isUndefined(confirming.pollUnsafe())
+        yield* TestClock.adjust("150 millis")
+        assert.isDefined(confirming.pollUnsafe())
+      }),
+    ),
+  )
+
+  it.effect("don't keep what they read before the register knew them", () =>
+    withCluster(({ start, hub, store, repository }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const { apiKey, token } = yield* a.create({ name: "k" })
+        hub.state.beforeRegistering = (name) => (name === "b" ? Effect.sleep("50 millis") : Effect.void)
+        const b = yield* start("b", "10 millis")
+        store.findByKeyId = (keyId) => Effect.tap(repository.findByKeyId(keyId), () => Effect.sleep("100 millis"))
+        const verifying = yield* begin(tagOf(b.verify(token)))
+        yield* delivered
+        // Not told, and confirmed by all that there are.
+        hub.state.isLost = (name, message) => name === "a" && message.startsWith("changed")
+        yield* a.deactivate(apiKey.id, { confirmWithin: "5 seconds" })
+        yield* TestClock.adjust("200 millis")
+        yield* Fiber.join(verifying)
+        store.findByKeyId = repository.findByKeyId
+        assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
+      }),
+    ),
+  )
+
+  it.effect("stay in the register for longer than they use what they remember", () =>
+    withCluster(({ start, hub }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const b = yield* start("b")
+        const { apiKey, token } = yield* a.create({ name: "k" })
+        yield* b.verify(token)
+        // It hangs, so that the node doesn't learn of it.
+        hub.state.beforeRegistering = (name) => (name === "b" ? Effect.never : Effect.void)
+        hub.silent.add("b")
+        yield* TestClock.adjust("7 seconds")
+        const confirming = yield* begin(Effect.flip(a.deactivate(apiKey.id, { confirmWithin: "1 second" })))
+        yield* delivered
+        assert.strictEqual(yield* tagOf(b.verify(token)), "good")
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual((yield* Fiber.join(confirming))._tag, "Unconfirmed")
+      }),
+    ),
+  )
+
+  it.effect(
+    "aren't taken for all nodes when the register was lost, until those it has forgotten have stopped using what they remember",
+    () =>
+      withCluster(({ start, hub }) =>
+        Effect.gen(function* () {
+          const a = yield* start("a")
+          const b = yield* start("b")
+          const { apiKey, token } = yield* a.create({ name: "k" })
+          yield* b.verify(token)
+          // `b` goes on with what there was before.
+          hub.silent.add("b")
+          hub.state.beforeRegistering = (name) => (name === "b" ? Effect.never : Effect.void)
+          yield* hub.loseRegister
+          yield* TestClock.adjust("2 seconds")
+          assert.strictEqual(hub.live.size, 1)
+          const impatient = yield* begin(Effect.flip(a.update(apiKey.id, { name: "n" }, { confirmWithin: "5 seconds" })))
+          const patient = yield* begin(a.deactivate(apiKey.id, { confirmWithin: "9 seconds" }))
+          yield* TestClock.adjust("5 seconds")
+          assert.deepInclude(yield* Fiber.join(impatient), { _tag: "Unconfirmed", nodes: [] })
+          assert.isUndefined(patient.pollUnsafe())
+          assert.strictEqual(yield* tagOf(b.verify(token)), "good")
+          yield* TestClock.adjust("4 seconds")
+          yield* Fiber.join(patient)
+          assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
+        }),
+      ),
+  )
+
+  it.effect("hear of a change of which it isn't known whether it was made, nor of which key id", () =>
+    withCluster(({ start, store, repository, lookUps }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const b = yield* start("b")
+        const { apiKey, token } = yield* b.create({ name: "k" })
+        const other = yield* b.create({ name: "other" })
+        yield* b.verify(token)
+        yield* b.verify(other.token)
+        const begun = yield* Deferred.make<void>()
+        const ended = yield* Deferred.make<void>()
+        store.findByKeyId = (keyId) =>
+          Effect.tap(repository.findByKeyId(keyId), () => Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(ended)))
+        const verifying = yield* begin(tagOf(a.verify(token)))
+        yield* Deferred.await(begun)
+        store.update = (...change) =>
+          Effect.andThen(
+            repository.update(...change),
+            Effect.fail(new RepositoryError({ operation: "update", isRetryable: true, cause: "the answer was lost" })),
+          )
+        assert.strictEqual(yield* tagOf(a.deactivate(apiKey.id)), "RepositoryError")
+        yield* Deferred.succeed(ended, undefined)
+        yield* delivered
+        // What was under way here, and what is remembered there.
+        assert.strictEqual(yield* Fiber.join(verifying), "Inactive")
+        assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
+        lookUps.count = 0
+        yield* b.verify(other.token)
+        assert.strictEqual(lookUps.count, 0)
+      }),
+    ),
+  )
+
+  it.effect("tell of what they couldn't when they stop", () =>
+    withCluster(({ start, hub }) =>
+      Effect.gen(function* () {
+        const b = yield* start("b")
+        const { apiKey, token } = yield* b.create({ name: "k" })
+        yield* b.verify(token)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const a = yield* start("a")
+            hub.state.isLost = (name) => name === "a"
+            yield* a.deactivate(apiKey.id)
+            hub.state.isLost = () => false
+          }),
+        )
+        yield* delivered
+        assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
       }),
     ),
   )
@@ -332,7 +564,7 @@ describe("Nodes", () => {
         yield* Effect.scoped(start("a"))
         yield* start("b")
         assert.deepStrictEqual(
-          Array.from(hub.live, (name) => name.replace(/-.*/, "")),
+          Array.from(hub.live.keys(), (name) => name.replace(/-.*/, "")),
           ["b"],
         )
       }),
@@ -345,16 +577,39 @@ describe("Nodes", () => {
         const a = yield* start("a")
         const { token } = yield* a.create({ name: "k" })
         yield* a.verify(token)
-        for (const message of ["", "changed", "changed a b", "rotated 1 2 3", "confirm x", "\u0000"]) {
+        for (const message of ["", "changed", "changed a b", "rotated 1 2 3", "confirm x", "doubtful", "\u0000"]) {
           lookUps.count = 0
           yield* Effect.orDie(hub.connect("stranger").publish(message))
           yield* delivered
           yield* a.verify(token)
           assert.strictEqual(lookUps.count, 1, message)
         }
+        // Unless it says that it needn't be understood.
+        lookUps.count = 0
+        yield* Effect.orDie(hub.connect("stranger").publish("?loads 1 2 3"))
+        yield* delivered
+        yield* a.verify(token)
+        assert.strictEqual(lookUps.count, 0)
       }),
     ),
   )
+})
+
+describe("A node without others", () => {
+  it.effect("confirms by itself, and says so once, as others may have been forgotten", () => {
+    const logged: Array<unknown> = []
+    const logger = Logger.make(({ message }) => void logged.push(message))
+    return Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const { apiKey } = yield* apiKeys.create({ name: "k" })
+      yield* apiKeys.update(apiKey.id, { name: "n" })
+      assert.deepStrictEqual(logged, [])
+      yield* apiKeys.deactivate(apiKey.id, { confirmWithin: "1 second" })
+      yield* apiKeys.delete(apiKey.id, { confirmWithin: "1 second" })
+      assert.strictEqual(logged.length, 1)
+      assert.include(String(logged[0]), "ApiKeyInvalidation")
+    }).pipe(Effect.provide(Layer.merge(ApiKeys.layerMemory, Logger.layer([logger]))))
+  })
 })
 
 describe("In a transaction of the caller's", () => {

@@ -1,27 +1,37 @@
 /** What nodes tell each other. The triggers of the SQL migrations write the first two. */
-import type { KeyId } from "../ApiKey.ts"
+import type { ApiKeyId, KeyId } from "../ApiKey.ts"
 
 export type Message =
   /** The record with this key id was created, changed or deleted. */
   | { readonly _tag: "Changed"; readonly keyId: string }
   /** Any record may have changed. */
   | { readonly _tag: "Everything" }
+  /** The record with this id may have changed. Who tells it doesn't know its key id. */
+  | { readonly _tag: "Doubtful"; readonly id: string }
   | { readonly _tag: "Beat"; readonly node: string; readonly beat: string }
   /** As `Changed`, and whoever has applied it is to say so to the node that asks. */
   | { readonly _tag: "Confirm"; readonly change: string; readonly keyId: string }
   | { readonly _tag: "Confirmed"; readonly change: string; readonly node: string }
+  /** Of a newer node, and no change of a record. */
+  | { readonly _tag: "Ignored" }
 
 export const changed = (keyId: KeyId): string => `changed ${keyId}`
 export const everything = "everything"
+export const doubtful = (id: ApiKeyId): string => `doubtful ${id}`
 export const beat = (node: string, count: string): string => `beat ${node} ${count}`
 export const confirm = (change: string, keyId: KeyId): string => `confirm ${change} ${keyId}`
 export const confirmed = (change: string, node: string): string => `confirmed ${change} ${node}`
 
-/** What can't be understood, a newer node's message perhaps, may mean any change. */
+/** What begins with this may be left alone by those who don't know it. None does yet: it is for versions to come. */
+const ignorable = "?"
+
+/** What else can't be understood, a newer node's message perhaps, may mean any change. */
 export const parse = (text: string): Message => {
+  if (text.startsWith(ignorable)) return { _tag: "Ignored" }
   const [tag, first, second, ...more] = text.split(" ")
   if (more.length > 0) return { _tag: "Everything" }
   if (tag === "changed" && first && second === undefined) return { _tag: "Changed", keyId: first }
+  if (tag === "doubtful" && first && second === undefined) return { _tag: "Doubtful", id: first }
   if (tag === "beat" && first && second) return { _tag: "Beat", node: first, beat: second }
   if (tag === "confirm" && first && second) return { _tag: "Confirm", change: first, keyId: second }
   if (tag === "confirmed" && first && second) return { _tag: "Confirmed", change: first, node: second }

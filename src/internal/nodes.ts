@@ -10,11 +10,10 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { ApiKeyId, KeyId } from "../ApiKey.ts"
 import { Unconfirmed } from "../ApiKeyError.ts"
 import { type ApiKeyInvalidation, InvalidationError } from "../ApiKeyInvalidation.ts"
@@ -24,19 +23,31 @@ import * as Message from "./invalidationMessage.ts"
 /** What the node's cache is told. */
 export interface Listener {
   readonly changed: (keyId: string) => void
+  readonly recordChanged: (id: string) => void
   readonly everythingChanged: () => void
   readonly trust: (from: number, until: number) => void
 }
 
 export interface Nodes {
   /** Tells the others of a change that was made and applied here. It doesn't fail: what can't be told now is told later. */
-  readonly tell: (keyId: KeyId) => Effect.Effect<void>
+  readonly tell: (message: string) => Effect.Effect<void>
   /** Returns when every live node has said that it applied the change. */
   readonly confirm: (id: ApiKeyId, keyId: KeyId, within: Duration.Duration) => Effect.Effect<void, Unconfirmed>
 }
 
-/** A node without others. */
-export const alone: Nodes = { tell: () => Effect.void, confirm: () => Effect.void }
+/** A node that knows of no others. Who asks it to have others confirm may have forgotten to connect them, and is told so once. */
+export const alone = (): Nodes => {
+  let hasWarned = false
+  return {
+    tell: () => Effect.void,
+    confirm: () =>
+      Effect.suspend(() => {
+        if (hasWarned) return Effect.void
+        hasWarned = true
+        return Effect.logWarning("confirmWithin asks this node alone: without a layer of ApiKeyInvalidation it knows of no others")
+      }),
+  }
+}
 
 const heartbeat = Duration.seconds(2)
 /** How long a node goes on without hearing its own heartbeat, in milliseconds. */
@@ -48,6 +59,8 @@ const maxAnswers = 1_000
 const registered = Duration.seconds(20)
 /** Asked again meanwhile, in case that a message is lost. */
 const askAgain = Duration.millis(500)
+/** Sooner at first, as whoever has just begun is registered in a moment. */
+const readAgain = Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced(askAgain)])
 
 export const make = Effect.fnUntraced(function* (
   invalidation: ApiKeyInvalidation["Service"],
@@ -56,102 +69,107 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Nodes, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const waiting = new Map<string, Confirmation>()
-  /** The heartbeats that were sent and haven't come back, the oldest first. */
-  const sent = new Map<number, Sent>()
   let isTrusted = false
+  /** Whether it was told that the others aren't heard. */
+  let isOut = false
   let beats = 0
   let changes = 0
   let hasMissed = false
 
   const answers = yield* Queue.dropping<string>(maxAnswers)
-  /** The register has known this node at least once. */
-  const isKnown = yield* Deferred.make<void>()
 
-  const trustSince = (at: number): void => {
-    isTrusted = true
-    // By the wall clock, as others don't go on while the machine sleeps; and from `at` on, as this one may be set back.
-    listener.trust(at, at + lease)
-  }
   const distrust = (): void => {
     isTrusted = false
     listener.trust(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY)
     listener.everythingChanged()
-    sent.clear()
   }
 
-  const hear = (text: string): Effect.Effect<void> => {
+  const hear = (text: string, sent: Map<number, Sent>): void => {
     const message = Message.parse(text)
     switch (message._tag) {
       case "Changed":
-        return Effect.sync(() => listener.changed(message.keyId))
+        return listener.changed(message.keyId)
       case "Everything":
-        return Effect.sync(listener.everythingChanged)
-      case "Beat":
-        return Effect.sync(() => {
-          const count = Number(message.beat)
-          const heard = message.node === node ? sent.get(count) : undefined
-          if (heard === undefined) return
-          // Those before it came back too, or are lost; neither says more.
-          for (const earlier of sent.keys()) if (earlier <= count) sent.delete(earlier)
-          trustSince(heard.at)
-        })
+        return listener.everythingChanged()
+      case "Doubtful":
+        return listener.recordChanged(message.id)
+      case "Beat": {
+        const count = Number(message.beat)
+        const heard = message.node === node ? sent.get(count) : undefined
+        if (heard === undefined) return
+        // Those before it came back too, or are lost; neither says more.
+        for (const earlier of sent.keys()) if (earlier <= count) sent.delete(earlier)
+        isTrusted = true
+        // By the wall clock, as others don't go on while the machine sleeps; and from a moment on, as this one may be set back. What was
+        // read before the register knew this node isn't kept: who asked for a confirmation may not have asked it.
+        return listener.trust(heard.from, heard.until)
+      }
       case "Confirm":
-        return Effect.sync(() => {
-          listener.changed(message.keyId)
-          // What comes after it mustn't wait until the answer got through. Who asks asks again, and counts us as silent without one.
-          Queue.offerUnsafe(answers, Message.confirmed(message.change, node))
-        })
+        listener.changed(message.keyId)
+        // What comes after it mustn't wait until the answer got through. Who asks asks again, and counts us as silent without one.
+        Queue.offerUnsafe(answers, Message.confirmed(message.change, node))
+        return
       case "Confirmed":
-        return Effect.suspend(() => waiting.get(message.change)?.hear(message.node) ?? Effect.void)
+        return waiting.get(message.change)?.hear(message.node)
+      case "Ignored":
+        return
     }
   }
 
-  const beat = Effect.gen(function* () {
-    const at = clock.currentTimeMillisUnsafe()
+  /** What couldn't be told is made up for. */
+  const tellMissed = Effect.suspend(() => {
+    if (!hasMissed) return Effect.void
+    hasMissed = false
+    return Effect.onError(invalidation.publish(Message.everything), () => Effect.sync(() => void (hasMissed = true)))
+  })
+
+  const beat = Effect.fnUntraced(function* (sent: Map<number, Sent>) {
+    const until = clock.currentTimeMillisUnsafe() + lease
     const ticks = clock.monotonicTimeNanosUnsafe()
     const [oldest] = sent.values()
     if (oldest !== undefined && ticks - oldest.ticks >= leaseTicks) {
       return yield* new InvalidationError({ operation: "hear its own heartbeat", cause: "silence" })
     }
     yield* invalidation.register(node, registered)
-    yield* Deferred.succeed(isKnown, undefined)
     const count = ++beats
-    sent.set(count, { at, ticks })
+    sent.set(count, { from: clock.currentTimeMillisUnsafe(), until, ticks })
     yield* invalidation.publish(Message.beat(node, String(count)))
-    if (!hasMissed) return
-    hasMissed = false
-    yield* Effect.onError(invalidation.publish(Message.everything), () => Effect.sync(() => void (hasMissed = true)))
+    yield* tellMissed
   })
 
-  const converse = Effect.gen(function* () {
+  /** Ends when the connection does. */
+  const session = Effect.gen(function* () {
     const messages = yield* invalidation.subscribe
-    // What was read before may have changed unheard.
-    distrust()
-    const listen = Effect.forever(Effect.flatMap(Queue.take(messages), hear))
-    const answer = Effect.forever(Effect.flatMap(Queue.take(answers), (text) => Effect.ignore(invalidation.publish(text))))
-    return yield* Effect.raceAllFirst([listen, answer, Effect.forever(Effect.andThen(beat, Effect.sleep(heartbeat)))])
+    /** The heartbeats that were sent and haven't come back, the oldest first. */
+    const sent = new Map<number, Sent>()
+    const listen = Effect.flatMap(Queue.takeAll(messages), (texts) => {
+      for (const text of texts) hear(text, sent)
+      if (!isOut || !isTrusted) return Effect.void
+      isOut = false
+      return Effect.logInfo("Changes that other nodes make are heard again")
+    })
+    const answer = Effect.flatMap(Queue.take(answers), (text) => Effect.ignore(invalidation.publish(text)))
+    return yield* Effect.raceAllFirst([
+      Effect.forever(listen),
+      Effect.forever(answer),
+      Effect.forever(Effect.andThen(beat(sent), Effect.sleep(heartbeat))),
+    ])
   }).pipe(
     // Whatever ends it, it is begun anew: a defect in a channel mustn't leave the node alone for good.
     Effect.catchCause((cause) => Effect.fail(new InvalidationError({ operation: "stay in touch", cause: Cause.squash(cause) }))),
     Effect.tapCause((cause) =>
       Effect.suspend(() => {
         // What isn't trusted needn't be distrusted again: each time makes all look-ups under way begin anew.
-        if (!isTrusted) return Effect.logDebug("Other nodes still can't be heard", cause)
-        distrust()
+        if (isTrusted) distrust()
+        if (isOut) return Effect.logDebug("Other nodes still can't be heard", cause)
+        isOut = true
         return Effect.andThen(
           Metric.update(ApiKeyMetrics.outages, 1),
-          Effect.logWarning("Changes that other nodes make aren't heard any more; asking the database for each request meanwhile", cause),
+          Effect.logWarning("Changes that other nodes make aren't heard; asking the database for each request meanwhile", cause),
         )
       }),
     ),
-  )
-  /** Ends when the connection does. One that hangs isn't waited for: it may take as long to close as it was silent. */
-  const session = Effect.flatMap(Scope.make(), (scope) =>
-    Effect.onExit(Effect.provideService(converse, Scope.Scope, scope), (exit) =>
-      Effect.flatMap(Effect.forkDetach(Scope.close(scope, exit), { startImmediately: true }), (closing) =>
-        Effect.timeoutOption(Effect.interruptible(Fiber.await(closing)), "1 second"),
-      ),
-    ),
+    Effect.scoped,
   )
   const stayInTouch = Effect.retry(session, Schedule.jittered(Schedule.spaced("250 millis")))
 
@@ -160,30 +178,38 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       distrust()
-      return Effect.ignore(Effect.timeout(invalidation.unregister(node), "1 second"))
+      return Effect.ignore(Effect.timeout(Effect.andThen(Effect.ignore(tellMissed), invalidation.unregister(node)), "1 second"))
     }),
   )
   yield* Effect.forkScoped(stayInTouch)
 
+  /** All nodes that may have in memory what was read before now. */
+  const live = Effect.gen(function* () {
+    const nodes = yield* invalidation.nodes
+    // Who has only begun isn't in the register yet, and a register that doesn't know us any more has lost others too.
+    if (!nodes.includes(node)) return yield* new InvalidationError({ operation: "find itself among the nodes", cause: "unknown" })
+    // Nor has one that is younger than a lease heard from all who still use theirs. It is asked last, so that a loss in between shows.
+    const age = invalidation.registerAge === undefined ? Duration.infinity : yield* invalidation.registerAge
+    if (Duration.toMillis(age) < lease) return yield* new InvalidationError({ operation: "find all nodes", cause: "a new register" })
+    return nodes
+  })
+
   const askAll = (change: string, keyId: KeyId, confirmation: Confirmation) =>
     Effect.gen(function* () {
-      // Who has only begun isn't in the register yet.
-      yield* Deferred.await(isKnown)
-      const live = yield* invalidation.nodes
-      // A register that doesn't know us has lost others too.
-      if (!live.includes(node)) return yield* new InvalidationError({ operation: "find itself among the nodes", cause: "unknown" })
-      for (const other of live) confirmation.expect(other)
+      // Until it succeeds.
+      const nodes = yield* Effect.orDie(Effect.retry(live, readAgain))
+      for (const other of nodes) confirmation.expect(other)
       // It was applied here before it was told.
-      yield* confirmation.hear(node)
-      const asking = Effect.forever(Effect.andThen(invalidation.publish(Message.confirm(change, keyId)), Effect.sleep(askAgain)))
-      yield* Effect.raceFirst(confirmation.done, asking)
+      confirmation.hear(node)
+      const ask = Effect.andThen(Effect.ignore(invalidation.publish(Message.confirm(change, keyId))), Effect.sleep(askAgain))
+      yield* Effect.raceFirst(confirmation.done, Effect.forever(ask))
     })
 
   return {
-    tell: (keyId) =>
+    tell: (message) =>
       invalidation.announcesWrites
         ? Effect.void
-        : invalidation.publish(Message.changed(keyId)).pipe(
+        : invalidation.publish(message).pipe(
             Effect.onError(() => Effect.sync(() => void (hasMissed = true))),
             Effect.catch((error) => Effect.logWarning("Could not tell the other nodes of a change; trying again", error)),
           ),
@@ -194,7 +220,6 @@ export const make = Effect.fnUntraced(function* (
         waiting.set(change, confirmation)
         return askAll(change, keyId, confirmation).pipe(
           Effect.timeoutOption(within),
-          Effect.mapError(() => new Unconfirmed({ id, nodes: confirmation.missing() })),
           Effect.flatMap((done) =>
             done._tag === "Some" ? Effect.void : Effect.fail(new Unconfirmed({ id, nodes: confirmation.missing() })),
           ),
@@ -204,16 +229,18 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-/** When a heartbeat was sent, in milliseconds of the wall clock and in nanoseconds of one that nobody sets. */
+/** Between which moments a heartbeat lets the cache be used, in milliseconds of the wall clock; and when it was sent, by one that nobody sets. */
 interface Sent {
-  readonly at: number
+  readonly from: number
+  readonly until: number
+  /** In nanoseconds. */
   readonly ticks: bigint
 }
 
 /** Waits for nodes to say that they applied a change. */
 interface Confirmation {
   readonly expect: (node: string) => void
-  readonly hear: (node: string) => Effect.Effect<void>
+  readonly hear: (node: string) => void
   readonly missing: () => ReadonlyArray<string>
   readonly done: Effect.Effect<void>
 }
@@ -223,11 +250,10 @@ const makeConfirmation = (): Confirmation => {
   const done = Deferred.makeUnsafe<void>()
   return {
     expect: (node) => missing.add(node),
-    hear: (node) =>
-      Effect.suspend(() => {
-        missing.delete(node)
-        return missing.size === 0 ? Effect.asVoid(Deferred.succeed(done, undefined)) : Effect.void
-      }),
+    hear: (node) => {
+      missing.delete(node)
+      if (missing.size === 0) Deferred.doneUnsafe(done, Effect.void)
+    },
     missing: () => Array.from(missing).sort(),
     done: Deferred.await(done),
   }

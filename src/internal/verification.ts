@@ -79,11 +79,11 @@ export interface Verification {
   readonly isToken: (token: string | Redacted.Redacted) => boolean
   /** What is known of the key no longer holds. */
   readonly changed: (keyId: string) => void
+  /** The same of a record whose key ids needn't be known. */
+  readonly recordChanged: (id: string) => void
   readonly everythingChanged: () => void
   /** Between which moments (in milliseconds, the second exclusive) changes are sure to be heard. Outside of them the store is asked each time. */
   readonly trust: (from: number, until: number) => void
-  /** The key ids by which the record is known here. */
-  readonly keyIdsOf: (id: ApiKeyId) => ReadonlyArray<KeyId>
   readonly cacheSize: () => number
 }
 
@@ -486,6 +486,11 @@ export const make = ({
       const entry = entries.get(keyId)
       if (entry !== undefined) entry.epoch = outdated
     },
+    recordChanged: (id) => {
+      for (const entry of entries.values()) if (entry.apiKey.id === id) entry.epoch = outdated
+      // Whose record a look-up under way brings isn't known yet, so all of them begin anew.
+      generations.everythingChanged()
+    },
     everythingChanged: () => {
       epoch++
       generations.everythingChanged()
@@ -494,7 +499,6 @@ export const make = ({
       trustedFrom = from
       trustedUntil = until
     },
-    keyIdsOf: (id) => Array.from(entries.values()).flatMap(({ apiKey }) => (apiKey.id === id ? keyIdsOf(apiKey) : [])),
     cacheSize: () => entries.size,
   }
 }
