@@ -1,7 +1,7 @@
 /** The nodes connected through the database, and what its triggers tell them. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Fiber, Layer, Option, Queue, Redacted, String } from "effect"
+import { Context, DateTime, Duration, Effect, Exit, Fiber, Layer, Option, Queue, Redacted, Scope, String } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { KeyId } from "../../src/ApiKey.ts"
@@ -238,12 +238,107 @@ describe("A database that is away", () => {
   )
 })
 
+describe("A connection that has gone silent", () => {
+  /** Stops the server's side of what listens, until the scope closes. */
+  const silence = Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const [listener, ...more] = yield* sql<{ readonly pid: number }>`SELECT pid FROM pg_stat_activity
+      WHERE query LIKE 'LISTEN "effect_api_key_%' OR query LIKE 'SELECT pg_notify(%'`
+    assert.isDefined(listener)
+    assert.lengthOf(more, 0)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => process.kill(listener.pid, "SIGSTOP")),
+      () => Effect.sync(() => process.kill(listener.pid, "SIGCONT")),
+    )
+  })
+  const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => {
+      const start = performance.now()
+      return Effect.map(effect, (result) => [result, performance.now() - start] as const)
+    })
+
+  it.live("is given up after five seconds, keeps nobody waiting who closes it, and takes nothing from the pool", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { publish, subscribe } = yield* ApiKeyInvalidation
+      yield* Migrations.migrate()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const heard = yield* Scope.provide(subscribe, scope)
+          yield* publish("changed a")
+          assert.strictEqual(yield* Queue.take(heard), "changed a")
+          yield* silence
+          const [error, took] = yield* timed(Effect.flip(publish("changed b")))
+          assert.strictEqual(error.operation, "publish")
+          assert.isTrue(took > 4_900 && took < 6_500, `${took}`)
+          assert.strictEqual((yield* Effect.flip(Queue.take(heard))).operation, "listen")
+          const [, closing] = yield* timed(Scope.close(scope, Exit.void))
+          assert.isBelow(closing, 500)
+        }),
+      )
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          yield* Scope.provide(subscribe, scope)
+          yield* silence
+          const publishing = yield* Effect.forkChild(publish("changed c"), { startImmediately: true })
+          const [, interrupting] = yield* timed(Fiber.interrupt(publishing))
+          assert.isBelow(interrupting, 500)
+          const [, closing] = yield* timed(Scope.close(scope, Exit.void))
+          assert.isBelow(closing, 500)
+          yield* sql`SELECT 1`
+        }),
+      )
+      const heard = yield* subscribe
+      yield* publish("changed d")
+      assert.strictEqual(yield* Queue.take(heard), "changed d")
+    }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(Invalidation.layerPostgres(), layerPostgres({ maxConnections: 1 })))),
+  )
+
+  it.effect("isn't thought of a pool that is busy", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { nodes, publish, register, subscribe } = yield* ApiKeyInvalidation
+      yield* Migrations.migrate()
+      const heard = yield* subscribe
+      yield* sql.reserve
+      yield* register("a", Duration.hours(1))
+      yield* publish("changed a")
+      assert.strictEqual(yield* Queue.take(heard), "changed a")
+      assert.deepStrictEqual(yield* nodes, ["a"])
+    }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(Invalidation.layerPostgres(), layerPostgres({ maxConnections: 1 })))),
+  )
+})
+
 describe("Names", () => {
   it.effect("that aren't identifiers are refused", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(Layer.build(Invalidation.layerPostgres({ table: 'a"b' }))))
       assert.strictEqual(error._tag, "InvalidIdentifier")
     }).pipe(Effect.scoped, Effect.provide(PgClient.layer({}))),
+  )
+
+  it.effect("are found by the search path too, and those of another schema aren't heard", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const channelOf = (options?: Invalidation.TableOptions) =>
+        Effect.map(Layer.build(Invalidation.layerPostgres(options)), (context) => Context.get(context, ApiKeyInvalidation))
+      yield* sql`CREATE SCHEMA other`
+      for (const schema of ["public", "other"]) yield* Migrations.migrate({ schema })
+      const found = yield* channelOf()
+      const named = yield* channelOf({ schema: "public" })
+      const other = yield* channelOf({ schema: "other" })
+      const [one, two, three] = [yield* found.subscribe, yield* named.subscribe, yield* other.subscribe]
+      const key = makeStoredApiKey()
+      const { insert } = Context.get(yield* Layer.build(SqlRepository.layerWith({ schema: "public" })), ApiKeyRepository)
+      yield* insert(key)
+      for (const { publish } of [found, other]) yield* publish("end")
+      const changed = `changed ${key.apiKey.keyId}`
+      assert.deepStrictEqual(yield* Queue.takeN(one, 2), [changed, "end"])
+      assert.deepStrictEqual(yield* Queue.takeN(two, 2), [changed, "end"])
+      assert.strictEqual(yield* Queue.take(three), "end")
+    }).pipe(Effect.scoped, Effect.provide(layerPostgres())),
   )
 
   it.effect("may be as long as they may be, and in any schema", () =>
