@@ -118,6 +118,60 @@ describe.skipIf(!isReachable)("Redis", () => {
     }).pipe(Effect.provide(NodeRedis.layer({ url }))),
   )
 
+  it.effect("forgets the nodes whose time is over, and when it began along with the last", () =>
+    Effect.gen(function* () {
+      const { use } = yield* NodeRedis.NodeRedis
+      const own = prefix()
+      yield* Effect.gen(function* () {
+        const { register, registerAge = Effect.die("no age") } = yield* ApiKeyInvalidation
+        const kept = Effect.map(
+          use((client) => client.hKeys(`${own}nodes`)),
+          (names) => names.filter((name) => name !== ""),
+        )
+        yield* register("a", Duration.millis(50))
+        yield* register("b", Duration.millis(300))
+        yield* TestClock.withLive(Effect.sleep("100 millis"))
+        yield* register("b", Duration.millis(200))
+        assert.deepStrictEqual(yield* kept, ["b"])
+        assert.isAtLeast(Duration.toMillis(yield* registerAge), 100)
+        yield* TestClock.withLive(Effect.sleep("300 millis"))
+        assert.deepStrictEqual(yield* use((client) => client.keys(`${own}*`)), [])
+        yield* register("c", Duration.seconds(1))
+        assert.isBelow(Duration.toMillis(yield* registerAge), 100)
+      }).pipe(Effect.provide(Invalidation.layerRedis({ prefix: own })))
+    }).pipe(Effect.provide(NodeRedis.layer({ url }))),
+  )
+
+  it.effect("doesn't bring back a listener that was cut, nor end one because nobody says anything", () =>
+    Effect.gen(function* () {
+      const { use } = yield* NodeRedis.NodeRedis
+      const { publish, subscribe } = yield* ApiKeyInvalidation
+      const listeners = Effect.map(
+        use((client) => client.clientList({ TYPE: "PUBSUB" })),
+        (clients) => clients.filter((client) => client.name === `${name}-alone`),
+      )
+      const heard = yield* subscribe
+      yield* TestClock.withLive(Effect.sleep("600 millis"))
+      yield* backAgain(publish("changed a"))
+      assert.strictEqual(yield* Queue.take(heard), "changed a")
+      const [listener] = yield* listeners
+      assert.isDefined(listener)
+      yield* use((client) => client.clientKill({ filter: "ID", id: listener.id }))
+      assert.strictEqual((yield* Effect.flip(Queue.take(heard))).operation, "listen")
+      yield* TestClock.withLive(Effect.sleep("300 millis"))
+      assert.deepStrictEqual(yield* listeners, [])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        Layer.provideMerge(
+          Invalidation.layerRedis({ prefix: prefix() }),
+          // The client itself comes back by itself.
+          NodeRedis.layer({ url, name: `${name}-alone`, socket: { socketTimeout: 200, reconnectStrategy: () => 20 } }),
+        ),
+      ),
+    ),
+  )
+
   it.effect("is away: who listens notices, who speaks isn't kept waiting, and nothing is sent late", () =>
     Effect.gen(function* () {
       const proxy = yield* startProxy
