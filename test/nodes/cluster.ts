@@ -311,12 +311,19 @@ export const cutRedis = (url: string): Promise<number> =>
     ),
   )
 
-/** Cuts the connections that listen, and gives how many those were. The database is the tests' own. */
-export const cutPostgres = ({ sql }: Cluster): Promise<number> =>
+/** The connections that listen, by what they did last. The database is the tests' own. */
+export const findListeners = ({ sql }: Cluster): Promise<ReadonlyArray<number>> =>
   sql((sql) =>
     Effect.map(
-      sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'effect-api-key' AND query LIKE 'LISTEN%'`,
-      ({ length }) => length,
+      sql<{ readonly pid: number }>`SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'effect-api-key' AND query ~ '^LISTEN|pg_notify[(]|_nodes'`,
+      (rows) => rows.map(({ pid }) => pid),
     ),
   )
+
+/** Cuts the connections that listen, and gives how many those were. */
+export const cutPostgres = async (cluster: Cluster): Promise<number> => {
+  const listeners = await findListeners(cluster)
+  await cluster.sql((sql) => sql`SELECT pg_terminate_backend(pid) FROM unnest(${listeners}::int[]) AS pid`)
+  return listeners.length
+}
