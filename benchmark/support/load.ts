@@ -14,40 +14,54 @@ export const makeLoad = async ({ port, path, tokens, connections }: LoadOptions)
     Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${token}\r\n\r\n`, "latin1"),
   )
   let next = 0
-  const send = (socket: Socket) => socket.write(requests[next++ % requests.length]!)
-  const sockets = await Promise.all(
-    Array.from({ length: connections }, async () => {
-      const socket = connect({ port, host: "127.0.0.1", noDelay: true })
-      await once(socket, "connect")
-      return socket
-    }),
-  )
+  const open = async (): Promise<Socket> => {
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true })
+    await once(socket, "connect")
+    // What goes wrong ends in a close.
+    return socket.on("error", () => {})
+  }
+  const sockets = await Promise.all(Array.from({ length: connections }, open))
   return {
     /** Sends `count` requests and waits for their responses, each of which must be a 200. */
     run: (count: number): Promise<void> =>
       new Promise((resolve, reject) => {
         let left = count
         let waiting = 0
-        for (const socket of sockets) {
-          socket.removeAllListeners("data")
+        const begin = (place: number, socket: Socket): void => {
+          let isWaiting = false
+          const send = (): void => {
+            isWaiting = true
+            socket.write(requests[next++ % requests.length]!)
+          }
+          socket.removeAllListeners("data").removeAllListeners("close")
           // Responses of an endpoint that answers with a few bytes come in one piece.
           socket.on("data", (data: Buffer) => {
             if (data.toString("latin1", 0, 12) !== "HTTP/1.1 200") return reject(new Error(data.toString("latin1")))
-            waiting--
+            isWaiting = false
             if (left > 0) {
               left--
-              waiting++
-              send(socket)
-            } else if (waiting === 0) resolve()
+              send()
+            } else if (--waiting === 0) resolve()
           })
+          // A server closes what has been idle between two runs, and may do so just as one begins.
+          const beginAgain = (): void =>
+            void open().then((fresh) => {
+              sockets[place] = fresh
+              begin(place, fresh)
+            }, reject)
+          if (socket.destroyed) return beginAgain()
+          socket.on("close", () => {
+            if (isWaiting) beginAgain()
+          })
+          send()
         }
-        for (const socket of sockets) {
-          if (left === 0) break
+        sockets.forEach((socket, place) => {
+          if (left === 0) return
           left--
           waiting++
-          send(socket)
-        }
+          begin(place, socket)
+        })
       }),
-    close: (): void => sockets.forEach((socket) => socket.destroy()),
+    close: (): void => sockets.forEach((socket) => socket.removeAllListeners("close").destroy()),
   }
 }
