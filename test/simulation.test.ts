@@ -12,7 +12,18 @@ it.effect("A simulation comes to all that it is about, and twice to the same", (
     const run = Effect.forEach(seeds, (seed) => simulate({ seed, steps: 500 }))
     const first = yield* run
     assert.deepStrictEqual(yield* run, first)
-    for (const what of ["granted", "refused", "outdated", "outOfTouch", "changes", "confirmed", "unconfirmed", "restarts"] as const) {
+    for (const what of [
+      "granted",
+      "refused",
+      "outdated",
+      "outOfTouch",
+      "changes",
+      "confirmed",
+      "unconfirmed",
+      "restarts",
+      "lostAnswers",
+      "lostRegisters",
+    ] as const) {
       assert.isAbove(
         first.reduce((sum, statistics) => sum + statistics[what], 0),
         0,

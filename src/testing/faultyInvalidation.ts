@@ -21,6 +21,8 @@ export interface Faults {
   readonly doubled: number
   /** How long one is under way at most, in milliseconds: as each takes a time of its own, they overtake each other. */
   readonly delay: number
+  /** How long it takes at most until a node is in the register, and again until it learns so, in milliseconds. */
+  readonly registering: number
 }
 
 /** Draws whole numbers from 0 up to but excluding `bound`. @category models @since 0.1.0 */
@@ -50,6 +52,8 @@ export interface Hub {
   readonly connect: (watcher: Watcher) => Channel
   /** Tells all nodes, as a trigger of the store's does. */
   readonly announce: (message: string) => Effect.Effect<void>
+  /** Loses the register, which begins anew with the next node that comes. */
+  readonly loseRegister: Effect.Effect<void>
 }
 
 interface Subscription {
@@ -72,6 +76,7 @@ export const makeHub = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const subscriptions = new Set<Subscription>()
   const register = new Map<string, number>()
+  let registerBegan = clock.currentTimeMillisUnsafe()
 
   const end = (subscription: Subscription): void => {
     if (subscriptions.delete(subscription)) subscription.watcher.onEnd()
@@ -137,7 +142,12 @@ export const makeHub = Effect.fnUntraced(function* (
         register: (node, lease) =>
           unlessMute(
             "register",
-            Effect.sync(() => void register.set(node, clock.currentTimeMillisUnsafe() + Duration.toMillis(lease))),
+            Effect.gen(function* () {
+              const takesItsTime = Effect.suspend(() => Effect.sleep(draw(1 + draw(1 + faults.registering))))
+              if (faults.registering > 0) yield* takesItsTime
+              register.set(node, clock.currentTimeMillisUnsafe() + Duration.toMillis(lease))
+              if (faults.registering > 0) yield* takesItsTime
+            }),
           ),
         unregister: (node) =>
           unlessMute(
@@ -151,12 +161,21 @@ export const makeHub = Effect.fnUntraced(function* (
             return Array.from(register.entries()).flatMap(([node, until]) => (now < until ? [node] : []))
           }),
         ),
+        registerAge: unlessMute(
+          "read the register's age",
+          Effect.sync(() => Duration.millis(clock.currentTimeMillisUnsafe() - registerBegan)),
+        ),
       },
     }
     return channel
   }
 
-  return { connect, announce: send }
+  const loseRegister = Effect.sync(() => {
+    register.clear()
+    registerBegan = clock.currentTimeMillisUnsafe()
+  })
+
+  return { connect, announce: send, loseRegister }
 })
 
 const million = 1_000_000

@@ -65,6 +65,10 @@ export interface Statistics {
   confirmed: number
   unconfirmed: number
   restarts: number
+  /** Changes that were made, and said to have failed. */
+  lostAnswers: number
+  /** How often the register of nodes was lost. */
+  lostRegisters: number
   /** Verifications that failed as the store was made to. */
   failed: number
 }
@@ -190,6 +194,7 @@ interface Bound {
 /** What a change did, for those who wait for it. */
 interface Change {
   committed: number | undefined
+  isAnswerLost: boolean
 }
 const CurrentChange = Context.Reference<Change | undefined>("effect-api-key/testing/CurrentChange", { defaultValue: () => undefined })
 
@@ -215,9 +220,11 @@ class NodeModel {
   /** Whether there is a change of which it couldn't tell. */
   private owes = false
   private hasBeaten: number | undefined
+  private readonly keyIdsOf: (id: string) => Iterable<string>
 
-  constructor(name: string) {
+  constructor(name: string, keyIdsOf: (id: string) => Iterable<string>) {
     this.name = name
+    this.keyIdsOf = keyIdsOf
   }
 
   ofKey(keyId: string): Knowledge {
@@ -246,23 +253,23 @@ class NodeModel {
         return this.ofKey(message.keyId).hear(moment, millis)
       case "Everything":
         return this.ofAll.hear(moment, millis)
+      case "Doubtful":
+        for (const keyId of this.keyIdsOf(message.id)) this.ofKey(keyId).hear(moment, millis)
+        return
       case "Beat":
         if (isOf(message.node, this.name)) this.trustedUntil = Math.max(this.trustedUntil, sentAt + lease)
         return
       case "Confirmed":
+      case "Ignored":
         return
     }
   }
   /** Tells what is wrong. */
   onPublish(message: Message, hasFailed: boolean, moment: number, millis: number): string | undefined {
-    if (message._tag === "Changed") {
-      this.told.set(message.keyId, moment)
-      if (hasFailed) this.owes = true
-    }
-    if (message._tag === "Confirm") {
-      // Who can't ask gives up.
-      this.asked.set(message.keyId, { moment, millis: hasFailed ? Number.POSITIVE_INFINITY : millis })
-    }
+    if (message._tag === "Changed") this.told.set(message.keyId, moment)
+    if (message._tag === "Doubtful") for (const keyId of this.keyIdsOf(message.id)) this.told.set(keyId, moment)
+    if ((message._tag === "Changed" || message._tag === "Doubtful") && hasFailed) this.owes = true
+    if (message._tag === "Confirm") this.asked.set(message.keyId, { moment, millis })
     if (message._tag === "Everything") {
       this.hasBeaten = undefined
       if (!hasFailed) this.owes = false
@@ -351,9 +358,11 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     lost: pick([0, 10_000, 100_000]),
     doubled: 50_000,
     delay: pick([5, 200, 3_000]),
+    registering: pick([0, 50, 2_000]),
   }
   const storeDelay = pick([2, 30, 400])
   const storeFailures = pick([0, 0, 1])
+  const lostAnswers = pick([0, 5, 20])
 
   const statistics: Statistics = {
     steps: 0,
@@ -365,11 +374,14 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     confirmed: 0,
     unconfirmed: 0,
     restarts: 0,
+    lostAnswers: 0,
+    lostRegisters: 0,
     failed: 0,
   }
   let moment = 0
   let failure: SimulationFailure | undefined
   const histories = new Map<string, Array<State>>()
+  const keyIdsOf = new Map<string, Set<string>>()
   const confirmed = new Map<string, number>()
   const storeFailedAt = new Map<string, number>()
   const events: Array<{ readonly keyId: string | undefined; readonly text: string }> = []
@@ -397,6 +409,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     before.until = ++moment
     before.untilMillis = millis()
     historyOf(keyId).push({ apiKey, secret, from: begun, ...forever })
+    if (apiKey !== undefined) keyIdsOf.set(apiKey.id, (keyIdsOf.get(apiKey.id) ?? new Set()).add(keyId))
     if (change !== undefined) change.committed = moment
     log(keyId, `is now ${apiKey === undefined ? "gone" : tell(apiKey)}`)
   }
@@ -427,19 +440,35 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       return key.apiKey.keyId
     })
 
+  /** Whoever makes a change may not learn that it was made. */
+  const answering = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | RepositoryError> =>
+    Effect.tap(effect, () =>
+      Effect.gen(function* () {
+        if (!chance(lostAnswers)) return
+        statistics.lostAnswers++
+        const change = yield* CurrentChange
+        if (change !== undefined) change.isAnswerLost = true
+        return yield* new RepositoryError({ operation: "write", isRetryable: true, cause: "simulated" })
+      }),
+    )
+
   const repository: ApiKeyRepository["Service"] = {
     ...store,
     insert,
     update: (id, changes, options) =>
-      write(store.update(id, changes, options), (apiKey, begun, change) => {
-        written(apiKey.keyId, begun, apiKey, stateOf(apiKey.keyId).secret, change)
-        return apiKey.keyId
-      }),
+      answering(
+        write(store.update(id, changes, options), (apiKey, begun, change) => {
+          written(apiKey.keyId, begun, apiKey, stateOf(apiKey.keyId).secret, change)
+          return apiKey.keyId
+        }),
+      ),
     delete: (id, options) =>
-      write(store.delete(id, options), (apiKey, begun, change) => {
-        written(apiKey.keyId, begun, undefined, "", change)
-        return apiKey.keyId
-      }),
+      answering(
+        write(store.delete(id, options), (apiKey, begun, change) => {
+          written(apiKey.keyId, begun, undefined, "", change)
+          return apiKey.keyId
+        }),
+      ),
     findByKeyId: (keyId) =>
       Effect.gen(function* () {
         yield* pause
@@ -483,7 +512,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
   let lives = 0
   const startNode = Effect.gen(function* () {
     const name = `n${++lives}`
-    const model = new NodeModel(name)
+    const model = new NodeModel(name, (id) => keyIdsOf.get(id) ?? [])
     const channel = hub.connect({
       onPublish: (message, hasFailed) => {
         const wrong = model.onPublish(message, hasFailed, ++moment, millis())
@@ -637,14 +666,16 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     effect: Effect.Effect<A, E>,
   ): Effect.Effect<void> =>
     Effect.suspend(() => {
-      const made: Change = { committed: undefined }
+      const made: Change = { committed: undefined, isAnswerLost: false }
       statistics.changes++
       return Effect.exit(Effect.provideService(effect, CurrentChange, made)).pipe(
         Effect.map((exit) => {
           const keyId = keyIdOf(Exit.isSuccess(exit) ? exit.value : undefined)
           const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
           log(keyId, `${node.name} returns from ${what}: ${Exit.isSuccess(exit) ? "done" : (error?._tag ?? Cause.pretty(exit.cause))}`)
-          if (Exit.isFailure(exit) && (error === undefined || !expectedOfChanges.has(error._tag))) {
+          const isExpected =
+            error !== undefined && (made.isAnswerLost ? error._tag === "RepositoryError" : expectedOfChanges.has(error._tag))
+          if (Exit.isFailure(exit) && !isExpected) {
             return fail(keyId, `${node.name} failed to ${what}: ${Cause.pretty(exit.cause)}`)
           }
           if (made.committed === undefined || keyId === undefined) return
@@ -655,11 +686,13 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
           if (!announcesWrites && (node.model.told.get(keyId) ?? 0) < made.committed) {
             return fail(keyId, `${node.name} didn't tell the others that it did ${what}`)
           }
-          if (confirmWithin === undefined) return
+          if (confirmWithin === undefined || made.isAnswerLost) return
           if (Exit.isFailure(exit)) {
             statistics.unconfirmed++
             const asked = node.model.asked.get(keyId)
-            if (asked !== undefined && asked.moment > made.committed && asked.millis < millis() - askAgain) {
+            // Without any it hasn't found out yet whom to ask.
+            const hasBegun = error !== undefined && "nodes" in error && Array.isArray(error.nodes) && error.nodes.length > 0
+            if (hasBegun && asked !== undefined && asked.moment > made.committed && asked.millis < millis() - askAgain) {
               fail(keyId, `${node.name} gave up on a confirmation, and hadn't asked again`)
             }
             return
@@ -781,6 +814,11 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     const index = draw(nodes.length)
     const node = nodes[index]
     if (node === undefined) return Effect.void
+    if (what < 5) {
+      statistics.lostRegisters++
+      log(undefined, "the register of nodes is lost")
+      return hub.loseRegister
+    }
     if (what < 60) return inBackground(disturb(node))
     if (what < 75 && nodes.length > 1) return inBackground(restart(index))
     if (what < 230 && keyIds.length < 30) return inBackground(create(node))
