@@ -81,11 +81,12 @@ export const rehashes: Metric.Counter<number> = Metric.counter("api_key_rehashes
 export const cacheEntries: Metric.Gauge<number> = Metric.gauge("api_key_cache_entries", { description: "Keys in the cache" })
 
 /**
- * How often this node lost its connection to the others, and with it the use of its cache. Its name is `api_key_invalidation_outages`.
+ * How often this node lost its connection to the others, or began without one, and so without the use of its cache. Its name is
+ * `api_key_invalidation_outages`.
  * @category metrics
  * @since 0.1.0
  */
 export const outages: Metric.Counter<number> = Metric.counter("api_key_invalidation_outages", {
-  description: "Times that the connection to other nodes was lost",
+  description: "Times that the other nodes weren't heard any more, or from the beginning",
   incremental: true,
 })

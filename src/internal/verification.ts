@@ -18,7 +18,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Tracer from "effect/Tracer"
-import { ApiKey, type ApiKeyId, type KeyId, keyIdsOf, status, type StoredApiKey, tokenCreatedAt, type UsedToken } from "../ApiKey.ts"
+import { ApiKey, type ApiKeyId, type KeyId, status, type StoredApiKey, tokenCreatedAt, type UsedToken } from "../ApiKey.ts"
 import {
   Expired,
   type HasherError,
