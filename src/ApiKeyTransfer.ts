@@ -297,7 +297,7 @@ export interface ImportOptions {
   /** What reads the rows: an adapter of `effect-api-key/legacy/*`, say. Default: lines that `export` wrote. */
   readonly from?: RowReader | undefined
   /**
-   * Whether to only tell what an import would do. It keeps the ids of all rows in memory, some 400 bytes for each, as none of them gets into
+   * Whether to only tell what an import would do. It keeps the ids of all rows in memory, some 500 bytes for each, as none of them gets into
    * the database to be found there. Default: no.
    */
   readonly dryRun?: boolean | undefined

@@ -649,6 +649,34 @@ describe("ApiKeys.import", () => {
     }),
   )
 
+  it.live("reads rows while the store is at work", () =>
+    Effect.gen(function* () {
+      let requested = 0
+      let meanwhile = 0
+      const slow = Layer.effect(
+        Repository.ApiKeyRepository,
+        Repository.ApiKeyRepository.use((repository) =>
+          Effect.succeed({
+            ...repository,
+            insertMany: (keys: ReadonlyArray<StoredApiKey>) =>
+              Effect.suspend(() => {
+                const before = requested
+                return Effect.tap(Effect.delay(repository.insertMany(keys), "20 millis"), () =>
+                  Effect.sync(() => (meanwhile += requested - before)),
+                )
+              }),
+          }),
+        ),
+      ).pipe(Layer.provide(Layer.fresh(Repository.layerMemory)))
+      // All of them at hand, as the rows of a chunk of a file are.
+      const rows = Stream.map(Stream.rechunk(Stream.fromIterable(linesOf(300)), 10), (line): unknown => (requested++, rowOf(line)))
+      yield* ApiKeys.ApiKeys.use((apiKeys) => Stream.runDrain(apiKeys.import(rows, { batchSize: 50, unknownHashes: "accept" }))).pipe(
+        Effect.provide(ApiKeys.layer.pipe(Layer.provide([layerEphemeral, slow]))),
+      )
+      assert.isAtLeast(meanwhile, 100)
+    }),
+  )
+
   it.effect("lets a key in at once that was refused as unknown", () =>
     Effect.gen(function* () {
       // One hasher for both, as the pepper has to be the same.
