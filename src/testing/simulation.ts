@@ -776,8 +776,29 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       }
       yield* Scope.close(node.scope, Exit.void)
       yield* Effect.sleep(1 + draw(3_000))
-      nodes.push(yield* startNode)
+      const started = yield* startNode
+      nodes.push(started)
+      yield* flurry(started)
     })
+
+  /** Changes by all, and questions to one, while it is uncertain who is in the register: little else happens in so short a time. */
+  const flurry = (node: SimulatedNode): Effect.Effect<void> =>
+    Effect.forEach(
+      Array.from({ length: 6 }, () => draw(1_500)),
+      (wait) =>
+        inBackground(
+          Effect.gen(function* () {
+            yield* Effect.sleep(1 + wait)
+            const other = pick(nodes)
+            if (!nodes.includes(node) || other === undefined) return
+            yield* Effect.all([verify(node, drawAttempt()), changeOne(other), verify(node, drawAttempt())], {
+              concurrency: 3,
+              discard: true,
+            })
+          }),
+        ),
+      { discard: true },
+    )
 
   const disturb = (node: SimulatedNode): Effect.Effect<void> => {
     const { channel, name } = node
@@ -817,7 +838,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     if (what < 5) {
       statistics.lostRegisters++
       log(undefined, "the register of nodes is lost")
-      return hub.loseRegister
+      return Effect.andThen(hub.loseRegister, flurry(node))
     }
     if (what < 60) return inBackground(disturb(node))
     if (what < 75 && nodes.length > 1) return inBackground(restart(index))
