@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Metric, Redacted } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Metric, Redacted, Scheduler } from "effect"
 import { TestClock } from "effect/testing"
 import { ApiKeyHasher } from "../src/ApiKeyHasher.ts"
 import * as ApiKeyMetrics from "../src/ApiKeyMetrics.ts"
 import * as Repository from "../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../src/ApiKeys.ts"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
+import * as HashQueue from "../src/internal/hashQueue.ts"
 
 const guess = (token: Redacted.Redacted, number: number) => {
   const text = Redacted.value(token)
@@ -21,7 +22,10 @@ const invented = (number: number) => {
 /** A hasher whose hashes take 20 ms of the test's clock each, but for those that layers do to begin with. */
 const withSlowHasher = <A, E>(
   options: ApiKeys.HashingOptions,
-  test: (apiKeys: ApiKeys.ApiKeys["Service"], state: { readonly order: Array<string>; most: number }) => Effect.Effect<A, E>,
+  test: (
+    apiKeys: ApiKeys.ApiKeys["Service"],
+    state: { readonly order: Array<string>; most: number; isSlow: boolean },
+  ) => Effect.Effect<A, E>,
 ) => {
   const state = { order: new Array<string>(), most: 0, running: 0, isSlow: false }
   const work = Effect.suspend(() => {
@@ -64,6 +68,11 @@ const withSlowHasher = <A, E>(
 }
 
 const fork = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(Effect.exit(effect), { startImmediately: true })
+/** What a forked effect has come to by now. */
+const isGood = <A, E>(fiber: Fiber.Fiber<Exit.Exit<A, E>>): boolean => {
+  const ended = fiber.pollUnsafe()
+  return ended !== undefined && Exit.isSuccess(ended) && Exit.isSuccess(ended.value)
+}
 const tagsOf = <A, E extends { readonly _tag: string }>(exits: ReadonlyArray<Exit.Exit<A, E>>) =>
   Effect.forEach(exits, (exit) => Effect.match(exit, { onSuccess: () => "good", onFailure: ({ _tag }) => _tag }))
 
@@ -120,7 +129,7 @@ describe("Hashing", () => {
         yield* apiKeys.verify(warm.token)
         const holder = yield* fork(apiKeys.verify(cold.token))
         yield* TestClock.adjust("40 millis")
-        assert.isTrue(Exit.isSuccess(holder.pollUnsafe() ?? Exit.die("still waiting")))
+        assert.isTrue(isGood(holder))
       }),
     ),
   )
@@ -136,12 +145,47 @@ describe("Hashing", () => {
         )
         const holder = yield* fork(apiKeys.verify(other.token))
         yield* TestClock.adjust("40 millis")
-        assert.isTrue(Exit.isSuccess(holder.pollUnsafe() ?? Exit.die("still waiting")))
+        assert.isTrue(isGood(holder))
         yield* TestClock.adjust("10 seconds")
         const tags = yield* tagsOf(yield* Effect.forEach(guesses, Fiber.join))
         // 48 found no room, and one more made some for the holder.
         assert.strictEqual(tags.filter((tag) => tag === "Overloaded").length, 49)
         assert.strictEqual(tags.filter((tag) => tag === "InvalidSecret").length, 101)
+      }),
+    ),
+  )
+
+  it.effect("of guesses at many keys leaves an unknown key id and a new key their turns", () =>
+    withSlowHasher({ permits: 1, queue: 100 }, (apiKeys, state) =>
+      Effect.gen(function* () {
+        const victims = yield* Effect.replicateEffect(apiKeys.create({ name: "victim" }), 20)
+        yield* Effect.forEach(
+          Array.from({ length: 60 }, (_, i) => guess(victims[i % victims.length]!.token, i)),
+          (token) => fork(apiKeys.verify(token)),
+        )
+        const stranger = yield* fork(Effect.flip(apiKeys.verify(invented(1))))
+        const creator = yield* fork(apiKeys.create({ name: "new" }))
+        // `create` has made hashes fast again, for its own sake.
+        state.isSlow = true
+        // One that runs, and then a turn for each of the three lanes.
+        yield* TestClock.adjust("80 millis")
+        assert.isTrue(isGood(stranger))
+        assert.isTrue(isGood(creator))
+      }),
+    ),
+  )
+
+  it.effect("gives each key id its turn, whatever waits for another", () =>
+    withSlowHasher({ permits: 1, queue: 100 }, (apiKeys, state) =>
+      Effect.gen(function* () {
+        const [one, other] = [yield* apiKeys.create({ name: "one" }), yield* apiKeys.create({ name: "other" })]
+        const guesses = [one, other].map(({ token }) => Array.from({ length: 5 }, (_, i) => guess(token, i)))
+        for (const token of guesses.flat()) yield* fork(apiKeys.verify(token))
+        yield* TestClock.adjust("1 second")
+        const secrets = guesses.map((tokens) => tokens.map((token) => token.slice(-64)))
+        // The first was alone when it came, and so began.
+        const turns = state.order.map((secret) => (secrets[0]!.includes(secret) ? 0 : 1))
+        assert.deepStrictEqual(turns, [0, 0, 1, 0, 1, 0, 1, 0, 1, 1])
       }),
     ),
   )
@@ -177,7 +221,7 @@ describe("Hashing", () => {
         for (const fiber of waiting) yield* Fiber.interrupt(fiber)
         const holder = yield* fork(apiKeys.verify(token))
         yield* TestClock.adjust("40 millis")
-        assert.isTrue(Exit.isSuccess(holder.pollUnsafe() ?? Exit.die("still waiting")))
+        assert.isTrue(isGood(holder))
         assert.strictEqual(state.order.length, 2)
       }),
     ),
@@ -219,6 +263,62 @@ describe("Hashing", () => {
         assert.strictEqual(state.most, 2)
       }),
     ),
+  )
+
+  it.effect("gives each permit back once, and leaves nobody waiting for a free one, whoever gives up when", () =>
+    Effect.gen(function* () {
+      // However little a fiber gets done at a time, so that it pauses between any two steps.
+      for (let operations = 3; operations < 9; operations++) {
+        for (let round = 0; round < 100; round++) {
+          let state = round * 7_919 + operations
+          const draw = (below: number): number => ((state = (state * 1_103_515_245 + 12_345) & 0x7fff_ffff) >> 8) % below
+          const queue = HashQueue.make({ permits: 1, queue: 2, maxWait: Duration.seconds(5) })
+          const running: Array<Deferred.Deferred<void>> = []
+          const fibers: Array<Fiber.Fiber<void, unknown>> = []
+          let most = 0
+          const hash = Effect.suspend(() => {
+            const end = Deferred.makeUnsafe<void>()
+            most = Math.max(most, running.push(end))
+            return Deferred.await(end)
+          })
+          const endOne = () => {
+            const end = running.shift()
+            if (end !== undefined) Deferred.doneUnsafe(end, Exit.void)
+          }
+          for (let step = 0; step < 40; step++) {
+            const what = draw(4)
+            if (what < 2) {
+              const run = Effect.provideService(queue.run("known", String(draw(3)), hash), Scheduler.MaxOpsBeforeYield, operations)
+              fibers.push(yield* Effect.forkChild(run, { startImmediately: true }))
+            } else if (what === 2) fibers[draw(fibers.length + 1)]?.interruptUnsafe()
+            else endOne()
+            if (draw(3) === 0) yield* Effect.yieldNow
+          }
+          for (let turn = 0; turn < 100; turn++) {
+            endOne()
+            yield* Effect.yieldNow
+          }
+          const waiting = fibers.filter((fiber) => fiber.pollUnsafe() === undefined).length
+          assert.deepStrictEqual([most, queue.inFlight(), waiting], [1, 0, 0], `${operations} operations, round ${round}`)
+        }
+      }
+    }),
+  )
+
+  it.effect("passes a permit on whose holder gives up before its turn has begun", () =>
+    Effect.gen(function* () {
+      const queue = HashQueue.make({ permits: 1, queue: 2, maxWait: Duration.seconds(1) })
+      const ending = yield* Deferred.make<void>()
+      yield* fork(queue.run("known", "a", Deferred.await(ending)))
+      const next = yield* fork(queue.run("known", "b", Effect.void))
+      const after = yield* fork(queue.run("known", "c", Effect.void))
+      // Ends the first, and then the second's wait, before the task in which the second is admitted.
+      Deferred.doneUnsafe(ending, Exit.void)
+      next.interruptUnsafe()
+      yield* Effect.yieldNow
+      yield* Fiber.join(after)
+      assert.strictEqual(queue.inFlight(), 0)
+    }),
   )
 
   it.effect("refuses bounds that make no sense", () =>

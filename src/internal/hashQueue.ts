@@ -51,6 +51,7 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
       return
     }
     if (lane !== undefined) turns.push(...turns.splice(turns.indexOf(lane), 1))
+    next.hasPermit = true
     // The permit goes on to who waits, in a task of its own: hashes that never pause would pile up on the stack.
     queueMicrotask(next.admit)
   }
@@ -63,16 +64,21 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
           timer?.interruptUnsafe()
           resume(outcome)
         }
-        const waiter: Waiter = { keyId, admit: () => settle(Effect.void), refuse: () => settle(refusal) }
+        const waiter: Waiter = { keyId, hasPermit: false, admit: () => settle(Effect.void), refuse: () => settle(refusal) }
         const giveUp = Effect.sync(() => {
           if (lane.remove(waiter)) waiter.refuse()
         })
         const timer = atMost === undefined ? undefined : Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(atMost), giveUp))
         lane.push(waiter)
+        // One may have become free since it was looked for: a fiber may pause in between.
+        if (inFlight < permits) {
+          inFlight++
+          release()
+        }
         return Effect.sync(() => {
           timer?.interruptUnsafe()
-          // It was its turn already, so the permit goes on.
-          if (!lane.remove(waiter)) release()
+          // It was its turn already, so the permit goes on. Who was refused has none.
+          if (!lane.remove(waiter) && waiter.hasPermit) release()
         })
       }),
     )
@@ -95,6 +101,8 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
 
 interface Waiter {
   readonly keyId: string
+  /** It isn't in the lane any more, as it was its turn. */
+  hasPermit: boolean
   readonly admit: () => void
   readonly refuse: () => void
 }
