@@ -204,7 +204,10 @@ export interface HashingOptions {
    * libuv's pool has (`UV_THREADPOOL_SIZE`, 4 unless set), which file reads and name look-ups share with the hashers.
    */
   readonly permits?: number | undefined
-  /** How many may wait, of those with a known key id and of those with an unknown one. Default: 1,000. */
+  /**
+   * How many may wait, of those with a known key id and of those with an unknown one. Default: 64 for each permit. Whoever bounds the
+   * requests that are worked on allows for more than twice that many, lest those that wait leave no place for others.
+   */
   readonly queue?: number | undefined
   /** How long one may wait before it fails with `Overloaded`. Default: 2 seconds. */
   readonly maxWait?: Duration.Input | undefined
@@ -791,22 +794,17 @@ const observe = <A, E>(verify: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   })
 
 const decodeHashing = Effect.fnUntraced(function* (
-  { permits, queue = 1_000, maxWait = "2 seconds" }: HashingOptions,
+  options: HashingOptions,
   threads: number,
 ): Effect.fn.Return<HashQueue.HashQueueOptions, InvalidOptions> {
-  const decoded = { permits: permits ?? defaultPermits(threads), queue, maxWait: Duration.fromInputUnsafe(maxWait) }
+  const { permits = HashQueue.defaultPermits(threads), queue = HashQueue.defaultQueue(permits), maxWait = "2 seconds" } = options
+  const decoded = { permits, queue, maxWait: Duration.fromInputUnsafe(maxWait) }
   if (!Number.isInteger(decoded.permits) || decoded.permits < 1)
     return yield* new InvalidOptions({ reason: "hashing.permits must be at least 1" })
   if (!Number.isInteger(queue) || queue < 0) return yield* new InvalidOptions({ reason: "hashing.queue must be a whole number" })
   if (!Duration.isFinite(decoded.maxWait)) return yield* new InvalidOptions({ reason: "hashing.maxWait must be finite" })
   return decoded
 })
-
-const defaultPermits = (threads: number): number => {
-  const cores = globalThis.navigator?.hardwareConcurrency ?? 4
-  const poolSize = Number(globalThis.process?.env["UV_THREADPOOL_SIZE"] ?? 4)
-  return Math.max(1, Math.min(Math.floor(cores / threads), poolSize - 1))
-}
 
 const decodeCache = (options: VerificationCache.Options | "off" | undefined): Effect.Effect<VerificationCache.Settings, InvalidOptions> => {
   const settings = VerificationCache.settings(options)

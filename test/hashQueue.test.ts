@@ -321,6 +321,28 @@ describe("Hashing", () => {
     }),
   )
 
+  it("goes on in as many threads as there are cores and libuv's pool can spare", () => {
+    const cores = navigator.hardwareConcurrency
+    const before = process.env["UV_THREADPOOL_SIZE"]
+    const permits = (poolSize: string | undefined, threads: number) => {
+      if (poolSize === undefined) delete process.env["UV_THREADPOOL_SIZE"]
+      else process.env["UV_THREADPOOL_SIZE"] = poolSize
+      return HashQueue.defaultPermits(threads)
+    }
+    try {
+      assert.strictEqual(permits("1024", 1), cores)
+      assert.strictEqual(permits("1024", 2), Math.max(1, Math.floor(cores / 2)))
+      assert.strictEqual(permits("2", 1), 1)
+      assert.strictEqual(permits("1", 1), 1)
+      assert.strictEqual(permits(undefined, 1), Math.min(cores, 3))
+      // libuv has one thread then.
+      for (const wrong of ["", "many"]) assert.strictEqual(permits(wrong, 1), 1)
+    } finally {
+      permits(before, 1)
+    }
+    assert.strictEqual(HashQueue.defaultQueue(3), 192)
+  })
+
   it.effect("refuses bounds that make no sense", () =>
     Effect.gen(function* () {
       for (const hashing of [{ permits: 0 }, { permits: 1.5 }, { queue: -1 }, { maxWait: "Infinity" }] as const) {

@@ -34,6 +34,17 @@ export interface HashQueueOptions {
   readonly maxWait: Duration.Duration
 }
 
+/** One core and one thread of libuv's pool are what a thread of a hash needs; another of the pool is left to others. */
+export const defaultPermits = (threads: number): number => {
+  const cores = globalThis.navigator?.hardwareConcurrency ?? 4
+  // Read as libuv reads it, which takes what isn't a number for 1.
+  const poolSize = Number.parseInt(globalThis.process?.env["UV_THREADPOOL_SIZE"] ?? "4", 10) || 1
+  return Math.max(1, Math.min(Math.floor(cores / threads), poolSize - 1))
+}
+
+/** About as many as are hashed within `maxWait` with costly parameters: more would only wait for nothing. */
+export const defaultQueue = (permits: number): number => 64 * permits
+
 export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue => {
   let inFlight = 0
   const lanes = { known: new Lane(queue), unknown: new Lane(queue) }

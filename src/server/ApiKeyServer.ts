@@ -29,7 +29,7 @@ import * as Migrations from "../sql/Migrations.ts"
 import type { DataDirLocked, PgliteUnavailable } from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
 import { makeFirstKey, printFirstKey } from "./firstKey.ts"
-import { defaultLimits, layerRequestLimits, type Limits, makeServer } from "./limits.ts"
+import { decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "./limits.ts"
 import { loadPackage, type MissingPackage } from "./loadPackage.ts"
 import { readLeakOptions } from "./leaks.ts"
 import { routesWith } from "./routes.ts"
@@ -37,7 +37,7 @@ import { loadPeppers, serverSettings } from "./settings.ts"
 
 export { ServerApi } from "./api.ts"
 export { DataDirError } from "./embedded.ts"
-export { defaultLimits, type Limits } from "./limits.ts"
+export { defaultLimits, type Limits, TooFewRequests } from "./limits.ts"
 export { MissingPackage } from "./loadPackage.ts"
 export { PepperRequired } from "./settings.ts"
 export { SigningKeysUnreadable } from "./leaks.ts"
@@ -137,11 +137,12 @@ export const layerWith = (options: Options) =>
         port: config.port,
         gracefulShutdownTimeout: "10 seconds",
       })
+      const requestLimits = Layer.unwrap(
+        Effect.map(decideRequests(options.limits?.requests), (requests) => layerRequestLimits({ ...limits, requests })),
+      ).pipe(Layer.provide(hasher))
       return Layer.effectDiscard(makeFirstKey(options.onFirstKey ?? printFirstKey)).pipe(
         Layer.provideMerge(
-          HttpRouter.serve(Layer.mergeAll(routesWith({ leaks: yield* readLeakOptions }), layerRequestLimits(limits)), {
-            disableLogger: true,
-          }),
+          HttpRouter.serve(Layer.mergeAll(routesWith({ leaks: yield* readLeakOptions }), requestLimits), { disableLogger: true }),
         ),
         Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(limits.bodyBytes))),
         Layer.provideMerge(server),

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -9,6 +10,9 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import type * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Schema from "effect/Schema"
+import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import { defaultPermits, defaultQueue } from "../internal/hashQueue.ts"
 
 /**
  * How much of the server one caller, or all callers together, can take up. What goes beyond is answered where HTTP has an answer for it,
@@ -36,7 +40,10 @@ export interface Limits {
   readonly keepAliveTime: Duration.Input
   /** Connections at a time; a further one is closed at once, and counted in `api_key_server_connections_refused`. Default: 1,000. */
   readonly connections: number
-  /** Requests that are being worked on at a time; a further one gets 503. Default: 1,000. */
+  /**
+   * Requests that are being worked on at a time; a further one gets 503. More than may wait for hashing, whoever sent them. Default: 1,000,
+   * or twice as many as may wait for hashing, if that is more.
+   */
   readonly requests: number
   /** Requests of one connection, sent without waiting for answers, that are being worked on at a time; a further one gets 503. Default: 16. */
   readonly requestsPerConnection: number
@@ -55,6 +62,28 @@ export const defaultLimits: Limits = {
   requests: 1_000,
   requestsPerConnection: 16,
 }
+
+/** So many requests may wait for hashing that there would be no place for those that needn't. @category errors @since 0.1.0 */
+export class TooFewRequests extends Schema.TaggedError<TooFewRequests>()("TooFewRequests", {
+  requests: Schema.Number,
+  hashing: Schema.Number,
+}) {
+  override get message(): string {
+    return `limits.requests (${this.requests}) must be more than 2 × API_KEY_HASHING_QUEUE + API_KEY_HASHING_PERMITS (${this.hashing})`
+  }
+}
+
+/** How many requests are worked on, so that those that wait for hashing leave places for those that needn't. */
+export const decideRequests: (requests: number | undefined) => Effect.Effect<number, TooFewRequests | Config.ConfigError, ApiKeyHasher> =
+  Effect.fnUntraced(function* (requests) {
+    const { threads = 1 } = yield* ApiKeyHasher
+    const permits = yield* Config.Int("API_KEY_HASHING_PERMITS").pipe(Config.withDefault(defaultPermits(threads)))
+    const queue = yield* Config.Int("API_KEY_HASHING_QUEUE").pipe(Config.withDefault(defaultQueue(permits)))
+    // Known key ids and unknown ones wait in a lane each.
+    const hashing = 2 * queue + permits
+    if (requests === undefined) return Math.max(defaultLimits.requests, 2 * hashing)
+    return requests > hashing ? requests : yield* new TooFewRequests({ requests, hashing })
+  })
 
 const connectionsRefused = Metric.counter("api_key_server_connections_refused", {
   description: "Connections closed at once, because there were as many as there may be",

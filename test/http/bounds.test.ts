@@ -1,17 +1,20 @@
 /** Overload, confirmation and readiness, as callers of the server see them. */
 import { createServer } from "node:http"
+import { connect } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, DateTime, Deferred, Duration, Effect, Fiber, Layer, Logger, Option, Redacted, References, Tracer } from "effect"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { Overloaded, RepositoryError, Unconfirmed } from "../../src/ApiKeyError.ts"
-import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
+import { ApiKeyHasher, layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as Repository from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
+import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
 import { ApiKeyAuth } from "../../src/http/definition.ts"
 import { ServerApi } from "../../src/server/api.ts"
+import { defaultLimits, layerRequestLimits, makeServer } from "../../src/server/limits.ts"
 import { routes } from "../../src/server/routes.ts"
 
 type Service = ApiKeys.ApiKeys["Service"]
@@ -92,6 +95,68 @@ describe("overload", () => {
       const { apiKeys } = yield* client(Redacted.value((yield* makeKey).token))
       const error = yield* Effect.flip(apiKeys.verify({ payload: { token: Redacted.make("busy", { label: "token" }) } }))
       assert.deepInclude(error, { _tag: "OverloadedProblem", retryAfterSeconds: 4 })
+    }).pipe(Effect.provide(server.pipe(quiet))),
+  )
+})
+
+describe("a flood of invented tokens", () => {
+  /** As slow as Argon2id on two cores, without taking their time. */
+  const hasher = Layer.succeed(ApiKeyHasher, {
+    hash: (secret) => Effect.delay(Effect.succeed(Redacted.make(`plain ${Redacted.value(secret)}`)), "25 millis"),
+    verify: (secret, hash) => Effect.delay(Effect.succeed(Redacted.value(hash) === `plain ${Redacted.value(secret)}`), "25 millis"),
+  })
+  const server = Layer.unwrap(
+    Effect.map(makeServer(defaultLimits), (make) =>
+      HttpRouter.serve(Layer.mergeAll(routes, layerRequestLimits(defaultLimits)), { disableLogger: true, disableListenLog: true }).pipe(
+        Layer.provideMerge(NodeHttpServer.layer(make, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "100 millis" })),
+      ),
+    ),
+  ).pipe(
+    Layer.provideMerge(ApiKeys.layerWith({ hashing: { permits: 2 } }).pipe(Layer.provide(hasher))),
+    Layer.provideMerge(Layer.fresh(Repository.layerMemory)),
+  )
+  let invented = 0
+  const inventedToken = () => {
+    const body = `ak-${(++invented).toString(16).padStart(16, "0")}-${"x".repeat(58)}`
+    return body + ApiKeyToken.checksum(body)
+  }
+  const ask = (token: string) => `GET /protected HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`
+
+  /** A connection on which as many requests are under way as the server works on. */
+  const stranger = (port: number) => {
+    const socket = connect({ port, host: "127.0.0.1" }, () => {
+      for (let i = 0; i < defaultLimits.requestsPerConnection; i++) socket.write(ask(inventedToken()))
+    })
+    const statuses: Array<string> = []
+    socket.on("data", (data) => {
+      const answers = data.toString("latin1").match(/HTTP\/1\.1 \d+/g) ?? []
+      statuses.push(...answers)
+      // Not at once, or the flood would keep the test itself busy.
+      setTimeout(() => answers.forEach(() => socket.writable && socket.write(ask(inventedToken()))), 500)
+    })
+    socket.on("error", () => socket.destroy())
+    return { socket, statuses }
+  }
+
+  it.live("is refused in part, and keeps neither a warm key nor the holder of a cold one from the server", () =>
+    Effect.gen(function* () {
+      const [warm, cold] = [yield* makeKey, yield* makeKey]
+      const { address } = yield* HttpServer.HttpServer
+      if (!("port" in address)) return yield* Effect.die("no port")
+      assert.strictEqual((yield* send("GET", "/protected", Redacted.value(warm.token))).status, 200)
+      const strangers = Array.from({ length: 128 }, () => stranger(address.port))
+      yield* Effect.gen(function* () {
+        // By then they have filled what they can.
+        yield* Effect.sleep("500 millis")
+        const holder = yield* Effect.forkChild(send("GET", "/protected", Redacted.value(cold.token)))
+        for (let i = 0; i < 50; i++) {
+          assert.strictEqual((yield* send("GET", "/protected", Redacted.value(warm.token))).status, 200, `request ${i}`)
+          yield* Effect.sleep("20 millis")
+        }
+        assert.strictEqual((yield* Fiber.join(holder)).status, 200)
+        const hasCome = (status: string) => strangers.some(({ statuses }) => statuses.includes(`HTTP/1.1 ${status}`))
+        while (!hasCome("401") || !hasCome("503")) yield* Effect.sleep("10 millis")
+      }).pipe(Effect.ensuring(Effect.sync(() => strangers.forEach(({ socket }) => socket.destroy()))))
     }).pipe(Effect.provide(server.pipe(quiet))),
   )
 })

@@ -1,11 +1,14 @@
 /** What a stranger can take up of the server, byte by byte over sockets. */
+import { execFileSync } from "node:child_process"
 import { connect, type Socket } from "node:net"
+import { availableParallelism } from "node:os"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { ByteSize, Deferred, Effect, Exit, Layer, Logger, Metric } from "effect"
+import { ByteSize, ConfigProvider, Deferred, Effect, Exit, Layer, Logger, Metric, Redacted } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import { layerProblems } from "../../src/http/implementation.ts"
-import { defaultLimits, layerRequestLimits, type Limits, makeServer } from "../../src/server/limits.ts"
+import { decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "../../src/server/limits.ts"
 
 /** Far more than any socket takes in by itself. */
 const big = new Uint8Array(64 * 1024 * 1024)
@@ -246,6 +249,44 @@ describe("the server's limits", () => {
       }
     }),
   )
+})
+
+describe("the number of requests", () => {
+  const hasher = Layer.succeed(ApiKeyHasher, {
+    hash: () => Effect.succeed(Redacted.make("")),
+    verify: () => Effect.succeed(false),
+    threads: 1,
+  })
+  const decide = (requests: number | undefined, env: Record<string, string>) =>
+    decideRequests(requests).pipe(Effect.provide(Layer.merge(hasher, ConfigProvider.layer(ConfigProvider.fromEnv({ env })))))
+
+  it.effect("is more than may wait for hashing, or the server doesn't start", () =>
+    Effect.gen(function* () {
+      const env = { API_KEY_HASHING_PERMITS: "3", API_KEY_HASHING_QUEUE: "200" }
+      assert.strictEqual(yield* decide(undefined, env), 1_000)
+      assert.strictEqual(yield* decide(404, env), 404)
+      assert.deepInclude(yield* Effect.flip(decide(403, env)), {
+        _tag: "TooFewRequests",
+        message: "limits.requests (403) must be more than 2 × API_KEY_HASHING_QUEUE + API_KEY_HASHING_PERMITS (403)",
+      })
+      assert.strictEqual(yield* decide(undefined, { ...env, API_KEY_HASHING_QUEUE: "1000" }), 4_006)
+      // As on a machine with many cores.
+      assert.strictEqual(yield* decide(undefined, { API_KEY_HASHING_PERMITS: "64" }), 2 * (2 * 64 * 64 + 64))
+    }),
+  )
+})
+
+describe("libuv's pool", () => {
+  const sizeWith = (env: Record<string, string>) => {
+    const module = new URL("../../src/server/threadPool.ts", import.meta.url).href
+    const code = `await import(${JSON.stringify(module)}); console.log(process.env.UV_THREADPOOL_SIZE)`
+    return execFileSync(process.execPath, ["--input-type=module", "-e", code], { env, encoding: "utf8" }).trim()
+  }
+
+  it("has four threads more than there are cores, unless told", () => {
+    assert.strictEqual(sizeWith({}), String(availableParallelism() + 4))
+    assert.strictEqual(sizeWith({ UV_THREADPOOL_SIZE: "3" }), "3")
+  })
 })
 
 /** A connection that has been closed may be counted a moment longer. */
