@@ -516,6 +516,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     maximumAge: Duration.toMillis(refusedAge),
     rehash,
   })
+  yield* Effect.forkScoped(verification.watchClock)
   const nodes = Option.isNone(invalidation) ? Nodes.alone() : yield* Nodes.make(invalidation.value, nodeName, verification)
 
   /**

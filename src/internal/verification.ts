@@ -14,6 +14,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -26,7 +27,7 @@ import {
   InsufficientScope,
   InvalidSecret,
   NotFound,
-  Overloaded,
+  type Overloaded,
   RepositoryError,
   type VerifyError,
 } from "../ApiKeyError.ts"
@@ -84,6 +85,8 @@ export interface Verification {
   readonly everythingChanged: () => void
   /** Between which moments (in milliseconds, the second exclusive) changes are sure to be heard. Outside of them the store is asked each time. */
   readonly trust: (from: number, until: number) => void
+  /** Finds out when the wall clock is set back, which would prolong what is remembered. */
+  readonly watchClock: Effect.Effect<never>
   readonly cacheSize: () => number
 }
 
@@ -130,20 +133,64 @@ export const make = ({
   let decoyHash = decoy.hash
   let trustedFrom = Number.NEGATIVE_INFINITY
   let trustedUntil = Number.POSITIVE_INFINITY
-  let sequence = 0
+  /** The later one of `trustedFrom` and `noted`. */
+  let earliest = Number.NEGATIVE_INFINITY
+  /** The clock by which something was remembered last, and when it was last looked at. */
+  let clock: Clock.Clock | undefined
+  let noted = Number.NEGATIVE_INFINITY
+  /** How far the wall clock was ahead of the time that has passed, at most. */
+  let ahead = Number.NEGATIVE_INFINITY
+  /** Closed while nothing that is remembered is young enough to be used. */
+  const isRemembering = Latch.makeUnsafe()
+  let checks = 0
 
   const digestOf = cache.entries > 0 ? sha256 : undefined
   // A text that isn't well-formed has the digest of another one.
   const keyIdOf = ApiKeyToken.keyIdReader(format)
 
-  // A clock that was set back lies before what was noted since.
-  const isTrusted = (now: number): boolean => now >= trustedFrom && now < trustedUntil
+  // A clock that was set back since it was last looked at says nothing of ages, until it is looked at again.
+  const isTrusted = (now: number): boolean => now >= earliest && now < trustedUntil
 
-  // A clock that was set back makes an entry's age negative: it isn't used then.
+  // An age is negative for a moment after the clock was set back a little, and is none then that `maxAge: 0` would take.
   const isFresh = (entry: Entry, now: number, maxAge: number): boolean => {
     const age = now - entry.checkedAt
     return entry.epoch === epoch && age >= 0 && age < cache.timeToLive && age < maxAge && isTrusted(now)
   }
+
+  const everythingChanged = (): void => {
+    epoch++
+    generations.everythingChanged()
+  }
+
+  /**
+   * Reads the clock. Ages are told by the wall clock alone, as it is read at each verification, so what was remembered before it was set back
+   * isn't used any more.
+   */
+  const readClock = (clock: Clock.Clock): number => {
+    const now = clock.currentTimeMillisUnsafe()
+    const offset = now - Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    // To the highest it is compared, not to the last, or many small steps would go unseen.
+    if (offset < ahead - tolerance) {
+      everythingChanged()
+      ahead = offset
+    } else if (offset > ahead) ahead = offset
+    noted = now
+    earliest = Math.max(trustedFrom, noted)
+    return now
+  }
+
+  const watch = (by: Clock.Clock): void => {
+    clock = by
+    checks = 0
+    isRemembering.openUnsafe()
+  }
+
+  // By the clock of the callers, as it is their times that are compared.
+  const checkClock = Effect.sync(() => {
+    if (clock !== undefined) readClock(clock)
+    // From here on all that is remembered is too old at any time that is believed.
+    if (++checks * checkInterval > cache.timeToLive + checkInterval) isRemembering.closeUnsafe()
+  })
 
   /** The key ids that the token may stand for, each with all that it may be then: a look-up for each. */
   const legacyCandidates = (text: string): ReadonlyArray<Credential> => {
@@ -180,11 +227,6 @@ export const make = ({
     return Exit.succeed(new Verified(found.apiKey, found.usedToken, found.checkedAt))
   }
 
-  const remember = (entry: Entry, isCurrent: boolean): void => {
-    if (!isCurrent) entry.epoch = outdated
-    entries.set(entry)
-  }
-
   const rememberRefusal = (
     digest: string,
     error: NotFound | InvalidSecret,
@@ -203,9 +245,7 @@ export const make = ({
   const refusalOf = (digest: string, now: number): NotFound | InvalidSecret | undefined => {
     const known = refusals.get(digest)
     if (known === undefined || !isTrusted(now)) return undefined
-    const isCurrent =
-      now < known.until && now >= known.until - cache.refusalTimeToLive && known.generation === generations.ofAll(known.keyIds)
-    return isCurrent ? known.error : undefined
+    return now < known.until && known.generation === generations.ofAll(known.keyIds) ? known.error : undefined
   }
 
   /** The pepper of the decoy's hash was taken out of the ring. Making another costs what checking would have cost. */
@@ -253,7 +293,7 @@ export const make = ({
       let reading = readings?.[0]
       let refuted: string | undefined
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
-        const checkedAt = clock.currentTimeMillisUnsafe()
+        const checkedAt = readClock(clock)
         const generation = generations.of(keyId)
         const stored = Option.getOrUndefined(yield* repository.findByKeyId(keyId))
         // Without a record the same is done with the decoy's hash, so that it takes the same time.
@@ -282,11 +322,11 @@ export const make = ({
         // From here on to where it is kept nothing may yield, or a change could come between.
         if (generation !== generations.of(keyId)) continue
         ApiKeyMetrics.coldDuration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, context)
-        const mayBeKept = isTrusted(checkedAt)
+        // Kept also while it isn't trusted: what changes meanwhile is heard before it is, or everything is said to have changed.
+        if (digest !== undefined) watch(clock)
         if (found === undefined || hashDigest !== proven) {
           const error = found === undefined ? new NotFound({ keyId: flat(keyId) }) : new InvalidSecret({ keyId: flat(keyId) })
-          if (digest !== undefined && mayBeKept && readings === undefined)
-            rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
+          if (digest !== undefined && readings === undefined) rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
           return yield* error
         }
         const { apiKey, usedToken } = found
@@ -304,7 +344,7 @@ export const make = ({
           return { apiKey, usedToken, checkedAt, use: { id: apiKey.id, keyId: found.keyId, lastUsedAt: 0, isPending: false } }
         }
         const entry = new Entry(compact(apiKey), usedToken, checkedAt, digest + hashDigest, epoch)
-        remember(entry, mayBeKept)
+        entries.set(entry)
         return entry
       }
       return yield* new RepositoryError({ operation: "read a record that keeps changing", isRetryable: true, cause: undefined })
@@ -324,11 +364,10 @@ export const make = ({
     return known !== undefined && startsWithDigest(known.proof, digest) ? known.proof.slice(digest.length) : undefined
   }
 
-  const start = (digest: string, parts: Credential, startedAt: number, context: Context.Context<never>): Flight => {
-    const number = ++sequence
+  const start = (name: string, digest: string, parts: Credential, startedAt: number, context: Context.Context<never>): Flight => {
     const generation = generations.of(parts.keyId)
     const fiber = Effect.runForkWith(context)(fly(parts, digest))
-    const flight: Flight = { fiber, name: nameOf(digest, parts), number, startedAt, generation, waiting: 0 }
+    const flight: Flight = { fiber, name, startedAt, generation, waiting: 0 }
     flights.set(flight.name, flight)
     fiber.addObserver(() => leave(flight))
     return flight
@@ -362,12 +401,15 @@ export const make = ({
     now: number,
     maxAge: number,
   ): Effect.Effect<Found, VerifyError> => {
-    const called = ++sequence
+    const name = nameOf(digest, parts)
+    // Any other one that is found later began after the call.
+    const before = flights.get(name)
+    // The generation is compared although a flight looks again after a change: one may come between its last look and its end.
     const isRecent = (flight: Flight): boolean =>
       flight.generation === generations.of(parts.keyId) &&
-      (flight.number > called || (isTrusted(now) && now >= flight.startedAt && now - flight.startedAt < maxAge))
+      (flight !== before || (isTrusted(now) && now >= flight.startedAt && now - flight.startedAt < maxAge))
     const attempt = (): Effect.Effect<Found, VerifyError> => {
-      const current = flights.get(nameOf(digest, parts))
+      const current = flights.get(name)
       // Who began the flight may have left it just before it was joined.
       if (current !== undefined && isRecent(current)) {
         return Effect.catchCause(land(current), (cause) => (Cause.hasInterruptsOnly(cause) ? attempt() : Effect.failCause(cause)))
@@ -375,10 +417,7 @@ export const make = ({
       if (current !== undefined && provenHash(digest, parts.keyId) === undefined && current.fiber.pollUnsafe() === undefined) {
         return Effect.matchCauseEffect(land(current), { onFailure: attempt, onSuccess: attempt })
       }
-      // Strangers may fill the flights, but never keep out who has been verified before.
-      if (flights.size >= maxFlights && provenHash(digest, parts.keyId) === undefined)
-        return Effect.fail(new Overloaded({ retryAfterSeconds: 1 }))
-      return land(start(digest, parts, now, fiber.context))
+      return land(start(name, digest, parts, now, fiber.context))
     }
     return attempt()
   }
@@ -445,7 +484,7 @@ export const make = ({
     if (failure !== undefined) return yield* failure
     // There is a candidate, and each was refused.
     const error = refusal!
-    if (digest !== undefined && isTrusted(now)) rememberRefusal(digest, error, keyIds, generation, now)
+    if (digest !== undefined) rememberRefusal(digest, error, keyIds, generation, now)
     return yield* error
   })
 
@@ -491,14 +530,13 @@ export const make = ({
       // Whose record a look-up under way brings isn't known yet, so all of them begin anew.
       generations.everythingChanged()
     },
-    everythingChanged: () => {
-      epoch++
-      generations.everythingChanged()
-    },
+    everythingChanged,
     trust: (from, until) => {
       trustedFrom = from
       trustedUntil = until
+      earliest = Math.max(trustedFrom, noted)
     },
+    watchClock: Effect.forever(Effect.andThen(isRemembering.await, Effect.andThen(checkClock, Effect.sleep(checkInterval)))),
     cacheSize: () => entries.size,
   }
 }
@@ -596,7 +634,6 @@ interface Flight {
   readonly fiber: Fiber.Fiber<Found, NotFound | InvalidSecret | RepositoryError | HasherError | Overloaded>
   /** The token's digest and the key id: a token of another format may be looked for under several. */
   readonly name: string
-  readonly number: number
   readonly startedAt: number
   readonly generation: number
   waiting: number
@@ -606,8 +643,10 @@ interface Flight {
 const outdated = -1
 /** How often a record is read again that changes while its secret is hashed. */
 const maxAttempts = 10
-/** Look-ups under way, beyond which strangers get no more. */
-const maxFlights = 10_000
+/** How often the clock is looked at, in milliseconds: for so long its being set back may prolong what is remembered. */
+const checkInterval = 1_000
+/** How far back the wall clock may go unnoticed, in milliseconds: two clocks aren't read at once, and don't run quite alike. */
+const tolerance = 100
 
 /**
  * Tells a stored hash from any other that the key may get, which nobody chooses, in as few characters (of a byte each) as are safe. Where
