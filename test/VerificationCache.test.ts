@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, DateTime, Duration, Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Result, Scheduler, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
@@ -19,6 +21,12 @@ const wrongSecret = (token: Redacted.Redacted, variant = 0) => {
 const unknownToken = (number: number) => {
   const body = `ak-${number.toString(16).padStart(16, "0")}-${"x".repeat(58)}`
   return body + ApiKeyToken.checksum(body)
+}
+
+const collectGarbage = (): void => {
+  setFlagsFromString("--expose-gc")
+  // Only a new context has it.
+  runInNewContext("gc")()
 }
 
 /** Counts what verification costs, and can hold it up. */
@@ -250,6 +258,33 @@ describe("A warm key", () => {
           [[apiKey.id]],
         )
         assert.deepStrictEqual((yield* apiKeys.get(apiKey.id)).lastUsedAt, now)
+      }),
+    ),
+  )
+
+  it.effect("isn't changed by what a caller does to the record", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k", scopes: ["a"], metadata: { plan: { seats: [1] } } })
+        yield* apiKeys.rotate(apiKey.id)
+        const { apiKey: first } = yield* apiKeys.verify(token)
+        const { plan } = first.metadata as { readonly plan: { readonly seats: ReadonlyArray<number> } }
+        const record = yield* apiKeys.get(apiKey.id)
+        for (const [target, key, value] of [
+          [first, "isActive", false],
+          [first, "scopes", []],
+          [first.scopes, 0, "*"],
+          [first.metadata, "plan", null],
+          [plan, "seats", []],
+          [plan.seats, 1, 2],
+          [first.previous, "expiresAt", null],
+        ] as const) {
+          assert.throws(() => Object.assign(target ?? {}, { [key]: value }), TypeError)
+        }
+        assert.deepStrictEqual((yield* apiKeys.verify(token)).apiKey, record)
+        assert.strictEqual(instruments.lookUps, 1)
+        // What the store itself holds stays its own.
+        assert.isFalse(Object.isFrozen(record.metadata["plan"]))
       }),
     ),
   )
@@ -503,6 +538,36 @@ describe("Eviction", () => {
         }),
       { cache: { entries: 50 } },
     ).pipe(Effect.provideService(Metric.MetricRegistry, new Map())),
+  )
+
+  it.effect("lets go of a record although its last use waits to be written", () =>
+    withKeys(
+      (apiKeys) =>
+        Effect.gen(function* () {
+          // Uses are written once in the beginning, and then after the interval.
+          yield* TestClock.adjust("1 millis")
+          const metadata = { text: "x".repeat(4_000) }
+          const tooLarge = yield* apiKeys.create({ name: "k", metadata: { text: "x".repeat(8_000) } })
+          const verifyWeakly = ({ token }: ApiKeys.Created) => Effect.map(apiKeys.verify(token), ({ apiKey }) => new WeakRef(apiKey))
+          const evicted = [
+            yield* verifyWeakly(tooLarge),
+            yield* verifyWeakly(yield* apiKeys.create({ name: "k", metadata })),
+            yield* verifyWeakly(yield* apiKeys.create({ name: "k", metadata })),
+          ]
+          const kept = yield* verifyWeakly(yield* apiKeys.create({ name: "k", metadata }))
+          yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+          collectGarbage()
+          assert.deepStrictEqual(
+            evicted.map((record) => record.deref()),
+            [undefined, undefined, undefined],
+          )
+          assert.isDefined(kept.deref())
+          yield* TestClock.adjust("15 seconds")
+          assert.isNotNull((yield* apiKeys.get(tooLarge.apiKey.id)).lastUsedAt)
+          assert.strictEqual(yield* apiKeys.count({ neverUsed: true }), 0)
+        }),
+      { cache: { bytes: 25_000 } },
+    ),
   )
 
   it.effect("keeps to the bytes allowed, and passes over what is too large for them", () =>

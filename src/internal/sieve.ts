@@ -19,14 +19,17 @@ export class Sieve<A extends Node<A>> {
   private readonly nodes = new Map<string, A>()
   private readonly entries: number
   private readonly bytes: number
+  private readonly leave: (node: A) => void
   private usedBytes = 0
   private oldest: A | undefined
   private newest: A | undefined
   private hand: A | undefined
 
-  constructor(limits: { readonly entries: number; readonly bytes: number }) {
+  /** `leave` is told of what was dropped or replaced. */
+  constructor(limits: { readonly entries: number; readonly bytes: number }, leave: (node: A) => void) {
     this.entries = limits.entries
     this.bytes = limits.bytes
+    this.leave = leave
   }
 
   get size(): number {
@@ -70,6 +73,7 @@ export class Sieve<A extends Node<A>> {
     if (node.newer === undefined) this.newest = node.older
     else node.newer.older = node.older
     node.older = node.newer = undefined
+    this.leave(node)
   }
 
   // Each step takes a mark off or ends the walk, and only use puts marks on.

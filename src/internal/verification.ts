@@ -18,8 +18,9 @@ import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
-import { ApiKey, type ApiKeyId, type KeyId, status, type StoredApiKey, tokenCreatedAt, type UsedToken } from "../ApiKey.ts"
+import { ApiKey, type ApiKeyId, type KeyId, PreviousToken, status, type StoredApiKey, tokenCreatedAt, type UsedToken } from "../ApiKey.ts"
 import {
   Expired,
   type HasherError,
@@ -123,7 +124,10 @@ export const make = ({
   maximumAge,
   rehash,
 }: Dependencies): Verification => {
-  const entries = new Sieve<Entry>(cache)
+  const entries = new Sieve<Entry>(cache, (entry) => {
+    // Its use may wait long to be written, and mustn't keep the record in memory meanwhile.
+    if (entry.isPending) lastUsed.record(useOf(entry.id, entry.keyId), entry.lastUsedAt)
+  })
   const refusals = new Map<string, Refusal>()
   const generations = Generations.make()
   const flights = new Map<string, Flight>()
@@ -341,11 +345,12 @@ export const make = ({
           })
         }
         if (digest === undefined) {
-          return { apiKey, usedToken, checkedAt, use: { id: apiKey.id, keyId: found.keyId, lastUsedAt: 0, isPending: false } }
+          return { apiKey, usedToken, checkedAt, use: useOf(apiKey.id, found.keyId) }
         }
         const entry = new Entry(compact(apiKey), usedToken, checkedAt, digest + hashDigest, epoch)
         entries.set(entry)
-        return entry
+        // What is too large to be kept isn't kept by its use either.
+        return entries.get(entry.key) === entry ? entry : { apiKey: entry.apiKey, usedToken, checkedAt, use: useOf(entry.id, entry.keyId) }
       }
       return yield* new RepositoryError({ operation: "read a record that keeps changing", isRetryable: true, cause: undefined })
     },
@@ -622,6 +627,8 @@ interface Found {
   readonly use: Use
 }
 
+const useOf = (id: ApiKeyId, keyId: KeyId): Use => ({ id, keyId, lastUsedAt: 0, isPending: false })
+
 interface Refusal {
   readonly error: NotFound | InvalidSecret
   /** Those that the token may stand for, and their generations then. */
@@ -698,16 +705,33 @@ const none: ApiKey["metadata"] = Object.freeze({})
 const scopeSets = new Map<string, ApiKey["scopes"]>()
 const maxScopeSets = 10_000
 
-/** The same record, sharing with others what many have in common: half of its memory. */
+/**
+ * The same record, sharing with others what many have in common: half of its memory. It is frozen, as it is handed to many callers, and what
+ * one did to it would bear on the others; but for the instants, which note their parts when they are asked for.
+ */
 const compact = (apiKey: ApiKey): ApiKey => {
-  const { createdAt, updatedAt, scopes, metadata } = apiKey
-  return ofChecked(ApiKey, {
+  const { createdAt, updatedAt, scopes, metadata, previous } = apiKey
+  const copy = ofChecked(ApiKey, {
     ...apiKey,
     updatedAt: createdAt.epochMilliseconds === updatedAt.epochMilliseconds ? createdAt : updatedAt,
     scopes: shareScopes(scopes),
-    metadata: isEmpty(metadata) ? none : metadata,
+    metadata: isEmpty(metadata) ? none : frozenCopy(metadata),
+    previous: previous === null ? null : Object.freeze(ofChecked(PreviousToken, previous)),
   })
+  return Object.freeze(copy)
 }
+
+// The store may keep the one that it gave.
+const frozenCopy = (object: Schema.JsonObject): Schema.JsonObject =>
+  Object.freeze(Object.fromEntries(Object.entries(object).map(([key, value]) => [key, frozenValue(value)])))
+
+const frozenValue = (value: Schema.Json): Schema.Json => {
+  if (typeof value !== "object" || value === null) return value
+  return isArray(value) ? Object.freeze(value.map(frozenValue)) : frozenCopy(value)
+}
+
+// Unlike `Array.isArray` it knows arrays that are read only.
+const isArray = (value: Schema.JsonArray | Schema.JsonObject): value is Schema.JsonArray => Array.isArray(value)
 
 const shareScopes = (scopes: ApiKey["scopes"]): ApiKey["scopes"] => {
   const text = scopes.join(" ")
