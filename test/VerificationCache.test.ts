@@ -3,13 +3,14 @@ import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, DateTime, Duration, Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Result, Scheduler, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import type { ApiKey, KeyId } from "../src/ApiKey.ts"
-import { RepositoryError } from "../src/ApiKeyError.ts"
+import { ApiKey, type ApiKeyId, KeyId } from "../src/ApiKey.ts"
+import { InvalidInput, RepositoryError } from "../src/ApiKeyError.ts"
 import { ApiKeyHasher } from "../src/ApiKeyHasher.ts"
 import * as ApiKeyMetrics from "../src/ApiKeyMetrics.ts"
 import * as Repository from "../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../src/ApiKeys.ts"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
+import type { LegacyTokens } from "../src/LegacyTokens.ts"
 
 /** A well-formed token for the same key id whose secret is wrong. */
 const wrongSecret = (token: Redacted.Redacted, variant = 0) => {
@@ -261,6 +262,35 @@ describe("A warm key", () => {
       }),
     ),
   )
+
+  it.effect("that is changed in a transaction isn't kept as it was before the commit", () => {
+    const instruments = makeInstruments()
+    const commit: Array<Effect.Effect<void>> = []
+    // Writes are seen once the transaction has been committed.
+    const withTransactions = Layer.effect(
+      Repository.ApiKeyRepository,
+      Effect.map(Repository.ApiKeyRepository, (repository) => ({
+        ...repository,
+        update: (...args: Parameters<typeof repository.update>) =>
+          Effect.tap(repository.findById(args[0]), () =>
+            Effect.sync(() => commit.push(Effect.asVoid(Effect.orDie(repository.update(...args))))),
+          ).pipe(Effect.map((stored) => Option.getOrThrow(stored).apiKey)),
+        transaction: {
+          isOpen: () => false,
+          afterCommit: (effect: Effect.Effect<void>) => Effect.sync(() => void commit.push(effect)),
+        },
+      })),
+    ).pipe(Layer.provideMerge(layerInstrumented(instruments)))
+    return Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+      yield* apiKeys.verify(token)
+      yield* apiKeys.deactivate(apiKey.id)
+      assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "good")
+      yield* Effect.all(commit)
+      assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Inactive")
+    }).pipe(Effect.provide(ApiKeys.layer.pipe(Layer.provide(withTransactions))))
+  })
 
   it.effect("isn't changed by what a caller does to the record", () =>
     withKeys((apiKeys, instruments) =>
@@ -540,6 +570,28 @@ describe("Eviction", () => {
     ).pipe(Effect.provideService(Metric.MetricRegistry, new Map())),
   )
 
+  it.effect("isn't put off by guesses", () =>
+    withKeys(
+      (apiKeys, instruments) =>
+        Effect.gen(function* () {
+          const [guessed, busy, last] = [
+            yield* apiKeys.create({ name: "a" }),
+            yield* apiKeys.create({ name: "b" }),
+            yield* apiKeys.create({ name: "c" }),
+          ]
+          for (const { token } of [guessed, busy, busy]) yield* apiKeys.verify(token)
+          for (let i = 0; i < 10; i++) yield* Effect.ignore(apiKeys.verify(wrongSecret(guessed.token, i)))
+          yield* apiKeys.verify(last.token)
+          instruments.lookUps = 0
+          yield* apiKeys.verify(busy.token)
+          assert.strictEqual(instruments.lookUps, 0)
+          yield* apiKeys.verify(guessed.token)
+          assert.strictEqual(instruments.lookUps, 1)
+        }),
+      { cache: { entries: 2 } },
+    ),
+  )
+
   it.effect("lets go of a record although its last use waits to be written", () =>
     withKeys(
       (apiKeys) =>
@@ -582,6 +634,40 @@ describe("Eviction", () => {
       { cache: { bytes: 10_000 } },
     ),
   )
+})
+
+describe("A token of another system", () => {
+  const keyIds = [KeyId.make("1111111111111111"), KeyId.make("2222222222222222")] as const
+
+  it.effect("that isn't that of one key isn't refused for it when it is that of another", () => {
+    const system: LegacyTokens = {
+      name: "theirs",
+      // As if it couldn't be told whose it is.
+      parse: (token) => (token.startsWith("old-") ? keyIds.map((keyId) => ({ keyId, secret: Redacted.make(token) })) : []),
+      verify: (secret, hash) => Effect.succeed(Redacted.value(hash) === `plain ${Redacted.value(secret)}`),
+      readRow: () => Result.fail(new InvalidInput({ field: "", reason: "" })),
+    }
+    return withKeys(
+      (apiKeys, _, repository) =>
+        Effect.gen(function* () {
+          const stored = Option.getOrThrow(yield* repository.findById((yield* apiKeys.create({ name: "k" })).apiKey.id))
+          yield* repository.delete(stored.apiKey.id)
+          for (const [index, keyId] of keyIds.entries()) {
+            yield* repository.insert({
+              ...stored,
+              apiKey: new ApiKey({ ...stored.apiKey, keyId, id: (stored.apiKey.id.slice(0, -1) + index) as ApiKeyId }),
+              hash: Redacted.make(`plain old-${index}`),
+            })
+          }
+          assert.strictEqual((yield* apiKeys.verify("old-1")).apiKey.keyId, keyIds[1])
+          // Which makes it be looked for again.
+          yield* apiKeys.update((yield* apiKeys.verify("old-1")).apiKey.id, { name: "changed" })
+          assert.strictEqual(yield* tagOf(apiKeys.verify("old-1")), "good")
+          assert.strictEqual(yield* tagOf(apiKeys.verify("old-2")), "InvalidSecret")
+        }),
+      { legacy: [system] },
+    )
+  })
 })
 
 describe("A refused token", () => {
@@ -698,6 +784,21 @@ describe("A cold key", () => {
     ),
   )
 
+  it.effect("that everybody gave up on isn't looked up any further", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const { token } = yield* apiKeys.create({ name: "k" })
+        let givenUp = 0
+        instruments.beforeRead = Effect.onInterrupt(Effect.never, () => Effect.sync(() => givenUp++))
+        const callers = yield* Effect.replicateEffect(Effect.forkChild(apiKeys.verify(token), { startImmediately: true }), 2)
+        yield* Fiber.interrupt(callers[0]!)
+        assert.strictEqual(givenUp, 0)
+        yield* Fiber.interrupt(callers[1]!)
+        assert.deepStrictEqual([givenUp, instruments.lookUps, instruments.hashes], [1, 1, 0])
+      }),
+    ),
+  )
+
   it.effect("that everybody gave up on is looked up again by the next", () =>
     withKeys((apiKeys, instruments) =>
       Effect.gen(function* () {
@@ -705,9 +806,11 @@ describe("A cold key", () => {
         yield* heldUp(instruments, "beforeHash")
         const first = yield* Effect.forkChild(apiKeys.verify(token), { startImmediately: true })
         yield* Fiber.interrupt(first)
-        // The hash can't be stopped and still runs.
+        // The hash can't be stopped and still runs, but isn't waited for.
+        yield* TestClock.adjust("500 millis")
         const second = yield* Effect.forkChild(apiKeys.verify(token), { startImmediately: true })
-        yield* TestClock.adjust("2 seconds")
+        yield* TestClock.adjust("1 second")
+        assert.isDefined(second.pollUnsafe())
         assert.isTrue(Exit.isSuccess(yield* Fiber.await(second)))
       }),
     ),
