@@ -38,6 +38,7 @@ import * as ApiKeyMetrics from "./ApiKeyMetrics.ts"
 import * as Repository from "./ApiKeyRepository.ts"
 import * as ApiKeyTransfer from "./ApiKeyTransfer.ts"
 import * as ApiKeyToken from "./ApiKeyToken.ts"
+import * as CacheSettings from "./internal/cacheSettings.ts"
 import * as HashQueue from "./internal/hashQueue.ts"
 import { importKeys } from "./internal/importKeys.ts"
 import { decodeCreate, decodeFilter, decodeUpdate } from "./internal/input.ts"
@@ -51,7 +52,7 @@ import { isLifetime, upcoming } from "./internal/upcoming.ts"
 import * as Verification from "./internal/verification.ts"
 import * as VerifyCounts from "./internal/verifyCounts.ts"
 import type { LegacyTokens } from "./LegacyTokens.ts"
-import * as VerificationCache from "./VerificationCache.ts"
+import type * as VerificationCache from "./VerificationCache.ts"
 
 /**
  * What a new key is made from. `expiresAt` left out means the default lifetime, `null` means for ever.
@@ -582,7 +583,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
         Effect.catchTag("DuplicateKeyId", (error) => Effect.succeed(error)),
       )
       if (taken === undefined) {
-        // Somebody may have been told that there is no such key.
+        // Somebody may have been told that there is no such key: before it was committed, or of a format whose tokens can be foreseen.
         yield* announce(apiKey)
         return { apiKey, token: format.format(parts) }
       }
@@ -807,8 +808,8 @@ const decodeHashing = Effect.fnUntraced(function* (
   return decoded
 })
 
-const decodeCache = (options: VerificationCache.Options | "off" | undefined): Effect.Effect<VerificationCache.Settings, InvalidOptions> => {
-  const settings = VerificationCache.settings(options)
+const decodeCache = (options: VerificationCache.Options | "off" | undefined): Effect.Effect<CacheSettings.Settings, InvalidOptions> => {
+  const settings = CacheSettings.settings(options)
   const wrong = Object.entries(settings).find(([, value]) => !(Number.isFinite(value) && value >= 0))
   return wrong === undefined
     ? Effect.succeed(settings)

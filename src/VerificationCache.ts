@@ -7,8 +7,7 @@
  * the database says: then the record is read again, and the secret isn't hashed again as long as the stored hash is the same.
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
-import { toMillis } from "./internal/millis.ts"
+import type * as Duration from "effect/Duration"
 
 /**
  * How much is remembered, and for how long.
@@ -29,28 +28,4 @@ export interface Options {
   readonly refusals?: number | undefined
   /** How long a refused token is refused again unasked, at most `timeToLive`. Default: 5 seconds. */
   readonly refusalTimeToLive?: Duration.Input | undefined
-}
-
-/** @category models @since 0.1.0 */
-export interface Settings {
-  readonly entries: number
-  readonly bytes: number
-  /** In milliseconds. */
-  readonly timeToLive: number
-  readonly refusals: number
-  /** In milliseconds. */
-  readonly refusalTimeToLive: number
-}
-
-/** Fills in the defaults. @category constructors @since 0.1.0 */
-export const settings = (options: Options | "off" = {}): Settings => {
-  if (options === "off") return { entries: 0, bytes: 0, timeToLive: 0, refusals: 0, refusalTimeToLive: 0 }
-  const timeToLive = toMillis(options.timeToLive ?? "60 seconds")
-  return {
-    entries: options.entries ?? 100_000,
-    bytes: options.bytes ?? 128 * 1_024 * 1_024,
-    timeToLive,
-    refusals: options.refusals ?? 10_000,
-    refusalTimeToLive: Math.min(timeToLive, toMillis(options.refusalTimeToLive ?? "5 seconds")),
-  }
 }

@@ -1,7 +1,23 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, DateTime, Duration, Effect, Exit, Fiber, Layer, Metric, Option, Redacted, Result, Scheduler, Schema, Tracer } from "effect"
+import {
+  Clock,
+  ConfigProvider,
+  DateTime,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Metric,
+  Option,
+  Redacted,
+  Result,
+  Scheduler,
+  Schema,
+  Tracer,
+} from "effect"
 import { TestClock } from "effect/testing"
 import { ApiKey, type ApiKeyId, KeyId } from "../src/ApiKey.ts"
 import { InvalidInput, RepositoryError } from "../src/ApiKeyError.ts"
@@ -532,6 +548,39 @@ describe("A wall clock that is set", () => {
 })
 
 describe("A format of one's own", () => {
+  it.effect("whose tokens can be foreseen has them work as soon as there are keys", () => {
+    const format = Result.getOrThrow(ApiKeyToken.make())
+    let keys = 0
+    const generate = Effect.map(format.generate, ({ secret }) => ({
+      prefix: "f",
+      keyId: KeyId.make((++keys).toString().padStart(16, "0")),
+      secret: Redacted.make("x".repeat(Redacted.value(secret).length - 6)),
+    }))
+    // Without a checksum, so that the secret needn't be computed.
+    const parse = (token: string) =>
+      Result.succeed({ prefix: "f", keyId: KeyId.make(token.slice(2, 18)), secret: Redacted.make(token.slice(19)) })
+    return withKeys(
+      (apiKeys) =>
+        Effect.gen(function* () {
+          const { token } = yield* apiKeys.create({ name: "k" })
+          const next = Redacted.value(token).replace(/[0-9]{16}/, (keyId) => (Number(keyId) + 1).toString().padStart(16, "0"))
+          assert.strictEqual(yield* tagOf(apiKeys.verify(next)), "NotFound")
+          assert.strictEqual(Redacted.value((yield* apiKeys.create({ name: "next" })).token), next)
+          assert.strictEqual(yield* tagOf(apiKeys.verify(next)), "good")
+        }),
+      {
+        token: {
+          ...format,
+          prefix: "f",
+          generate,
+          parse,
+          keyIdOf: (token) => token.slice(2, 18),
+          format: ({ keyId, secret }) => Redacted.make(`f-${keyId}-${Redacted.value(secret)}`),
+        },
+      },
+    )
+  })
+
   it.effect("that throws makes a token malformed", () => {
     const keyIdOf = (token: string) => token.split("-")[1]!.toLowerCase()
     return withKeys(
@@ -934,6 +983,80 @@ describe("Warm and cold", () => {
   )
 
   const withoutUse = ({ lastUsedAt: _, ...apiKey }: ApiKey) => apiKey
+})
+
+describe("Configuration", () => {
+  const withEnv = <A, E>(
+    env: Record<string, string>,
+    test: (apiKeys: ApiKeys.ApiKeys["Service"], instruments: Instruments) => Effect.Effect<A, E>,
+  ) => {
+    const instruments = makeInstruments()
+    return Effect.flatMap(ApiKeys.ApiKeys, (apiKeys) => test(apiKeys, instruments)).pipe(
+      Effect.provide(ApiKeys.layerConfig.pipe(Layer.provide(layerInstrumented(instruments)))),
+      Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))),
+    )
+  }
+
+  /** Look-ups for three keys that are verified in turn, twice, and once more 30 seconds later. */
+  const lookUpsWith = (env: Record<string, string>) =>
+    withEnv(env, (apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const keys = yield* Effect.replicateEffect(apiKeys.create({ name: "k" }), 3)
+        for (const { token } of [...keys, ...keys]) yield* apiKeys.verify(token)
+        yield* TestClock.adjust("30 seconds")
+        for (const { token } of keys) yield* apiKeys.verify(token)
+        return instruments.lookUps
+      }),
+    )
+
+  it.effect("says whether, how much and how long is remembered", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* lookUpsWith({}), 3)
+      assert.strictEqual(yield* lookUpsWith({ API_KEY_CACHE: "off" }), 9)
+      assert.strictEqual(yield* lookUpsWith({ API_KEY_CACHE_ENTRIES: "0" }), 9)
+      assert.isAbove(yield* lookUpsWith({ API_KEY_CACHE_ENTRIES: "2" }), 3)
+      assert.isAbove(yield* lookUpsWith({ API_KEY_CACHE_BYTES: "1500" }), 3)
+      assert.strictEqual(yield* lookUpsWith({ API_KEY_CACHE_TIME_TO_LIVE: "30 seconds" }), 6)
+    }),
+  )
+
+  it.effect("says how much is hashed at a time, how many wait, and for how long", () =>
+    Effect.gen(function* () {
+      /** What becomes of five strangers at once whose hashes take a second each. */
+      const tagsWith = (env: Record<string, string>) =>
+        withEnv(env, (apiKeys, instruments) =>
+          Effect.gen(function* () {
+            instruments.beforeHash = Effect.sleep("1 second")
+            const strangers = yield* Effect.forEach([1, 2, 3, 4, 5], (number) =>
+              Effect.forkChild(tagOf(apiKeys.verify(unknownToken(number))), { startImmediately: true }),
+            )
+            yield* TestClock.adjust("10 seconds")
+            const tags = yield* Effect.forEach(strangers, Fiber.join)
+            return tags.filter((tag) => tag === "NotFound").length
+          }),
+        )
+      const env = { API_KEY_HASHING_PERMITS: "1", API_KEY_HASHING_MAX_WAIT: "1 minute" }
+      assert.strictEqual(yield* tagsWith(env), 5)
+      assert.strictEqual(yield* tagsWith({ ...env, API_KEY_HASHING_QUEUE: "1" }), 2)
+      assert.strictEqual(yield* tagsWith({ ...env, API_KEY_HASHING_QUEUE: "1", API_KEY_HASHING_PERMITS: "3" }), 4)
+      assert.strictEqual(yield* tagsWith({ ...env, API_KEY_HASHING_MAX_WAIT: "2500 millis" }), 3)
+    }),
+  )
+
+  it.effect("says how often uses are written, and what is told", () =>
+    withEnv({ API_KEY_LAST_USED_INTERVAL: "1 minute", API_KEY_TELEMETRY: "metrics" }, (apiKeys, instruments) =>
+      Effect.gen(function* () {
+        yield* TestClock.adjust("1 millis")
+        yield* apiKeys.verify((yield* apiKeys.create({ name: "k" })).token)
+        // Jittered by a fifth.
+        yield* TestClock.adjust("45 seconds")
+        assert.lengthOf(instruments.touched, 0)
+        yield* TestClock.adjust("30 seconds")
+        assert.lengthOf(instruments.touched, 1)
+        assert.strictEqual((yield* Metric.value(ApiKeyMetrics.duration)).count, 1)
+      }),
+    ).pipe(Effect.provideService(Metric.MetricRegistry, new Map())),
+  )
 })
 
 describe("Telemetry", () => {
