@@ -931,7 +931,20 @@ describe("Warm and cold", () => {
       scopes: Schema.Array(Schema.Literals(["a", "b:*"])).check(Schema.isMaxLength(2)),
       lives: Schema.Literals([0, 5, 70]),
     }),
-    Schema.TaggedStruct("Verify", { key: Schema.Literals([0, 1, 2]), wrong: Schema.Boolean, scope: Schema.Literals(["", "a", "b:c"]) }),
+    Schema.TaggedStruct("Verify", {
+      key: Schema.Literals([0, 1, 2]),
+      /** Which of its tokens, the newest first. */
+      token: Schema.Literals([0, 0, 1, 2]),
+      wrong: Schema.Boolean,
+      scope: Schema.Literals(["", "a", "b:c"]),
+      maxAge: Schema.Literals([1_000, 20, 0]),
+    }),
+    Schema.TaggedStruct("Rotate", {
+      key: Schema.Literals([0, 1, 2]),
+      grace: Schema.Literals([0, 5, 70]),
+      graceFrom: Schema.Literals(["now", "firstUse"]),
+    }),
+    Schema.TaggedStruct("EndGrace", { key: Schema.Literals([0, 1, 2]) }),
     Schema.TaggedStruct("SetActive", { key: Schema.Literals([0, 1, 2]), to: Schema.Boolean }),
     Schema.TaggedStruct("Rescope", {
       key: Schema.Literals([0, 1, 2]),
@@ -950,13 +963,16 @@ describe("Warm and cold", () => {
         Effect.map(Layer.build(ApiKeys.layerWith(options).pipe(Layer.provide(Layer.succeedContext(services)))), (context) =>
           Effect.provide(ApiKeys.ApiKeys, context),
         )
-      const warm = yield* yield* build({ cache: { entries: 2 } })
-      const cold = yield* yield* build({ cache: "off" })
-      const keys: Array<{ readonly apiKey: ApiKey; readonly token: Redacted.Redacted }> = []
+      const aging = { maximumAge: "100 seconds", refuseAged: true } as const
+      const warm = yield* yield* build({ cache: { entries: 2 }, ...aging })
+      // Its uses would begin a grace behind the other's back.
+      const cold = yield* yield* build({ cache: "off", lastUsedInterval: "1 day", ...aging })
+      const keys: Array<{ readonly apiKey: ApiKey; readonly tokens: Array<Redacted.Redacted> }> = []
       for (const step of steps) {
         if (step._tag === "Create") {
           const expiresAt = step.lives === 0 ? null : DateTime.addDuration(yield* DateTime.now, Duration.seconds(step.lives))
-          keys.push(yield* warm.create({ name: "k", scopes: step.scopes, expiresAt }))
+          const { apiKey, token } = yield* warm.create({ name: "k", scopes: step.scopes, expiresAt })
+          keys.push({ apiKey, tokens: [token] })
           continue
         }
         if (step._tag === "Wait") {
@@ -966,11 +982,23 @@ describe("Warm and cold", () => {
         const key = keys[step.key]
         if (key === undefined) continue
         if (step._tag === "Verify") {
-          const token = step.wrong ? wrongSecret(key.token) : key.token
-          const options = step.scope === "" ? {} : { scopes: [step.scope] }
-          const expected = yield* Effect.exit(Effect.map(cold.verify(token, options), ({ apiKey }) => withoutUse(apiKey)))
-          const actual = yield* Effect.exit(Effect.map(warm.verify(token, options), ({ apiKey }) => withoutUse(apiKey)))
-          assert.deepStrictEqual(actual, expected)
+          const right = key.tokens[step.token] ?? key.tokens[0]!
+          const token = step.wrong ? wrongSecret(right) : right
+          const options = { ...(step.scope !== "" && { scopes: [step.scope] }), maxAge: Duration.seconds(step.maxAge) }
+          const now = yield* DateTime.now
+          const expected = yield* Effect.exit(Effect.map(cold.verify(token, options), withoutUse))
+          const verified = yield* Effect.exit(warm.verify(token, options))
+          assert.deepStrictEqual(Exit.map(verified, withoutUse), expected)
+          if (Exit.isSuccess(verified)) {
+            const age = Duration.toSeconds(DateTime.distance(verified.value.checkedAt, now))
+            assert.isTrue(age === 0 || (age < 60 && age < step.maxAge))
+          }
+        } else if (step._tag === "Rotate") {
+          const options = { grace: Duration.seconds(step.grace), graceFrom: step.graceFrom, ifPrevious: "end" } as const
+          const rotated = yield* Effect.option(warm.rotate(key.apiKey.id, options))
+          if (Option.isSome(rotated)) key.tokens.unshift(rotated.value.token)
+        } else if (step._tag === "EndGrace") {
+          yield* Effect.ignore(warm.endGrace(key.apiKey.id))
         } else if (step._tag === "SetActive") {
           yield* Effect.ignore(step.to ? warm.activate(key.apiKey.id) : warm.deactivate(key.apiKey.id))
         } else if (step._tag === "Rescope") {
@@ -982,7 +1010,11 @@ describe("Warm and cold", () => {
     }).pipe(Effect.scoped),
   )
 
-  const withoutUse = ({ lastUsedAt: _, ...apiKey }: ApiKey) => apiKey
+  const withoutUse = ({ apiKey: { lastUsedAt: _, previous, ...apiKey }, usedToken }: ApiKeys.Verified) => ({
+    ...apiKey,
+    previous: previous === null ? null : { ...previous, lastUsedAt: null },
+    usedToken,
+  })
 })
 
 describe("Configuration", () => {
