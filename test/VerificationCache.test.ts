@@ -1,4 +1,5 @@
-import { setFlagsFromString } from "node:v8"
+import { createHash } from "node:crypto"
+import { getHeapSnapshot, setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -26,6 +27,7 @@ import * as ApiKeyMetrics from "../src/ApiKeyMetrics.ts"
 import * as Repository from "../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../src/ApiKeys.ts"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
+import * as Hmac from "../src/hasher/Hmac.ts"
 import type { LegacyTokens } from "../src/LegacyTokens.ts"
 
 /** A well-formed token for the same key id whose secret is wrong. */
@@ -35,8 +37,8 @@ const wrongSecret = (token: Redacted.Redacted, variant = 0) => {
   return body + ApiKeyToken.checksum(body)
 }
 
-const unknownToken = (number: number) => {
-  const body = `ak-${number.toString(16).padStart(16, "0")}-${"x".repeat(58)}`
+const unknownToken = (number: number, prefix = "ak") => {
+  const body = `${prefix}-${number.toString(16).padStart(16, "0")}-${"x".repeat(58)}`
   return body + ApiKeyToken.checksum(body)
 }
 
@@ -717,6 +719,47 @@ describe("A token of another system", () => {
       { legacy: [system] },
     )
   })
+})
+
+describe("What is remembered", () => {
+  /** Tokens with that prefix in the whole heap, each once. */
+  const tokensInMemory = async (prefix: string): Promise<number> => {
+    const found = new Set<string>()
+    let rest = ""
+    for await (const chunk of getHeapSnapshot()) {
+      const text = rest + String(chunk)
+      // As numbers, lest they be found themselves.
+      for (const { index } of text.matchAll(new RegExp(`${prefix}-[0-9a-f]{16}-[0-9A-Za-z]{64}`, "g"))) {
+        found.add(
+          createHash("sha256")
+            .update(text.slice(index, index + prefix.length + 82))
+            .digest("hex"),
+        )
+      }
+      rest = text.slice(-200)
+    }
+    return found.size
+  }
+
+  it.live("holds no token, and keeps none in memory", () =>
+    Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      for (let i = 0; i < 200; i++) {
+        const { token } = yield* apiKeys.create({ name: "k" })
+        yield* apiKeys.verify(token)
+        yield* Effect.flip(apiKeys.verify(wrongSecret(token)))
+        yield* Effect.flip(apiKeys.verify(unknownToken(i, "heap")))
+      }
+      // Those seen last may be held by the engine for a while.
+      assert.isBelow(yield* Effect.promise(() => tokensInMemory("heap")), 10)
+    }).pipe(
+      Effect.provide(
+        ApiKeys.layerWith({ token: { prefix: "heap" } }).pipe(
+          Layer.provide([Hmac.layer({ pepper: Redacted.make("at least sixteen bytes") }), Layer.fresh(Repository.layerMemory)]),
+        ),
+      ),
+    ),
+  )
 })
 
 describe("A refused token", () => {

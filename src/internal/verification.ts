@@ -329,7 +329,7 @@ export const make = ({
         // Kept also while it isn't trusted: what changes meanwhile is heard before it is, or everything is said to have changed.
         if (digest !== undefined) watch(clock)
         if (found === undefined || hashDigest !== proven) {
-          const error = found === undefined ? new NotFound({ keyId: flat(keyId) }) : new InvalidSecret({ keyId: flat(keyId) })
+          const error = refusalFor(found === undefined ? NotFound : InvalidSecret, flat(keyId))
           if (digest !== undefined && readings === undefined) rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
           return yield* error
         }
@@ -592,6 +592,17 @@ const tokenOf = ({ apiKey, hash, previousHash }: StoredApiKey, keyId: string) =>
   return previous !== null && previousHash !== null && previous.keyId === keyId
     ? ({ apiKey, hash: previousHash, keyId: previous.keyId, usedToken: "previous" } as const)
     : undefined
+}
+
+/** Without a stack: the engine keeps what its frames worked on, the token, as long as it remembers the error. */
+const refusalFor = (Refused: typeof NotFound | typeof InvalidSecret, keyId: KeyId): NotFound | InvalidSecret => {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return new Refused({ keyId })
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }
 
 const isMissingPepper = ({ reason }: HasherError): boolean => reason === "MissingPepper"
