@@ -969,19 +969,22 @@ describe("A cold key", () => {
 })
 
 describe("Warm and cold", () => {
+  const Verify = Schema.TaggedStruct("Verify", {
+    key: Schema.Literals([0, 1, 2]),
+    /** Which of its tokens, the newest first. */
+    token: Schema.Literals([0, 1, 1, 2]),
+    wrong: Schema.Literals([false, false, false, true]),
+    scope: Schema.Literals(["", "a", "b:c"]),
+    maxAge: Schema.Literals([1_000, 20, 0]),
+  })
   const Step = Schema.Union([
     Schema.TaggedStruct("Create", {
       scopes: Schema.Array(Schema.Literals(["a", "b:*"])).check(Schema.isMaxLength(2)),
       lives: Schema.Literals([0, 5, 70]),
     }),
-    Schema.TaggedStruct("Verify", {
-      key: Schema.Literals([0, 1, 2]),
-      /** Which of its tokens, the newest first. */
-      token: Schema.Literals([0, 0, 1, 2]),
-      wrong: Schema.Boolean,
-      scope: Schema.Literals(["", "a", "b:c"]),
-      maxAge: Schema.Literals([1_000, 20, 0]),
-    }),
+    Verify,
+    // Twice, as it is what shows the others.
+    Verify,
     Schema.TaggedStruct("Rotate", {
       key: Schema.Literals([0, 1, 2]),
       grace: Schema.Literals([0, 5, 70]),
@@ -998,59 +1001,67 @@ describe("Warm and cold", () => {
   ])
 
   // The service without a cache is the specification of the one with it.
-  it.effect.prop("agree on every history", [Schema.Array(Step).check(Schema.isMinLength(5), Schema.isMaxLength(40))], ([steps]) =>
-    Effect.gen(function* () {
-      const repository = Layer.fresh(Repository.layerMemory)
-      const services = yield* Layer.build(layerInstrumented(makeInstruments()).pipe(Layer.provide(repository)))
-      const build = (options: ApiKeys.Options) =>
-        Effect.map(Layer.build(ApiKeys.layerWith(options).pipe(Layer.provide(Layer.succeedContext(services)))), (context) =>
-          Effect.provide(ApiKeys.ApiKeys, context),
-        )
-      const aging = { maximumAge: "100 seconds", refuseAged: true } as const
-      const warm = yield* yield* build({ cache: { entries: 2 }, ...aging })
-      // Its uses would begin a grace behind the other's back.
-      const cold = yield* yield* build({ cache: "off", lastUsedInterval: "1 day", ...aging })
-      const keys: Array<{ readonly apiKey: ApiKey; readonly tokens: Array<Redacted.Redacted> }> = []
-      for (const step of steps) {
-        if (step._tag === "Create") {
-          const expiresAt = step.lives === 0 ? null : DateTime.addDuration(yield* DateTime.now, Duration.seconds(step.lives))
-          const { apiKey, token } = yield* warm.create({ name: "k", scopes: step.scopes, expiresAt })
-          keys.push({ apiKey, tokens: [token] })
-          continue
-        }
-        if (step._tag === "Wait") {
-          yield* TestClock.adjust(Duration.seconds(step.seconds))
-          continue
-        }
-        const key = keys[step.key]
-        if (key === undefined) continue
-        if (step._tag === "Verify") {
-          const right = key.tokens[step.token] ?? key.tokens[0]!
-          const token = step.wrong ? wrongSecret(right) : right
-          const options = { ...(step.scope !== "" && { scopes: [step.scope] }), maxAge: Duration.seconds(step.maxAge) }
-          const now = yield* DateTime.now
-          const expected = yield* Effect.exit(Effect.map(cold.verify(token, options), withoutUse))
-          const verified = yield* Effect.exit(warm.verify(token, options))
-          assert.deepStrictEqual(Exit.map(verified, withoutUse), expected)
-          if (Exit.isSuccess(verified)) {
-            const age = Duration.toSeconds(DateTime.distance(verified.value.checkedAt, now))
-            assert.isTrue(age === 0 || (age < 60 && age < step.maxAge))
+  it.effect.prop(
+    "agree on every history",
+    [Schema.Array(Step).check(Schema.isMinLength(20), Schema.isMaxLength(60))],
+    ([steps]) =>
+      Effect.gen(function* () {
+        const repository = Layer.fresh(Repository.layerMemory)
+        const services = yield* Layer.build(layerInstrumented(makeInstruments()).pipe(Layer.provide(repository)))
+        const build = (options: ApiKeys.Options) =>
+          Effect.map(Layer.build(ApiKeys.layerWith(options).pipe(Layer.provide(Layer.succeedContext(services)))), (context) =>
+            Effect.provide(ApiKeys.ApiKeys, context),
+          )
+        const aging = { maximumAge: "100 seconds", refuseAged: true } as const
+        const warm = yield* yield* build({ cache: { entries: 2 }, ...aging })
+        // Its uses would begin a grace behind the other's back.
+        const cold = yield* yield* build({ cache: "off", lastUsedInterval: "1 day", ...aging })
+        const keys: Array<{ readonly apiKey: ApiKey; readonly tokens: Array<Redacted.Redacted> }> = []
+        const create = (input: ApiKeys.CreateInput) =>
+          Effect.map(warm.create(input), ({ apiKey, token }) => keys.unshift({ apiKey, tokens: [token] }))
+        yield* Effect.replicateEffect(create({ name: "k", scopes: ["a"] }), 3)
+        for (const step of steps) {
+          if (step._tag === "Create") {
+            const expiresAt = step.lives === 0 ? null : DateTime.addDuration(yield* DateTime.now, Duration.seconds(step.lives))
+            // In the place of the oldest.
+            keys.pop()
+            yield* create({ name: "k", scopes: step.scopes, expiresAt })
+            continue
           }
-        } else if (step._tag === "Rotate") {
-          const options = { grace: Duration.seconds(step.grace), graceFrom: step.graceFrom, ifPrevious: "end" } as const
-          const rotated = yield* Effect.option(warm.rotate(key.apiKey.id, options))
-          if (Option.isSome(rotated)) key.tokens.unshift(rotated.value.token)
-        } else if (step._tag === "EndGrace") {
-          yield* Effect.ignore(warm.endGrace(key.apiKey.id))
-        } else if (step._tag === "SetActive") {
-          yield* Effect.ignore(step.to ? warm.activate(key.apiKey.id) : warm.deactivate(key.apiKey.id))
-        } else if (step._tag === "Rescope") {
-          yield* Effect.ignore(warm.update(key.apiKey.id, { scopes: step.scopes }))
-        } else {
-          yield* Effect.ignore(warm.delete(key.apiKey.id))
+          if (step._tag === "Wait") {
+            yield* TestClock.adjust(Duration.seconds(step.seconds))
+            continue
+          }
+          const key = keys[step.key]
+          if (key === undefined) continue
+          if (step._tag === "Verify") {
+            const right = key.tokens[step.token] ?? key.tokens[0]!
+            const token = step.wrong ? wrongSecret(right) : right
+            const options = { ...(step.scope !== "" && { scopes: [step.scope] }), maxAge: Duration.seconds(step.maxAge) }
+            const now = yield* DateTime.now
+            const expected = yield* Effect.exit(Effect.map(cold.verify(token, options), withoutUse))
+            const verified = yield* Effect.exit(warm.verify(token, options))
+            assert.deepStrictEqual(Exit.map(verified, withoutUse), expected)
+            if (Exit.isSuccess(verified)) {
+              const age = Duration.toSeconds(DateTime.distance(verified.value.checkedAt, now))
+              assert.isTrue(age === 0 || (age < 60 && age < step.maxAge))
+            }
+          } else if (step._tag === "Rotate") {
+            const options = { grace: Duration.seconds(step.grace), graceFrom: step.graceFrom, ifPrevious: "end" } as const
+            const rotated = yield* Effect.option(warm.rotate(key.apiKey.id, options))
+            if (Option.isSome(rotated)) key.tokens.unshift(rotated.value.token)
+          } else if (step._tag === "EndGrace") {
+            yield* Effect.ignore(warm.endGrace(key.apiKey.id))
+          } else if (step._tag === "SetActive") {
+            yield* Effect.ignore(step.to ? warm.activate(key.apiKey.id) : warm.deactivate(key.apiKey.id))
+          } else if (step._tag === "Rescope") {
+            yield* Effect.ignore(warm.update(key.apiKey.id, { scopes: step.scopes }))
+          } else {
+            yield* Effect.ignore(warm.delete(key.apiKey.id))
+          }
         }
-      }
-    }).pipe(Effect.scoped),
+      }).pipe(Effect.scoped),
+    { arbitrary: { runs: 300 } },
   )
 
   const withoutUse = ({ apiKey: { lastUsedAt: _, previous, ...apiKey }, usedToken }: ApiKeys.Verified) => ({
