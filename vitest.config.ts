@@ -9,5 +9,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // One fewer than there are cores by default; but many tests wait for processes and databases.
+    maxWorkers: "100%",
   },
 })
