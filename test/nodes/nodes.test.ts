@@ -383,7 +383,7 @@ describe.skipIf(redisUrl === undefined)("Two nodes, PostgreSQL and Redis", () =>
         redis.signal("SIGSTOP")
         const start = performance.now()
         const confirming = withCaller(cluster.a, (caller) =>
-          caller.call("POST", `/api-keys/${confirmed.id}/deactivate?confirmWithin=12%20seconds`, admin),
+          caller.call("POST", `/api-keys/${confirmed.id}/deactivate?confirmWithin=5%20seconds`, admin),
         ).then((answer) => {
           confirmedTimes.push(performance.now() - start)
           return answer
