@@ -152,6 +152,8 @@ export const make = ({
   // A text that isn't well-formed has the digest of another one.
   const keyIdOf = ApiKeyToken.keyIdReader(format)
 
+  const isInTouch = (at: number): boolean => at >= trustedFrom && at < trustedUntil
+
   // A clock that was set back since it was last looked at says nothing of ages, until it is looked at again.
   const isTrusted = (now: number): boolean => now >= earliest && now < trustedUntil
 
@@ -326,11 +328,13 @@ export const make = ({
         // From here on to where it is kept nothing may yield, or a change could come between.
         if (generation !== generations.of(keyId)) continue
         ApiKeyMetrics.coldDuration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, context)
-        // Kept also while it isn't trusted: what changes meanwhile is heard before it is, or everything is said to have changed.
+        // What was read while a change might have gone unheard isn't kept: the change may come before this node is in touch again.
+        const mayBeKept = isInTouch(checkedAt)
         if (digest !== undefined) watch(clock)
         if (found === undefined || hashDigest !== proven) {
           const error = refusalFor(found === undefined ? NotFound : InvalidSecret, flat(keyId))
-          if (digest !== undefined && readings === undefined) rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
+          if (digest !== undefined && mayBeKept && readings === undefined)
+            rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
           return yield* error
         }
         const { apiKey, usedToken } = found
@@ -347,7 +351,7 @@ export const make = ({
         if (digest === undefined) {
           return { apiKey, usedToken, checkedAt, use: useOf(apiKey.id, found.keyId) }
         }
-        const entry = new Entry(compact(apiKey), usedToken, checkedAt, digest + hashDigest, epoch)
+        const entry = new Entry(compact(apiKey), usedToken, checkedAt, digest + hashDigest, mayBeKept ? epoch : outdated)
         entries.set(entry)
         // What is too large to be kept isn't kept by its use either.
         return entries.get(entry.key) === entry ? entry : { apiKey: entry.apiKey, usedToken, checkedAt, use: useOf(entry.id, entry.keyId) }
@@ -489,7 +493,7 @@ export const make = ({
     if (failure !== undefined) return yield* failure
     // There is a candidate, and each was refused.
     const error = refusal!
-    if (digest !== undefined) rememberRefusal(digest, error, keyIds, generation, now)
+    if (digest !== undefined && isInTouch(now)) rememberRefusal(digest, error, keyIds, generation, now)
     return yield* error
   })
 
