@@ -298,7 +298,7 @@ export const make = ({
       let proven: string | undefined
       let reading = readings?.[0]
       let refuted: string | undefined
-      for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      for (let attempt = 1; ; attempt++) {
         const checkedAt = readClock(clock)
         const generation = generations.of(keyId)
         const stored = Option.getOrUndefined(yield* repository.findByKeyId(keyId))
@@ -326,10 +326,12 @@ export const make = ({
           else refuted = hashDigest
         }
         // From here on to where it is kept nothing may yield, or a change could come between.
-        if (generation !== generations.of(keyId)) continue
+        const hasChanged = generation !== generations.of(keyId)
+        // Who called before the change may be told of the key as it was after the call. Who calls after it has another look-up begun.
+        if (hasChanged && attempt < maxAttempts) continue
         ApiKeyMetrics.coldDuration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, context)
         // What was read while a change might have gone unheard isn't kept: the change may come before this node is in touch again.
-        const mayBeKept = isInTouch(checkedAt)
+        const mayBeKept = !hasChanged && isInTouch(checkedAt)
         if (digest !== undefined) watch(clock)
         if (found === undefined || hashDigest !== proven) {
           const error = refusalFor(found === undefined ? NotFound : InvalidSecret, flat(keyId))
@@ -356,7 +358,6 @@ export const make = ({
         // What is too large to be kept isn't kept by its use either.
         return entries.get(entry.key) === entry ? entry : { apiKey: entry.apiKey, usedToken, checkedAt, use: useOf(entry.id, entry.keyId) }
       }
-      return yield* new RepositoryError({ operation: "read a record that keeps changing", isRetryable: true, cause: undefined })
     },
     (effect, { keyId }) =>
       // A span that no tracer takes costs a tenth of the look-up.
@@ -663,7 +664,7 @@ interface Flight {
 
 /** An epoch that never is: the record isn't used any more, but what its token's secret was checked against still holds. */
 const outdated = -1
-/** How often a record is read again that changes while its secret is hashed. */
+/** How often a record is read, at most, that changes while its secret is hashed. */
 const maxAttempts = 10
 /** How often the clock is looked at, in milliseconds: for so long its being set back may prolong what is remembered. */
 const checkInterval = 1_000
