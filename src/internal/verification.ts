@@ -557,28 +557,30 @@ export const make = ({
  * The order is part of the contract: inactive, expired, scopes.
  */
 const whyNot = (
-  { apiKey, usedToken, use: { keyId } }: Found,
+  found: Found,
   now: number,
   required: ReadonlyArray<string> | undefined,
   maximumAge: number,
 ): Inactive | Expired | InsufficientScope | undefined => {
+  // What only a refusal needs is read only then: each further object is a wait for memory where there are many keys.
+  const { apiKey, usedToken } = found
   switch (status(apiKey, now)) {
     case "inactive":
-      return new Inactive({ keyId })
+      return new Inactive({ keyId: found.use.keyId })
     case "expired":
       // Only a key with an expiry expires.
-      return new Expired({ keyId, expiresAt: apiKey.expiresAt! })
+      return new Expired({ keyId: found.use.keyId, expiresAt: apiKey.expiresAt! })
     case "active": {
       // How old a previous token is isn't known, but that it is older than the current one.
-      const ofAge = tokenCreatedAt(apiKey).epochMilliseconds + maximumAge
+      const ofAge = maximumAge === Number.POSITIVE_INFINITY ? maximumAge : tokenCreatedAt(apiKey).epochMilliseconds + maximumAge
       const isPrevious = usedToken === "previous"
       const expiresAt = isPrevious ? Math.min(endOfPrevious(apiKey), ofAge) : ofAge
       if (expiresAt <= now || (isPrevious && !isPreviousLive(apiKey, now))) {
-        return new Expired({ keyId, expiresAt: DateTime.makeUnsafe(expiresAt) })
+        return new Expired({ keyId: found.use.keyId, expiresAt: DateTime.makeUnsafe(expiresAt) })
       }
       if (required === undefined || satisfies(apiKey.scopes, required)) return undefined
       // `required` comes from the application and may hold what isn't a scope; that is no reason to crash.
-      const lacking = { keyId, required: required as ReadonlyArray<Scope>, granted: apiKey.scopes }
+      const lacking = { keyId: found.use.keyId, required: required as ReadonlyArray<Scope>, granted: apiKey.scopes }
       const error = new InsufficientScope(lacking, { disableChecks: true })
       if (isPrevious) previousTokens.set(error, apiKey)
       return error
