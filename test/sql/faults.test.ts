@@ -1,12 +1,11 @@
 /** What the repository makes of a database's faults. */
 import { inspect } from "node:util"
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Stream } from "effect"
-import { Reactivity } from "effect/reactivity"
-import { SqlClient, SqlError, Statement } from "effect/sql"
+import { Effect, Redacted, Stream } from "effect"
+import { SqlError } from "effect/sql"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
-import * as SqlRepository from "../../src/sql/SqlRepository.ts"
 import { makeStoredApiKey } from "../../src/testing/index.ts"
+import { layerStubDatabase } from "../support/stubDatabase.ts"
 
 /** A database that answers every statement with an error, quoting the row as PostgreSQL does. */
 const failing = (code: string, row: string) => {
@@ -16,28 +15,7 @@ const failing = (code: string, row: string) => {
       message: row,
     }),
   })
-  const fail = () => Effect.fail(error)
-  const connection = {
-    execute: fail,
-    executeRaw: fail,
-    executeStream: () => Stream.fail(error),
-    executeValues: fail,
-    executeValuesUnprepared: fail,
-    executeUnprepared: fail,
-  }
-  const client = SqlClient.make({
-    acquirer: Effect.succeed(connection),
-    compiler: Statement.makeCompiler({
-      dialect: "pg",
-      placeholder: (index) => `$${index}`,
-      onIdentifier: Statement.defaultEscape('"'),
-      onRecordUpdate: () => ["", []],
-      onCustom: () => ["", []],
-    }),
-    driver: "failing",
-    spanAttributes: [],
-  })
-  return SqlRepository.layer.pipe(Layer.provide(Layer.effect(SqlClient.SqlClient, client)), Layer.provide(Reactivity.layer))
+  return layerStubDatabase(() => Effect.fail(error), Stream.fail(error))
 }
 
 const passing = ["08006", "53300", "57P01", "57P03"]

@@ -1,11 +1,9 @@
 /** How many statements look-ups take. */
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Latch, Layer, Option, Stream } from "effect"
-import { Reactivity } from "effect/reactivity"
-import { SqlClient, Statement } from "effect/sql"
+import { Effect, Fiber, Latch, Option, Stream } from "effect"
 import type { KeyId } from "../../src/ApiKey.ts"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
-import * as SqlRepository from "../../src/sql/SqlRepository.ts"
+import { layerStubDatabase } from "../support/stubDatabase.ts"
 
 /** An empty database that notes what it is asked, and answers when it may. */
 const noting = (asked: Array<ReadonlyArray<unknown>>, mayAnswer: Latch.Latch) => {
@@ -13,27 +11,7 @@ const noting = (asked: Array<ReadonlyArray<unknown>>, mayAnswer: Latch.Latch) =>
     asked.push(Array.isArray(ids) ? ids : [ids])
     return Effect.as(mayAnswer.await, [])
   }
-  const connection = {
-    execute,
-    executeRaw: execute,
-    executeStream: () => Stream.empty,
-    executeValues: execute,
-    executeValuesUnprepared: execute,
-    executeUnprepared: execute,
-  }
-  const client = SqlClient.make({
-    acquirer: Effect.succeed(connection),
-    compiler: Statement.makeCompiler({
-      dialect: "pg",
-      placeholder: (index) => `$${index}`,
-      onIdentifier: Statement.defaultEscape('"'),
-      onRecordUpdate: () => ["", []],
-      onCustom: () => ["", []],
-    }),
-    driver: "noting",
-    spanAttributes: [],
-  })
-  return SqlRepository.layer.pipe(Layer.provide(Layer.effect(SqlClient.SqlClient, client)), Layer.provide(Reactivity.layer))
+  return layerStubDatabase(execute, Stream.empty)
 }
 
 // 16 hex digits are what the brand stands for.
