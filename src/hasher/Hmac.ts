@@ -7,7 +7,7 @@
  * can forge a row for a token of their own if they can also write the table, as with any other hasher.
  * @since 0.1.0
  */
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto"
+import { hash, timingSafeEqual } from "node:crypto"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,7 +24,7 @@ import * as Pepper from "./Pepper.ts"
  * @since 0.1.0
  */
 export const layer = (options: Pepper.PepperOptions = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
-  Layer.effect(ApiKeyHasher, Effect.map(Keyring.single(options, createSecretKey), make))
+  Layer.effect(ApiKeyHasher, Effect.map(Keyring.single(options, toPads), make))
 
 /**
  * As {@link layer}, under the peppers of a ring.
@@ -33,7 +33,7 @@ export const layer = (options: Pepper.PepperOptions = {}): Layer.Layer<ApiKeyHas
  */
 export const layerPeppers: Layer.Layer<ApiKeyHasher, Pepper.PepperError, Pepper.Peppers> = Layer.effect(
   ApiKeyHasher,
-  Effect.map(Keyring.fromPeppers(createSecretKey), (keyring) => make(keyring)),
+  Effect.map(Keyring.fromPeppers(toPads), (keyring) => make(keyring)),
 )
 
 /**
@@ -49,14 +49,34 @@ export const layerConfig: Layer.Layer<ApiKeyHasher, Pepper.PepperError | Config.
 const ownScheme = "$hmac-sha256$v=1"
 const start = `${ownScheme}$`
 
-// The key object is prepared once, which makes each signature five times as fast as a buffer would.
-const sign = (secret: Redacted.Redacted, key: KeyObject): Buffer =>
-  createHmac("sha256", key).update(Redacted.value(secret), "utf8").digest()
+/** The blocks that HMAC puts before the message, and before the digest of both (RFC 2104 §2): all that it takes from the key. */
+interface Pads {
+  readonly inner: Uint8Array
+  readonly outer: Uint8Array
+}
 
-const make = (keyring: Keyring.Keyring<KeyObject>): ApiKeyHasher["Service"] =>
+const blockSize = 64
+
+function toPads(pepper: Buffer): Pads {
+  const key = new Uint8Array(blockSize)
+  key.set(pepper.length > blockSize ? hash("sha256", pepper, "buffer") : pepper)
+  return { inner: key.map((byte) => byte ^ 0x36), outer: key.map((byte) => byte ^ 0x5c) }
+}
+
+/**
+ * HMAC by two digests. Node's own makes and frees an object of OpenSSL for each, even with its key prepared, which took a sixth of the
+ * processor time of a cold verification.
+ */
+const sign = (secret: Redacted.Redacted, { inner, outer }: Pads): Buffer => {
+  const message = Buffer.concat([inner, Buffer.from(Redacted.value(secret), "utf8")])
+  const digest = Buffer.from(hash("sha256", message, "binary"), "latin1")
+  return Buffer.from(hash("sha256", Buffer.concat([outer, digest]), "binary"), "latin1")
+}
+
+const make = (keyring: Keyring.Keyring<Pads>): ApiKeyHasher["Service"] =>
   Keyring.hasher(keyring, {
     scheme: ownScheme,
-    hash: (secret, key) => Effect.sync(() => start + sign(secret, key).toString("base64url")),
+    hash: (secret, pads) => Effect.sync(() => start + sign(secret, pads).toString("base64url")),
     supports: (hash) => hash.startsWith("$hmac-sha256$"),
     parse: (hash) => {
       const tag = Buffer.from(hash.slice(start.length, start.length + 43), "base64url")
@@ -65,5 +85,5 @@ const make = (keyring: Keyring.Keyring<KeyObject>): ApiKeyHasher["Service"] =>
         ? Result.succeed(tag)
         : Result.fail(new HasherError({ reason: "MalformedHash" }))
     },
-    verify: (secret, tag, key) => Effect.sync(() => timingSafeEqual(tag, sign(secret, key))),
+    verify: (secret, tag, pads) => Effect.sync(() => timingSafeEqual(tag, sign(secret, pads))),
   })

@@ -337,6 +337,31 @@ describe("slow hashers", () => {
   }
 })
 
+describe("Hmac", () => {
+  // A block is 64 bytes, and a longer pepper is hashed first.
+  const Text = Schema.String.check(Schema.isMaxLength(200))
+  it.effect.prop("computes what Node's HMAC does", { text: Text, pepper: Text }, (given) =>
+    Effect.gen(function* () {
+      const pepper = given.pepper.padEnd(16, "p")
+      const layer = Hmac.layer({ pepper: Redacted.make(pepper) })
+      const hash = yield* use(layer, (hasher) => hasher.hash(Redacted.make(given.text)))
+      const tag = crypto.createHmac("sha256", pepper).update(given.text, "utf8").digest("base64url")
+      assert.strictEqual(Redacted.value(hash), `$hmac-sha256$v=1$${tag}`)
+    }),
+  )
+
+  for (const length of [63, 64, 65]) {
+    it.effect(`computes what Node's HMAC does under a pepper of ${length} bytes`, () =>
+      Effect.gen(function* () {
+        const pepper = "p".repeat(length)
+        const text = yield* hash(Hmac.layer({ pepper: Redacted.make(pepper) }))
+        const tag = crypto.createHmac("sha256", pepper).update(Redacted.value(secret)).digest("base64url")
+        assert.strictEqual(Redacted.value(text), `$hmac-sha256$v=1$${tag}`)
+      }),
+    )
+  }
+})
+
 describe("other implementations", () => {
   const vectorPepper = Redacted.make(vectors.pepper)
   const vectorSecret = Redacted.make(vectors.secret)
