@@ -1,5 +1,10 @@
 /** Calls by others that go on beside what is measured. */
 import { Effect, Fiber } from "effect"
+import { ApiKeys } from "../../src/ApiKeys.ts"
+import { measure, type Rates } from "../measure.ts"
+import { inOneFiber } from "./loop.ts"
+import { separateThreads } from "./threads.ts"
+import type { Tokens } from "./tokens.ts"
 
 export interface Assault {
   readonly start: () => void
@@ -36,6 +41,37 @@ export const flood = (call: () => Effect.Effect<unknown, { readonly _tag: string
       }
     }),
   )
+
+/** The rates of verifying the tokens under the assault and in peace, and how the last round's calls ended. */
+export const measureUnder = Effect.fnUntraced(function* (assault: Assault, tokens: Tokens, milliseconds: number) {
+  const apiKeys = yield* ApiKeys
+  const isSeparate = separateThreads()
+  const run = (count: number) => inOneFiber(count, (index) => apiKeys.verify(tokens.at(index)))
+  // What is measured are holders whose keys are known; the first calls of others would keep a new one waiting.
+  yield* Effect.promise(() => run(tokens.count))
+  const seen: Array<string> = []
+  const rates: Rates<"under assault" | "in peace"> = yield* Effect.promise(() =>
+    measure(
+      {
+        "under assault": {
+          before: async () => {
+            tokens.renew()
+            assault.start()
+            await Effect.runPromise(Effect.sleep("100 millis"))
+          },
+          run,
+          after: async () => {
+            await assault.stop()
+            seen.push(Array.from(assault.outcomes, ([outcome, count]) => `${count} ${outcome}`).join(", "))
+          },
+        },
+        "in peace": { before: tokens.renew, run },
+      },
+      { milliseconds },
+    ),
+  )
+  return { rates, note: `Argon2id${isSeparate ? " on the other core" : ""}; a round's calls of others ended as: ${seen.at(-1)}` }
+})
 
 const assault = (run: (outcomes: Map<string, number>) => Effect.Effect<unknown>): Assault => {
   const outcomes = new Map<string, number>()
