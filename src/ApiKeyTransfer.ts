@@ -520,17 +520,26 @@ const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => 
   let state: "start of text" | "start of cell" | "bare" | "quoted" | "closed" | "closed, CR" = "start of text"
   /** Whether an odd number of backslashes stands right before. */
   let isEscaped = false
+  /** Right behind two quotes after such a number of backslashes, of which the second ends the cell where a backslash escapes the first. */
+  let mayHaveEnded = false
   let broken: string | undefined
 
   const step = (code: number): void => {
     switch (state) {
       case "quoted":
+        if (mayHaveEnded && (code === cr || code === lf || code === separator)) {
+          state = "bare"
+          broken = backslashBeforeQuote
+          return
+        }
+        mayHaveEnded = false
         if (code === quote) state = "closed"
         else isEscaped = code === 0x5c && !isEscaped
         return
       case "closed":
         if (code === quote) {
           state = "quoted"
+          mayHaveEnded = isEscaped && backslash === "refuse"
           isEscaped = false
           return
         }

@@ -337,6 +337,12 @@ describe("rows of a text", () => {
       const backslash =
         'A backslash stands before a closing quote; give the option backslash: "plain" if it is one of the cell\'s characters'
       assert.deepStrictEqual(yield* of(ambiguous), [backslash, lost, lost, lost])
+      // A cell that ends with a quote of its own, as MySQL writes it, and one after it that begins with what ends a cell.
+      for (const next of [`,\\\n${evil}`, `\\\n${evil}`, `\r\\\n${evil}`]) {
+        const rows = yield* of(`${header}"1","x \\"","${next}\\\n"\n2,b,c\n`)
+        assert.strictEqual(rows[0], backslash, next)
+        assert.isTrue(rows.slice(1).every((row) => row === lost))
+      }
       assert.deepStrictEqual(yield* of(`${header}1,"a\\","b\\\\"\n2,b,c\n`, { backslash: "plain" }), [
         { id: "1", owner: "a\\", scopes: "b\\\\" },
         good,
