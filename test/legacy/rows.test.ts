@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Redacted, Result } from "effect"
 import * as BetterAuth from "../../src/legacy/BetterAuth.ts"
@@ -309,6 +311,25 @@ describe("rows", () => {
       const [field, reason] = refusal(legacy, { ...row, [column]: value })
       assert.strictEqual(field, column)
       assert.notInclude(reason, "xxxx")
+    }
+  })
+
+  it("leave nothing behind in memory", () => {
+    setFlagsFromString("--expose-gc")
+    const heapUsed = () => {
+      // Only a new context has it.
+      runInNewContext("gc")()
+      return process.memoryUsage().heapUsed
+    }
+    for (const [legacy, row] of [
+      [BetterAuth.make(), betterAuth[0]!.row],
+      [Unkey.make(), { id: 1, hash: digest.toString("base64"), enabled: 1, expires: null, deleted_at_m: null, created_at_m: 1 }],
+      [Keypal.make(), keypal[0]!.row],
+    ] as const) {
+      read(legacy, row)
+      const before = heapUsed()
+      for (let i = 0; i < 10_000; i++) read(legacy, row)
+      assert.isBelow(heapUsed() - before, 1e6)
     }
   })
 

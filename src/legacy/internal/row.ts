@@ -75,7 +75,7 @@ export interface Reader {
   readonly cell: (field: Field) => Cell
   readonly named: (name: string) => Cell
   /** All of these columns that the row has. */
-  readonly all: (names: ReadonlyArray<string>) => ReadonlyArray<Cell>
+  readonly all: (names: ReadonlyArray<string> | undefined) => ReadonlyArray<Cell>
 }
 
 export const invalid = (field: string, reason: string): InvalidInput => new InvalidInput({ field, reason })
@@ -115,7 +115,7 @@ export const opener = (table: Table, options: Options): ((row: Row) => Reader) =
     const cellOf = (column: string): Cell => ({ column, isPresent: true, value: orNull(row[column]) })
     const absent = (column: string): Cell => ({ column, isPresent: false, value: null })
     const first = (cells: ReadonlyArray<Cell>): Cell | undefined => cells.find(({ value }) => value !== null) ?? cells[0]
-    const all = (names: ReadonlyArray<string>): ReadonlyArray<Cell> => find(names).map(cellOf)
+    const all: Reader["all"] = (names) => (names === undefined ? [] : find(names).map(cellOf))
     return {
       row,
       table,
@@ -130,7 +130,7 @@ export const opener = (table: Table, options: Options): ((row: Row) => Reader) =
           throw invalid(chosen, noSuchColumn)
         }
         const names = table.columns[field]
-        const found = names === undefined ? undefined : first(all(names))
+        const found = first(all(names))
         if (found === undefined && table.required.includes(field)) throw invalid(names?.[0] ?? field, noSuchColumn)
         return found ?? absent(names?.[0] ?? field)
       },
@@ -294,9 +294,9 @@ const readIsActive = (reader: Reader): boolean => {
   const { table, options } = reader
   const chosen = options.columns?.isActive
   const required = reader.cell("isActive")
-  const flags = typeof chosen === "string" ? [required] : chosen === null ? [] : reader.all(table.columns.isActive ?? [])
-  const words = chosen === undefined ? reader.all(table.status ?? []) : []
-  const ends = reader.all(table.inactive ?? [])
+  const flags = typeof chosen === "string" ? [required] : chosen === null ? [] : reader.all(table.columns.isActive)
+  const words = chosen === undefined ? reader.all(table.status) : []
+  const ends = reader.all(table.inactive)
   if (chosen === undefined && table.needsState === true && flags.length + words.length + ends.length === 0) {
     throw invalid(required.column, "The row has no column that tells whether the key is active")
   }
@@ -344,7 +344,7 @@ const readExpiresAt = (reader: Reader): DateTime.Utc | null => {
   const cell = reader.cell("expiresAt")
   if (reader.options.columns?.expiresAt !== undefined) return instant(cell)
   let earliest: DateTime.Utc | null = null
-  for (const other of reader.all(reader.table.columns.expiresAt ?? [])) {
+  for (const other of reader.all(reader.table.columns.expiresAt)) {
     const end = instant(other)
     if (end !== null && (earliest === null || end.epochMilliseconds < earliest.epochMilliseconds)) earliest = end
   }
