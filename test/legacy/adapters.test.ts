@@ -188,7 +188,7 @@ for (const [system, vectors] of Object.entries(systems)) {
     )
 
     it("refuses what no token is", () => {
-      for (const text of ["", `${token}${"x".repeat(513)}`, `${token}\ud800`]) assert.deepStrictEqual(legacy.parse(text), [])
+      for (const text of ["", `${token}${"x".repeat(513)}`, `${token}\ud800`, `${token}\0`]) assert.deepStrictEqual(legacy.parse(text), [])
     })
 
     it("shows neither hash nor secret", () => {

@@ -8,6 +8,7 @@ import * as ApiKeys from "../../src/ApiKeys.ts"
 import { encodeLine } from "../../src/ApiKeyTransfer.ts"
 import * as Hmac from "../../src/hasher/Hmac.ts"
 import * as BetterAuth from "../../src/legacy/BetterAuth.ts"
+import * as Django from "../../src/legacy/Django.ts"
 import * as FastapiApiKey from "../../src/legacy/FastapiApiKey.ts"
 import * as Keypal from "../../src/legacy/Keypal.ts"
 import * as PrefixedApiKey from "../../src/legacy/PrefixedApiKey.ts"
@@ -16,6 +17,7 @@ import * as Unkey from "../../src/legacy/Unkey.ts"
 import { makeStoredApiKey } from "../../src/testing/fixtures.ts"
 import type { LegacyTokens } from "../../src/LegacyTokens.ts"
 import { createHash } from "node:crypto"
+import django from "./fixtures/django.json" with { type: "json" }
 import fastapi from "./fixtures/fastapi.json" with { type: "json" }
 
 const layer = (options: ApiKeys.Options, lookUps = { count: 0 }, hashes = { count: 0 }) =>
@@ -79,6 +81,24 @@ describe("A hash that more than one secret matches", () => {
         ["legacy-fastapi"],
       )
     }).pipe(Effect.provide(layer({ legacy: [system] })))
+  })
+
+  it.live("isn't that of a token with NUL, which HMAC and bcrypt take for the end", () => {
+    const fastapiSystem = FastapiApiKey.make({ pepper: Redacted.make(""), bcrypt: "concatenated" })
+    const bcrypted = { ...fastapi[0]!.row, key_id: "5555", key_hash: hashSync("short", { cost: 4 }), is_active: true, expires_at: null }
+    const cases = [
+      [Django.make(), django[1]!.row, django[1]!.token, `${django[1]!.token}\0`],
+      [fastapiSystem, bcrypted, "ak-5555-short", "ak-5555-short\0short"],
+    ] as const
+    return Effect.forEach(cases, ([system, row, token, variant]) =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        yield* Stream.runDrain(apiKeys.import(Stream.make(row), { from: system }))
+        assert.strictEqual(yield* tagOf(apiKeys.verify(variant)), "MalformedToken")
+        yield* Effect.sleep("100 millis")
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "good")
+      }).pipe(Effect.provide(layer({ legacy: [system] }))),
+    )
   })
 })
 

@@ -6,6 +6,7 @@ import type { KeyId } from "../../ApiKey.ts"
 import { HasherError } from "../../ApiKeyError.ts"
 import { maxTokenLength } from "../../ApiKeyToken.ts"
 import { derivedKeyIdStart } from "../../internal/legacyHash.ts"
+import { isStorableText } from "../../internal/storableText.ts"
 import type { LegacyTokens } from "../../LegacyTokens.ts"
 
 /** @category models @since 0.1.0 */
@@ -84,8 +85,11 @@ export const tokens = (
   }
 }
 
-/** Whether it can be a token of anybody. UTF-8 would write all unpaired surrogates alike. */
-export const isToken = (token: string): boolean => token.length > 0 && token.length <= maxTokenLength && token.isWellFormed()
+/**
+ * Whether it can be a token of anybody. UTF-8 would write all unpaired surrogates alike, and HMAC's keys (PBKDF2) and bcrypt's passwords are the
+ * same with NUL and more behind them as without.
+ */
+export const isToken = (token: string): boolean => token.length > 0 && token.length <= maxTokenLength && isStorableText(token)
 
 /** A secret that no log shows. */
 export const toSecret = (text: string): Redacted.Redacted => Redacted.make(text, { label: "secret" })
