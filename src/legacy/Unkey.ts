@@ -35,7 +35,7 @@ export const make = (options: Options = {}): LegacyTokens => {
       const reader = identity === undefined ? plain : openWithIdentity({ ...row, external_id: identity })
       const token = Row.text(reader.named("plaintext"))
       // The API gives neither deleted keys nor what is unset.
-      if (token === null) Row.demand(reader, ["deleted_at_m", "expires"])
+      if (token === null) Row.demand(reader, options.columns?.expiresAt === undefined ? ["deleted_at_m", "expires"] : ["deleted_at_m"])
       const hash = reader.cell("hash")
       const digest = token === null ? readHash(hash.value) : LookUp.digest(token)
       if (digest === undefined) throw Row.invalid(hash.column, "It isn't a SHA-256 in base64, as Unkey writes it")

@@ -183,6 +183,10 @@ describe("the whole record", () => {
     for (const column of ["enabled", "deleted_at_m", "expires", "created_at_m"]) {
       assert.deepStrictEqual(refusal(Unkey.make(), without(table, column)), [column, "The row has no such column"])
     }
+    const renamed = { ...without(table, "expires"), ends: table.expires }
+    assert.deepStrictEqual(read(Unkey.make({ columns: { expiresAt: "ends" } }), renamed), record)
+    assert.isNull(read(Unkey.make({ columns: { expiresAt: null } }), renamed).expiresAt)
+    assert.deepStrictEqual(refusal(Unkey.make({ columns: { expiresAt: "end" } }), renamed)[0], "end")
   })
 
   it("of a home-made table", () => {
