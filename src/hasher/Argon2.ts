@@ -10,7 +10,7 @@ import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { HasherError } from "../ApiKeyError.ts"
-import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import * as Argon2id from "./argon2id.ts"
 import * as Keyring from "./keyring.ts"
 import * as Pepper from "./Pepper.ts"
@@ -23,10 +23,7 @@ export type { Options, Parameters } from "./argon2id.ts"
  * @since 0.1.0
  */
 export const layer = (options: Argon2id.Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
-  Layer.effect(
-    ApiKeyHasher,
-    Effect.map(Keyring.single(options, Argon2id.prepare), (keyring) => Argon2id.make(computeTag, keyring, options)),
-  )
+  Keyring.layer(Argon2id.algorithm(computeTag, options), options)
 
 /**
  * As {@link layer}, under the peppers of a ring.
@@ -35,11 +32,7 @@ export const layer = (options: Argon2id.Options = {}): Layer.Layer<ApiKeyHasher,
  */
 export const layerPeppers = (
   options: Omit<Argon2id.Options, "pepper"> = {},
-): Layer.Layer<ApiKeyHasher, Pepper.PepperError, Pepper.Peppers> =>
-  Layer.effect(
-    ApiKeyHasher,
-    Effect.map(Keyring.fromPeppers(Argon2id.prepare), (keyring) => Argon2id.make(computeTag, keyring, options)),
-  )
+): Layer.Layer<ApiKeyHasher, Pepper.PepperError, Pepper.Peppers> => Keyring.layerPeppers(Argon2id.algorithm(computeTag, options))
 
 /**
  * As {@link layerPeppers}, with the peppers from `API_KEY_PEPPERS`, `API_KEY_PEPPERS_FILE` and `API_KEY_PEPPER`.

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { HasherError } from "../ApiKeyError.ts"
-import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import * as Argon2id from "./argon2id.ts"
 import * as Keyring from "./keyring.ts"
 import * as Pepper from "./Pepper.ts"
@@ -28,13 +28,7 @@ export class Argon2Unavailable extends Schema.TaggedError<Argon2Unavailable>()("
  * @since 0.1.0
  */
 export const layer = (options: Argon2id.Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Argon2Unavailable> =>
-  Layer.effect(
-    ApiKeyHasher,
-    Effect.andThen(
-      available,
-      Effect.map(Keyring.single(options, Argon2id.prepare), (keyring) => Argon2id.make(computeTag, keyring, options)),
-    ),
-  )
+  Layer.provide(Keyring.layer(Argon2id.algorithm(computeTag, options), options), available)
 
 /**
  * As {@link layer}, under the peppers of a ring.
@@ -44,13 +38,7 @@ export const layer = (options: Argon2id.Options = {}): Layer.Layer<ApiKeyHasher,
 export const layerPeppers = (
   options: Omit<Argon2id.Options, "pepper"> = {},
 ): Layer.Layer<ApiKeyHasher, Pepper.PepperError | Argon2Unavailable, Pepper.Peppers> =>
-  Layer.effect(
-    ApiKeyHasher,
-    Effect.andThen(
-      available,
-      Effect.map(Keyring.fromPeppers(Argon2id.prepare), (keyring) => Argon2id.make(computeTag, keyring, options)),
-    ),
-  )
+  Layer.provide(Keyring.layerPeppers(Argon2id.algorithm(computeTag, options)), available)
 
 /**
  * As {@link layerPeppers}, with the peppers from `API_KEY_PEPPERS`, `API_KEY_PEPPERS_FILE` and `API_KEY_PEPPER`.
@@ -62,9 +50,11 @@ export const layerConfig = (
 ): Layer.Layer<ApiKeyHasher, Pepper.PepperError | Argon2Unavailable | Config.ConfigError> =>
   Layer.provide(layerPeppers(options), Pepper.layerConfig)
 
-const available: Effect.Effect<void, Argon2Unavailable> = Effect.suspend(() =>
-  // Older runtimes lack the function that the types promise.
-  (crypto.argon2 as typeof crypto.argon2 | undefined) === undefined ? Effect.fail(new Argon2Unavailable()) : Effect.void,
+const available: Layer.Layer<never, Argon2Unavailable> = Layer.effectDiscard(
+  Effect.suspend(() =>
+    // Older runtimes lack the function that the types promise.
+    (crypto.argon2 as typeof crypto.argon2 | undefined) === undefined ? Effect.fail(new Argon2Unavailable()) : Effect.void,
+  ),
 )
 
 // Node computes in libuv's pool. An interrupted fiber ends at once; the computation under way runs out unseen.

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
-import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import { defaultMaximumCost, parse } from "./bcryptHash.ts"
 import * as Keyring from "./keyring.ts"
 import * as Pepper from "./Pepper.ts"
@@ -29,11 +29,7 @@ export interface Options extends Pepper.PepperOptions {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
-  Layer.effect(
-    ApiKeyHasher,
-    Effect.map(Keyring.single(options, createSecretKey), (keyring) => make(keyring, options)),
-  )
+export const layer = (options: Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> => Keyring.layer(algorithm(options), options)
 
 /**
  * As {@link layer}, under the peppers of a ring.
@@ -41,10 +37,7 @@ export const layer = (options: Options = {}): Layer.Layer<ApiKeyHasher, Pepper.P
  * @since 0.1.0
  */
 export const layerPeppers = (options: Omit<Options, "pepper"> = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperError, Pepper.Peppers> =>
-  Layer.effect(
-    ApiKeyHasher,
-    Effect.map(Keyring.fromPeppers(createSecretKey), (keyring) => make(keyring, options)),
-  )
+  Keyring.layerPeppers(algorithm(options))
 
 /**
  * As {@link layerPeppers}, with the peppers from `API_KEY_PEPPERS`, `API_KEY_PEPPERS_FILE` and `API_KEY_PEPPER`.
@@ -54,19 +47,20 @@ export const layerPeppers = (options: Omit<Options, "pepper"> = {}): Layer.Layer
 export const layerConfig = (options: Omit<Options, "pepper"> = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperError | Config.ConfigError> =>
   Layer.provide(layerPeppers(options), Pepper.layerConfig)
 
-const make = (keyring: Keyring.Keyring<KeyObject>, options: Omit<Options, "pepper">): ApiKeyHasher["Service"] => {
+const algorithm = (options: Omit<Options, "pepper">): Keyring.Algorithm<KeyObject, string> => {
   const { cost: ownCost = 12 } = options
   // A hasher that refused what it wrote itself would lock every new key out.
   const maximumCost = Math.max(options.maximumCost ?? defaultMaximumCost, ownCost)
   const prehash = (secret: Redacted.Redacted, key: KeyObject) =>
     createHmac("sha256", key).update(Redacted.value(secret), "utf8").digest("base64")
-  return Keyring.hasher(keyring, {
+  return {
+    prepare: createSecretKey,
     scheme: `$2b$${String(ownCost).padStart(2, "0")}`,
     hash: (secret, key) => attempt((signal) => bcrypt.hash(prehash(secret, key), { cost: ownCost, version: "2b", signal })),
     supports: (hash) => /^\$2[aby]\$/.test(hash),
     parse: (hash) => Result.mapError(parse(hash, maximumCost), (reason) => new HasherError({ reason })),
     verify: (secret, hash, key) => attempt((signal) => bcrypt.verify(prehash(secret, key), hash, { signal })),
-  })
+  }
 }
 
 // The addon computes in libuv's pool and answers an abort at once.

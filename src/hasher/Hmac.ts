@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
-import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import * as Keyring from "./keyring.ts"
 import * as Pepper from "./Pepper.ts"
 
@@ -24,16 +24,15 @@ import * as Pepper from "./Pepper.ts"
  * @since 0.1.0
  */
 export const layer = (options: Pepper.PepperOptions = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
-  Layer.effect(ApiKeyHasher, Effect.map(Keyring.single(options, toPads), make))
+  Keyring.layer(algorithm, options)
 
 /**
  * As {@link layer}, under the peppers of a ring.
  * @category layers
  * @since 0.1.0
  */
-export const layerPeppers: Layer.Layer<ApiKeyHasher, Pepper.PepperError, Pepper.Peppers> = Layer.effect(
-  ApiKeyHasher,
-  Effect.map(Keyring.fromPeppers(toPads), (keyring) => make(keyring)),
+export const layerPeppers: Layer.Layer<ApiKeyHasher, Pepper.PepperError, Pepper.Peppers> = Layer.suspend(() =>
+  Keyring.layerPeppers(algorithm),
 )
 
 /**
@@ -57,7 +56,7 @@ interface Pads {
 
 const blockSize = 64
 
-function toPads(pepper: Buffer): Pads {
+const toPads = (pepper: Buffer): Pads => {
   const key = new Uint8Array(blockSize)
   key.set(pepper.length > blockSize ? hash("sha256", pepper, "buffer") : pepper)
   return { inner: key.map((byte) => byte ^ 0x36), outer: key.map((byte) => byte ^ 0x5c) }
@@ -73,17 +72,17 @@ const sign = (secret: Redacted.Redacted, { inner, outer }: Pads): Buffer => {
   return Buffer.from(hash("sha256", Buffer.concat([outer, digest]), "binary"), "latin1")
 }
 
-const make = (keyring: Keyring.Keyring<Pads>): ApiKeyHasher["Service"] =>
-  Keyring.hasher(keyring, {
-    scheme: ownScheme,
-    hash: (secret, pads) => Effect.sync(() => start + sign(secret, pads).toString("base64url")),
-    supports: (hash) => hash.startsWith("$hmac-sha256$"),
-    parse: (hash) => {
-      const tag = Buffer.from(hash.slice(start.length, start.length + 43), "base64url")
-      // Decoding is lenient; writing it again shows whether the string was exactly ours.
-      return tag.length === 32 && start + tag.toString("base64url") === hash
-        ? Result.succeed(tag)
-        : Result.fail(new HasherError({ reason: "MalformedHash" }))
-    },
-    verify: (secret, tag, pads) => Effect.sync(() => timingSafeEqual(tag, sign(secret, pads))),
-  })
+const algorithm: Keyring.Algorithm<Pads, Buffer> = {
+  prepare: toPads,
+  scheme: ownScheme,
+  hash: (secret, pads) => Effect.sync(() => start + sign(secret, pads).toString("base64url")),
+  supports: (hash) => hash.startsWith("$hmac-sha256$"),
+  parse: (hash) => {
+    const tag = Buffer.from(hash.slice(start.length, start.length + 43), "base64url")
+    // Decoding is lenient; writing it again shows whether the string was exactly ours.
+    return tag.length === 32 && start + tag.toString("base64url") === hash
+      ? Result.succeed(tag)
+      : Result.fail(new HasherError({ reason: "MalformedHash" }))
+  },
+  verify: (secret, tag, pads) => Effect.sync(() => timingSafeEqual(tag, sign(secret, pads))),
+}

@@ -4,9 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
-import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
-import { base64, defaultBounds, type Parameters, parse } from "./argon2Hash.ts"
-import * as Keyring from "./keyring.ts"
+import { type Argon2Hash, base64, defaultBounds, type Parameters, parse } from "./argon2Hash.ts"
+import type * as Keyring from "./keyring.ts"
 import type * as Pepper from "./Pepper.ts"
 
 export type { Parameters } from "./argon2Hash.ts"
@@ -40,14 +39,10 @@ export type ComputeTag = (input: {
   readonly parameters: Parameters
 }) => Effect.Effect<Buffer, HasherError>
 
-/** A pepper is Argon2's secret input as it is. */
-export const prepare = (pepper: Buffer): Buffer => pepper
-
-export const make = (
+export const algorithm = (
   computeTag: ComputeTag,
-  keyring: Keyring.Keyring<Buffer>,
   { parameters: chosen = "owasp", bounds: configured = defaultBounds }: Omit<Options, "pepper">,
-): ApiKeyHasher["Service"] => {
+): Keyring.Algorithm<Buffer, Argon2Hash> => {
   const own = typeof chosen === "string" ? presets[chosen] : chosen
   // A hasher that refused what it wrote itself would lock every new key out.
   const bounds: Parameters = {
@@ -55,7 +50,9 @@ export const make = (
     passes: Math.max(configured.passes, own.passes),
     parallelism: Math.max(configured.parallelism, own.parallelism),
   }
-  return Keyring.hasher(keyring, {
+  return {
+    // A pepper is Argon2's secret input as it is.
+    prepare: (pepper) => pepper,
     scheme: schemeOf(own),
     // Each lane is a thread.
     threads: own.parallelism,
@@ -70,7 +67,7 @@ export const make = (
       Effect.map(computeTag({ secret: bytesOf(secret), pepper, salt, length: tag.length, parameters }), (computed) =>
         timingSafeEqual(computed, tag),
       ),
-  })
+  }
 }
 
 const bytesOf = (secret: Redacted.Redacted): Buffer => Buffer.from(Redacted.value(secret), "utf8")

@@ -1,9 +1,10 @@
 /** What the hashers share: the key that each makes of a pepper, prepared once, and the label that says which pepper a hash is of. */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
-import { type ApiKeyHasher, label, splitLabel } from "../ApiKeyHasher.ts"
+import { ApiKeyHasher, label, splitLabel } from "../ApiKeyHasher.ts"
 import * as Pepper from "./Pepper.ts"
 
 /** The peppers of a ring as keys of type `K`. */
@@ -13,20 +14,42 @@ interface Keys<K> {
   readonly byId: ReadonlyMap<string, K>
 }
 
-export interface Keyring<K> {
-  readonly keys: Effect.Effect<Keys<K>, HasherError>
+export type Keyring<K> = Effect.Effect<Keys<K>, HasherError>
+
+/** A way to hash under a key of type `K`. Hash strings and schemes are without their label here. */
+export interface Algorithm<K, Parsed> {
+  /** Makes the key of a pepper's bytes. */
+  readonly prepare: (pepper: Buffer) => K
+  /** Of what `hash` gives. */
+  readonly scheme: string
+  /** Whether the hash string, or its scheme with a `$`, is of this algorithm. */
+  readonly supports: (hash: string) => boolean
+  readonly threads?: number
+  readonly hash: (secret: Redacted.Redacted, key: K) => Effect.Effect<string, HasherError>
+  /** Judges the whole string, which is supported, before any work is done for it. */
+  readonly parse: (hash: string) => Result.Result<Parsed, HasherError>
+  readonly verify: (secret: Redacted.Redacted, parsed: Parsed, key: K) => Effect.Effect<boolean, HasherError>
 }
 
-/** A pepper without a label, alone. */
-export const single = <K>(
+/** Hashes under a pepper without a label, alone. */
+export const layer = <K, Parsed>(
+  algorithm: Algorithm<K, Parsed>,
   options: Pepper.PepperOptions,
-  prepare: (pepper: Buffer) => K,
-): Effect.Effect<Keyring<K>, Pepper.PepperTooShort> =>
-  Effect.map(Pepper.toBytes(options), (bytes) => {
-    const current = prepare(bytes)
-    const keys: Keys<K> = { currentId: "", current, byId: new Map([["", current]]) }
-    return { keys: Effect.succeed(keys) }
-  })
+): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
+  Layer.effect(
+    ApiKeyHasher,
+    Effect.map(Pepper.toBytes(options), (bytes) => {
+      const current = algorithm.prepare(bytes)
+      return hasher(Effect.succeed({ currentId: "", current, byId: new Map([["", current]]) }), algorithm)
+    }),
+  )
+
+/** Hashes under the peppers of a ring. */
+export const layerPeppers = <K, Parsed>(algorithm: Algorithm<K, Parsed>): Layer.Layer<ApiKeyHasher, Pepper.PepperError, Pepper.Peppers> =>
+  Layer.effect(
+    ApiKeyHasher,
+    Effect.map(fromPeppers(algorithm.prepare), (keyring) => hasher(keyring, algorithm)),
+  )
 
 /** The ring of the service, as it is at each use. */
 export const fromPeppers = Effect.fnUntraced(function* <K>(
@@ -46,34 +69,19 @@ export const fromPeppers = Effect.fnUntraced(function* <K>(
     return { ring, currentId: current.id, current: current.key, byId: new Map(entries.map(({ id, key }) => [id, key])) }
   }
   let latest = keysOf(yield* Effect.flatMap(peppers.ring, Pepper.checkRing))
-  return {
-    keys: peppers.ring.pipe(
-      Effect.flatMap((ring) =>
-        ring === latest.ring ? Effect.succeed(latest) : Effect.map(Pepper.checkRing(ring), () => (latest = keysOf(ring))),
-      ),
-      Effect.mapError((cause) => new HasherError({ reason: "Failed", cause })),
+  return peppers.ring.pipe(
+    Effect.flatMap((ring) =>
+      ring === latest.ring ? Effect.succeed(latest) : Effect.map(Pepper.checkRing(ring), () => (latest = keysOf(ring))),
     ),
-  }
+    Effect.mapError((cause) => new HasherError({ reason: "Failed", cause })),
+  )
 })
 
-/** A way to hash under a key of type `K`. Hash strings and schemes are without their label here. */
-export interface Algorithm<K, Parsed> {
-  /** Of what `hash` gives. */
-  readonly scheme: string
-  /** Whether the hash string, or its scheme with a `$`, is of this algorithm. */
-  readonly supports: (hash: string) => boolean
-  readonly threads?: number
-  readonly hash: (secret: Redacted.Redacted, key: K) => Effect.Effect<string, HasherError>
-  /** Judges the whole string, which is supported, before any work is done for it. */
-  readonly parse: (hash: string) => Result.Result<Parsed, HasherError>
-  readonly verify: (secret: Redacted.Redacted, parsed: Parsed, key: K) => Effect.Effect<boolean, HasherError>
-}
-
 // Suspended, since inspecting an effect shows what it is made of.
-export const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>): ApiKeyHasher["Service"] => ({
+const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>): ApiKeyHasher["Service"] => ({
   ...(algorithm.threads !== undefined && { threads: algorithm.threads }),
   hash: (secret) =>
-    Effect.flatMap(keyring.keys, ({ currentId, current }) =>
+    Effect.flatMap(keyring, ({ currentId, current }) =>
       Effect.map(algorithm.hash(secret, current), (hash) => Redacted.make(label(currentId, hash), { label: "hash" })),
     ),
   verify: (secret, hash) =>
@@ -83,18 +91,18 @@ export const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, P
       if (!algorithm.supports(inner)) return unsupported
       const parsed = algorithm.parse(inner)
       if (Result.isFailure(parsed)) return Effect.fail(parsed.failure)
-      return Effect.flatMap(keyring.keys, ({ byId }) => {
+      return Effect.flatMap(keyring, ({ byId }) => {
         const key = byId.get(pepper)
         return key === undefined
           ? Effect.fail(new HasherError({ reason: "MissingPepper", pepperId: pepper }))
           : algorithm.verify(secret, parsed.success, key)
       })
     }),
-  currentScheme: Effect.suspend(() => Effect.map(keyring.keys, ({ currentId }) => label(currentId, algorithm.scheme))),
+  currentScheme: Effect.suspend(() => Effect.map(keyring, ({ currentId }) => label(currentId, algorithm.scheme))),
   missingPepper: (scheme) => {
     const { pepper, inner } = splitLabel(scheme)
     if (!algorithm.supports(`${inner}$`)) return unsupported
-    return Effect.map(keyring.keys, ({ byId }) => (byId.has(pepper) ? undefined : pepper))
+    return Effect.map(keyring, ({ byId }) => (byId.has(pepper) ? undefined : pepper))
   },
 })
 
