@@ -28,7 +28,7 @@ export const make = (options: Options = {}): LegacyTokens => {
   const isPlain = options.disableKeyHashing === true
   return {
     name: options.name ?? table.name,
-    ...LookUp.tokens((token) => LookUp.digest(token), options),
+    ...LookUp.tokens(options),
     readRow: Row.reading((row) => {
       const reader = open(row)
       const cell = reader.cell("hash")

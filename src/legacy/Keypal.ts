@@ -35,7 +35,7 @@ export const make = (options: Options = {}): LegacyTokens => {
   const tail = salt === undefined || Redacted.value(salt) === "" ? "" : digestOf("sha256", Redacted.value(salt), "hex")
   return {
     name: options.name ?? table.name,
-    ...LookUp.tokens((token) => LookUp.digest(token + tail, algorithm), options, algorithm),
+    ...LookUp.tokens(options, algorithm, tail),
     readRow: Row.reading((row) => {
       // What keypal calls metadata is the record itself.
       const nested = Row.json(openOuter(row).named(column)) ?? {}

@@ -25,7 +25,7 @@ export const make = (options: Options = {}): LegacyTokens => {
   const open = Row.opener(table, options)
   return {
     name: options.name ?? table.name,
-    ...LookUp.tokens((token) => LookUp.digest(token), options),
+    ...LookUp.tokens(options),
     readRow: Row.reading((row) => {
       const reader = open(row)
       const cell = reader.cell("hash")

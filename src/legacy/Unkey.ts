@@ -27,7 +27,7 @@ export const make = (options: Options = {}): LegacyTokens => {
   const openWithIdentity = Row.opener(table, options)
   return {
     name: options.name ?? table.name,
-    ...LookUp.tokens((token) => LookUp.digest(token), options),
+    ...LookUp.tokens(options),
     readRow: Row.reading((row) => {
       const plain = open(row)
       // The API has the identity as an object.

@@ -54,8 +54,8 @@ const decode = (text: string): Buffer | undefined => {
   return bytes.toString("base64url") === bare ? bytes : undefined
 }
 
-/** Checks secrets against plain digests. */
-export const verify = (digest: (secret: string) => string, algorithm: Algorithm = "sha256"): LegacyTokens["verify"] => {
+/** Checks secrets against plain digests, which are of the secret and what the system puts behind it. */
+export const verify = (algorithm: Algorithm = "sha256", tail: string = ""): LegacyTokens["verify"] => {
   const label = `$legacy-${algorithm}$`
   return (secret, hash) =>
     Effect.suspend(() => {
@@ -65,23 +65,23 @@ export const verify = (digest: (secret: string) => string, algorithm: Algorithm 
       if (/[^\w-]/.test(expected) || readDigest(expected, algorithm) !== expected) {
         return Effect.fail(new HasherError({ reason: "MalformedHash" }))
       }
-      return Effect.succeed(timingSafeEqual(Buffer.from(digest(Redacted.value(secret))), Buffer.from(expected)))
+      return Effect.succeed(timingSafeEqual(Buffer.from(digest(Redacted.value(secret) + tail, algorithm)), Buffer.from(expected)))
     })
 }
 
 /** The tokens of a system that looks them up by the digest of the whole token. */
 export const tokens = (
-  digest: (token: string) => string,
   { prefix = [] }: PrefixOptions,
-  algorithm: Algorithm = "sha256",
+  algorithm?: Algorithm,
+  tail: string = "",
 ): Pick<LegacyTokens, "parse" | "verify"> => {
   const prefixes = typeof prefix === "string" ? [prefix] : prefix
   return {
     parse: (token) =>
       isToken(token) && (prefixes.length === 0 || prefixes.some((prefix) => token.startsWith(prefix)))
-        ? [{ keyId: toKeyId(digest(token)), secret: toSecret(token), isDerived: true }]
+        ? [{ keyId: toKeyId(digest(token + tail, algorithm)), secret: toSecret(token), isDerived: true }]
         : [],
-    verify: verify(digest, algorithm),
+    verify: verify(algorithm, tail),
   }
 }
 
