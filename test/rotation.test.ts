@@ -1161,15 +1161,20 @@ describe("The age of tokens", () => {
     ),
   )
 
-  it.effect("that has ended a token isn't undone by a rotation", () =>
-    withNodes(1, { maximumAge: "1 hour", refuseAged: true }, ({ a }) =>
-      Effect.gen(function* () {
-        const { apiKey, token } = yield* a.create({ name: "k" })
-        yield* TestClock.adjust("1 hour")
-        assert.strictEqual((yield* ask(a, token)).tag, "Expired")
-        yield* a.rotate(apiKey.id)
-        assert.strictEqual((yield* ask(a, token)).tag, "Expired")
-      }),
-    ),
+  it.effect.each(["now", "firstUse"] as const)(
+    "that has ended a token isn't undone by a rotation whose grace counts from %s",
+    (graceFrom) =>
+      withNodes(1, { maximumAge: "1 hour", refuseAged: true }, ({ a }) =>
+        Effect.gen(function* () {
+          const { apiKey, token } = yield* a.create({ name: "k" })
+          yield* TestClock.adjust("1 hour")
+          assert.strictEqual((yield* ask(a, token)).tag, "Expired")
+          const rotated = yield* a.rotate(apiKey.id, { graceFrom })
+          assert.strictEqual((yield* ask(a, token)).tag, "Expired")
+          // It waits for nothing.
+          const expiresAt = DateTime.addDuration(apiKey.createdAt, "1 hour")
+          assert.deepInclude(rotated.apiKey.previous, { expiresAt, graceSeconds: null })
+        }),
+      ),
   )
 })
