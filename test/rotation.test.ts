@@ -585,6 +585,26 @@ describe("A rotation", () => {
     )
   })
 
+  it.effect("that a node hasn't heard of spares the new token when the older one is revoked there", () =>
+    withNodes(
+      2,
+      {},
+      ({ a, b }) =>
+        Effect.gen(function* () {
+          const first = yield* a.create({ name: "k" })
+          assert.deepStrictEqual(yield* ask(b, first.token), current)
+          const second = yield* a.rotate(first.apiKey.id)
+          yield* delivered
+          assert.deepStrictEqual(yield* ask(b, first.token), current)
+          assert.strictEqual((yield* b.revoke(first.token, { reason: "leaked" })).usedToken, "previous")
+          assert.strictEqual((yield* ask(b, first.token)).tag, "Expired")
+          assert.deepStrictEqual(yield* ask(b, second.token), current)
+          assert.strictEqual(yield* tagOf(b.revoke(first.token, { reason: "leaked" })), "Expired")
+        }),
+      { hub: makeHub((message) => message.startsWith("changed")) },
+    ),
+  )
+
   it.effect("whose key id is taken says so", () =>
     withNodes(
       1,
