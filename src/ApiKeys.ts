@@ -376,7 +376,7 @@ export const layer: Layer.Layer<ApiKeys, HasherError | MissingPeppers, ApiKeyHas
 /**
  * As {@link layerWith}, from configuration. How keys are issued: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and
  * `API_KEY_MAXIMUM_LIFETIME` (durations such as `90 days`). How old their tokens grow: `API_KEY_MAXIMUM_AGE` and `API_KEY_REFUSE_AGED`
- * (`true`). Whether a pepper may be missing: `API_KEY_ACCEPT_MISSING_PEPPERS` (`true`). How they are verified: `API_KEY_CACHE` (`off`), `API_KEY_CACHE_ENTRIES`,
+ * (`true`). Whether a pepper may be missing: `API_KEY_ACCEPT_MISSING_PEPPERS` (`true`). How they are verified: `API_KEY_CACHE` (`on` or `off`), `API_KEY_CACHE_ENTRIES`,
  * `API_KEY_CACHE_BYTES`, `API_KEY_CACHE_TIME_TO_LIVE`, `API_KEY_HASHING_PERMITS`, `API_KEY_HASHING_QUEUE`, `API_KEY_HASHING_MAX_WAIT`,
  * `API_KEY_LAST_USED_INTERVAL`, `API_KEY_TELEMETRY` and `API_KEY_NODE_NAME`.
  * @category layers
@@ -390,7 +390,7 @@ export const layerConfig: Layer.Layer<
   Effect.gen(function* () {
     const prefix = yield* Config.option(Config.String("API_KEY_PREFIX"))
     const separator = yield* Config.option(Config.Literals(["-", "_", ".", "~", ":"], "API_KEY_SEPARATOR"))
-    const isCacheOff = Option.isSome(yield* Config.option(Config.Literals(["off"], "API_KEY_CACHE")))
+    const cacheSwitch = yield* optional(Config.Literals(["on", "off"], "API_KEY_CACHE"))
     const cache = {
       entries: yield* optional(Config.Int("API_KEY_CACHE_ENTRIES")),
       bytes: yield* optional(Config.Int("API_KEY_CACHE_BYTES")),
@@ -407,7 +407,7 @@ export const layerConfig: Layer.Layer<
       refuseAged: yield* optional(Config.Boolean("API_KEY_REFUSE_AGED")),
       acceptMissingPeppers: yield* optional(Config.Boolean("API_KEY_ACCEPT_MISSING_PEPPERS")),
       lastUsedInterval: yield* optional(Config.Duration("API_KEY_LAST_USED_INTERVAL")),
-      cache: isCacheOff ? "off" : cache,
+      cache: cacheSwitch === "off" ? "off" : cache,
       hashing: {
         permits: yield* optional(Config.Int("API_KEY_HASHING_PERMITS")),
         queue: yield* optional(Config.Int("API_KEY_HASHING_QUEUE")),

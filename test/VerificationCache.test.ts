@@ -1104,6 +1104,7 @@ describe("Configuration", () => {
     Effect.gen(function* () {
       assert.strictEqual(yield* lookUpsWith({}), 3)
       assert.strictEqual(yield* lookUpsWith({ API_KEY_CACHE: "off" }), 9)
+      assert.strictEqual(yield* lookUpsWith({ API_KEY_CACHE: "on" }), 3)
       assert.strictEqual(yield* lookUpsWith({ API_KEY_CACHE_ENTRIES: "0" }), 9)
       assert.isAbove(yield* lookUpsWith({ API_KEY_CACHE_ENTRIES: "2" }), 3)
       assert.isAbove(yield* lookUpsWith({ API_KEY_CACHE_BYTES: "1500" }), 3)
