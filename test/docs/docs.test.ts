@@ -3,6 +3,9 @@ import { execFile } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as Metric from "effect/Metric"
+import * as ApiKeyMetrics from "../../src/ApiKeyMetrics.ts"
+import * as Migrations from "../../src/sql/Migrations.ts"
 
 const root = new URL("../..", import.meta.url).pathname
 const files = [
@@ -90,6 +93,15 @@ describe("documentation", () => {
   for (const { name, code } of blocks.filter(({ language }) => language === "json")) {
     it(`is JSON: ${name}`, () => void JSON.parse(code))
   }
+
+  const read = (file: string): string => readFileSync(join(root, file), "utf8")
+
+  it("names every migration to mount, and every metric", () => {
+    const migrations = read("docs/guides/effect-app.md")
+    for (const name of Object.keys(Migrations.migrations())) assert.include(migrations, `\`${name}\``)
+    const metrics = read("docs/guides/verification.md")
+    for (const metric of Object.values(ApiKeyMetrics)) if (Metric.isMetric(metric)) assert.include(metrics, `\`${metric.id}\``)
+  })
 
   it("links to files that exist", () => {
     for (const file of files) {
