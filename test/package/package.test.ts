@@ -72,6 +72,14 @@ describe("the tarball", () => {
     for (const peer of Object.keys(manifest.peerDependenciesMeta)) assert.isFalse(existsSync(join(project, "node_modules", peer)), peer)
   })
 
+  it("holds what the README and the security policy lead to", () => {
+    const installed = join(project, "node_modules/effect-api-key")
+    for (const file of ["README.md", "SECURITY.md"]) {
+      for (const [, target = ""] of readFileSync(join(installed, file), "utf8").matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g))
+        assert.isTrue(existsSync(join(installed, target)), `${file}: ${target}`)
+    }
+  })
+
   it("creates and verifies a key with nothing but effect", async () => {
     const { code, output } = await node(`
       import { Effect, Layer, Redacted } from "effect"
