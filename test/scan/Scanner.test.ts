@@ -422,6 +422,19 @@ describe("scanGit", () => {
     }),
   )
 
+  it.effect("finds what another object stands in for", () =>
+    Effect.gen(function* () {
+      const folder = folderOf({ a: token })
+      git(folder, "init", "--quiet")
+      git(folder, "add", ".")
+      git(folder, "commit", "--quiet", "--message", "first")
+      writeFileSync(join(folder, "b"), "harmless")
+      git(folder, "replace", "HEAD:a", execFileSync("git", ["-C", folder, "hash-object", "-w", "b"], { encoding: "utf8" }).trim())
+      assert.strictEqual(execFileSync("git", ["-C", folder, "show", "HEAD:a"], { encoding: "utf8" }), "harmless")
+      assert.strictEqual((yield* scanGit(folder)).length, 1)
+    }),
+  )
+
   it.effect("finds tokens that end a blob, of any size", () =>
     Effect.gen(function* () {
       const files: Record<string, string> = {}
