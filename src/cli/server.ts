@@ -177,11 +177,9 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
         count: (filter) =>
           Effect.flatMap(checkedFilter(filter), (query) => Effect.map(failing(client.count({ query })), ({ count }) => count)),
         stream: (filter) =>
-          Stream.paginate(undefined as string | undefined, (cursor) =>
-            Effect.map(search({ ...filter, limit: 200, cursor }), ({ items, nextCursor }) => [
-              items,
-              nextCursor === null ? Option.none() : Option.some(nextCursor as string | undefined),
-            ]),
+          // By cursor from the first page on, lest all that match be counted for it.
+          Stream.paginate("", (cursor) =>
+            Effect.map(search({ ...filter, limit: 200, cursor }), ({ items, nextCursor }) => [items, Option.fromNullOr(nextCursor)]),
           ),
         update: (id, input, options) =>
           checked(UpdatePayload, compact(input)).pipe(
