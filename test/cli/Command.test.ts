@@ -1,9 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Exit, Option, Schema } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
-import { ApiKeys } from "../../src/index.ts"
+import { ApiKeys, ApiKeyToken } from "../../src/index.ts"
 import { CliFailure, command, Json, layerApiKeys } from "../../src/cli/Command.ts"
 import { parseDuration, parseInstant } from "../../src/cli/values.ts"
 
@@ -19,6 +22,20 @@ describe("the command in an application", () => {
       const exit = yield* Effect.exit(run(["api-keys", "get", "019b8a5e-6b7c-7d3e-9f10-2a3b4c5d6e7f"]))
       const failure = Exit.findErrorOption(exit)
       assert.isTrue(Option.isSome(failure) && failure.value instanceof CliFailure && failure.value.exitCode === 3)
+    }).pipe(Effect.provide([ApiKeys.layerMemory, NodeServices.layer])),
+  )
+
+  it.effect("says nothing of somebody's key for a token that only bears its key id", () =>
+    Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const { apiKey } = yield* apiKeys.create({ name: "somebody's" })
+      const folder = mkdtempSync(join(tmpdir(), "effect-api-key-scan-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      const text = `ak-${apiKey.keyId}-${"a".repeat(58)}`
+      writeFileSync(join(folder, "a"), text + ApiKeyToken.checksum(text))
+      yield* Effect.exit(run(["api-keys", "scan", folder, "--check", "--json"]))
+      const find = Schema.decodeUnknownSync(Json.Find)(JSON.parse(String((yield* TestConsole.logLines)[0])))
+      assert.deepInclude(find, { keyId: apiKey.keyId, status: "unknown", apiKey: null })
     }).pipe(Effect.provide([ApiKeys.layerMemory, NodeServices.layer])),
   )
 })
