@@ -1,10 +1,12 @@
 /** Where the keys and their peppers are, by configuration: for the server, and for the command line beside it. */
+import { join } from "node:path"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Pepper from "../hasher/Pepper.ts"
-import { findPepper, readOrMakePepper } from "./embedded.ts"
+import { DataDirError, findPepper, readOrMakePepper } from "./embedded.ts"
 
 /** With `DATABASE_URL`, keys outlive this machine's disk, and so must their pepper. @category errors @since 0.1.0 */
 export class PepperRequired extends Schema.TaggedError<PepperRequired>()("PepperRequired", {}) {
@@ -43,7 +45,15 @@ export const loadPeppers = Effect.fnUntraced(function* ({
     return { current: { id: "", value: yield* readOrMakePepper(dataDir) }, older: [] }
   }
   const ring = yield* Pepper.loadConfig
-  const isComplete = Option.isSome(databaseUrl) || [ring.current, ...ring.older].some(({ id }) => id === "")
-  const kept = isComplete ? undefined : yield* findPepper(dataDir)
-  return kept === undefined ? ring : { ...ring, older: [...ring.older, { id: "", value: kept }] }
+  const kept = Option.isSome(databaseUrl) ? undefined : yield* findPepper(dataDir)
+  if (kept === undefined) return ring
+  const unlabelled = [ring.current, ...ring.older].find(({ id }) => id === "")
+  if (unlabelled === undefined) return { ...ring, older: [...ring.older, { id: "", value: kept }] }
+  // Both would check the same hashes, so that nobody could tell which one made them.
+  if (Redacted.value(unlabelled.value) !== Redacted.value(kept)) {
+    return yield* new DataDirError({
+      reason: `The keys in ${dataDir} are hashed under the pepper in ${join(dataDir, "pepper")}, and would all be invalid under another one without an id (API_KEY_PEPPER, or built-in): give that one an id in API_KEY_PEPPERS, or remove the file if no key needs it`,
+    })
+  }
+  return ring
 })

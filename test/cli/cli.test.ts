@@ -331,6 +331,23 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
     assert.match(made.stdout, /^The token is valid/)
   })
 
+  it("takes no other pepper for the one beside the data, under which every key would be invalid", async () => {
+    const env = { API_KEY_DATA_DIR: join(folder, "peppers") }
+    const made = await json(["create", "--name", "first"], env)
+    const { token } = decode(Json.Created, made.stdout)
+    const verify = (peppers: Env) => json(["verify"], { ...env, ...peppers }, token)
+    const other = "another sixteen bytes or more"
+    failed(await verify({ API_KEY_PEPPER: other }), 1, "DataDirError")
+    failed(await verify({ API_KEY_PEPPERS: "built-in" }), 1, "DataDirError")
+    one(Json.Verified, await verify({ API_KEY_PEPPER: readFileSync(join(env.API_KEY_DATA_DIR, "pepper"), "utf8") }))
+    one(Json.Verified, await verify({ API_KEY_PEPPERS: `2026a:${other}` }))
+    const findings = lines((await json(["doctor"], { ...env, API_KEY_PEPPER: other })).stdout).map((line) => decode(Json.Finding, line))
+    assert.deepStrictEqual(
+      findings.filter(({ level }) => level === "error").map(({ check }) => check),
+      ["peppers"],
+    )
+  })
+
   it("prints the first key of a server as an object", async () => {
     const server = await serve(database("json"), "json")
     try {
