@@ -22,6 +22,8 @@ const units: Readonly<Record<string, number>> = {
 
 /** Reads `30d`, `12h`, `1d12h`, `90 minutes`: whole numbers with units, up to 100 years. */
 export const parseDuration = (text: string): Option.Option<Duration.Duration> => {
+  // Who writes `6M` means months, which have no one length, and would get minutes.
+  if (/\d ?M(?![A-Za-z])/.test(text)) return Option.none()
   const compact = text.trim().toLowerCase()
   if (compact.length > 64 || !/^(?:\d{1,9} ?[a-z]+ ?)+$/.test(`${compact}`))
     return compact === "0" ? Option.some(Duration.zero) : Option.none()

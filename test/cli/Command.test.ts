@@ -50,6 +50,7 @@ describe("times as people write them", () => {
     "1y": 31_536_000,
     "0": 0,
     "5s": 5,
+    "2H 3 Minutes": 7_380,
   }
   for (const [text, seconds] of Object.entries(durations)) {
     it(text, () => assert.deepStrictEqual(Option.map(parseDuration(text), Duration.toSeconds), Option.some(seconds)))
@@ -75,6 +76,8 @@ describe("times as people write them", () => {
     "3 parsecs",
     "1e9d",
     "999999999y",
+    "6M",
+    "1y 6 M",
   ]) {
     it(`not ${JSON.stringify(text)}`, () => assert.isTrue(Option.isNone(parseInstant(text)) && Option.isNone(parseDuration(text))))
   }
