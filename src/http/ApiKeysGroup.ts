@@ -54,7 +54,11 @@ export const RotatePayload = Schema.Struct({
 }).annotate({ identifier: "RotateApiKey" })
 
 /** @category schemas @since 0.1.0 */
-export const CreatedBody = Schema.Struct({ apiKey: Model.ApiKey, token: Schema.RedactedFromValue(Schema.String, { label: "token" }) })
+export const CreatedBody = Schema.Struct({
+  apiKey: Model.ApiKey,
+  // Without a label, which a token of an application's own format needn't have.
+  token: Schema.RedactedFromValue(Schema.String),
+})
 
 // Not `DurationFromString`, which reads strings of any length.
 const DurationText = Schema.String.check(Schema.isMaxLength(32))

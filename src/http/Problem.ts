@@ -138,6 +138,6 @@ export class UnconfirmedProblem extends HttpApiError.Problem<UnconfirmedProblem>
     id: Schema.String,
     nodes: Schema.Array(Schema.String),
     /** Of a rotation: the new token, which is shown only here. */
-    token: Schema.optionalKey(Schema.RedactedFromValue(Schema.String, { label: "token" })),
+    token: Schema.optionalKey(Schema.RedactedFromValue(Schema.String)),
   },
 ) {}

@@ -2,12 +2,15 @@
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { DateTime, Duration, Effect, Layer, Logger, Redacted, Result } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
+import { KeyId } from "../../src/ApiKey.ts"
+import { MalformedToken } from "../../src/ApiKeyError.ts"
 import { ApiKeyHasher, layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import { ApiKeyInvalidation } from "../../src/ApiKeyInvalidation.ts"
 import * as Repository from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
+import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
 import * as Hmac from "../../src/hasher/Hmac.ts"
 import * as Pepper from "../../src/hasher/Pepper.ts"
 import { routes } from "../../src/server/routes.ts"
@@ -85,6 +88,39 @@ it.live("a rotation that isn't confirmed gives its token all the same", () => {
       assert.deepInclude(body, { type: "urn:effect-api-key:problem:unconfirmed", id: apiKey.id, nodes: ["silent"] })
       const { usedToken } = yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.verify(`${body.token}`))
       assert.strictEqual(usedToken, "current")
+    }),
+  )
+})
+
+it.live("a token of an application's own format is given like any other", () => {
+  const hub = makeHub()
+  const { generate, hint } = ApiKeyToken.defaultFormat
+  const format: ApiKeyToken.TokenFormat = {
+    generate,
+    hint,
+    prefix: "acme",
+    parse: (token) => {
+      const [prefix, keyId, secret] = token.split(".")
+      return prefix === "acme" && keyId && secret
+        ? Result.succeed({ prefix, keyId: KeyId.make(keyId), secret: Redacted.make(secret) })
+        : Result.fail(new MalformedToken({ reason: "format" }))
+    },
+    // Without a label, which is our own format's affair.
+    format: ({ keyId, secret }) => Redacted.make(`acme.${keyId}.${Redacted.value(secret)}`),
+  }
+  const node = ApiKeys.layerWith({ token: format }).pipe(Layer.provide([hub, layerEphemeral]))
+  return withServer(node, Layer.fresh(Repository.layerMemory), [], (post) =>
+    Effect.gen(function* () {
+      const { token } = yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.create({ name: "k", scopes: ["*"] }))
+      yield* ApiKeyInvalidation.use(({ register }) => register("silent", Duration.hours(1))).pipe(Effect.provide(hub))
+      const tell = (path: string, body: unknown) =>
+        Effect.flatMap(post(path, token, body), (reply) => Effect.promise(async () => [reply.status, await reply.json()] as const))
+      const [created, { apiKey, token: first }] = yield* tell("/api-keys", { name: "x" })
+      const [rotated, { token: second }] = yield* tell(`/api-keys/${apiKey.id}/rotate`, {})
+      const [unconfirmed, { token: third }] = yield* tell(`/api-keys/${apiKey.id}/rotate?confirmWithin=50%20millis`, { ifPrevious: "end" })
+      assert.deepStrictEqual([created, rotated, unconfirmed], [201, 200, 504])
+      for (const given of [first, second, third]) assert.match(given, /^acme\./)
+      assert.strictEqual((yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.verify(third))).usedToken, "current")
     }),
   )
 })
