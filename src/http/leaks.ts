@@ -71,6 +71,9 @@ export const layerLeaks = <ApiId extends string, Groups extends HttpApiGroup.Con
 const concurrency = 4
 /** Reports come in the size that their sender likes, but have to fit into memory. */
 const maxReportBytes = 10 * 1024 * 1024
+/** Until a body is there nobody knows who signed it, and anybody can name a known key: so much of all is read at a time, but for small ones. */
+const maxUnsignedBytes = 4 * maxReportBytes
+const smallReportBytes = 64 * 1024
 /** Of the places where a token was found, those that are logged, and how much of each. */
 const maxPlaces = 8
 const maxPlaceLength = 512
@@ -88,6 +91,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
       for (const { identifier, publicKey } of signingKeys) keys.set(identifier, yield* readKey(identifier, publicKey))
       const scope = yield* Effect.scope
       const turns = yield* Semaphore.make(concurrency)
+      const readBody = makeReadBody()
 
       // Nothing that the caller could see or time says what a token was, as all of it happens later.
       const rate = Math.max(revocationsPerSecond, 0.1)
@@ -183,21 +187,30 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
   )
 
 /** Whatever reads bodies on this server, and however much of them. */
-const readBody = Effect.gen(function* () {
-  const { stream } = yield* HttpServerRequest.HttpServerRequest
-  const { chunks } = yield* stream.pipe(
-    Stream.mapError(() => unreadable),
-    Stream.runFoldEffect(
-      () => ({ chunks: new Array<Uint8Array>(), size: 0 }),
-      ({ chunks, size }, chunk) => {
-        if (size + chunk.length > maxReportBytes) return Effect.fail(new Problem.BodyTooLargeProblem())
+const makeReadBody = () => {
+  let unsigned = 0
+  return Effect.gen(function* () {
+    const { stream } = yield* HttpServerRequest.HttpServerRequest
+    const chunks: Array<Uint8Array> = []
+    let size = 0
+    let counted = 0
+    yield* stream.pipe(
+      Stream.mapError(() => unreadable),
+      Stream.runForEach((chunk): Effect.Effect<void, Problem.BodyTooLargeProblem | Overloaded> => {
+        size += chunk.length
+        if (size > maxReportBytes) return Effect.fail(new Problem.BodyTooLargeProblem())
+        const uncounted = Math.max(0, size - smallReportBytes) - counted
+        if (unsigned + uncounted > maxUnsignedBytes) return Effect.fail(new Overloaded({ retryAfterSeconds: 30 }))
+        unsigned += uncounted
+        counted += uncounted
         chunks.push(chunk)
-        return Effect.succeed({ chunks, size: size + chunk.length })
-      },
-    ),
-  )
-  return Buffer.concat(chunks)
-})
+        return Effect.void
+      }),
+      Effect.ensuring(Effect.sync(() => (unsigned -= counted))),
+    )
+    return Buffer.concat(chunks)
+  })
+}
 
 const describePlaces = (leaks: ReadonlyArray<Leak>) => {
   const shorten = (text: string | null | undefined) => (text ?? "unknown").slice(0, maxPlaceLength)

@@ -1,6 +1,7 @@
 /** What is done about tokens that were found where they shouldn't be, as those who report them see it. */
 import { createHash, generateKeyPairSync, sign } from "node:crypto"
 import { createServer } from "node:http"
+import { connect } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, DateTime, Effect, Exit, Layer, Logger, Redacted, Scope } from "effect"
@@ -193,6 +194,34 @@ describe("A signed report", () => {
         assert.isBelow(sent.bytes, 10e6)
         assert.strictEqual(yield* send("k1"), 413)
         assert.isBelow(process.memoryUsage().rss - before, 60e6)
+      }),
+    ),
+  )
+
+  it.live("that claims a known key takes bounded memory along with all others, and a small one always has room", () =>
+    withServer({ signingKeys }, (apiKeys, url) =>
+      Effect.gen(function* () {
+        const { token } = yield* create(apiKeys)
+        const { hostname, port } = new URL(url)
+        const head = ["POST /leaks HTTP/1.1", "Host: x", "Github-Public-Key-Identifier: k1", "Content-Length: 9000001", "", ""].join("\r\n")
+        const answers: Array<string> = []
+        // All but the last byte, and then nothing more.
+        const strangers = Array.from({ length: 12 }, () => {
+          const socket = connect({ host: hostname, port: Number(port) }, () => socket.write(head + "x".repeat(9_000_000)))
+          socket.on("data", (data) => answers.push(data.toString("latin1")))
+          return socket.on("error", () => socket.destroy())
+        })
+        yield* Effect.gen(function* () {
+          yield* eventually(
+            Effect.sync(() => answers.length),
+            (count) => count >= 8,
+          )
+          for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 503 [^]*retry-after: \d/i)
+          assert.deepStrictEqual((yield* report(url, JSON.stringify([leak(token)]))).body, [label(token, "true_positive")])
+        }).pipe(Effect.ensuring(Effect.sync(() => strangers.forEach((socket) => socket.destroy()))))
+        // What those held who went away is free again.
+        const large = JSON.stringify([leak(token), { token: "x".repeat(9_000_000) }])
+        yield* eventually(report(url, large), ({ status }) => status === 200)
       }),
     ),
   )
