@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto"
+import { randomBytes, randomUUID } from "node:crypto"
 import { chmod, link, mkdir, open, readFile, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -49,7 +49,7 @@ const readPepper = (file: string): Effect.Effect<Redacted.Redacted, DataDirError
 
 /** The file appears whole or not at all, and an existing one is left alone. */
 const writeOnce = async (file: string, text: string): Promise<void> => {
-  const draft = `${file}.${process.pid}`
+  const draft = `${file}.${randomUUID()}`
   const handle = await open(draft, "w", 0o600)
   await handle.writeFile(text)
   await handle.sync()

@@ -1,11 +1,12 @@
 /** The server as a process: what an operator sees. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { readOrMakePepper } from "../../src/server/embedded.ts"
 import { startPostgres } from "../support/postgres.ts"
 
 const main = new URL("../../src/server/main.ts", import.meta.url).pathname
@@ -233,6 +234,22 @@ describe("the server", () => {
     assert.strictEqual((await server.call("POST", "/api-keys", token, { name: "a".repeat(70_000) })).status, 413)
     server.child.kill("SIGTERM")
     assert.strictEqual(await server.exit, 0)
+  })
+
+  it("makes one pepper, whoever else makes one at the time", async () => {
+    // Processes in containers have the same number, as these have.
+    for (let round = 0; round < 20; round++) {
+      const directory = makeDirectory()
+      const made = await Effect.runPromise(
+        Effect.all(
+          Array.from({ length: 4 }, () => readOrMakePepper(directory)),
+          { concurrency: "unbounded" },
+        ),
+      )
+      const kept = readFileSync(join(directory, "pepper"), "utf8")
+      assert.deepStrictEqual(made.map(Redacted.value), Array(4).fill(kept))
+      assert.deepStrictEqual(readdirSync(directory), ["pepper"])
+    }
   })
 
   it("keeps the folder to itself even if it was open before", async () => {
