@@ -95,19 +95,30 @@ export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
   Effect.contextWith((context) =>
     Effect.succeed(() => {
       const headersTimeout = toTimeout(limits.headerTime)
+      const requestTimeout = Math.max(headersTimeout, toTimeout(limits.requestTime))
+      const keepAliveTimeout = toTimeout(limits.keepAliveTime)
+      const responseTimeout = toTimeout(limits.responseTime)
       const server = createServer({
         maxHeaderSize: limits.headerBytes,
         headersTimeout,
-        requestTimeout: Math.max(headersTimeout, toTimeout(limits.requestTime)),
-        keepAliveTimeout: toTimeout(limits.keepAliveTime),
+        requestTimeout,
+        keepAliveTimeout,
         // Node looks for connections that are too slow each 30 seconds, unless told otherwise.
         connectionsCheckingInterval: Math.min(1_000, Math.ceil(headersTimeout / 4)),
       })
       server.maxConnections = limits.connections
       server.on("drop", () => connectionsRefused.updateUnsafe(1, context))
-      const responseTimeout = toTimeout(limits.responseTime)
+      // Blank lines between requests begin Node's time for idling anew, and no other. By then all that may take time has taken it, Node's own seconds too.
+      const nextRequestTimeout = toTimeout(responseTimeout + requestTimeout + keepAliveTimeout + headersTimeout + 3_000)
+      const nextDue = new WeakMap<Socket, NodeJS.Timeout>()
+      server.on("connection", (socket) => {
+        const timer = setTimeout(() => socket.destroy(), nextRequestTimeout)
+        nextDue.set(socket, timer)
+        socket.once("close", () => clearTimeout(timer))
+      })
       // Node has no limit for callers that don't read: `server.timeout` starts anew with each byte.
       const closeLate = ({ socket }: IncomingMessage, response: ServerResponse) => {
+        nextDue.get(socket)?.refresh()
         const timer = setTimeout(() => socket.destroy(), responseTimeout)
         response.once("close", () => clearTimeout(timer))
       }

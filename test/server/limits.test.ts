@@ -181,6 +181,20 @@ describe("the server's limits", () => {
     }),
   )
 
+  it.live("end connections that send nothing but blank lines after an answer, and none that goes on asking", () =>
+    withServer(
+      { keepAliveTime: "100 millis", headerTime: "100 millis", requestTime: "100 millis", responseTime: "100 millis" },
+      async ({ open }) => {
+        const asking = open(get("/fast")).drip(get("/fast").replaceAll("\n", "\r\n"))
+        const blank = open(get("/fast"))
+        await blank.until(/fast$/)
+        assert.match(await blank.drip("\r\n").closed, /^HTTP\/1\.1 200 /)
+        assert.isFalse(asking.socket.readableEnded)
+        assert.isAbove(asking.answer.match(/200 OK/g)?.length ?? 0, 20)
+      },
+    ),
+  )
+
   it.live("refuse what is too long", () =>
     withServer({ urlLength: 100, headerBytes: 1_000, bodyBytes: 100 }, async ({ open, url }) => {
       const long = await fetch(`${url}/fast?${"a".repeat(200)}`)
