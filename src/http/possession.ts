@@ -55,9 +55,10 @@ export const make = Effect.fnUntraced(function* (
     )
 
   const next = Effect.suspend(() => {
+    // Before looking, lest one come in between.
+    arrival.closeUnsafe()
     const [first] = waiting
-    if (first !== undefined) return Effect.andThen(end(...first), pause)
-    return Effect.andThen(arrival.close, arrival.await)
+    return first === undefined ? arrival.await : Effect.andThen(end(...first), pause)
   })
 
   const drain = Effect.suspend(() =>

@@ -4,13 +4,14 @@ import { createServer } from "node:http"
 import { connect } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, DateTime, Effect, Exit, Layer, Logger, Redacted, Scope } from "effect"
+import { Context, DateTime, Effect, Exit, Layer, Logger, Redacted, References, Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { RepositoryError } from "../../src/ApiKeyError.ts"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import * as ApiKeyRepository from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
+import * as Possession from "../../src/http/possession.ts"
 import type { LeakOptions } from "../../src/http/implementation.ts"
 import { routesWith } from "../../src/server/routes.ts"
 
@@ -419,6 +420,24 @@ describe("Who holds a token", () => {
       { store },
     )
   })
+
+  it.live("is never forgotten, though it comes as the last one has gone", () =>
+    Effect.gen(function* () {
+      for (let budget = 4; budget < 12; budget++) {
+        for (let steps = 0; steps < 4; steps++) {
+          let ended = 0
+          const possession = yield* Possession.make(() => Effect.sync(() => void ended++), 1_000).pipe(
+            // So that others have their turn at each place where they could, and not just once in two thousand.
+            Effect.provideService(References.MaxOpsBeforeYield, budget),
+          )
+          for (let step = 0; step < steps; step++) yield* Effect.yieldNow
+          assert.isTrue(possession.offer(Redacted.make(unknown)))
+          for (let step = 0; step < 100; step++) yield* Effect.yieldNow
+          assert.strictEqual(ended, 1, `${budget} ${steps}`)
+        }
+      }
+    }).pipe(Effect.scoped),
+  )
 
   it.live("can't unless it is configured", () =>
     withServer({}, (apiKeys, url) =>
