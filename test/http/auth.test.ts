@@ -111,6 +111,39 @@ describe("ApiKeyAuth", () => {
       ) as Effect.Effect<void>,
   )
 
+  it.effect("holds the scopes of each group against an endpoint that is in several", () => {
+    const shared = HttpApiEndpoint.get("shared", "/shared", text).middleware(ApiKeyAuth)
+    const apis = ["a", "b"].map((scope) => HttpApi.make(scope).add(HttpApiGroup.make("group").pipe(requireScopes(scope)).add(shared)))
+    return Effect.gen(function* () {
+      const { token } = yield* makeKey("a")
+      const answers: Array<string> = []
+      for (const api of [...apis, ...apis]) {
+        const { group } = yield* HttpApiTest.groups(api, ["group"]).pipe(
+          Effect.provide(HttpApiBuilder.group(api, "group", (handlers) => handlers.handle("shared", () => name))),
+          Effect.provide(ApiKeyAuth.layerClient(token)),
+        )
+        answers.push(yield* Effect.catch(group.shared(), ({ _tag }) => Effect.succeed(_tag)))
+      }
+      assert.deepStrictEqual(answers, ["Ada", "InsufficientScopeProblem", "Ada", "InsufficientScopeProblem"])
+    }).pipe(Effect.scoped, Effect.provide(layers))
+  })
+
+  it.effect("names a realm of any characters in its challenge", () =>
+    Effect.gen(function* () {
+      const guests = HttpApiBuilder.group(Api, "guests", (group) => group.handleAll({ hello: () => guest, members: () => guest }))
+      const { handler, dispose } = HttpRouter.toWebHandler(
+        HttpApiBuilder.layer(Api).pipe(
+          Layer.provide([guests, things(Api), layerHandlers(Api)]),
+          Layer.provide([layerAuth({ realm: 'a "b" \\c\r\nX: é' }), layerRequestProblems]),
+          Layer.provide([Layer.fresh(ApiKeys.layerMemory), HttpServer.layerServices]),
+        ),
+      )
+      const reply = yield* Effect.promise(() => handler(new Request("http://x/plain")))
+      yield* Effect.promise(dispose)
+      assert.deepStrictEqual([reply.status, reply.headers.get("www-authenticate")], [401, 'Bearer realm="a \\"b\\" \\\\cX: "'])
+    }),
+  )
+
   it("shows scopes in OpenAPI", () => {
     const { paths } = OpenApi.fromApi(Api)
     assert.deepStrictEqual(paths["/write"]?.get?.security, [
@@ -125,6 +158,14 @@ describe("ApiKeyAuth", () => {
     const late = HttpApi.make("late").add(Things.add(HttpApiEndpoint.get("bare", "/bare", text).pipe(requireScopes("admin"))))
     assert.throws(() => assertProtected(late), /things\.bare requires scopes/)
   })
+
+  it.effect("lets no api start that has such an endpoint", () =>
+    Effect.gen(function* () {
+      const late = Api.add(HttpApiGroup.make("late").add(HttpApiEndpoint.get("bare", "/bare", text).pipe(requireScopes("admin"))))
+      const exit = yield* Effect.exit(Layer.build(layerHandlers(late).pipe(Layer.provide(middleware))))
+      assert.include(String(exit), "late.bare requires scopes")
+    }).pipe(Effect.scoped, Effect.provide(Layer.fresh(ApiKeys.layerMemory))),
+  )
 
   it("throws on a scope that isn't well-formed, where it is written", () => {
     assert.throws(() => requireScopes("Not A Scope")(HttpApiEndpoint.get("x", "/x", text)))

@@ -307,6 +307,19 @@ describe("/readyz", () => {
     }),
   )
 
+  it.live("doesn't wait for a database that never answers", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* send("GET", "/readyz", "")).status, 503)
+    }).pipe(
+      Effect.provide(
+        serverWith(
+          () => ({}),
+          () => ({ findByKeyId: () => Effect.never }),
+        ).pipe(quiet),
+      ),
+    ),
+  )
+
   it.live("says so when the database fails", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* send("GET", "/readyz", "")).status, 503)

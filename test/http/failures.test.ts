@@ -23,15 +23,17 @@ const withServer = <A, E>(
   services: Layer.Layer<ApiKeys.ApiKeys, unknown, Repository.ApiKeyRepository>,
   repository: Layer.Layer<Repository.ApiKeyRepository>,
   lines: Array<string>,
-  test: (post: (path: string, token: Redacted.Redacted, body?: unknown) => Effect.Effect<Response>) => Effect.Effect<A, E, ApiKeys.ApiKeys>,
+  test: (
+    post: (path: string, token: Redacted.Redacted, body?: unknown, change?: { method: string; ifMatch: string }) => Effect.Effect<Response>,
+  ) => Effect.Effect<A, E, ApiKeys.ApiKeys>,
 ) =>
   Effect.gen(function* () {
     const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
-    return yield* test((path, token, body) =>
+    return yield* test((path, token, body, { method, ifMatch } = { method: "POST", ifMatch: "*" }) =>
       Effect.promise(() =>
         fetch(url + path, {
-          method: "POST",
-          headers: { authorization: `Bearer ${Redacted.value(token)}`, "content-type": "application/json" },
+          method,
+          headers: { authorization: `Bearer ${Redacted.value(token)}`, "content-type": "application/json", "if-match": ifMatch },
           body: JSON.stringify(body ?? {}),
         }),
       ),
@@ -69,6 +71,41 @@ it.live("a key that changes between what is judged and what is rotated isn't", (
         isMeddled = true
         assert.strictEqual((yield* post(`/api-keys/${apiKey.id}/rotate`, token)).status, 412)
         assert.deepInclude(yield* apiKeys.get(apiKey.id), { keyId: apiKey.keyId, isActive: false })
+      }),
+    )
+  }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))),
+)
+
+it.live("a change that has to find a version isn't made of another, though that comes in between", () =>
+  Effect.gen(function* () {
+    const repository = yield* Repository.ApiKeyRepository
+    let isMeddled = false
+    const meddled: Service = {
+      ...repository,
+      // Once the handler has compared the versions, and before anything is written.
+      findById: (id) =>
+        Effect.tap(repository.findById(id), () => {
+          if (!isMeddled) return Effect.void
+          isMeddled = false
+          return Effect.flatMap(DateTime.now, (at) => Effect.ignore(repository.update(id, { description: "theirs" }, { at })))
+        }),
+    }
+    const services = ApiKeys.layer.pipe(Layer.provide(layerEphemeral))
+    yield* withServer(services, Layer.succeed(Repository.ApiKeyRepository, meddled), [], (post) =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const { token } = yield* apiKeys.create({ name: "k", scopes: ["*"] })
+        for (const [method, body] of [
+          ["PATCH", { description: "ours" }],
+          ["PATCH", { description: "ours", expiresAt: null }],
+          ["DELETE", undefined],
+        ] as const) {
+          const { apiKey } = yield* apiKeys.create({ name: "k" })
+          isMeddled = true
+          const reply = yield* post(`/api-keys/${apiKey.id}`, token, body, { method, ifMatch: `"${apiKey.version}"` })
+          assert.strictEqual(reply.status, 412, method)
+          assert.strictEqual((yield* apiKeys.get(apiKey.id)).description, "theirs")
+        }
       }),
     )
   }).pipe(Effect.provide(Layer.fresh(Repository.layerMemory))),

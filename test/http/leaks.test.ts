@@ -4,7 +4,7 @@ import { createServer } from "node:http"
 import { connect } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, DateTime, Effect, Exit, Layer, Logger, Redacted, References, Scope } from "effect"
+import { Context, DateTime, Effect, Exit, Fiber, Layer, Logger, Redacted, References, Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { RepositoryError } from "../../src/ApiKeyError.ts"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
@@ -61,8 +61,8 @@ const withServer = <A, E, F = never>(
 }
 
 const post = (url: string, body: string, headers: Record<string, string> = {}) =>
-  Effect.promise(async () => {
-    const response = await fetch(url, { method: "POST", body, headers: { "content-type": "application/json", ...headers } })
+  Effect.promise(async (signal) => {
+    const response = await fetch(url, { method: "POST", body, signal, headers: { "content-type": "application/json", ...headers } })
     const text = await response.text()
     return { status: response.status, text, body: text === "" ? undefined : JSON.parse(text) }
   })
@@ -227,6 +227,29 @@ describe("A signed report", () => {
     ),
   )
 
+  it.live("is acted on though its sender doesn't wait for the answer", () => {
+    let looked = 0
+    const store = (repository: Repository): Repository => ({
+      ...repository,
+      findByKeyId: (keyId) => Effect.suspend(() => Effect.delay(repository.findByKeyId(keyId), looked++ === 0 ? "300 millis" : "1 millis")),
+    })
+    return withServer(
+      { signingKeys },
+      (apiKeys, url) =>
+        Effect.gen(function* () {
+          const [first, second] = [yield* create(apiKeys), yield* create(apiKeys)]
+          const sender = yield* Effect.forkChild(report(url, JSON.stringify([first, second].map(({ token }) => leak(token)))))
+          yield* eventually(
+            Effect.sync(() => looked),
+            (count) => count > 0,
+          )
+          yield* Fiber.interrupt(sender)
+          for (const { id } of [first, second]) yield* eventually(apiKeys.get(id), ({ isActive }) => !isActive)
+        }),
+      { store },
+    )
+  })
+
   it.live("ends what it can though the store fails now and then, or for one key", () => {
     let failures = 0
     let broken = ""
@@ -329,7 +352,8 @@ describe("A signed report", () => {
       const reply = yield* withServer({}, (_, url) => report(url, "[]"))
       assert.deepStrictEqual([reply.status, reply.body.type], [404, "urn:effect-api-key:problem:not-offered"])
       const rsa = generateKeyPairSync("rsa", { modulusLength: 1_024 }).publicKey.export({ type: "spki", format: "pem" }).toString()
-      for (const publicKey of ["", "nonsense", rsa]) {
+      const otherCurve = generateKeyPairSync("ec", { namedCurve: "P-384" }).publicKey.export({ type: "spki", format: "pem" }).toString()
+      for (const publicKey of ["", "nonsense", rsa, otherCurve]) {
         const exit = yield* Effect.exit(withServer({ signingKeys: [{ identifier: "k", publicKey }] }, () => Effect.void))
         assert.isTrue(Exit.isFailure(exit))
       }

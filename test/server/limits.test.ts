@@ -158,7 +158,8 @@ describe("the server's limits", () => {
   it.live("give up on work that takes too long", () =>
     withServer({ responseTime: "300 millis" }, async ({ open, interrupted, url }) => {
       assert.strictEqual(await open(get("/wait")).closed, "")
-      while (interrupted() === 0) await pause()
+      assert.strictEqual(await open(get("/wait", "Expect: 100-continue")).closed, "")
+      while (interrupted() < 2) await pause()
       await isFine(url)
     }),
   )
