@@ -74,7 +74,7 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   const stored = sql.literal(storedColumnList)
   const insertText = `INSERT INTO ${table.qualified} (${insertColumns.names}) SELECT ${insertColumns.values} FROM ${insertColumns.source}
     WHERE NOT EXISTS (SELECT FROM ${table.qualified} AS key WHERE key.key_id = given.previous_key_id OR key.previous_key_id = given.key_id)
-    ORDER BY position ON CONFLICT DO NOTHING RETURNING id`
+    ORDER BY position ON CONFLICT DO NOTHING RETURNING concat_ws(' ', id, key_id, previous_key_id) AS ids`
 
   const isInTransaction = (context: Context.Context<never>): boolean =>
     Context.getOrUndefined(context, sql.transactionService) !== undefined
@@ -270,10 +270,10 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     // A statement doesn't see what it inserts itself, and an index sees one column.
     const clashes = clashesAmong(stored.map(({ apiKey }) => apiKey))
     const clear = clashes.size === 0 ? stored : stored.filter((_, index) => !clashes.has(index))
-    return Effect.map(sql.unsafe<{ id: string }>(insertText, toArrays(clear)), (rows) => {
-      const insertedIds = new Set(rows.map(({ id }) => id))
-      // A second one with the same id isn't the one that was inserted.
-      return stored.map(({ apiKey }, index) => !clashes.has(index) && insertedIds.delete(apiKey.id))
+    return Effect.map(sql.unsafe<{ ids: string }>(insertText, toArrays(clear)), (rows) => {
+      const inserted = new Set(rows.map(({ ids }) => ids))
+      // Another one with the same id, or a second one that has all of them, isn't the one that was inserted.
+      return stored.map(({ apiKey }, index) => !clashes.has(index) && inserted.delete([apiKey.id, ...keyIdsOf(apiKey)].join(" ")))
     })
   }
 

@@ -488,11 +488,13 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
         const there = yield* replace(yield* insert())
         const [one, two] = [makeStoredApiKey(), makeStoredApiKey()]
         const { keyId: three } = makeStoredApiKey().apiKey
+        const clashing = makeStoredApiKey({ keyId: there.keyId })
         const formerOf = (keyId: KeyId) => new PreviousToken({ keyId, hint: "hint", expiresAt: null, graceSeconds: 1, lastUsedAt: null })
         const batch = [
           makeStoredApiKey({ id: there.id }),
           one,
-          makeStoredApiKey({ keyId: there.keyId }),
+          clashing,
+          makeStoredApiKey({ id: clashing.apiKey.id }),
           makeStoredApiKey({ keyId: there.previous!.keyId }),
           one,
           two,
@@ -502,7 +504,7 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
           makeStoredApiKey({ keyId: three }),
           makeStoredApiKey({ previous: formerOf(three), previousHash: "former" }),
         ]
-        const inserted = [false, true, false, false, false, true, false, false, true, false, false]
+        const inserted = [false, true, false, true, false, false, true, false, false, true, false, false]
         assert.deepStrictEqual(yield* repository.insertMany(batch), inserted)
         assert.deepStrictEqual(yield* repository.insertMany([]), [])
         assert.deepStrictEqual(encode(yield* get(there.id)), encode(there))
