@@ -139,7 +139,8 @@ export interface NextToken {
 
 /**
  * The contract. `update` sets `updatedAt` to `at`, though not to before the end of a previous token that it had passed, adds 1 to
- * `version`, and touches no field that isn't in `changes`; with `ifVersion`, a record at another version is left alone. `touch` moves
+ * `version`, and touches no field that isn't in `changes`; with `isActive: false`, a record that is inactive already keeps its `deactivatedAt`
+ * and `deactivationReason`; with `ifVersion`, a record at another version is left alone. `touch` moves
  * `lastUsedAt` forward, never back, and that of the previous token if its key id was used since the rotation; the first use of the current
  * one since a rotation whose grace waits for it settles the grace (`expiresAt` of the previous token, not after what it was or the key's
  * own). It changes nothing else; ids it doesn't know are passed over. `delete` gives what it deleted. A key id is compared byte by byte, and

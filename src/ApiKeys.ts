@@ -439,9 +439,6 @@ const activity = (isActive: boolean, at: DateTime.Utc, reason: Model.Deactivatio
   deactivationReason: isActive ? null : reason,
 })
 
-/** How often a deactivation is tried again, as the record changes meanwhile. */
-const deactivationAttempts = 100
-
 /** The application's hasher, and those of other systems, which only check. */
 const withLegacy = (hasher: ApiKeyHasher["Service"], legacy: ReadonlyArray<LegacyTokens>): ApiKeyHasher["Service"] =>
   several(hasher, ...legacy.map(({ verify }) => ({ hash: hasher.hash, verify })))
@@ -633,30 +630,18 @@ const make = Effect.fnUntraced(function* (options: Options) {
     })
   })
 
-  /** What is inactive already keeps when and why it became so, which whoever looks into a leak wants to know. */
-  const deactivateOnce = Effect.fnUntraced(function* (
-    id: Model.ApiKeyId,
-    changes: Repository.Changes,
-    reason: Model.DeactivationReason | undefined,
-    ifVersion: number | undefined,
-  ) {
-    const stored = yield* repository.findById(id)
-    if (Option.isNone(stored)) return yield* new ApiKeyNotFound({ id })
-    const { apiKey } = stored.value
-    if (!apiKey.isActive && ifVersion === undefined && Object.keys(changes).length === 0) return apiKey
-    const at = yield* DateTime.now
-    const all = apiKey.isActive ? { ...changes, ...activity(false, at, reason) } : changes
-    return yield* repository.update(id, all, { at, ifVersion: ifVersion ?? apiKey.version })
-  })
+  /** What is inactive already is left as it is: it keeps when and why it became so, which whoever looks into a leak wants to know. */
+  const deactivateOnce = Effect.fnUntraced(
+    function* (id: Model.ApiKeyId, reason?: Model.DeactivationReason) {
+      const stored = yield* repository.findById(id)
+      if (Option.isSome(stored) && !stored.value.apiKey.isActive) return stored.value.apiKey
+      const at = yield* DateTime.now
+      return yield* repository.update(id, activity(false, at, reason), { at })
+    },
+    Effect.catchTag("VersionConflict", (impossible) => Effect.die(impossible)),
+  )
 
-  const deactivate = (id: Model.ApiKeyId, reason?: Model.DeactivationReason, changes: Repository.Changes = {}) =>
-    deactivateOnce(id, changes, reason, undefined).pipe(
-      Effect.retry({ while: ({ _tag }) => _tag === "VersionConflict", times: deactivationAttempts }),
-      Effect.catchTag("VersionConflict", (cause) =>
-        Effect.fail(new RepositoryError({ operation: "change a record that keeps changing", isRetryable: true, cause })),
-      ),
-      (write) => changing(id, write),
-    )
+  const deactivate = (id: Model.ApiKeyId, reason?: Model.DeactivationReason) => changing(id, deactivateOnce(id, reason))
 
   const { telemetry = "counters" } = options
   const timed: ApiKeys["Service"]["verify"] =
@@ -726,11 +711,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const { isActive, ...others } = changes
       const at = yield* DateTime.now
       const all = isActive === undefined ? others : { ...others, ...activity(isActive, at) }
-      const updated = yield* isActive !== false
-        ? changing(id, repository.update(id, all, { at, ifVersion }))
-        : ifVersion === undefined
-          ? deactivate(id, "manual", others)
-          : changing(id, deactivateOnce(id, others, "manual", ifVersion))
+      const updated = yield* changing(id, repository.update(id, all, { at, ifVersion }))
       return yield* confirmChange(updated, { confirmWithin })
     }),
     activate: Effect.fn("ApiKeys.activate")((id, options) =>

@@ -106,10 +106,12 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
         Effect.map(find(id, ifVersion), ({ apiKey, ...hashes }) => {
           const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
           const metadata = copyOf(changes.metadata ?? apiKey.metadata)
+          const { deactivatedAt, deactivationReason } = apiKey
+          const kept = apiKey.isActive || changes.isActive !== false ? {} : { deactivatedAt, deactivationReason }
           // Where it was passed, it stays so.
           const end = apiKey.previous?.expiresAt ?? null
           const updatedAt = end !== null && DateTime.isLessThanOrEqualTo(end, apiKey.updatedAt) ? DateTime.max(at, end) : at
-          const changed = new ApiKey({ ...apiKey, ...given, metadata, updatedAt, version: apiKey.version + 1 })
+          const changed = new ApiKey({ ...apiKey, ...given, ...kept, metadata, updatedAt, version: apiKey.version + 1 })
           store(new StoredApiKey({ apiKey: changed, ...hashes }))
           return changed
         }),

@@ -250,8 +250,12 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     if (scopes !== undefined) set.push(sql`scopes = ${scopes}::text[]`)
     if (metadata !== undefined) set.push(sql`metadata = ${JSON.stringify(metadata)}::text::jsonb`)
     if (isActive !== undefined) set.push(sql`is_active = ${isActive}::boolean`)
-    if (deactivatedAt !== undefined) set.push(sql`deactivated_at = ${toDate(deactivatedAt)}::timestamptz`)
-    if (deactivationReason !== undefined) set.push(sql`deactivation_reason = ${deactivationReason}::text`)
+    // What is inactive already keeps when and why it became so.
+    const isNews = sql`(is_active OR ${isActive !== false}::boolean)`
+    if (deactivatedAt !== undefined)
+      set.push(sql`deactivated_at = CASE WHEN ${isNews} THEN ${toDate(deactivatedAt)}::timestamptz ELSE deactivated_at END`)
+    if (deactivationReason !== undefined)
+      set.push(sql`deactivation_reason = CASE WHEN ${isNews} THEN ${deactivationReason}::text ELSE deactivation_reason END`)
     if (expiresAt !== undefined) set.push(sql`expires_at = ${toDate(expiresAt)}::timestamptz`)
     return set
   }

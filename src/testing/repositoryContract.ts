@@ -7,9 +7,9 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { ApiKey, type ApiKeyId, KeyId, keyIdsOf, PreviousToken, StoredApiKey } from "../ApiKey.ts"
+import { ApiKey, type ApiKeyId, type DeactivationReason, KeyId, keyIdsOf, PreviousToken, StoredApiKey } from "../ApiKey.ts"
 import { scheme } from "../ApiKeyHasher.ts"
-import { ApiKeyRepository, type Filter, type Page, type Sort } from "../ApiKeyRepository.ts"
+import { ApiKeyRepository, type Changes, type Filter, type Page, type Sort } from "../ApiKeyRepository.ts"
 import { set } from "../Scope.ts"
 import * as arbitraries from "./arbitraries.ts"
 import { makeStoredApiKey } from "./fixtures.ts"
@@ -165,6 +165,35 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
           assert.deepStrictEqual(encode(yield* repository.update(before.id, change, { at })), encode(expected))
           assert.deepStrictEqual(encode(yield* get(before.id)), encode(expected))
         }
+      }),
+    )
+
+    it.effect("keeps when and why a key was deactivated first, until it is active again", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const { id } = yield* insert()
+        const note = (millis: number, reason: DeactivationReason) => ({ deactivatedAt: instant(millis), deactivationReason: reason })
+        const update = (changes: Changes) => Effect.map(repository.update(id, changes, { at: instant(100) }), encode)
+        const told = (millis: number, reason: DeactivationReason) => ({ deactivatedAt: iso(millis), deactivationReason: reason })
+        const reasons = ["leaked", "manual", "possession"] as const
+        const updated = yield* Effect.forEach(reasons, (reason, i) => update({ isActive: false, ...note(i, reason) }), {
+          concurrency: "unbounded",
+        })
+        const first = updated.find(({ version }) => version === 2)!
+        assert.isNotNull(first.deactivationReason)
+        const kept = { isActive: false, deactivatedAt: first.deactivatedAt, deactivationReason: first.deactivationReason }
+        for (const each of updated) assert.deepInclude(each, kept)
+        assert.deepInclude(yield* update({ isActive: false, name: "other", ...note(5, "manual") }), { ...kept, name: "other" })
+        assert.deepInclude(yield* update({ isActive: true, deactivatedAt: null, deactivationReason: null }), {
+          isActive: true,
+          deactivatedAt: null,
+          deactivationReason: null,
+        })
+        assert.deepInclude(yield* update({ isActive: false, ...note(6, "leaked") }), { isActive: false, ...told(6, "leaked") })
+        assert.deepInclude(yield* update(note(7, "possession")), told(7, "possession"))
+        const unknown = yield* insert({ isActive: false })
+        yield* repository.update(unknown.id, { isActive: false, ...note(8, "manual") }, { at: instant(100) })
+        assert.deepInclude(encode(yield* get(unknown.id)), { deactivatedAt: null, deactivationReason: null })
       }),
     )
 
