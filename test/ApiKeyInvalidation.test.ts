@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, DateTime, Deferred, Duration, Effect, Fiber, Layer, Logger, Metric, Queue, type Scope } from "effect"
+import { Cause, Clock, DateTime, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Metric, Queue, Scope } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import type { KeyId } from "../src/ApiKey.ts"
@@ -191,6 +191,12 @@ describe("Nodes", () => {
         const { apiKey, token } = yield* a.create({ name: "k" })
         yield* a.verify(token)
         yield* hub.cut
+        yield* delivered
+        // From the first moment on, although its last heartbeat isn't old.
+        lookUps.count = 0
+        yield* a.verify(token)
+        yield* a.verify(token)
+        assert.strictEqual(lookUps.count, 2)
         yield* TestClock.adjust("10 seconds")
         assert.deepStrictEqual(logged, [outage])
         // Unheard, as by a node that can't tell.
@@ -216,13 +222,20 @@ describe("Nodes", () => {
   )
 
   it.effect("tell of an outage that they began with, and of none when they stop", () =>
-    withCluster(({ start, hub, logged }) =>
+    withCluster(({ start, hub, lookUps, logged }) =>
       Effect.gen(function* () {
         hub.state.beforeRegistering = () => Effect.fail(new InvalidationError({ operation: "register", cause: "denied" }))
         yield* Effect.scoped(
           Effect.gen(function* () {
-            yield* start("a")
-            yield* TestClock.adjust("10 minutes")
+            const a = yield* start("a", 0)
+            const { token } = yield* a.create({ name: "k" })
+            for (const wait of ["0 millis", "10 minutes"] as const) {
+              yield* TestClock.adjust(wait)
+              lookUps.count = 0
+              yield* a.verify(token)
+              yield* a.verify(token)
+              assert.strictEqual(lookUps.count, 2, wait)
+            }
             assert.strictEqual((yield* Metric.value(ApiKeyMetrics.outages)).count, 1)
             assert.deepStrictEqual(logged, [outage])
             hub.state.beforeRegistering = () => Effect.void
@@ -246,6 +259,10 @@ describe("Nodes", () => {
         yield* repository.update(apiKey.id, { isActive: false }, { at: yield* DateTime.now })
         yield* TestClock.adjust("5 seconds")
         assert.strictEqual(yield* tagOf(a.verify(token)), "good")
+        // Those of others say nothing of when it heard last.
+        hub.silent.delete("a")
+        for (let count = 1; count <= 10; count++) yield* Effect.orDie(hub.connect("stranger").publish(`beat stranger ${count}`))
+        hub.silent.add("a")
         yield* TestClock.adjust("5 seconds")
         assert.strictEqual(yield* tagOf(a.verify(token)), "Inactive")
         yield* TestClock.adjust("20 seconds")
@@ -315,11 +332,13 @@ describe("Nodes", () => {
         const a = yield* start("a")
         const b = yield* start("b")
         const { apiKey, token } = yield* a.create({ name: "k" })
-        // `a` alone is cut off: its publishing fails, and `b` goes on hearing.
         yield* b.verify(token)
-        yield* hub.cut
+        // Nor what is to make up for it, until later.
+        hub.state.isLost = (name, message) => name === "a" && !message.startsWith("beat")
         yield* a.deactivate(apiKey.id)
-        yield* hub.restore
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* tagOf(b.verify(token)), "good")
+        hub.state.isLost = () => false
         yield* TestClock.adjust("3 seconds")
         assert.include(hub.published, "everything")
         assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
@@ -342,6 +361,20 @@ describe("Nodes", () => {
         yield* a.update(apiKey.id, { name: "n" }, { confirmWithin })
         yield* a.delete(apiKey.id, { confirmWithin })
         assert.strictEqual(yield* tagOf(b.verify(token)), "NotFound")
+      }),
+    ),
+  )
+
+  it.effect("have applied what they confirm, even if they weren't told of it before", () =>
+    withCluster(({ start, hub }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const b = yield* start("b")
+        const { apiKey, token } = yield* a.create({ name: "k" })
+        yield* b.verify(token)
+        hub.state.isLost = (name, message) => name === "a" && message.startsWith("changed")
+        yield* a.deactivate(apiKey.id, { confirmWithin: "1 second" })
+        assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
       }),
     ),
   )
@@ -467,7 +500,8 @@ describe("Nodes", () => {
         // It hangs, so that the node doesn't learn of it.
         hub.state.beforeRegistering = (name) => (name === "b" ? Effect.never : Effect.void)
         hub.silent.add("b")
-        yield* TestClock.adjust("7 seconds")
+        // To just before its lease ends, which began a second ago.
+        yield* TestClock.adjust("8990 millis")
         const confirming = yield* begin(Effect.flip(a.deactivate(apiKey.id, { confirmWithin: "1 second" })))
         yield* delivered
         assert.strictEqual(yield* tagOf(b.verify(token)), "good")
@@ -558,10 +592,16 @@ describe("Nodes", () => {
     ),
   )
 
-  it.effect("leave the register when they stop", () =>
-    withCluster(({ start, hub }) =>
+  it.effect("leave the register when they stop, and ask the database from then on", () =>
+    withCluster(({ start, hub, repository }) =>
       Effect.gen(function* () {
-        yield* Effect.scoped(start("a"))
+        const scope = yield* Scope.make()
+        const a = yield* Scope.provide(start("a"), scope)
+        const { apiKey, token } = yield* a.create({ name: "k" })
+        yield* a.verify(token)
+        yield* Scope.close(scope, Exit.void)
+        yield* repository.update(apiKey.id, { isActive: false }, { at: yield* DateTime.now })
+        assert.strictEqual(yield* tagOf(a.verify(token)), "Inactive")
         yield* start("b")
         assert.deepStrictEqual(
           Array.from(hub.live.keys(), (name) => name.replace(/-.*/, "")),
@@ -577,7 +617,7 @@ describe("Nodes", () => {
         const a = yield* start("a")
         const { token } = yield* a.create({ name: "k" })
         yield* a.verify(token)
-        for (const message of ["", "changed", "changed a b", "rotated 1 2 3", "confirm x", "doubtful", "\u0000"]) {
+        for (const message of ["", "changed", "changed a b", "rotated 1 2 3", "confirm x", "confirm x y z", "doubtful", "\u0000"]) {
           lookUps.count = 0
           yield* Effect.orDie(hub.connect("stranger").publish(message))
           yield* delivered
