@@ -12,12 +12,12 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
-import { ApiKey, ApiKeyId, Description, KeyId, Metadata, Name, OwnerId, StoredApiKey } from "./ApiKey.ts"
+import { ApiKey, StoredApiKey } from "./ApiKey.ts"
 import { InvalidInput } from "./ApiKeyError.ts"
 import { ofChecked } from "./internal/ofChecked.ts"
+import { arePlain } from "./internal/plainFields.ts"
 import { isStorableText } from "./internal/storableText.ts"
 import type { LegacyRecord } from "./LegacyTokens.ts"
-import { ScopeSet } from "./Scope.ts"
 
 /** What each line says of itself. @category models @since 0.1.0 */
 export const format = "effect-api-key"
@@ -118,50 +118,14 @@ const readQuickly = (row: Readonly<Record<string, unknown>>): Result.Result<Stor
   const createdAt = toInstant(apiKey["createdAt"])
   const updatedAt = toInstant(apiKey["updatedAt"])
   if (expiresAt === undefined || lastUsedAt === undefined || createdAt === undefined || updatedAt === undefined) return undefined
-  const fields = { ...apiKey, expiresAt, lastUsedAt, createdAt, updatedAt }
-  return isPlain(fields) ? checked(ofChecked(ApiKey, fields), redact(hash), null) : undefined
+  const { deactivatedAt, deactivationReason, rotatedAt, previous } = apiKey
+  if (deactivatedAt !== null || deactivationReason !== null || rotatedAt !== null || previous !== null) return undefined
+  const fields = { ...apiKey, expiresAt, lastUsedAt, createdAt, updatedAt, deactivatedAt, deactivationReason, rotatedAt, previous }
+  return arePlain(fields) ? checked(ofChecked(ApiKey, fields), redact(hash), null) : undefined
 }
-
-/** What is known of a record before its other fields are checked. */
-interface Checking {
-  readonly [field: string]: unknown
-  readonly expiresAt: DateTime.Utc | null
-  readonly lastUsedAt: DateTime.Utc | null
-  readonly createdAt: DateTime.Utc
-  readonly updatedAt: DateTime.Utc
-}
-
-const isPlain = (fields: Checking): fields is Checking & ConstructorParameters<typeof ApiKey>[0] =>
-  isId(fields["id"]) &&
-  isKeyId(fields["keyId"]) &&
-  typeof fields["prefix"] === "string" &&
-  isName(fields["name"]) &&
-  (fields["description"] === null || isDescription(fields["description"])) &&
-  (fields["ownerId"] === null || isOwnerId(fields["ownerId"])) &&
-  isScopes(fields["scopes"]) &&
-  isMetadata(fields["metadata"]) &&
-  typeof fields["isActive"] === "boolean" &&
-  typeof fields["hint"] === "string" &&
-  isVersion(fields["version"]) &&
-  fields["deactivatedAt"] === null &&
-  fields["deactivationReason"] === null &&
-  fields["rotatedAt"] === null &&
-  fields["previous"] === null
 
 const fieldCount = Object.keys(ApiKey.fields).length
 const size = (row: object): number => Object.keys(row).length
-
-const isId = Schema.is(ApiKeyId)
-const isKeyId = Schema.is(KeyId)
-const isName = Schema.is(Name)
-const isDescription = Schema.is(Description)
-const isOwnerId = Schema.is(OwnerId)
-const isScopeSet = Schema.is(ScopeSet)
-const isMetadata = Schema.is(Metadata)
-const isVersion = (value: unknown): boolean => typeof value === "number" && Number.isSafeInteger(value) && value >= 1
-// Others are put in order by the schema.
-const isScopes = (value: unknown): boolean =>
-  isScopeSet(value) && value.every((scope, index) => index === 0 || (value[index - 1] ?? "") < scope)
 
 /** As `formatIso` writes it, and no other form. */
 const toInstant = (value: unknown): DateTime.Utc | undefined => {
@@ -193,7 +157,7 @@ export const readRowBy = (row: unknown, reader: RowReader | undefined): Result.R
     if (read instanceof StoredApiKey) return checked(read.apiKey, read.hash, read.previousHash)
     const { hash, ...fields } = read
     const whole = { ...fields, deactivatedAt: null, deactivationReason: null, version: 1, rotatedAt: null, previous: null }
-    if (areInstants(whole) && isPlain(whole)) return checked(ofChecked(ApiKey, whole), hash, null)
+    if (areInstants(whole) && arePlain(whole)) return checked(ofChecked(ApiKey, whole), hash, null)
     // It says what is wrong.
     return Result.flatMap(Result.mapError(decodeFields(whole), toInvalidInput), (fields) => checked(ofChecked(ApiKey, fields), hash, null))
   })

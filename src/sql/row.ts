@@ -20,6 +20,7 @@ import {
 import type { Taken } from "../ApiKeyRepository.ts"
 import { toSimpleLowerCase } from "../internal/lowerCase.ts"
 import { ofChecked } from "../internal/ofChecked.ts"
+import { arePlain, isKeyId } from "../internal/plainFields.ts"
 import { ScopeSet } from "../Scope.ts"
 
 /** The columns of a record without its hashes. */
@@ -158,13 +159,6 @@ export const decodeTaken = (rows: ReadonlyArray<unknown>): Effect.Effect<Readonl
     })),
   )
 
-const isId = Schema.is(ApiKeyId)
-const isKeyId = Schema.is(KeyId)
-const isName = Schema.is(Name)
-const isDescription = Schema.is(Description)
-const isOwnerId = Schema.is(OwnerId)
-const isScopes = Schema.is(ScopeSet)
-const isMetadata = Schema.is(Metadata)
 const isDeactivationReason = Schema.is(DeactivationReason)
 const isGraceSeconds = Schema.is(PreviousToken.fields.graceSeconds)
 
@@ -174,22 +168,7 @@ const isGraceSeconds = Schema.is(PreviousToken.fields.graceSeconds)
  * Decoding by the schema took more of a cold verification than the hash and the batching together.
  */
 const readQuickly = (row: Record<string, unknown>): StoredApiKey | undefined => {
-  const {
-    id,
-    key_id: keyId,
-    prefix,
-    name,
-    description,
-    owner_id: ownerId,
-    scopes,
-    metadata,
-    is_active: isActive,
-    hint,
-    version,
-    hash,
-  } = row
-  const deactivationReason = row["deactivation_reason"]
-  const previousHash = row["previous_hash"]
+  const { hash, previous_hash: previousHash, deactivation_reason: deactivationReason } = row
   const deactivatedAt = toInstantOrNull(row["deactivated_at"])
   const expiresAt = toInstantOrNull(row["expires_at"])
   const lastUsedAt = toInstantOrNull(row["last_used_at"])
@@ -197,56 +176,42 @@ const readQuickly = (row: Record<string, unknown>): StoredApiKey | undefined => 
   const createdAt = toInstant(row["created_at"])
   const updatedAt = toInstant(row["updated_at"])
   const previous = readPrevious(row)
-  return isId(id) &&
-    isKeyId(keyId) &&
-    typeof prefix === "string" &&
-    isName(name) &&
-    (description === null || isDescription(description)) &&
-    (ownerId === null || isOwnerId(ownerId)) &&
-    isScopes(scopes) &&
-    isSortedSet(scopes) &&
-    isMetadata(metadata) &&
-    typeof isActive === "boolean" &&
-    deactivatedAt !== undefined &&
-    (deactivationReason === null || isDeactivationReason(deactivationReason)) &&
-    expiresAt !== undefined &&
-    createdAt !== undefined &&
-    updatedAt !== undefined &&
-    lastUsedAt !== undefined &&
-    typeof hint === "string" &&
-    typeof version === "number" &&
-    Number.isSafeInteger(version) &&
-    version >= 1 &&
-    rotatedAt !== undefined &&
-    previous !== undefined &&
-    typeof hash === "string" &&
-    (previousHash === null || typeof previousHash === "string")
-    ? toStored(
-        ofChecked(ApiKey, {
-          id,
-          keyId,
-          prefix,
-          name,
-          description,
-          ownerId,
-          scopes,
-          metadata,
-          isActive,
-          deactivatedAt,
-          deactivationReason,
-          expiresAt,
-          createdAt,
-          updatedAt,
-          lastUsedAt,
-          hint,
-          version,
-          rotatedAt,
-          previous,
-        }),
-        hash,
-        previousHash,
-      )
-    : undefined
+  if (
+    deactivatedAt === undefined ||
+    (deactivationReason !== null && !isDeactivationReason(deactivationReason)) ||
+    expiresAt === undefined ||
+    createdAt === undefined ||
+    updatedAt === undefined ||
+    lastUsedAt === undefined ||
+    rotatedAt === undefined ||
+    previous === undefined ||
+    typeof hash !== "string" ||
+    (previousHash !== null && typeof previousHash !== "string")
+  ) {
+    return undefined
+  }
+  const fields = {
+    id: row["id"],
+    keyId: row["key_id"],
+    prefix: row["prefix"],
+    name: row["name"],
+    description: row["description"],
+    ownerId: row["owner_id"],
+    scopes: row["scopes"],
+    metadata: row["metadata"],
+    isActive: row["is_active"],
+    deactivatedAt,
+    deactivationReason,
+    expiresAt,
+    createdAt,
+    updatedAt,
+    lastUsedAt,
+    hint: row["hint"],
+    version: row["version"],
+    rotatedAt,
+    previous,
+  }
+  return arePlain(fields) ? toStored(ofChecked(ApiKey, fields), hash, previousHash) : undefined
 }
 
 const readPrevious = (row: Record<string, unknown>): PreviousToken | null | undefined => {
@@ -269,11 +234,6 @@ const toInstant = (value: unknown): DateTime.Utc | undefined => {
 }
 
 const toInstantOrNull = (value: unknown): DateTime.Utc | null | undefined => (value === null ? null : toInstant(value))
-
-const isSortedSet = (texts: ReadonlyArray<string>): boolean => {
-  for (let i = 1; i < texts.length; i++) if (texts[i - 1]! >= texts[i]!) return false
-  return true
-}
 
 const toApiKey = (row: typeof KeyRow.Type): ApiKey =>
   ofChecked(ApiKey, {
