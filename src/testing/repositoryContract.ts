@@ -331,6 +331,9 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
         const waiting = { expiresAt: null, graceSeconds: 100 }
         const rotated = yield* replace(before, { previous: waiting })
         const previousUse = { id: rotated.id, keyId: before.keyId, lastUsedAt: instant(10_000) }
+        // A use from before the rotation, written late, isn't one since.
+        yield* repository.touch([{ ...previousUse, lastUsedAt: instant(4) }])
+        assert.deepInclude((yield* get(rotated.id)).previous, { ...waiting, lastUsedAt: null })
         assert.deepStrictEqual(yield* repository.touch([previousUse]), [])
         assert.deepInclude(encode(yield* get(rotated.id)), { lastUsedAt: iso(10_000) })
         assert.deepInclude((yield* get(rotated.id)).previous, { ...waiting, lastUsedAt: instant(10_000) })
@@ -345,9 +348,10 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
         assert.deepInclude(previous, { expiresAt: instant(20_100), graceSeconds: null, lastUsedAt: instant(30_000) })
         assert.deepStrictEqual(yield* repository.touch([{ ...use, lastUsedAt: instant(40_000) }]), [])
         assert.deepStrictEqual((yield* get(rotated.id)).previous, previous)
+        yield* repository.touch([{ ...previousUse, lastUsedAt: instant(35_000) }])
+        assert.deepInclude(encode(yield* get(rotated.id)), { lastUsedAt: iso(40_000) })
+        assert.deepInclude((yield* get(rotated.id)).previous, { lastUsedAt: instant(35_000) })
         // Not beyond the key's own expiry.
-        // A use from before the rotation, written late, isn't one since.
-        yield* repository.touch([{ ...previousUse, lastUsedAt: instant(4) }])
         const again = yield* replace(yield* get(rotated.id), { previous: waiting })
         const [last] = yield* repository.touch([{ id: again.id, keyId: again.keyId, lastUsedAt: instant(199_950) }])
         assert.deepStrictEqual(last?.previous?.expiresAt, instant(200_000))
@@ -535,6 +539,8 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
         ]
         const inserted = [false, true, false, true, false, false, true, false, false, true, false, false]
         assert.deepStrictEqual(yield* repository.insertMany(batch), inserted)
+        const former = makeStoredApiKey({ previous: formerOf(there.keyId), previousHash: "former" })
+        assert.deepStrictEqual(yield* repository.insertMany([former]), [false])
         assert.deepStrictEqual(yield* repository.insertMany([]), [])
         assert.deepStrictEqual(encode(yield* get(there.id)), encode(there))
       }),
