@@ -135,7 +135,9 @@ describe("A transaction of the caller's", () => {
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const { nodes, publish, register, subscribe, unregister } = yield* ApiKeyInvalidation
-      yield* register("b", Duration.hours(1))
+      // Nor before anybody listens, when it is said over the pool.
+      yield* Effect.flip(sql.withTransaction(Effect.andThen(register("b", Duration.hours(1)), Effect.fail("no"))))
+      assert.deepStrictEqual(yield* nodes, ["b"])
       const heard = yield* subscribe
       const rolledBack = yield* Effect.flip(
         sql.withTransaction(
