@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { inspect } from "node:util"
 import { fileURLToPath } from "node:url"
 import { assert, describe, layer as describeWith, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option, Queue } from "effect"
+import { Effect, Exit, Fiber, Latch, Layer, Option, Queue } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
@@ -78,6 +78,30 @@ describeWith(SqlRepository.layer.pipe(Layer.provideMerge(Migrations.layer()), La
       )
       assert.isTrue(Option.isNone(yield* repository.findById(lost.apiKey.id)))
       assert.isTrue(Option.isSome(yield* repository.findById(kept.apiKey.id)))
+    }),
+  )
+
+  it.effect("gives what a transaction sees to nobody else who looks it up meanwhile", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const repository = yield* ApiKeyRepository
+      const key = makeStoredApiKey()
+      const lookUp = repository.findByKeyId(key.apiKey.keyId)
+      const mayLookUp = yield* Latch.make(false)
+      const others = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(Effect.andThen(mayLookUp.await, lookUp)))
+      yield* Effect.flip(
+        sql.withTransaction(
+          Effect.gen(function* () {
+            yield* repository.insert(key)
+            yield* mayLookUp.open
+            yield* Effect.yieldNow
+            const [first, second] = yield* Effect.all([lookUp, lookUp], { concurrency: "unbounded" })
+            assert.isTrue(Option.isSome(first) && Option.isSome(second))
+            return yield* Effect.fail("no")
+          }),
+        ),
+      )
+      for (const other of others) assert.isTrue(Option.isNone(yield* Fiber.join(other)))
     }),
   )
 
