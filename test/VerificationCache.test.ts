@@ -876,6 +876,25 @@ describe("A cold key", () => {
     ),
   )
 
+  it.effect("is verified for the one who asked first when another gives up, however little a fiber gets done at a time", () =>
+    Effect.forEach(
+      Array.from({ length: 40 }, (_, index) => index + 3),
+      (operations) =>
+        withKeys((apiKeys, instruments) =>
+          Effect.gen(function* () {
+            const { token } = yield* apiKeys.create({ name: "k" })
+            instruments.afterRead = Effect.yieldNow
+            const verify = Effect.provideService(tagOf(apiKeys.verify(token)), Scheduler.MaxOpsBeforeYield, operations)
+            const first = yield* Effect.forkChild(verify, { startImmediately: true })
+            const second = yield* Effect.forkChild(apiKeys.verify(token), { startImmediately: true })
+            second.interruptUnsafe()
+            assert.strictEqual(yield* Fiber.join(first), "good", `${operations} operations`)
+          }),
+        ),
+      { discard: true },
+    ),
+  )
+
   it.effect("that everybody gave up on isn't looked up any further", () =>
     withKeys((apiKeys, instruments) =>
       Effect.gen(function* () {

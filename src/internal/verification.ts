@@ -387,10 +387,10 @@ export const make = ({
     if (flights.get(flight.name) === flight) flights.delete(flight.name)
   }
 
-  const land = (flight: Flight): Effect.Effect<Found, VerifyError> => {
-    const landed = flight.fiber.pollUnsafe()
-    if (landed !== undefined) return landed
-    return Effect.callback((resume) => {
+  // Counted as waiting at once: a fiber may pause before it waits, and another give up meanwhile as the last one.
+  const land = (board: () => Flight): Effect.Effect<Found, VerifyError> =>
+    Effect.callback((resume) => {
+      const flight = board()
       flight.waiting++
       const stopWatching = flight.fiber.addObserver(resume)
       return Effect.sync(() => {
@@ -401,7 +401,6 @@ export const make = ({
         flight.fiber.interruptUnsafe()
       })
     })
-  }
 
   /** By the store: in a flight that is recent enough, else in one of its own after the one under way, whose hash needn't be done twice. */
   const askStore = (
@@ -422,12 +421,18 @@ export const make = ({
       const current = flights.get(name)
       // Who began the flight may have left it just before it was joined.
       if (current !== undefined && isRecent(current)) {
-        return Effect.catchCause(land(current), (cause) => (Cause.hasInterruptsOnly(cause) ? attempt() : Effect.failCause(cause)))
+        return Effect.catchCause(
+          land(() => current),
+          (cause) => (Cause.hasInterruptsOnly(cause) ? attempt() : Effect.failCause(cause)),
+        )
       }
       if (current !== undefined && provenHash(digest, parts.keyId) === undefined && current.fiber.pollUnsafe() === undefined) {
-        return Effect.matchCauseEffect(land(current), { onFailure: attempt, onSuccess: attempt })
+        return Effect.matchCauseEffect(
+          land(() => current),
+          { onFailure: attempt, onSuccess: attempt },
+        )
       }
-      return land(start(name, digest, parts, now, fiber.context))
+      return land(() => start(name, digest, parts, now, fiber.context))
     }
     return attempt()
   }
