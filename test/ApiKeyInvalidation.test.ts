@@ -490,6 +490,30 @@ describe("Nodes", () => {
     ),
   )
 
+  it.effect("let nobody join a look-up that they began before the register knew them", () =>
+    withCluster(({ start, hub, store, repository }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const { apiKey, token } = yield* a.create({ name: "k" })
+        hub.state.beforeRegistering = (name) => (name === "b" ? Effect.sleep("50 millis") : Effect.void)
+        // It doesn't hear yet.
+        hub.silent.add("b")
+        const b = yield* start("b", "10 millis")
+        store.findByKeyId = (keyId) => Effect.tap(repository.findByKeyId(keyId), () => Effect.sleep("1 second"))
+        const early = yield* begin(tagOf(b.verify(token)))
+        yield* delivered
+        // Confirmed by all that there are.
+        yield* a.deactivate(apiKey.id, { confirmWithin: "5 seconds" })
+        hub.silent.delete("b")
+        yield* TestClock.adjust("200 millis")
+        const late = yield* begin(tagOf(b.verify(token)))
+        store.findByKeyId = repository.findByKeyId
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* Effect.forEach([early, late], Fiber.join), ["good", "Inactive"])
+      }),
+    ),
+  )
+
   it.effect("stay in the register for longer than they use what they remember", () =>
     withCluster(({ start, hub }) =>
       Effect.gen(function* () {

@@ -414,9 +414,10 @@ export const make = ({
     // Any other one that is found later began after the call.
     const before = flights.get(name)
     // The generation is compared although a flight looks again after a change: one may come between its last look and its end.
+    // What was read out of touch with the others may have changed since, unheard.
     const isRecent = (flight: Flight): boolean =>
       flight.generation === generations.of(parts.keyId) &&
-      (flight !== before || (isTrusted(now) && now >= flight.startedAt && now - flight.startedAt < maxAge))
+      (flight !== before || (isTrusted(now) && isInTouch(flight.startedAt) && now >= flight.startedAt && now - flight.startedAt < maxAge))
     const attempt = (): Effect.Effect<Found, VerifyError> => {
       const current = flights.get(name)
       // Who began the flight may have left it just before it was joined.
