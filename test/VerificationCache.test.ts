@@ -974,6 +974,24 @@ describe("A cold key", () => {
     ),
   )
 
+  it.effect("whose look-up takes longer than an answer holds isn't answered by one from before", () =>
+    withKeys(
+      (apiKeys, instruments, repository) =>
+        Effect.gen(function* () {
+          const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+          yield* heldUp(instruments, "afterRead")
+          const early = yield* Effect.forkChild(tagOf(apiKeys.verify(token)), { startImmediately: true })
+          // Unheard, as by another node.
+          yield* repository.update(apiKey.id, { isActive: false }, { at: yield* DateTime.now })
+          yield* TestClock.adjust("500 millis")
+          const late = yield* Effect.forkChild(tagOf(apiKeys.verify(token)), { startImmediately: true })
+          yield* TestClock.adjust("10 seconds")
+          assert.deepStrictEqual(yield* Effect.forEach([early, late], Fiber.join), ["good", "Inactive"])
+        }),
+      { cache: { timeToLive: "500 millis" } },
+    ),
+  )
+
   it.effect("asked for anew doesn't take a look-up that began before", () =>
     withKeys((apiKeys, instruments, repository) =>
       Effect.gen(function* () {

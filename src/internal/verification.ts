@@ -158,10 +158,12 @@ export const make = ({
   const isTrusted = (now: number): boolean => now >= earliest && now < trustedUntil
 
   // An age is negative for a moment after the clock was set back a little, and is none then that `maxAge: 0` would take.
-  const isFresh = (entry: Entry, now: number, maxAge: number): boolean => {
-    const age = now - entry.checkedAt
-    return entry.epoch === epoch && age >= 0 && age < cache.timeToLive && age < maxAge && isTrusted(now)
+  const isYoung = (at: number, now: number, maxAge: number): boolean => {
+    const age = now - at
+    return age >= 0 && age < cache.timeToLive && age < maxAge && isTrusted(now)
   }
+
+  const isFresh = (entry: Entry, now: number, maxAge: number): boolean => entry.epoch === epoch && isYoung(entry.checkedAt, now, maxAge)
 
   const everythingChanged = (): void => {
     epoch++
@@ -417,7 +419,7 @@ export const make = ({
     // What was read out of touch with the others may have changed since, unheard.
     const isRecent = (flight: Flight): boolean =>
       flight.generation === generations.of(parts.keyId) &&
-      (flight !== before || (isTrusted(now) && isInTouch(flight.startedAt) && now >= flight.startedAt && now - flight.startedAt < maxAge))
+      (flight !== before || (isInTouch(flight.startedAt) && isYoung(flight.startedAt, now, maxAge)))
     const attempt = (): Effect.Effect<Found, VerifyError> => {
       const current = flights.get(name)
       // Who began the flight may have left it just before it was joined.
