@@ -901,6 +901,29 @@ describe("A token of another system", () => {
   // The refusal of the first candidate is remembered for the token as a whole.
   it.effect("of either of two systems works each time with the cache", () => withSetting(1, {}, verifyThrice("shop_ab_cd")))
 
+  it.effect("is hashed anew as the system reads it that it is of, although another reads it too", () =>
+    withSetting(1, {}, (setting) =>
+      Effect.gen(function* () {
+        const { instruments } = setting
+        const apiKey = yield* insertRow(setting, shop, rowOf("shop_11"))
+        const misreading: LegacyTokens = {
+          ...shop,
+          parse: (token) => shop.parse(token).map((candidate) => ({ ...candidate, secret: Redacted.make("misread") })),
+        }
+        const hasher = yield* hmac(next)
+        const { a } = yield* setting.start(hasher, { legacy: [misreading, shop] })
+        instruments.beforeReplace = Effect.fail(new RepositoryError({ operation: "replace", isRetryable: true, cause: "down" }))
+        yield* a.verify("shop_11")
+        yield* delivered
+        instruments.beforeReplace = Effect.void
+        // Read again, although what it proved is remembered.
+        yield* a.verify("shop_11", { maxAge: 0 })
+        yield* delivered
+        assert.isTrue(yield* hasher.verify(Redacted.make("shop_11"), (yield* storedOf(setting, apiKey)).hash))
+      }),
+    ),
+  )
+
   // Both kinds of hash bear the same label, and the first system calls the second one's wrong.
   it.effect("is checked by the system that it is of", () =>
     withSetting(1, {}, (setting) =>
