@@ -841,6 +841,21 @@ describe("A token of another system", () => {
     )
   })
 
+  each("that can't be checked just now isn't refused for it", (setting) =>
+    Effect.gen(function* () {
+      let isDown = true
+      const failing: LegacyTokens = {
+        ...shop,
+        verify: (...args) => (isDown ? Effect.fail(new HasherError({ reason: "Failed" })) : shop.verify(...args)),
+      }
+      yield* insertRow(setting, shop, rowOf("shop_12"))
+      const { a } = yield* setting.start(yield* hmac(next), { legacy: [failing] })
+      assert.strictEqual(yield* tagOf(a.verify("shop_12")), "HasherError")
+      isDown = false
+      assert.strictEqual(yield* tagOf(a.verify("shop_12")), "good")
+    }),
+  )
+
   each("works at once where it is imported, and elsewhere when the refusal is forgotten", (setting) =>
     Effect.gen(function* () {
       const { a, b } = yield* setting.start(yield* hmac(next), { legacy: [shop] })
