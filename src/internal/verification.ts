@@ -429,7 +429,7 @@ export const make = ({
           (cause) => (Cause.hasInterruptsOnly(cause) ? attempt() : Effect.failCause(cause)),
         )
       }
-      if (current !== undefined && provenHash(digest, parts.keyId) === undefined && current.fiber.pollUnsafe() === undefined) {
+      if (current !== undefined && provenHash(digest, parts.keyId) === undefined) {
         return Effect.matchCauseEffect(
           land(() => current),
           { onFailure: attempt, onSuccess: attempt },
