@@ -690,14 +690,15 @@ describe("Eviction", () => {
 describe("A token of another system", () => {
   const keyIds = [KeyId.make("1111111111111111"), KeyId.make("2222222222222222")] as const
 
+  const system: LegacyTokens = {
+    name: "theirs",
+    // As if it couldn't be told whose it is.
+    parse: (token) => (token.startsWith("old-") ? keyIds.map((keyId) => ({ keyId, secret: Redacted.make(token) })) : []),
+    verify: (secret, hash) => Effect.succeed(Redacted.value(hash) === `plain ${Redacted.value(secret)}`),
+    readRow: () => Result.fail(new InvalidInput({ field: "", reason: "" })),
+  }
+
   it.effect("that isn't that of one key isn't refused for it when it is that of another", () => {
-    const system: LegacyTokens = {
-      name: "theirs",
-      // As if it couldn't be told whose it is.
-      parse: (token) => (token.startsWith("old-") ? keyIds.map((keyId) => ({ keyId, secret: Redacted.make(token) })) : []),
-      verify: (secret, hash) => Effect.succeed(Redacted.value(hash) === `plain ${Redacted.value(secret)}`),
-      readRow: () => Result.fail(new InvalidInput({ field: "", reason: "" })),
-    }
     return withKeys(
       (apiKeys, _, repository) =>
         Effect.gen(function* () {
@@ -719,6 +720,28 @@ describe("A token of another system", () => {
       { legacy: [system] },
     )
   })
+
+  it.effect("that comes in while it is looked for elsewhere too isn't refused for long", () =>
+    withKeys(
+      (apiKeys, instruments, repository) =>
+        Effect.gen(function* () {
+          const stored = Option.getOrThrow(yield* repository.findById((yield* apiKeys.create({ name: "k" })).apiKey.id))
+          yield* repository.delete(stored.apiKey.id)
+          let reads = 0
+          instruments.afterRead = Effect.suspend(() => (++reads === 2 ? Effect.sleep("1 second") : Effect.void))
+          const early = yield* Effect.forkChild(tagOf(apiKeys.verify("old-1")), { startImmediately: true })
+          yield* TestClock.adjust("500 millis")
+          // Under the key id that was looked for first, and for which the second look-up doesn't look again.
+          const apiKey = new ApiKey({ ...stored.apiKey, keyId: keyIds[0] })
+          yield* repository.insert({ ...stored, apiKey, hash: Redacted.make("plain old-1") })
+          yield* apiKeys.activate(apiKey.id)
+          yield* TestClock.adjust("1 second")
+          assert.strictEqual(yield* Fiber.join(early), "NotFound")
+          assert.strictEqual(yield* tagOf(apiKeys.verify("old-1")), "good")
+        }),
+      { legacy: [system] },
+    ),
+  )
 })
 
 describe("What is remembered", () => {
