@@ -361,6 +361,8 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     registering: pick([0, 50, 2_000]),
   }
   const storeDelay = pick([2, 30, 400])
+  // Longer, at times, than a node needs to come into touch, and than what it has read may be used.
+  const hashDelay = pick([storeDelay, storeDelay, 4_000])
   const storeFailures = pick([0, 0, 1])
   const lostAnswers = pick([0, 5, 20])
 
@@ -482,7 +484,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
 
   // --- hashing, which costs nothing and may take its time -----------------------------------------------------------------------------
 
-  const hashing = Effect.suspend(() => (chance(70) ? Effect.void : Effect.sleep(1 + draw(storeDelay))))
+  const hashing = Effect.suspend(() => (chance(70) ? Effect.void : Effect.sleep(1 + draw(hashDelay))))
   const hasher = ApiKeyHasher.of({
     hash: (secret) => Effect.as(hashing, Redacted.make(`${hashPrefix}${Redacted.value(secret)}`)),
     verify: (secret, hash) => Effect.map(hashing, () => secretOf(hash) === Redacted.value(secret)),
@@ -540,7 +542,8 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       nodeName: name,
       // A cache that is too small at times.
       cache: { timeToLive, entries: pick([4, 1_000]), refusalTimeToLive },
-      hashing: { permits: 4 },
+      // Nobody waits for a turn for too long.
+      hashing: { permits: hashDelay > storeDelay ? 1_000 : 4 },
       lastUsedInterval: "1 second",
     } satisfies ApiKeys.Options
     const context = yield* Layer.buildWithScope(
@@ -862,10 +865,10 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
   return yield* Effect.gen(function* () {
     for (let i = 0; i < nodeCount; i++) {
       yield* inBackground(Effect.map(startNode, (node) => void nodes.push(node)))
-      yield* TestClock.adjust(storeDelay * 4)
+      yield* TestClock.adjust((storeDelay + hashDelay) * 4)
     }
     for (let i = 0; i < firstKeys; i++) yield* inBackground(create(pick(nodes)))
-    yield* TestClock.adjust(storeDelay * 4)
+    yield* TestClock.adjust((storeDelay + hashDelay) * 4)
     // Set by what the steps start.
     const hasFailed = (): boolean => failure !== undefined
     while (statistics.steps < steps && !hasFailed()) {
