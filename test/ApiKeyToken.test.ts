@@ -51,6 +51,13 @@ describe("ApiKeyToken", () => {
     }),
   )
 
+  it("refuses a key id that isn't one, although the checksum is right", () => {
+    for (const character of everyCharacter.filter((each) => !/[0-9a-f]/.test(each))) {
+      const body = `ak-000000000000000${character}-${"x".repeat(58)}`
+      assert.isTrue(Result.isFailure(ApiKeyToken.parse(body + ApiKeyToken.checksum(body))), character)
+    }
+  })
+
   it("refuses a long string unread", () => {
     let read = 0
     const format: ApiKeyToken.TokenFormat = {
