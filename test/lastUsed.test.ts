@@ -82,6 +82,22 @@ describe("When keys were last used", () => {
     ),
   )
 
+  it.effect("waits for the next batch when one fails", () =>
+    withStore(({ record, written, store }) =>
+      Effect.gen(function* () {
+        store.answer = Effect.fail(away)
+        record(makeUse(), 100)
+        yield* interval
+        store.answer = Effect.void
+        yield* interval
+        assert.deepStrictEqual(
+          written.map(({ uses }) => uses),
+          [[100]],
+        )
+      }),
+    ),
+  )
+
   it.effect("isn't lost when a batch fails whose key is held by another look-up meanwhile", () =>
     withStore(({ record, written, store, close }) =>
       Effect.gen(function* () {
