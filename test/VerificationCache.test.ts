@@ -583,6 +583,27 @@ describe("A format of one's own", () => {
     )
   })
 
+  it.effect("that takes unpaired surrogates has no token mistaken for another with the same digest", () => {
+    const format: ApiKeyToken.TokenFormat = {
+      prefix: "my",
+      parse: (token) => Result.succeed({ prefix: "my", keyId: KeyId.make("1"), secret: Redacted.make(token) }),
+      format: ({ secret }) => secret,
+      generate: Effect.succeed({ prefix: "my", keyId: KeyId.make("1"), secret: Redacted.make("my\ufffd") }),
+      hint: () => "",
+    }
+    return withKeys(
+      (apiKeys) =>
+        Effect.gen(function* () {
+          const { token } = yield* apiKeys.create({ name: "k" })
+          for (let time = 0; time < 2; time++) {
+            assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "good")
+            assert.strictEqual(yield* tagOf(apiKeys.verify("my\ud800")), "InvalidSecret")
+          }
+        }),
+      { token: format },
+    )
+  })
+
   it.effect("that throws makes a token malformed", () => {
     const keyIdOf = (token: string) => token.split("-")[1]!.toLowerCase()
     return withKeys(
