@@ -840,6 +840,21 @@ describe("A refused token", () => {
     ),
   )
 
+  it.effect("is looked up again for whoever asks the store", () =>
+    withKeys((apiKeys, _, repository) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+        const stored = Option.getOrThrow(yield* repository.findById(apiKey.id))
+        yield* apiKeys.delete(apiKey.id)
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "NotFound")
+        // Unheard, as by another node.
+        yield* repository.insert(stored)
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "NotFound")
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token, { maxAge: 0 })), "good")
+      }),
+    ),
+  )
+
   it.effect("is remembered in bounded memory", () =>
     withKeys(
       (apiKeys, instruments) =>
@@ -1002,6 +1017,19 @@ describe("A cold key", () => {
         instruments.afterRead = Effect.void
         assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Inactive")
         assert.strictEqual(instruments.lookUps, 11)
+      }),
+    ),
+  )
+
+  it.effect("that expires while it is looked up has expired", () =>
+    withKeys((apiKeys, instruments) =>
+      Effect.gen(function* () {
+        const expiresAt = DateTime.add(yield* DateTime.now, { milliseconds: 500 })
+        const { token } = yield* apiKeys.create({ name: "k", expiresAt })
+        yield* heldUp(instruments, "afterRead")
+        const verifying = yield* Effect.forkChild(tagOf(apiKeys.verify(token)), { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* Fiber.join(verifying), "Expired")
       }),
     ),
   )
