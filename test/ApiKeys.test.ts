@@ -8,6 +8,7 @@ import { ApiKeyHasher, layerEphemeral } from "../src/ApiKeyHasher.ts"
 import * as Repository from "../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../src/ApiKeys.ts"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
+import { tracerInto } from "./support/spans.ts"
 
 const later = (input: Duration.Input) => Effect.map(DateTime.now, (now) => DateTime.addDuration(now, Duration.fromInputUnsafe(input)))
 const otherToken = (token: Redacted.Redacted) => {
@@ -419,17 +420,8 @@ describe("ApiKeys", () => {
     const seen: Array<string> = []
     const show = (value: unknown) => seen.push(inspect(value, { depth: 20, showHidden: true }), String(value))
     const logger = Logger.layer([Logger.make((options) => void show([options.message, options.cause]))])
-    const tracer = Layer.succeed(
-      Tracer.Tracer,
-      Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        },
-      }),
-    )
-    const spans: Array<Tracer.Span> = []
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Layer.succeed(Tracer.Tracer, tracerInto(spans))
     return Effect.gen(function* () {
       const apiKeys = yield* ApiKeys.ApiKeys
       const repository = yield* Repository.ApiKeyRepository

@@ -29,6 +29,7 @@ import * as ApiKeys from "../src/ApiKeys.ts"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
 import * as Hmac from "../src/hasher/Hmac.ts"
 import type { LegacyTokens } from "../src/LegacyTokens.ts"
+import { tracerInto } from "./support/spans.ts"
 
 /** A well-formed token for the same key id whose secret is wrong. */
 const wrongSecret = (token: Redacted.Redacted, variant = 0) => {
@@ -1287,24 +1288,18 @@ describe("Telemetry", () => {
 
   it.effect("tells of look-ups by spans, and of warm verifications when asked to", () =>
     Effect.gen(function* () {
-      const spans: Array<string> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          spans.push(options.name)
-          return new Tracer.NativeSpan(options)
-        },
-      })
+      const spans: Array<Tracer.NativeSpan> = []
       const twice = (apiKeys: ApiKeys.ApiKeys["Service"]) =>
         Effect.gen(function* () {
           const { token } = yield* apiKeys.create({ name: "k" })
           spans.length = 0
           yield* apiKeys.verify(token)
           yield* apiKeys.verify(token)
-          return spans.slice()
+          return spans.map(({ name }) => name)
         })
-      const byDefault = yield* withKeys(twice).pipe(Effect.withTracer(tracer))
+      const byDefault = yield* withKeys(twice).pipe(Effect.withTracer(tracerInto(spans)))
       assert.deepStrictEqual(byDefault, ["ApiKeys.lookUp"])
-      const traced = yield* withKeys(twice, { telemetry: "traces" }).pipe(Effect.withTracer(tracer))
+      const traced = yield* withKeys(twice, { telemetry: "traces" }).pipe(Effect.withTracer(tracerInto(spans)))
       assert.deepStrictEqual(traced, ["ApiKeys.verify", "ApiKeys.lookUp", "ApiKeys.verify"])
       assert.strictEqual((yield* Metric.value(ApiKeyMetrics.duration)).count, 2)
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())),

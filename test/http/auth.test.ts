@@ -23,6 +23,7 @@ import { layerAuth, layerHandlers, layerProblems, layerRequestProblems } from ".
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as Repository from "../../src/ApiKeyRepository.ts"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
+import { tracerInto } from "../support/spans.ts"
 
 const text = { success: Schema.String }
 
@@ -319,19 +320,10 @@ const databases = {
 describe.each(Object.entries(databases))("what the server on %s says of a request", (_name, server) => {
   it.live("holds no secret and no hash: not in logs, spans or answers", () => {
     const seen: Array<string> = []
-    const spans: Array<Tracer.Span> = []
+    const spans: Array<Tracer.NativeSpan> = []
     const show = (value: unknown) => seen.push(inspect(value, { depth: 12 }))
     const logger = Logger.layer([Logger.make((options) => void show([options.message, options.cause]))])
-    const tracer = Layer.succeed(
-      Tracer.Tracer,
-      Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        },
-      }),
-    )
+    const tracer = Layer.succeed(Tracer.Tracer, tracerInto(spans))
     return Effect.gen(function* () {
       const { token, apiKey } = yield* makeKey("*")
       const secret = Redacted.value(token)

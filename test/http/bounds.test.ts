@@ -16,6 +16,7 @@ import { ApiKeyAuth } from "../../src/http/definition.ts"
 import { ServerApi } from "../../src/server/api.ts"
 import { defaultLimits, layerRequestLimits, makeServer } from "../../src/server/limits.ts"
 import { routes } from "../../src/server/routes.ts"
+import { tracerInto } from "../support/spans.ts"
 
 type Service = ApiKeys.ApiKeys["Service"]
 
@@ -364,23 +365,14 @@ describe("the middleware", () => {
 
   it.live("has the handler's logs, and the request's span, name the key", () => {
     const annotations: Array<unknown> = []
-    const spans: Array<Tracer.Span> = []
+    const spans: Array<Tracer.NativeSpan> = []
     const observed = Layer.mergeAll(
       Logger.layer([
         Logger.make(({ fiber, message }) => {
           if (String(message).includes("seen")) annotations.push(Context.get(fiber.context, References.CurrentLogAnnotations))
         }),
       ]),
-      Layer.succeed(
-        Tracer.Tracer,
-        Tracer.make({
-          span: (options) => {
-            const span = new Tracer.NativeSpan(options)
-            spans.push(span)
-            return span
-          },
-        }),
-      ),
+      Layer.succeed(Tracer.Tracer, tracerInto(spans)),
     )
     const server = serverWith(({ count }) => ({ count: (filter) => Effect.tap(count(filter), () => Effect.logInfo("seen")) }))
     return Effect.gen(function* () {
