@@ -188,6 +188,7 @@ interface Bound {
   /** As `millis`, of refusals, which are forgotten sooner. */
   readonly refusalMillis: number
   readonly startedAt: number
+  readonly trustedSince: number
   readonly mustAsk: boolean
 }
 
@@ -211,6 +212,8 @@ class NodeModel {
   readonly name: string
   private readonly ofKeys = new Map<string, Knowledge>()
   private readonly ofAll = new Knowledge()
+  /** When it sent the first heartbeat that it heard. Who asked for a confirmation before may not have asked it, so it uses nothing older. */
+  private trustedSince = Number.POSITIVE_INFINITY
   private trustedUntil = Number.NEGATIVE_INFINITY
   private endedAt = Number.NEGATIVE_INFINITY
   /** When it last said, or tried to say, that a key has changed. */
@@ -238,7 +241,11 @@ class NodeModel {
   isInTouch(millis: number): boolean {
     return millis < this.trustedUntil && millis <= this.endedAt
   }
+  oldestUsed(millis: number): number {
+    return this.isInTouch(millis) ? this.trustedSince : Number.NEGATIVE_INFINITY
+  }
   onSubscribe(moment: number, millis: number): void {
+    this.trustedSince = Number.POSITIVE_INFINITY
     this.trustedUntil = Number.NEGATIVE_INFINITY
     this.endedAt = Number.POSITIVE_INFINITY
     this.ofAll.hear(moment, millis)
@@ -257,7 +264,9 @@ class NodeModel {
         for (const keyId of this.keyIdsOf(message.id)) this.ofKey(keyId).hear(moment, millis)
         return
       case "Beat":
-        if (isOf(message.node, this.name)) this.trustedUntil = Math.max(this.trustedUntil, sentAt + lease)
+        if (!isOf(message.node, this.name)) return
+        this.trustedSince = Math.min(this.trustedSince, sentAt)
+        this.trustedUntil = Math.max(this.trustedUntil, sentAt + lease)
         return
       case "Confirmed":
       case "Ignored":
@@ -587,6 +596,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       millis: startedAt - Math.min(timeToLive, maxAge),
       refusalMillis: startedAt - Math.min(timeToLive, refusalTimeToLive, maxAge),
       startedAt,
+      trustedSince: model.oldestUsed(startedAt),
       mustAsk,
     }
   }
@@ -622,7 +632,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     statistics.granted++
     if (after > now) fail(keyId, `${node.name} checked at ${after}, which is to come`)
     // A date has whole milliseconds only.
-    if (bound.mustAsk ? after < Math.floor(bound.startedAt) : after < Math.floor(bound.millis)) {
+    if (after < Math.floor(bound.mustAsk ? bound.startedAt : Math.max(bound.millis, bound.trustedSince))) {
       fail(keyId, `${node.name} answered by what it had read at ${after}, which is too long ago at ${bound.startedAt}`)
     }
   }
@@ -728,8 +738,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     )
   }
 
-  const changeOne = (node: SimulatedNode): Effect.Effect<void> => {
-    const keyId = pickKeyId()
+  const changeOne = (node: SimulatedNode, keyId = pickKeyId()): Effect.Effect<void> => {
     const { apiKey } = stateOf(keyId)
     if (apiKey === undefined) return lastSecretOf(keyId) !== "" ? reinsert(keyId) : verify(node, drawAttempt())
     const confirmWithin = chance(25) ? 1_000 + draw(12_000) : undefined
@@ -784,24 +793,27 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       yield* flurry(started)
     })
 
-  /** Changes by all, and questions to one, while it is uncertain who is in the register: little else happens in so short a time. */
-  const flurry = (node: SimulatedNode): Effect.Effect<void> =>
-    Effect.forEach(
-      Array.from({ length: 6 }, () => draw(1_500)),
+  /**
+   * Changes by all, of one key most of all, and questions to one, while it is uncertain who is in the register: little else happens in so
+   * short a time.
+   */
+  const flurry = (node: SimulatedNode): Effect.Effect<void> => {
+    const same = drawAttempt()
+    return Effect.forEach(
+      Array.from({ length: 12 }, () => draw(1_500 + 2 * faults.registering)),
       (wait) =>
         inBackground(
           Effect.gen(function* () {
             yield* Effect.sleep(1 + wait)
             const other = pick(nodes)
             if (!nodes.includes(node) || other === undefined) return
-            yield* Effect.all([verify(node, drawAttempt()), changeOne(other), verify(node, drawAttempt())], {
-              concurrency: 3,
-              discard: true,
-            })
+            const keyId = chance(50) ? same.keyId : pickKeyId()
+            yield* Effect.all([verify(node, same), changeOne(other, keyId), verify(node, drawAttempt())], { concurrency: 3, discard: true })
           }),
         ),
       { discard: true },
     )
+  }
 
   const disturb = (node: SimulatedNode): Effect.Effect<void> => {
     const { channel, name } = node
