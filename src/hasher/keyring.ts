@@ -40,7 +40,12 @@ export const layer = <K, Parsed>(
     ApiKeyHasher,
     Effect.map(Pepper.toBytes(options), (bytes) => {
       const current = algorithm.prepare(bytes)
-      return hasher(Effect.succeed({ currentId: "", current, byId: new Map([["", current]]) }), algorithm)
+      const keys = { currentId: "", current, byId: new Map([["", current]]) }
+      // Suspended, since inspecting an effect shows what it is made of.
+      return hasher(
+        Effect.sync(() => keys),
+        algorithm,
+      )
     }),
   )
 
@@ -77,13 +82,13 @@ export const fromPeppers = Effect.fnUntraced(function* <K>(
   )
 })
 
-// Suspended, since inspecting an effect shows what it is made of.
 const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>): ApiKeyHasher["Service"] => ({
   ...(algorithm.threads !== undefined && { threads: algorithm.threads }),
   hash: (secret) =>
     Effect.flatMap(keyring, ({ currentId, current }) =>
       Effect.map(algorithm.hash(secret, current), (hash) => Redacted.make(label(currentId, hash), { label: "hash" })),
     ),
+  // Suspended, lest inspecting it show the hash.
   verify: (secret, hash) =>
     Effect.suspend(() => {
       const { pepper, inner } = splitLabel(Redacted.value(hash))

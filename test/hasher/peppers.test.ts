@@ -188,7 +188,17 @@ for (const [name, hasher] of Object.entries(hashers)) {
         const alone = yield* ApiKeyHasher.pipe(Effect.provide(single(valueOf("a"))))
         const error = yield* Effect.flip(service.verify(secret, yield* hash(under(ringOf("gone")))))
         assert.include(error.message, "the pepper gone isn't configured")
-        const text = shown(service, alone, yield* Pepper.Peppers.pipe(Effect.provide(peppers)), peppers, error, Cause.fail(error))
+        const text = shown(
+          ...[service, alone].flatMap((hasher) => [
+            hasher,
+            hasher.hash(secret),
+            hasher.currentScheme,
+            hasher.missingPepper?.("$hmac-sha256$v=1"),
+          ]),
+          ...[yield* Pepper.Peppers.pipe(Effect.provide(peppers)), peppers, error, Cause.fail(error)],
+        )
+        // A block of HMAC's, which stands for a pepper.
+        assert.notMatch(text, /Uint8Array\(64\)|"63":/)
         for (const id of ["a", "b", "", "gone"]) {
           assert.notInclude(text, Redacted.value(valueOf(id)))
           // As an inspected buffer would show it.
