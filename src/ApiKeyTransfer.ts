@@ -299,8 +299,9 @@ export interface CsvOptions extends LineOptions {
   /** Default: `,`. */
   readonly delimiter?: "," | ";" | "\t" | "|" | undefined
   /**
-   * What a backslash before a closing quote is. RFC 4180 has it for one of the cell's characters, `plain`; MySQL's `INTO OUTFILE` writes it where
-   * the cell goes on. Default: `refuse`, as the file doesn't tell, and whoever chose the cell's text could choose the rows after it.
+   * What a backslash before a closing quote is, in a cell that has no doubled quote before it. RFC 4180 has it for one of the cell's characters,
+   * `plain`; MySQL's `INTO OUTFILE`, which doubles none, writes it where the cell goes on. Default: `refuse`, as the file doesn't tell, and whoever
+   * chose the cell's text could choose the rows after it.
    */
   readonly backslash?: "refuse" | "plain" | undefined
 }
@@ -484,6 +485,8 @@ const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => 
   let state: "start of text" | "start of cell" | "bare" | "quoted" | "closed" | "closed, CR" = "start of text"
   /** Whether an odd number of backslashes stands right before. */
   let isEscaped = false
+  /** Whether the writer doubles a quote within a cell, and so puts no backslash before it. */
+  let doubles = backslash === "plain"
   /** Right behind two quotes after such a number of backslashes, of which the second ends the cell where a backslash escapes the first. */
   let mayHaveEnded = false
   let broken: string | undefined
@@ -503,13 +506,14 @@ const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => 
       case "closed":
         if (code === quote) {
           state = "quoted"
-          mayHaveEnded = isEscaped && backslash === "refuse"
+          if (!isEscaped) doubles = true
+          mayHaveEnded = !doubles
           isEscaped = false
           return
         }
         state = code === cr ? "closed, CR" : "start of cell"
         if (code !== cr && code !== lf && code !== separator) broken = "Text follows a closing quote"
-        else if (isEscaped && backslash === "refuse") broken = backslashBeforeQuote
+        else if (isEscaped && !doubles) broken = backslashBeforeQuote
         return
       case "closed, CR":
         state = "start of cell"
@@ -522,6 +526,7 @@ const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => 
         // A byte order mark, as a character and in bytes.
         if (state === "start of text" && (code === 0xfeff || code === 0xef || code === 0xbb || code === 0xbf)) return
         isEscaped = false
+        doubles = backslash === "plain"
         state = code === quote ? "quoted" : code === lf || code === separator ? "start of cell" : "bare"
     }
   }

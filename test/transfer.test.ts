@@ -338,6 +338,8 @@ describe("rows of a text", () => {
       const backslash =
         'A backslash stands before a closing quote; give the option backslash: "plain" if it is one of the cell\'s characters'
       assert.deepStrictEqual(yield* of(ambiguous), [backslash, lost, lost, lost])
+      // What another cell shows of the writer counts for that one alone.
+      assert.deepStrictEqual(yield* of(`${header}1,"""","x \\"\n2,b,c\n`), [backslash, lost])
       // A cell that ends with a quote of its own, as MySQL writes it, and one after it that begins with what ends a cell.
       for (const next of [`,\\\n${evil}`, `\\\n${evil}`, `\r\\\n${evil}`]) {
         const rows = yield* of(`${header}"1","x \\"","${next}\\\n"\n2,b,c\n`)
@@ -348,9 +350,34 @@ describe("rows of a text", () => {
         { id: "1", owner: "a\\", scopes: "b\\\\" },
         good,
       ])
-      assert.deepStrictEqual(yield* of(`${header}1,"a\\\\","{""b"":""\\""""}"\n`), [{ id: "1", owner: "a\\\\", scopes: '{"b":"\\""}' }])
+      // Who doubles a quote has no need of a backslash: the characters of JSON.
+      const json = '{"b":"\\"c\\", d","e":"\\""}'
+      assert.deepStrictEqual(yield* of(`${header}1,"a\\\\","${json.replaceAll('"', '""')}"\n2,"""\\",c\n`), [
+        { id: "1", owner: "a\\\\", scopes: json },
+        { id: "2", owner: '"\\', scopes: "c" },
+      ])
       assert.deepStrictEqual(yield* of(`\uFEFF"id","owner","scopes"\r\n2,b,c`), [good])
     }),
+  )
+
+  const Cell = Arbitrary.array(Arbitrary.schema(Schema.Literals(["a", '"', '""', ",", "\n", "\r\n", "\\", '"\n', ',"', "\nevil,b,c\n"])), {
+    maxLength: 6,
+  })
+  it.effect.prop(
+    "are none that whoever chose some cells made up, where another writer puts backslashes before quotes",
+    { cells: Arbitrary.array(Cell, { minLength: 2, maxLength: 8 }) },
+    ({ cells }) =>
+      Effect.gen(function* () {
+        const escaped = cells.map((parts) => `"${parts.join("").replace(/["\\]/g, "\\$&")}"`)
+        const records = escaped.flatMap((cell, index) => (index === 0 ? [] : [`${index},${escaped[index - 1]},${cell}\n`]))
+        const found = yield* collect(fromCsv(Stream.make(`id,name,description\n${records.join("")}`)))
+        const ids = found.flatMap((row) => (typeof row === "string" ? [] : [Object(row)["id"]]))
+        assert.deepStrictEqual(
+          ids,
+          Array.from(ids, (_, index) => String(index + 1)),
+        )
+      }),
+    { arbitrary: { runs: 300 } },
   )
 
   it.effect.prop(

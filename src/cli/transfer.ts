@@ -62,6 +62,12 @@ export const importKeys = Command.make(
       Flag.withDescription("The rows are CSV with a header, not a JSON object a line"),
       Flag.withDefault(false),
     ),
+    backslash: Flag.Literals("backslash", ["refuse", "plain"]).pipe(
+      Flag.withDescription(
+        "One before a closing quote of CSV: the cell's own (plain), or what ends the reading (refuse), as it may be MySQL's",
+      ),
+      Flag.withDefault("refuse"),
+    ),
     dryRun: Flag.Boolean("dry-run").pipe(
       Flag.withoutNegation,
       Flag.withDescription("Only tell what would be done"),
@@ -72,7 +78,7 @@ export const importKeys = Command.make(
       Flag.withDefault(0),
     ),
   },
-  Effect.fnUntraced(function* ({ file: named, from, prefix, csv, dryRun, skip }) {
+  Effect.fnUntraced(function* ({ file: named, from, prefix, csv, backslash, dryRun, skip }) {
     const apiKeys = yield* requireApiKeys("import")
     const { fromCsv, fromNdjson } = yield* Effect.promise(() => import("../ApiKeyTransfer.ts"))
     const reader = Option.isSome(from) ? yield* Effect.promise(() => adapters[from.value](Option.getOrUndefined(prefix))) : undefined
@@ -98,7 +104,7 @@ export const importKeys = Command.make(
       }),
     )
     yield* apiKeys
-      .import(csv ? fromCsv(input) : fromNdjson(input), {
+      .import(csv ? fromCsv(input, { backslash }) : fromNdjson(input), {
         ...(reader === undefined ? {} : { from: reader }),
         // The application's own hashers and adapters aren't at hand.
         unknownHashes: "accept",

@@ -279,6 +279,14 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
       present: 0,
       refused: 0,
     })
+    const fields = Object.entries({ ...JSON.parse(theirs), name: "C:\\" })
+    const csv = `${fields.map(([field]) => field).join(",")}\n${fields.map(([, value]) => `"${value ?? ""}"`).join(",")}\n`
+    const counts = async (...args: ReadonlyArray<string>) => {
+      const { stdout } = await json(["import", "--from", "fastapi-api-key", "--dry-run", "--csv", ...args], other, csv)
+      return decode(Json.ImportEvent, lines(stdout).at(-1) ?? "")
+    }
+    assert.deepInclude(await counts(), { read: 1, refused: 1 })
+    assert.deepInclude(await counts("--backslash", "plain"), { read: 1, inserted: 1 })
     failed(await json(["import", "--from", "prefixed-api-key"], other, ""), 2, "Usage")
 
     const usage = decode(Json.HashUsage, (await json(["hash-report"], other)).stdout)
