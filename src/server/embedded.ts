@@ -50,14 +50,18 @@ const readPepper = (file: string): Effect.Effect<Redacted.Redacted, DataDirError
 /** The file appears whole or not at all, and an existing one is left alone. */
 const writeOnce = async (file: string, text: string): Promise<void> => {
   const draft = `${file}.${randomUUID()}`
-  const handle = await open(draft, "w", 0o600)
-  await handle.writeFile(text)
-  await handle.sync()
-  await handle.close()
-  await link(draft, file).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "EEXIST") throw cause
-  })
-  await rm(draft)
+  try {
+    const handle = await open(draft, "w", 0o600)
+    await handle
+      .writeFile(text)
+      .then(() => handle.sync())
+      .finally(() => handle.close())
+    await link(draft, file).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "EEXIST") throw cause
+    })
+  } finally {
+    await rm(draft, { force: true })
+  }
 }
 
 const exists = (path: string): Effect.Effect<boolean> =>

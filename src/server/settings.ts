@@ -49,10 +49,10 @@ export const loadPeppers = Effect.fnUntraced(function* ({
   if (kept === undefined) return ring
   const unlabelled = [ring.current, ...ring.older].find(({ id }) => id === "")
   if (unlabelled === undefined) return { ...ring, older: [...ring.older, { id: "", value: kept }] }
-  // Both would check the same hashes, so that nobody could tell which one made them.
+  // Both would check the same hashes, and nothing tells which one made them.
   if (Redacted.value(unlabelled.value) !== Redacted.value(kept)) {
     return yield* new DataDirError({
-      reason: `The keys in ${dataDir} are hashed under the pepper in ${join(dataDir, "pepper")}, and would all be invalid under another one without an id (API_KEY_PEPPER, or built-in): give that one an id in API_KEY_PEPPERS, or remove the file if no key needs it`,
+      reason: `There are two peppers without an id, the one in ${join(dataDir, "pepper")} and a configured one (API_KEY_PEPPER, or built-in), and keys made under one are invalid under the other. If there are keys made before it was configured, give it an id in API_KEY_PEPPERS; if all were made since, or there are none, move the file away`,
     })
   }
   return ring
