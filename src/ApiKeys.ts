@@ -472,7 +472,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
   // A hasher that can't check its own hashes, because of its bounds say, shows itself now and not at the first request.
   if (!(yield* hasher.verify(decoySecret, decoy))) return yield* new HasherError({ reason: "Failed" })
   const currentScheme = hasher.currentScheme ?? Effect.succeed(scheme(Redacted.value(decoy)))
-  const isCurrent = (hash: Redacted.Redacted) => Effect.map(currentScheme, (current) => scheme(Redacted.value(hash)) === current)
 
   const hashQueue = HashQueue.make(yield* decodeHashing(options.hashing ?? {}, hasher.threads ?? 1))
   yield* checkPeppers(repository, hasher, options.acceptMissingPeppers ?? false)
@@ -499,11 +498,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
       return transaction.afterCommit(Effect.andThen(Effect.sync(applyHere), nodes.tell(message)))
     })
 
-  const rehash = yield* Rehash.make(repository, hasher, isCurrent, hashQueue)
+  const rehash = yield* Rehash.make(repository, hasher, currentScheme, hashQueue)
   const verification = Verification.make({
     repository,
     hasher,
-    isCurrent,
+    currentScheme,
     hashQueue,
     decoy: { secret: decoySecret, hash: decoy },
     format,

@@ -42,10 +42,13 @@ export const layer = <K, Parsed>(
       const current = algorithm.prepare(bytes)
       const keys = { currentId: "", current, byId: new Map([["", current]]) }
       // Suspended, since inspecting an effect shows what it is made of.
-      return hasher(
-        Effect.sync(() => keys),
-        algorithm,
-      )
+      return {
+        ...hasher(
+          Effect.sync(() => keys),
+          algorithm,
+        ),
+        currentScheme: Effect.succeed(label(keys.currentId, algorithm.scheme)),
+      }
     }),
   )
 

@@ -96,7 +96,10 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
 
   const whenAdmitted = <A, E, F>(hash: Effect.Effect<A, E>, admission: () => Effect.Effect<void, F>) =>
     Effect.uninterruptibleMask((restore): Effect.Effect<A, E | F> => {
-      const released = Effect.ensuring(hash, Effect.sync(release))
+      const released = Effect.onExit(hash, () => {
+        release()
+        return Effect.void
+      })
       if (inFlight >= permits) return Effect.andThen(restore(admission()), released)
       inFlight++
       return released

@@ -48,7 +48,7 @@ const maxInexact = 10_000
 export const make = Effect.fnUntraced(function* (
   repository: ApiKeyRepository["Service"],
   hasher: ApiKeyHasher["Service"],
-  isCurrent: (hash: Redacted.Redacted) => Effect.Effect<boolean, HasherError>,
+  currentScheme: Effect.Effect<string, HasherError>,
   hashQueue: HashQueue,
 ): Effect.fn.Return<Rehash, never, Scope.Scope> {
   const queue = yield* Effect.acquireRelease(Queue.dropping<Matched>(capacity), Queue.shutdown)
@@ -80,7 +80,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       // The peppers may have changed while it waited.
-      if ((yield* isCurrent(hash)) || recent(keyId, now).times >= maxTimes) return
+      if (scheme(Redacted.value(hash)) === (yield* currentScheme) || recent(keyId, now).times >= maxTimes) return
       if (isExact !== undefined && !(yield* hashQueue.runLast(isExact(secret, hash)))) {
         const [oldest] = inexact.size >= maxInexact ? inexact : []
         if (oldest !== undefined) inexact.delete(oldest)

@@ -32,7 +32,7 @@ import {
   RepositoryError,
   type VerifyError,
 } from "../ApiKeyError.ts"
-import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import { type ApiKeyHasher, scheme } from "../ApiKeyHasher.ts"
 import * as ApiKeyMetrics from "../ApiKeyMetrics.ts"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
@@ -94,8 +94,8 @@ export interface Verification {
 export interface Dependencies {
   readonly repository: ApiKeyRepository["Service"]
   readonly hasher: ApiKeyHasher["Service"]
-  /** Whether the hash is of the kind that the hasher makes now. */
-  readonly isCurrent: (hash: Redacted.Redacted) => Effect.Effect<boolean, HasherError>
+  /** That of the hashes which the hasher makes now. */
+  readonly currentScheme: Effect.Effect<string, HasherError>
   readonly hashQueue: HashQueue
   /** The hash that is checked when there is no record, so that an unknown key id costs what a wrong secret costs. */
   readonly decoy: { readonly secret: Redacted.Redacted; readonly hash: Redacted.Redacted }
@@ -113,7 +113,7 @@ export interface Dependencies {
 export const make = ({
   repository,
   hasher,
-  isCurrent,
+  currentScheme,
   hashQueue,
   decoy,
   format,
@@ -286,89 +286,88 @@ export const make = ({
     return failure === undefined ? undefined : yield* failure
   })
 
+  /** In the caller's context. A span that no tracer takes costs a tenth of the look-up. */
+  const fly = (parts: Credential, digest: string | undefined, context: Context.Context<never>): Flying => {
+    const flying = lookUpAndCheck(parts, digest, context)
+    return Context.get(context, Tracer.Tracer) === Tracer.nativeTracer
+      ? flying
+      : Effect.withSpan(flying, "ApiKeys.lookUp", { captureStackTrace: false, attributes: { "api_key.key_id": parts.keyId } })
+  }
+
   /** Looks up and hashes, again as long as the key changes meanwhile. */
-  const fly = Effect.fnUntraced(
-    function* (
-      { keyId, secret, readings, hasDecoy = true }: Credential,
-      digest: string | undefined,
-    ): Effect.fn.Return<Found, NotFound | InvalidSecret | RepositoryError | HasherError | Overloaded> {
-      const context = yield* Effect.context<never>()
-      const clock = Context.get(context, Clock.Clock)
-      const begun = clock.monotonicTimeNanosUnsafe()
-      // Which of several readings was proven isn't known.
-      const remembered = digest === undefined || (readings !== undefined && readings.length > 1) ? undefined : provenHash(digest, keyId)
-      let proven: string | undefined
-      let reading = readings?.[0]
-      let refuted: string | undefined
-      for (let attempt = 1; ; attempt++) {
-        const checkedAt = readClock(clock)
-        const generation = generations.of(keyId)
-        const stored = Option.getOrUndefined(yield* repository.findByKeyId(keyId))
-        // Without a record the same is done with the decoy's hash, so that it takes the same time.
-        const found = stored === undefined ? undefined : tokenOf(stored, keyId)
-        const hash = found?.hash ?? decoyHash
-        const isOfNow = found !== undefined && (yield* isCurrent(hash))
-        // What isn't kept needs no digest.
-        const hashDigest = digest === undefined ? Redacted.value(hash) : digestOfHash(Redacted.value(hash))
-        // An older hash of ours is checked anew: its pepper may have been taken out since. Those of other systems keep theirs.
-        if ((isOfNow || isLegacyHash(hash)) && hashDigest === remembered) proven = hashDigest
-        if (hashDigest !== proven && hashDigest !== refuted) {
-          let isRight = false
-          if (found === undefined) {
-            if (hasDecoy) {
-              yield* hashQueue.run("unknown", keyId, Effect.catchIf(hasher.verify(secret, hash), isMissingPepper, renewDecoy))
-            }
-          } else if (readings === undefined) {
-            isRight = yield* hashQueue.run("known", keyId, hasher.verify(secret, hash))
-          } else {
-            reading = yield* readingOf(keyId, readings, hash)
-            isRight = reading !== undefined
+  const lookUpAndCheck = Effect.fnUntraced(function* (
+    { keyId, secret, readings, hasDecoy = true }: Credential,
+    digest: string | undefined,
+    context: Context.Context<never>,
+  ): Effect.fn.Return<Effect.Success<Flying>, Effect.Error<Flying>> {
+    const clock = Context.get(context, Clock.Clock)
+    const begun = clock.monotonicTimeNanosUnsafe()
+    // Which of several readings was proven isn't known.
+    const remembered = digest === undefined || (readings !== undefined && readings.length > 1) ? undefined : provenHash(digest, keyId)
+    let proven: string | undefined
+    let reading = readings?.[0]
+    let refuted: string | undefined
+    for (let attempt = 1; ; attempt++) {
+      const checkedAt = readClock(clock)
+      const generation = generations.of(keyId)
+      const stored = Option.getOrUndefined(yield* repository.findByKeyId(keyId))
+      // Without a record the same is done with the decoy's hash, so that it takes the same time.
+      const found = stored === undefined ? undefined : tokenOf(stored, keyId)
+      const hash = found?.hash ?? decoyHash
+      const isOfNow = found !== undefined && scheme(Redacted.value(hash)) === (yield* currentScheme)
+      // What isn't kept needs no digest.
+      const hashDigest = digest === undefined ? Redacted.value(hash) : digestOfHash(Redacted.value(hash))
+      // An older hash of ours is checked anew: its pepper may have been taken out since. Those of other systems keep theirs.
+      if ((isOfNow || isLegacyHash(hash)) && hashDigest === remembered) proven = hashDigest
+      if (hashDigest !== proven && hashDigest !== refuted) {
+        let isRight = false
+        if (found === undefined) {
+          if (hasDecoy) {
+            yield* hashQueue.run("unknown", keyId, Effect.catchIf(hasher.verify(secret, hash), isMissingPepper, renewDecoy))
           }
-          if (isRight) proven = hashDigest
-          else refuted = hashDigest
+        } else if (readings === undefined) {
+          isRight = yield* hashQueue.run("known", keyId, hasher.verify(secret, hash))
+        } else {
+          reading = yield* readingOf(keyId, readings, hash)
+          isRight = reading !== undefined
         }
-        // From here on to where it is kept nothing may yield, or a change could come between.
-        const hasChanged = generation !== generations.of(keyId)
-        // Who called before the change may be told of the key as it was after the call. Who calls after it has another look-up begun.
-        if (hasChanged && attempt < maxAttempts) continue
-        ApiKeyMetrics.coldDuration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, context)
-        // What was read while a change might have gone unheard isn't kept: the change may come before this node is in touch again.
-        const mayBeKept = !hasChanged && isInTouch(checkedAt)
-        if (digest !== undefined) watch(clock)
-        if (found === undefined || hashDigest !== proven) {
-          const error = refusalFor(found === undefined ? NotFound : InvalidSecret, flat(keyId))
-          if (digest !== undefined && mayBeKept && readings === undefined)
-            rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
-          return yield* error
-        }
-        const { apiKey, usedToken } = found
-        if (!isOfNow) {
-          const isExact = isLegacyHash(hash) ? reading?.system.isExact : undefined
-          rehash.consider({
-            id: apiKey.id,
-            keyId: found.keyId,
-            secret: reading?.secret ?? secret,
-            hash,
-            ...(isExact !== undefined && { isExact }),
-          })
-        }
-        if (digest === undefined) {
-          return { apiKey, usedToken, checkedAt, use: useOf(apiKey.id, found.keyId) }
-        }
-        const entry = new Entry(compact(apiKey), usedToken, checkedAt, digest + hashDigest, mayBeKept ? epoch : outdated)
-        entries.set(entry)
-        // What is too large to be kept isn't kept by its use either.
-        return entries.get(entry.key) === entry ? entry : { apiKey: entry.apiKey, usedToken, checkedAt, use: useOf(entry.id, entry.keyId) }
+        if (isRight) proven = hashDigest
+        else refuted = hashDigest
       }
-    },
-    (effect, { keyId }) =>
-      // A span that no tracer takes costs a tenth of the look-up.
-      Effect.withFiber((fiber) =>
-        fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
-          ? effect
-          : Effect.withSpan(effect, "ApiKeys.lookUp", { captureStackTrace: false, attributes: { "api_key.key_id": keyId } }),
-      ),
-  )
+      // From here on to where it is kept nothing may yield, or a change could come between.
+      const hasChanged = generation !== generations.of(keyId)
+      // Who called before the change may be told of the key as it was after the call. Who calls after it has another look-up begun.
+      if (hasChanged && attempt < maxAttempts) continue
+      ApiKeyMetrics.coldDuration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, context)
+      // What was read while a change might have gone unheard isn't kept: the change may come before this node is in touch again.
+      const mayBeKept = !hasChanged && isInTouch(checkedAt)
+      if (digest !== undefined) watch(clock)
+      if (found === undefined || hashDigest !== proven) {
+        const error = refusalFor(found === undefined ? NotFound : InvalidSecret, flat(keyId))
+        if (digest !== undefined && mayBeKept && readings === undefined)
+          rememberRefusal(digest, error, [error.keyId], generation, checkedAt)
+        return yield* error
+      }
+      const { apiKey, usedToken } = found
+      if (!isOfNow) {
+        const isExact = isLegacyHash(hash) ? reading?.system.isExact : undefined
+        rehash.consider({
+          id: apiKey.id,
+          keyId: found.keyId,
+          secret: reading?.secret ?? secret,
+          hash,
+          ...(isExact !== undefined && { isExact }),
+        })
+      }
+      if (digest === undefined) {
+        return { apiKey, usedToken, checkedAt, use: useOf(apiKey.id, found.keyId) }
+      }
+      const entry = new Entry(compact(apiKey), usedToken, checkedAt, digest + hashDigest, mayBeKept ? epoch : outdated)
+      entries.set(entry)
+      // What is too large to be kept isn't kept by its use either.
+      return entries.get(entry.key) === entry ? entry : { apiKey: entry.apiKey, usedToken, checkedAt, use: useOf(entry.id, entry.keyId) }
+    }
+  })
 
   /** The digest of the stored hash that this very token has matched. */
   const provenHash = (digest: string, keyId: string): string | undefined => {
@@ -378,7 +377,7 @@ export const make = ({
 
   const start = (name: string, digest: string, parts: Credential, startedAt: number, context: Context.Context<never>): Flight => {
     const generation = generations.of(parts.keyId)
-    const fiber = Effect.runForkWith(context)(fly(parts, digest))
+    const fiber = Effect.runForkWith(context)(fly(parts, digest, context))
     const flight: Flight = { fiber, name, startedAt, generation, waiting: 0 }
     flights.set(flight.name, flight)
     fiber.addObserver(() => leave(flight))
@@ -452,7 +451,7 @@ export const make = ({
     // What is read in a transaction may be undone, so it is neither kept nor shared.
     const isPrivate = repository.transaction?.isOpen(fiber.context) === true
     const find = (parts: Credential): Effect.Effect<Found, VerifyError> =>
-      digest === undefined || isPrivate ? fly(parts, undefined) : askStore(fiber, parts, digest, now, maxAge)
+      digest === undefined || isPrivate ? fly(parts, undefined, fiber.context) : askStore(fiber, parts, digest, now, maxAge)
     const [only] = candidates
     const found =
       only !== undefined && only.readings === undefined
@@ -663,8 +662,10 @@ interface Refusal {
   readonly until: number
 }
 
+type Flying = Effect.Effect<Found, NotFound | InvalidSecret | RepositoryError | HasherError | Overloaded>
+
 interface Flight {
-  readonly fiber: Fiber.Fiber<Found, NotFound | InvalidSecret | RepositoryError | HasherError | Overloaded>
+  readonly fiber: Fiber.Fiber<Effect.Success<Flying>, Effect.Error<Flying>>
   /** The token's digest and the key id: a token of another format may be looked for under several. */
   readonly name: string
   readonly startedAt: number

@@ -84,8 +84,7 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   // stays one prepared statement.
   const selectStored = (condition: string) => {
     const text = `SELECT ${storedColumnList} FROM ${table.qualified} WHERE ${condition}`
-    return (value: string | ReadonlyArray<string>) =>
-      Effect.mapError(Effect.withTracerEnabled(sql.unsafe<Record<string, unknown>>(text, [value]), false), toLookUpError)
+    return (value: string | ReadonlyArray<string>) => Effect.withTracerEnabled(sql.unsafe<Record<string, unknown>>(text, [value]), false)
   }
   const selectById = selectStored("id = $1::uuid")
   const selectByKeyId = selectStored("key_id = $1::text OR previous_key_id = $1::text")
@@ -104,26 +103,32 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
 
   /** Look-ups that are made together share a statement; a row that can't be read fails its own look-up alone. */
   const lookUps = RequestResolver.make<LookUp>((entries) =>
-    Effect.map(selectAny(Array.from(new Set(entries.map(({ request }) => request.keyId)))), (rows) => {
+    Effect.map(Effect.mapError(selectAny(Array.from(new Set(entries.map(({ request }) => request.keyId)))), toLookUpError), (rows) => {
       const byKeyId = new Map(rows.map((row) => [row["previous_key_id"], row]))
       for (const row of rows) byKeyId.set(row["key_id"], row)
       for (const entry of entries) entry.completeUnsafe(decodeRow(byKeyId.get(entry.request.keyId)))
     }),
   )
 
-  const lookUpAlone = (keyId: KeyId) => Effect.flatMap(selectByKeyId(keyId), ([row]) => decodeRow(row))
+  // After the wait for the database each step takes microseconds, so the look-up of one key makes do with few.
+  const decodeFirst = {
+    onFailure: (error: SqlError) => Effect.fail(toLookUpError(error)),
+    onSuccess: ([row]: ReadonlyArray<Record<string, unknown>>) => decodeRow(row),
+  }
+  const lookUpAlone = (keyId: KeyId) => Effect.matchEffect(selectByKeyId(keyId), decodeFirst)
 
   let isLookingUp = false
   const whileLookingUp = <A, E>(lookUp: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.ensuring(
+    Effect.onExit(
       Effect.suspend(() => {
         isLookingUp = true
         return lookUp
       }),
       // Of two that began as one, the first to end lets others in, which costs no more than a statement of their own.
-      Effect.sync(() => {
+      () => {
         isLookingUp = false
-      }),
+        return Effect.void
+      },
     )
 
   const conflictOrAbsence = (operation: string, id: ApiKeyId, ifVersion: number | undefined) =>
@@ -309,7 +314,7 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
 
     findTaken: (keys) => Effect.mapError(findTaken(keys), toRepositoryError("look for what is taken")),
 
-    findById: (id) => Effect.flatMap(selectById(id), ([row]) => decodeRow(row)),
+    findById: (id) => Effect.matchEffect(selectById(id), decodeFirst),
 
     // What one transaction sees isn't for others to read. A look-up without company needs no batch, which takes as long as the hash does.
     findByKeyId: (keyId) =>

@@ -218,7 +218,7 @@ const readPrevious = (row: Record<string, unknown>): PreviousToken | null | unde
   const { previous_key_id: keyId, previous_hint: hint, previous_grace_seconds: graceSeconds } = row
   const expiresAt = toInstantOrNull(row["previous_expires_at"])
   const lastUsedAt = toInstantOrNull(row["previous_last_used_at"])
-  if (expiresAt === undefined || lastUsedAt === undefined || !isGraceSeconds(graceSeconds)) return undefined
+  if (expiresAt === undefined || lastUsedAt === undefined || (graceSeconds !== null && !isGraceSeconds(graceSeconds))) return undefined
   if (keyId === null) return hint === null || typeof hint === "string" ? null : undefined
   return isKeyId(keyId) && typeof hint === "string"
     ? ofChecked(PreviousToken, { keyId, hint, expiresAt, graceSeconds, lastUsedAt })
