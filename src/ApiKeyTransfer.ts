@@ -299,9 +299,9 @@ export interface CsvOptions extends LineOptions {
   /** Default: `,`. */
   readonly delimiter?: "," | ";" | "\t" | "|" | undefined
   /**
-   * What a backslash before a closing quote is, in a cell that has no doubled quote before it. RFC 4180 has it for one of the cell's characters,
-   * `plain`; MySQL's `INTO OUTFILE`, which doubles none, writes it where the cell goes on. Default: `refuse`, as the file doesn't tell, and whoever
-   * chose the cell's text could choose the rows after it.
+   * What a backslash is that stands before the quotes with which a cell ends, or may end. RFC 4180 has it for one of the cell's characters,
+   * `plain`; for MySQL's `INTO OUTFILE` and PHP's `fputcsv` it takes the quote behind it into the cell. Default: `refuse`, as the file doesn't
+   * tell, and whoever chose the cell's text could choose the rows after it.
    */
   readonly backslash?: "refuse" | "plain" | undefined
 }
@@ -483,37 +483,35 @@ const toHeader = (cells: Cells | UnreadableRow): Cells | UnreadableRow => {
 const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => {
   const separator = delimiter.charCodeAt(0)
   let state: "start of text" | "start of cell" | "bare" | "quoted" | "closed" | "closed, CR" = "start of text"
-  /** Whether an odd number of backslashes stands right before. */
-  let isEscaped = false
-  /** Whether the writer doubles a quote within a cell, and so puts no backslash before it. */
-  let doubles = backslash === "plain"
-  /** Right behind two quotes after such a number of backslashes, of which the second ends the cell where a backslash escapes the first. */
-  let mayHaveEnded = false
+  /** Whether quotes stand right before that are two for one here, and may be one and the end of the cell where a backslash takes one away. */
+  let isBehindQuotes = false
+  /** Whether a backslash stands right before, or before these quotes. */
+  let hasBackslash = false
   let broken: string | undefined
+
+  const endsCell = (code: number): boolean => code === cr || code === lf || code === separator
 
   const step = (code: number): void => {
     switch (state) {
       case "quoted":
-        if (mayHaveEnded && (code === cr || code === lf || code === separator)) {
+        if (code === quote) state = "closed"
+        else if (isBehindQuotes && hasBackslash && endsCell(code)) {
           state = "bare"
           broken = backslashBeforeQuote
-          return
+        } else {
+          isBehindQuotes = false
+          hasBackslash = code === 0x5c && backslash === "refuse"
         }
-        mayHaveEnded = false
-        if (code === quote) state = "closed"
-        else isEscaped = code === 0x5c && !isEscaped
         return
       case "closed":
         if (code === quote) {
           state = "quoted"
-          if (!isEscaped) doubles = true
-          mayHaveEnded = !doubles
-          isEscaped = false
+          isBehindQuotes = true
           return
         }
         state = code === cr ? "closed, CR" : "start of cell"
-        if (code !== cr && code !== lf && code !== separator) broken = "Text follows a closing quote"
-        else if (isEscaped && !doubles) broken = backslashBeforeQuote
+        if (!endsCell(code)) broken = "Text follows a closing quote"
+        else if (hasBackslash) broken = backslashBeforeQuote
         return
       case "closed, CR":
         state = "start of cell"
@@ -525,8 +523,8 @@ const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => 
       default:
         // A byte order mark, as a character and in bytes.
         if (state === "start of text" && (code === 0xfeff || code === 0xef || code === 0xbb || code === 0xbf)) return
-        isEscaped = false
-        doubles = backslash === "plain"
+        isBehindQuotes = false
+        hasBackslash = false
         state = code === quote ? "quoted" : code === lf || code === separator ? "start of cell" : "bare"
     }
   }

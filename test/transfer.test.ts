@@ -338,8 +338,6 @@ describe("rows of a text", () => {
       const backslash =
         'A backslash stands before a closing quote; give the option backslash: "plain" if it is one of the cell\'s characters'
       assert.deepStrictEqual(yield* of(ambiguous), [backslash, lost, lost, lost])
-      // What another cell shows of the writer counts for that one alone.
-      assert.deepStrictEqual(yield* of(`${header}1,"""","x \\"\n2,b,c\n`), [backslash, lost])
       // A cell that ends with a quote of its own, as MySQL writes it, and one after it that begins with what ends a cell.
       for (const next of [`,\\\n${evil}`, `\\\n${evil}`, `\r\\\n${evil}`]) {
         const rows = yield* of(`${header}"1","x \\"","${next}\\\n"\n2,b,c\n`)
@@ -350,12 +348,20 @@ describe("rows of a text", () => {
         { id: "1", owner: "a\\", scopes: "b\\\\" },
         good,
       ])
-      // Who doubles a quote has no need of a backslash: the characters of JSON.
-      const json = '{"b":"\\"c\\", d","e":"\\""}'
-      assert.deepStrictEqual(yield* of(`${header}1,"a\\\\","${json.replaceAll('"', '""')}"\n2,"""\\",c\n`), [
-        { id: "1", owner: "a\\\\", scopes: json },
-        { id: "2", owner: '"\\', scopes: "c" },
+      // As PHP writes cells that hold backslashes and quotes: it doubles a quote but for one behind a backslash.
+      for (const cell of ['"""\\"', '"\\\\"', '"\\"""', '"""a""\\"']) {
+        const rows = yield* of(`${header}1,${cell},\n${evil}\n",c\n2,b,c\n`)
+        assert.strictEqual(rows[0], backslash, cell)
+        assert.isTrue(rows.slice(1).every((row) => row === lost))
+      }
+      // A backslash before other quotes is plain: JSON, where no comma and no line's end follows.
+      const json = '{"a":"\\"b\\" c","d":"\\""}'
+      assert.deepStrictEqual(yield* of(`${header}1,"a\\,b\\\nc","${json.replaceAll('"', '""')}"\n`), [
+        { id: "1", owner: "a\\,b\\\nc", scopes: json },
       ])
+      const comma = '{"a":"\\"b\\", c"}'.replaceAll('"', '""')
+      assert.deepStrictEqual(yield* of(`${header}1,a,"${comma}"\n`), [backslash])
+      assert.lengthOf(yield* of(`${header}1,a,"${comma}"\n`, { backslash: "plain" }), 1)
       assert.deepStrictEqual(yield* of(`\uFEFF"id","owner","scopes"\r\n2,b,c`), [good])
     }),
   )
@@ -364,11 +370,13 @@ describe("rows of a text", () => {
     maxLength: 6,
   })
   it.effect.prop(
-    "are none that whoever chose some cells made up, where another writer puts backslashes before quotes",
-    { cells: Arbitrary.array(Cell, { minLength: 2, maxLength: 8 }) },
-    ({ cells }) =>
+    "are none that whoever chose some cells made up, where a backslash stands before their quotes",
+    { cells: Arbitrary.array(Cell, { minLength: 2, maxLength: 8 }), writer: Schema.Literals(["MySQL", "PHP"]) },
+    ({ cells, writer }) =>
       Effect.gen(function* () {
-        const escaped = cells.map((parts) => `"${parts.join("").replace(/["\\]/g, "\\$&")}"`)
+        // MySQL escapes quotes and backslashes by a backslash; PHP's `fputcsv` doubles each quote that has none before it.
+        const write = (text: string) => (writer === "MySQL" ? text.replace(/["\\]/g, "\\$&") : text.replace(/(?<!\\)"/g, '""'))
+        const escaped = cells.map((parts) => `"${write(parts.join(""))}"`)
         const records = escaped.flatMap((cell, index) => (index === 0 ? [] : [`${index},${escaped[index - 1]},${cell}\n`]))
         const found = yield* collect(fromCsv(Stream.make(`id,name,description\n${records.join("")}`)))
         const ids = found.flatMap((row) => (typeof row === "string" ? [] : [Object(row)["id"]]))

@@ -64,7 +64,7 @@ export const importKeys = Command.make(
     ),
     backslash: Flag.Literals("backslash", ["refuse", "plain"]).pipe(
       Flag.withDescription(
-        "One before a closing quote of CSV: the cell's own (plain), or what ends the reading (refuse), as it may be MySQL's",
+        "One before quotes that may end a cell of CSV: the cell's own (plain), or the end of the reading (refuse), as in some files it isn't",
       ),
       Flag.withDefault("refuse"),
     ),
@@ -82,6 +82,7 @@ export const importKeys = Command.make(
     const apiKeys = yield* requireApiKeys("import")
     const { fromCsv, fromNdjson } = yield* Effect.promise(() => import("../ApiKeyTransfer.ts"))
     const reader = Option.isSome(from) ? yield* Effect.promise(() => adapters[from.value](Option.getOrUndefined(prefix))) : undefined
+    if (backslash === "plain" && !csv) return yield* usage("--backslash is about --csv")
     if (Option.isSome(from) && reader === undefined) return yield* usage(`--from ${from.value} needs --prefix`)
     const fs = yield* FileSystem.FileSystem
     const stdio = yield* Stdio.Stdio

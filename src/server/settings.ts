@@ -52,7 +52,7 @@ export const loadPeppers = Effect.fnUntraced(function* ({
   // Both would check the same hashes, and nothing tells which one made them.
   if (Redacted.value(unlabelled.value) !== Redacted.value(kept)) {
     return yield* new DataDirError({
-      reason: `There are two peppers without an id, the one in ${join(dataDir, "pepper")} and a configured one (API_KEY_PEPPER, or built-in), and keys made under one are invalid under the other. If there are keys made before it was configured, give it an id in API_KEY_PEPPERS; if all were made since, or there are none, move the file away`,
+      reason: `There are two peppers without an id, the one in ${join(dataDir, "pepper")} and a configured one (API_KEY_PEPPER, or built-in), and keys made under one are invalid under the other. If there are keys made before it was configured, give it an id in API_KEY_PEPPERS; if all were made since, or there are none, move the file away; of keys made under both, those of one have to be issued anew`,
     })
   }
   return ring
