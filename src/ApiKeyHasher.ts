@@ -25,7 +25,10 @@ export class ApiKeyHasher extends Context.Service<
   {
     readonly hash: (secret: Redacted.Redacted) => Effect.Effect<Redacted.Redacted, HasherError>
     readonly verify: (secret: Redacted.Redacted, hash: Redacted.Redacted) => Effect.Effect<boolean, HasherError>
-    /** How many threads one hash keeps busy, from which follows how many run at a time. Default: 1. */
+    /**
+     * How many threads one hash keeps busy, from which follows how many run at a time. Default: 1. With 0 it is computed at once, in the thread
+     * that asks for it, and waits for no turn.
+     */
     readonly threads?: number
     /**
      * The {@link scheme} of what `hash` would write now: its algorithm, parameters and pepper. Read at each look-up, so it should cost nothing.

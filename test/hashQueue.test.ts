@@ -26,6 +26,7 @@ const withSlowHasher = <A, E>(
     apiKeys: ApiKeys.ApiKeys["Service"],
     state: { readonly order: Array<string>; most: number; isSlow: boolean },
   ) => Effect.Effect<A, E>,
+  threads = 1,
 ) => {
   const state = { order: new Array<string>(), most: 0, running: 0, isSlow: false }
   const work = Effect.suspend(() => {
@@ -36,6 +37,7 @@ const withSlowHasher = <A, E>(
     )
   })
   const hasher = Layer.succeed(ApiKeyHasher, {
+    threads,
     hash: (secret) => Effect.as(work, Redacted.make(`plain ${Redacted.value(secret)}`)),
     verify: (secret, hash) =>
       Effect.map(work, () => {
@@ -332,6 +334,7 @@ describe("Hashing", () => {
     try {
       assert.strictEqual(permits("1024", 1), cores)
       assert.strictEqual(permits("1024", 2), Math.max(1, Math.floor(cores / 2)))
+      assert.strictEqual(permits("1024", 0), cores)
       assert.strictEqual(permits("2", 1), 1)
       assert.strictEqual(permits("1", 1), 1)
       assert.strictEqual(permits(undefined, 1), Math.min(cores, 3))
@@ -342,6 +345,26 @@ describe("Hashing", () => {
     }
     assert.strictEqual(HashQueue.defaultQueue(3), 192)
   })
+
+  it.effect("has no turns for hashes that need no thread of their own", () =>
+    Effect.gen(function* () {
+      const ask = (threads: number) =>
+        withSlowHasher(
+          { permits: 1, queue: 0 },
+          (apiKeys) =>
+            Effect.gen(function* () {
+              const { token } = yield* apiKeys.create({ name: "k" })
+              const asked = [invented(1), guess(token, 1), Redacted.value(token)]
+              const answers = yield* Effect.forEach(asked, (text) => fork(apiKeys.verify(text)))
+              yield* TestClock.adjust("20 millis")
+              return yield* tagsOf(yield* Effect.forEach(answers, Fiber.join))
+            }),
+          threads,
+        )
+      assert.deepStrictEqual(yield* ask(0), ["NotFound", "InvalidSecret", "good"])
+      assert.deepStrictEqual(yield* ask(1), ["NotFound", "Overloaded", "Overloaded"])
+    }),
+  )
 
   it.effect("refuses bounds that make no sense", () =>
     Effect.gen(function* () {

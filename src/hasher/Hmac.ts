@@ -78,6 +78,7 @@ const tagPattern = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/
 
 const algorithm: Keyring.Algorithm<Pads, string> = {
   prepare: toPads,
+  threads: 0,
   scheme: ownScheme,
   hash: (secret, pads) => Effect.sync(() => start + sign(secret, pads)),
   supports: (hash) => hash.startsWith("$hmac-sha256$"),

@@ -39,7 +39,7 @@ export const defaultPermits = (threads: number): number => {
   const cores = globalThis.navigator?.hardwareConcurrency ?? 4
   // Read as libuv reads it, which takes what isn't a number for 1.
   const poolSize = Number.parseInt(globalThis.process?.env["UV_THREADPOOL_SIZE"] ?? "4", 10) || 1
-  return Math.max(1, Math.min(Math.floor(cores / threads), poolSize - 1))
+  return Math.max(1, Math.min(Math.floor(cores / Math.max(1, threads)), poolSize - 1))
 }
 
 /** About as many as are hashed within `maxWait` with costly parameters: more would only wait for nothing. */

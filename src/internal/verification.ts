@@ -256,6 +256,9 @@ export const make = ({
     return now < known.until && known.generation === generations.ofAll(known.keyIds) ? known.error : undefined
   }
 
+  // What is computed at once never waits for another.
+  const inTurn: HashQueue["run"] = hasher.threads === 0 ? (_lane, _keyId, hash) => hash : hashQueue.run
+
   /** The pepper of the decoy's hash was taken out of the ring. Making another costs what checking would have cost. */
   const renewDecoy = () =>
     Effect.map(hasher.hash(decoy.secret), (hash) => {
@@ -277,7 +280,7 @@ export const make = ({
       if (!isLegacy && tried.has(Redacted.value(reading.secret))) continue
       tried.add(Redacted.value(reading.secret))
       const { verify } = isLegacy ? reading.system : hasher
-      const checked = yield* Effect.result(hashQueue.run("known", keyId, verify(reading.secret, hash)))
+      const checked = yield* Effect.result(inTurn("known", keyId, verify(reading.secret, hash)))
       if (Result.isSuccess(checked)) {
         if (checked.success) return reading
       } else if (checked.failure._tag === "Overloaded") return yield* checked.failure
@@ -323,10 +326,10 @@ export const make = ({
         let isRight = false
         if (found === undefined) {
           if (hasDecoy) {
-            yield* hashQueue.run("unknown", keyId, Effect.catchIf(hasher.verify(secret, hash), isMissingPepper, renewDecoy))
+            yield* inTurn("unknown", keyId, Effect.catchIf(hasher.verify(secret, hash), isMissingPepper, renewDecoy))
           }
         } else if (readings === undefined) {
-          isRight = yield* hashQueue.run("known", keyId, hasher.verify(secret, hash))
+          isRight = yield* inTurn("known", keyId, hasher.verify(secret, hash))
         } else {
           reading = yield* readingOf(keyId, readings, hash)
           isRight = reading !== undefined
