@@ -317,7 +317,7 @@ export const make = ({
       // Without a record the same is done with the decoy's hash, so that it takes the same time.
       const found = stored === undefined ? undefined : tokenOf(stored, keyId)
       const hash = found?.hash ?? decoyHash
-      const isOfNow = found !== undefined && scheme(Redacted.value(hash)) === (yield* currentScheme)
+      const isOfNow = scheme(Redacted.value(hash)) === (yield* currentScheme)
       // What isn't kept needs no digest.
       const hashDigest = digest === undefined ? Redacted.value(hash) : digestOfHash(Redacted.value(hash))
       // An older hash of ours is checked anew: its pepper may have been taken out since. Those of other systems keep theirs.
