@@ -72,7 +72,7 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   const keys = sql.literal(table.qualified)
   const columns = sql.literal(columnList)
   const stored = sql.literal(storedColumnList)
-  const insertText = `INSERT INTO ${table.qualified} (${insertColumns.names}) SELECT ${insertColumns.values} FROM ${insertColumns.source}
+  const insertText = `INSERT INTO ${table.qualified} (${insertColumns.names}) SELECT ${insertColumns.names} FROM ${insertColumns.source}
     WHERE NOT EXISTS (SELECT FROM ${table.qualified} AS key WHERE key.key_id = given.previous_key_id OR key.previous_key_id = given.key_id)
     ORDER BY position ON CONFLICT DO NOTHING RETURNING concat_ws(' ', id, key_id, previous_key_id) AS ids`
 
@@ -273,6 +273,16 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     sql`(previous_key_id IS NOT NULL AND CASE WHEN previous_expires_at IS NULL THEN previous_grace_seconds IS NOT NULL
       ELSE previous_expires_at > GREATEST(${toDate(at)}::timestamptz, updated_at) END)`
 
+  /**
+   * What `ApiKeyHasher.scheme` gives of a hash string: its label, and what its algorithm and parameters are. The patterns are parameters, as
+   * `standard_conforming_strings` decides what a literal's backslashes mean.
+   */
+  const schemeOf = (column: "hash" | "previous_hash"): Fragment => {
+    const hash = sql.literal(column)
+    const label = sql`COALESCE(substring(${hash} FROM ${labelPattern}::text), '')`
+    return sql`${label} || COALESCE(substring(substr(${hash}, length(${label}) + 1) FROM ${schemePattern}::text), '')`
+  }
+
   /** One statement for any number of records, which go as an array for each column. */
   const insertMany = (stored: ReadonlyArray<StoredApiKey>): Effect.Effect<ReadonlyArray<boolean>, SqlError> => {
     if (stored.length === 0) return Effect.succeed([])
@@ -412,8 +422,8 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     },
 
     countSchemes: (at) =>
-      sql`SELECT ${sql.literal(schemeOf("hash"))} AS scheme,
-          CASE WHEN ${previousIsLive(at)} THEN ${sql.literal(schemeOf("previous_hash"))} END AS "previousScheme", count(*)::int4 AS count
+      sql`SELECT ${schemeOf("hash")} AS scheme,
+          CASE WHEN ${previousIsLive(at)} THEN ${schemeOf("previous_hash")} END AS "previousScheme", count(*)::int4 AS count
         FROM ${keys} GROUP BY 1, 2 ORDER BY 1, 2`.pipe(
         Effect.flatMap(decodeSchemeCounts),
         Effect.mapError(toRepositoryError("count hashes")),
@@ -476,11 +486,7 @@ const clashesAmong = (keys: ReadonlyArray<ApiKey>): ReadonlySet<number> => {
 
 const idTaken = new StoreFailure({ reason: "UniqueViolation", sqlState: null, description: "The id is taken" })
 
-/** What `ApiKeyHasher.scheme` gives of a hash string: its label, and what its algorithm and parameters are. */
-const schemeOf = (hash: string): string => {
-  const label = `COALESCE(substring(${hash} FROM '^\\$pepper=[A-Za-z0-9_-]{1,32}(?=\\$|$)'), '')`
-  return `${label} || COALESCE(substring(substr(${hash}, length(${label}) + 1) FROM '${schemePattern}'), '')`
-}
+const labelPattern = "^\\$pepper=[A-Za-z0-9_-]{1,32}(?=\\$|$)"
 
 class LookUp extends Request.Class<{ readonly keyId: KeyId }, Option.Option<StoredApiKey>, RepositoryError> {}
 

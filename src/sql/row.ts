@@ -45,52 +45,80 @@ export const decodeStoredBySchema = (row: unknown): Exit.Exit<StoredApiKey, Sche
 export const decodeManyStored = (rows: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<StoredApiKey>, Schema.SchemaError> =>
   Effect.map(decodeStoredRows(rows), (decoded) => decoded.map((row) => toStored(toApiKey(row), row.hash, row.previous_hash)))
 
-/** What is inserted: each column with its type and its value. */
-const inserted: ReadonlyArray<{
+interface InsertedColumn {
   readonly name: string
   readonly type: string
+  /** Under `array_nulls = off` the `NULL` of an array's text is a word, so none is written. */
+  readonly isNullable?: boolean
   readonly of: (key: StoredApiKey) => string | number | boolean | null
-}> = [
+}
+
+/** What is inserted: each column with its type and its value. */
+const inserted: ReadonlyArray<InsertedColumn> = [
   { name: "id", type: "uuid", of: ({ apiKey }) => apiKey.id },
   { name: "key_id", type: "text", of: ({ apiKey }) => apiKey.keyId },
   { name: "prefix", type: "text", of: ({ apiKey }) => apiKey.prefix },
   { name: "name", type: "text", of: ({ apiKey }) => apiKey.name },
   { name: "name_lower", type: "text", of: ({ apiKey }) => toSimpleLowerCase(apiKey.name) },
-  { name: "description", type: "text", of: ({ apiKey }) => apiKey.description },
-  { name: "owner_id", type: "text", of: ({ apiKey }) => apiKey.ownerId },
+  { name: "description", type: "text", isNullable: true, of: ({ apiKey }) => apiKey.description },
+  { name: "owner_id", type: "text", isNullable: true, of: ({ apiKey }) => apiKey.ownerId },
   { name: "scopes", type: "text[]", of: ({ apiKey }) => toArray(apiKey.scopes) },
   { name: "metadata", type: "jsonb", of: ({ apiKey }) => JSON.stringify(apiKey.metadata) },
   { name: "is_active", type: "boolean", of: ({ apiKey }) => apiKey.isActive },
-  { name: "deactivated_at", type: "timestamptz", of: ({ apiKey }) => toIso(apiKey.deactivatedAt) },
-  { name: "deactivation_reason", type: "text", of: ({ apiKey }) => apiKey.deactivationReason },
-  { name: "expires_at", type: "timestamptz", of: ({ apiKey }) => toIso(apiKey.expiresAt) },
+  { name: "deactivated_at", type: "timestamptz", isNullable: true, of: ({ apiKey }) => toIso(apiKey.deactivatedAt) },
+  { name: "deactivation_reason", type: "text", isNullable: true, of: ({ apiKey }) => apiKey.deactivationReason },
+  { name: "expires_at", type: "timestamptz", isNullable: true, of: ({ apiKey }) => toIso(apiKey.expiresAt) },
   { name: "created_at", type: "timestamptz", of: ({ apiKey }) => toIso(apiKey.createdAt) },
   { name: "updated_at", type: "timestamptz", of: ({ apiKey }) => toIso(apiKey.updatedAt) },
-  { name: "last_used_at", type: "timestamptz", of: ({ apiKey }) => toIso(apiKey.lastUsedAt) },
+  { name: "last_used_at", type: "timestamptz", isNullable: true, of: ({ apiKey }) => toIso(apiKey.lastUsedAt) },
   { name: "hint", type: "text", of: ({ apiKey }) => apiKey.hint },
   { name: "version", type: "integer", of: ({ apiKey }) => apiKey.version },
-  { name: "rotated_at", type: "timestamptz", of: ({ apiKey }) => toIso(apiKey.rotatedAt) },
-  { name: "previous_key_id", type: "text", of: ({ apiKey }) => apiKey.previous?.keyId ?? null },
-  { name: "previous_hint", type: "text", of: ({ apiKey }) => apiKey.previous?.hint ?? null },
-  { name: "previous_expires_at", type: "timestamptz", of: ({ apiKey }) => toIso(apiKey.previous?.expiresAt ?? null) },
-  { name: "previous_grace_seconds", type: "integer", of: ({ apiKey }) => apiKey.previous?.graceSeconds ?? null },
-  { name: "previous_last_used_at", type: "timestamptz", of: ({ apiKey }) => toIso(apiKey.previous?.lastUsedAt ?? null) },
+  { name: "rotated_at", type: "timestamptz", isNullable: true, of: ({ apiKey }) => toIso(apiKey.rotatedAt) },
+  { name: "previous_key_id", type: "text", isNullable: true, of: ({ apiKey }) => apiKey.previous?.keyId ?? null },
+  { name: "previous_hint", type: "text", isNullable: true, of: ({ apiKey }) => apiKey.previous?.hint ?? null },
+  { name: "previous_expires_at", type: "timestamptz", isNullable: true, of: ({ apiKey }) => toIso(apiKey.previous?.expiresAt ?? null) },
+  { name: "previous_grace_seconds", type: "integer", isNullable: true, of: ({ apiKey }) => apiKey.previous?.graceSeconds ?? null },
+  { name: "previous_last_used_at", type: "timestamptz", isNullable: true, of: ({ apiKey }) => toIso(apiKey.previous?.lastUsedAt ?? null) },
   { name: "hash", type: "text", of: ({ hash }) => Redacted.value(hash) },
-  { name: "previous_hash", type: "text", of: ({ previousHash }) => (previousHash === null ? null : Redacted.value(previousHash)) },
+  {
+    name: "previous_hash",
+    type: "text",
+    isNullable: true,
+    of: ({ previousHash }) => (previousHash === null ? null : Redacted.value(previousHash)),
+  },
 ]
 
 // Arrays within an array would all have to have one length, and jsonb takes twice as long in one.
 const isWithin = (type: string): boolean => type === "text[]" || type === "jsonb"
 
-/** The names of the columns, what is selected for them, and from what: rows `given` with a `position`, of a parameter for each column. */
+const elementType = ({ type, isNullable = false }: InsertedColumn): string => (isNullable || isWithin(type) ? "text" : type)
+
+/** A column as its element gives it. A nullable text has a mark before it, since the empty text stands for null. */
+const valueOf = ({ name, type, isNullable = false }: InsertedColumn): string => {
+  if (isNullable) return type === "text" ? `CASE WHEN ${name} <> '' THEN substr(${name}, 2) END` : `NULLIF(${name}, '')::${type}`
+  return isWithin(type) ? `${name}::${type}` : name
+}
+
+const insertedNames = inserted.map(({ name }) => name).join(", ")
+
+/** The names of the columns, and what they are selected from: rows `given` with a `position`, of a parameter for each column. */
 export const insertColumns = {
-  names: inserted.map(({ name }) => name).join(", "),
-  values: inserted.map(({ name, type }) => (isWithin(type) ? `${name}::${type}` : name)).join(", "),
-  source: `unnest(${inserted.map(({ type }, index) => `$${index + 1}::text::${isWithin(type) ? "text" : type}[]`).join(", ")}) WITH ORDINALITY AS given (${inserted.map(({ name }) => name).join(", ")}, position)`,
+  names: insertedNames,
+  source: `(SELECT ${inserted.map((column) => `${valueOf(column)} AS ${column.name}`).join(", ")}, position FROM unnest(${inserted.map((column, index) => `$${index + 1}::text::${elementType(column)}[]`).join(", ")}) WITH ORDINALITY AS element (${insertedNames}, position)) AS given`,
 }
 
 /** The parameters of {@link insertColumns}, for the database alone: they show the hashes. */
-export const toArrays = (keys: ReadonlyArray<StoredApiKey>): ReadonlyArray<string> => inserted.map(({ of }) => toArray(keys.map(of)))
+export const toArrays = (keys: ReadonlyArray<StoredApiKey>): ReadonlyArray<string> =>
+  inserted.map(({ of, type, isNullable = false }) =>
+    toArray(
+      keys.map((key) => {
+        const value = of(key)
+        if (!isNullable) return value
+        if (value === null) return ""
+        return type === "text" ? `+${value}` : value
+      }),
+    ),
+  )
 
 const toArray = (values: ReadonlyArray<string | number | boolean | null>): string => {
   let text = "{"

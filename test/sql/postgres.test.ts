@@ -30,6 +30,35 @@ repositoryContract(
   migrated.pipe(Layer.provide(Layer.unwrap(Effect.map(startPostgres({ locale: "de-DE" }), (url) => PgClient.layer({ url }))))),
 )
 
+// Each changes what a literal, an array or an instant written as text means.
+const oddSettings = {
+  standard_conforming_strings: "off",
+  escape_string_warning: "off",
+  backslash_quote: "off",
+  array_nulls: "off",
+  transform_null_equals: "on",
+  DateStyle: "SQL, DMY",
+  IntervalStyle: "sql_standard",
+  TimeZone: "Asia/Kathmandu",
+  timezone_abbreviations: "India",
+  bytea_output: "escape",
+  extra_float_digits: "-15",
+  quote_all_identifiers: "on",
+}
+const layerOdd = Layer.unwrap(
+  Effect.gen(function* () {
+    const url = yield* startPostgres()
+    yield* Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      for (const [name, value] of Object.entries(oddSettings)) {
+        yield* sql`ALTER DATABASE postgres SET ${sql.literal(name)} = ${sql.literal(`'${value}'`)}`
+      }
+    }).pipe(Effect.provide(PgClient.layer({ url })))
+    return PgClient.layer({ url })
+  }),
+)
+repositoryContract("PostgreSQL with odd settings", migrated.pipe(Layer.provide(layerOdd)))
+
 const databaseUrl = process.env["TEST_DATABASE_URL"]
 if (databaseUrl !== undefined) {
   const options = { schema: randomSchema() }
