@@ -1,19 +1,11 @@
-#!/usr/bin/env node
 /**
- * The entry of `effect-api-key`. It loads what a command needs: the whole command line takes many times what help and a token take, which
+ * What `bin/effect-api-key.js` loads. It loads what a command needs: the whole command line takes many times what help and a token take, which
  * are asked for most, by people at a terminal and by scripts.
  */
 import { existsSync, readFileSync } from "node:fs"
 import { enableCompileCache } from "node:module"
 import { isSeparator } from "./separators.ts"
 import { watchOutput } from "./streams.ts"
-
-// An older one fails with a stack trace somewhere inside.
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
-if (major < 22 || (major === 22 && minor < 19)) {
-  process.stderr.write(`effect-api-key: Node 22.19 or later is needed, and this is ${process.version}\n`)
-  process.exit(1)
-}
 
 enableCompileCache()
 

@@ -26,6 +26,18 @@ const run = (cwd: string, command: string, args: ReadonlyArray<string>) =>
     ),
   )
 
+/** The system's Node, perhaps. */
+const findTooOldNode = async (): Promise<string | undefined> => {
+  for (const folder of (process.env["PATH"] ?? "").split(":")) {
+    const node = join(folder, "node")
+    if (!existsSync(node)) continue
+    const { code, output } = await run(root, node, ["--version"])
+    const [, major = "", minor = ""] = /^v(\d+)\.(\d+)\./.exec(output) ?? []
+    if (code === 0 && (Number(major) < 22 || (major === "22" && Number(minor) < 19))) return node
+  }
+  return undefined
+}
+
 describe("the tarball", () => {
   const project = mkdtempSync(join(tmpdir(), "effect-api-key-"))
   const node = async (code: string) => {
@@ -101,6 +113,24 @@ describe("the tarball", () => {
     const { code, output } = await run(project, process.execPath, [bin, "generate"])
     assert.strictEqual(code, 0, output)
     assert.match(output, /^ak-[0-9a-f]{16}-[0-9A-Za-z]{64}\n$/)
+  })
+
+  it("tells a Node that is too old for it what it needs, in one line", async (context) => {
+    const tooOld = await findTooOldNode()
+    if (tooOld === undefined) return context.skip("there is no Node older than 22.19 in PATH")
+    const bin = join(project, "node_modules/effect-api-key", manifest.bin["effect-api-key"])
+    const { code, output } = await run(project, tooOld, [bin, "generate"])
+    assert.strictEqual(code, 1)
+    assert.match(output, /^effect-api-key: Node 22\.19 or later is needed, and this is v[\d.]+\n$/)
+  })
+
+  it("bundles what is imported for its effect alone", () => {
+    const folder = join(project, "node_modules/effect-api-key/dist/bin")
+    const code = readdirSync(folder)
+      .filter((file) => file.endsWith(".js"))
+      .map((file) => readFileSync(join(folder, file), "utf8"))
+    // `serve` sizes the pool of threads in which secrets are hashed.
+    assert.isTrue(code.some((text) => /UV_THREADPOOL_SIZE\s*\?\?=/.test(text)))
   })
 
   it("loads nothing but effect's core from its root", async () => {
