@@ -85,6 +85,13 @@ const JsonObjectOnWire: Schema.Codec<Schema.JsonObject> = Schema.Record(
 export const Instant: Schema.Codec<DateTime.Utc, string> = Schema.DateTimeUtcFromString.check(isInRange())
 
 /**
+ * An instant as a caller may have it: an Effect `DateTime.Utc`, a `Date`, or text as {@link Instant} reads it, `2027-01-31T00:00:00Z` say.
+ * @category models
+ * @since 0.1.0
+ */
+export type InstantInput = DateTime.Utc | Date | string
+
+/**
  * {@link Instant}'s range, for instants that are encoded in another way.
  * @category schemas
  * @since 0.1.0

@@ -27,6 +27,7 @@ import {
   type InvalidCursor,
   InvalidInput,
   MissingPeppers,
+  NotFound,
   RepositoryError,
   Unconfirmed,
   type VerifyError,
@@ -41,7 +42,7 @@ import * as ApiKeyToken from "./ApiKeyToken.ts"
 import * as CacheSettings from "./internal/cacheSettings.ts"
 import * as HashQueue from "./internal/hashQueue.ts"
 import { importKeys } from "./internal/importKeys.ts"
-import { decodeCreate, decodeFilter, decodeUpdate } from "./internal/input.ts"
+import { decodeCreate, decodeFilter, decodeId, decodeKeyId, decodeUpdate } from "./internal/input.ts"
 import * as Message from "./internal/invalidationMessage.ts"
 import * as LastUsed from "./internal/lastUsed.ts"
 import * as Nodes from "./internal/nodes.ts"
@@ -66,7 +67,7 @@ export interface CreateInput {
   readonly scopes?: ReadonlyArray<string> | undefined
   readonly metadata?: Schema.JsonObject | undefined
   readonly isActive?: boolean | undefined
-  readonly expiresAt?: DateTime.Utc | null | undefined
+  readonly expiresAt?: Model.InstantInput | null | undefined
 }
 
 /** The fields to change; what is left out stays. @category models @since 0.1.0 */
@@ -78,8 +79,11 @@ export interface Created {
   readonly token: Redacted.Redacted
 }
 
+type Bound = `${"created" | "expires" | "lastUsed" | "tokenCreated"}${"After" | "Before"}`
+
 /** As the repository's filter, with `expired` judged at the moment of the call. @category models @since 0.1.0 */
-export interface Filter extends Omit<Repository.Filter, "expired" | "keyId"> {
+export interface Filter
+  extends Omit<Repository.Filter, "expired" | "keyId" | Bound>, Readonly<Partial<Record<Bound, Model.InstantInput | undefined>>> {
   readonly keyId?: string | undefined
   readonly expired?: boolean | undefined
 }
@@ -263,6 +267,8 @@ export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("Invali
  *
  * `verify` checks, in this order: the token's form and checksum, that the key exists, its secret, that it is active, its expiry, its
  * scopes. An unknown key id costs the same hashing as a wrong secret. It never writes the record.
+ *
+ * Ids and key ids are taken as text, and instants as {@link Model.InstantInput}: what can't be one fails with `InvalidInput`.
  * @category services
  * @since 0.1.0
  */
@@ -275,35 +281,37 @@ export class ApiKeys extends Context.Service<
     readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
     /** Whether the text has a token's form, ours or a legacy one. Nothing is looked up, so it says nothing of whether it works. */
     readonly isToken: (token: string | Redacted.Redacted) => boolean
-    readonly get: (id: Model.ApiKeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
+    readonly get: (id: string) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError>
+    /** The record that a key id leads to: that of its current token, or of the previous one, whether that still works or not. */
+    readonly getByKeyId: (keyId: string) => Effect.Effect<Model.ApiKey, InvalidInput | NotFound | RepositoryError>
     readonly search: (input?: SearchInput) => Effect.Effect<Repository.Page, InvalidInput | InvalidCursor | RepositoryError>
     readonly count: (filter?: Filter) => Effect.Effect<number, InvalidInput | RepositoryError>
     /** Every key that matches, newest first, read in batches. */
     readonly stream: (filter?: Filter) => Stream.Stream<Model.ApiKey, InvalidInput | RepositoryError>
     readonly update: (
-      id: Model.ApiKeyId,
+      id: string,
       input: UpdateInput,
       options?: IfVersion & ConfirmWithin,
     ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly activate: (
-      id: Model.ApiKeyId,
+      id: string,
       options?: ConfirmWithin,
-    ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError | Unconfirmed>
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError | Unconfirmed>
     /** Ends the key until it is activated. One that is inactive already keeps when and why it was deactivated. */
     readonly deactivate: (
-      id: Model.ApiKeyId,
+      id: string,
       options?: ConfirmWithin & DeactivateOptions,
-    ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError | Unconfirmed>
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError | Unconfirmed>
     readonly delete: (
-      id: Model.ApiKeyId,
+      id: string,
       options?: IfVersion & ConfirmWithin,
-    ) => Effect.Effect<void, ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    ) => Effect.Effect<void, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     /**
      * Replaces the key's token. The record stays, with a new key id and hint; the token so far works on until its grace ends, and is refused
      * as `Expired` then. One token before the current one is kept, not more. Where it isn't confirmed in time, the new token is in `Unconfirmed`.
      */
     readonly rotate: (
-      id: Model.ApiKeyId,
+      id: string,
       options?: RotateOptions,
     ) => Effect.Effect<
       Created,
@@ -311,9 +319,9 @@ export class ApiKeys extends Context.Service<
     >
     /** Ends the previous token at once. Where none works any more it changes nothing, but is confirmed all the same. */
     readonly endGrace: (
-      id: Model.ApiKeyId,
+      id: string,
       options?: ConfirmWithin,
-    ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError | Unconfirmed>
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError | Unconfirmed>
     /**
      * Ends the token that somebody presents, if it works: deactivates its key, or ends its grace if it is the previous one. Asks the store;
      * fails as `verify` does if the token doesn't work. Presenting it is no use of it.
@@ -674,9 +682,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
     }),
     isToken: verification.isToken,
     verify: telemetry === "traces" ? (token, options) => Effect.withSpan(timed(token, options), "ApiKeys.verify") : timed,
-    get: Effect.fn("ApiKeys.get")(function* (id) {
+    get: Effect.fn("ApiKeys.get")(function* (text) {
+      const id = yield* decodeId(text)
       const stored = yield* repository.findById(id)
       return Option.isSome(stored) ? stored.value.apiKey : yield* new ApiKeyNotFound({ id })
+    }),
+    getByKeyId: Effect.fn("ApiKeys.getByKeyId")(function* (text) {
+      const keyId = yield* decodeKeyId(text, verification.isToken)
+      const stored = yield* repository.findByKeyId(keyId)
+      return Option.isSome(stored) ? stored.value.apiKey : yield* new NotFound({ keyId })
     }),
     search: Effect.fn("ApiKeys.search")(function* ({ sort, limit = 50, offset, cursor, ...filter } = {}) {
       if (!Number.isInteger(limit) || limit < 1 || limit > 200) {
@@ -700,7 +714,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
     }),
     stream: (filter = {}) =>
       Stream.unwrap(Effect.map(decodeFilter(filter), (decoded) => repository.stream(decoded))).pipe(Stream.withSpan("ApiKeys.stream")),
-    update: Effect.fn("ApiKeys.update")(function* (id, input, { ifVersion, confirmWithin } = {}) {
+    update: Effect.fn("ApiKeys.update")(function* (text, input, { ifVersion, confirmWithin } = {}) {
+      const id = yield* decodeId(text)
       yield* Effect.annotateCurrentSpan("api_key.id", id)
       const changes = yield* decodeUpdate(input)
       if (changes.expiresAt !== undefined && maximumLifetime !== undefined) {
@@ -713,19 +728,26 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const updated = yield* changing(id, repository.update(id, all, { at, ifVersion }))
       return yield* confirmChange(updated, { confirmWithin })
     }),
-    activate: Effect.fn("ApiKeys.activate")((id, options) =>
-      Effect.flatMap(DateTime.now, (at) => changing(id, repository.update(id, activity(true, at), { at }))).pipe(
-        Effect.catchTag("VersionConflict", (impossible) => Effect.die(impossible)),
-        Effect.flatMap((apiKey) => confirmChange(apiKey, options)),
-      ),
-    ),
-    deactivate: Effect.fn("ApiKeys.deactivate")((id, options) =>
-      Effect.flatMap(deactivate(id, options?.reason), (apiKey) => confirmChange(apiKey, options)),
-    ),
-    delete: Effect.fn("ApiKeys.delete")((id, options) =>
-      Effect.flatMap(changing(id, repository.delete(id, options)), (deleted) => Effect.asVoid(confirmChange(deleted, options))),
-    ),
-    rotate: Effect.fn("ApiKeys.rotate")(function* (id, options = {}) {
+    activate: Effect.fn("ApiKeys.activate")(function* (text, options) {
+      const id = yield* decodeId(text)
+      const at = yield* DateTime.now
+      const activated = yield* Effect.catchTag(
+        changing(id, repository.update(id, activity(true, at), { at })),
+        "VersionConflict",
+        (impossible) => Effect.die(impossible),
+      )
+      return yield* confirmChange(activated, options)
+    }),
+    deactivate: Effect.fn("ApiKeys.deactivate")(function* (text, options) {
+      const id = yield* decodeId(text)
+      return yield* confirmChange(yield* deactivate(id, options?.reason), options)
+    }),
+    delete: Effect.fn("ApiKeys.delete")(function* (text, options) {
+      const id = yield* decodeId(text)
+      yield* confirmChange(yield* changing(id, repository.delete(id, options)), options)
+    }),
+    rotate: Effect.fn("ApiKeys.rotate")(function* (text, options = {}) {
+      const id = yield* decodeId(text)
       yield* Effect.annotateCurrentSpan("api_key.id", id)
       const { created, keyIds } = yield* rotation.rotate(id, options)
       yield* confirmChange(created.apiKey, options, keyIds).pipe(
@@ -734,9 +756,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
       )
       return created
     }),
-    endGrace: Effect.fn("ApiKeys.endGrace")((id, options) =>
-      Effect.flatMap(rotation.endGrace(id), (apiKey) => confirmChange(apiKey, options)),
-    ),
+    endGrace: Effect.fn("ApiKeys.endGrace")(function* (text, options) {
+      const id = yield* decodeId(text)
+      return yield* confirmChange(yield* rotation.endGrace(id), options)
+    }),
     revoke: Effect.fn("ApiKeys.revoke")(function* (token, { reason }) {
       const { apiKey, usedToken } = yield* verification.verify(token, { maxAge: 0, countsAsUse: false })
       const ended = usedToken === "previous" ? rotation.endGrace(apiKey.id, apiKey.previous?.keyId) : deactivate(apiKey.id, reason)

@@ -2,7 +2,7 @@ import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Layer, Logger, Redacted, References, Result, Schema, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { ApiKey, type KeyId, StoredApiKey } from "../src/ApiKey.ts"
+import { ApiKey, KeyId, StoredApiKey } from "../src/ApiKey.ts"
 import { DuplicateKeyId, RepositoryError } from "../src/ApiKeyError.ts"
 import { ApiKeyHasher, layerEphemeral } from "../src/ApiKeyHasher.ts"
 import * as Repository from "../src/ApiKeyRepository.ts"
@@ -171,6 +171,62 @@ describe("ApiKeys", () => {
       }
     }).pipe(Effect.provide(ApiKeys.layerMemory)),
   )
+
+  it.effect("takes ids, key ids and instants as text, and fails typed for what isn't one", () => {
+    const spans: Array<Tracer.NativeSpan> = []
+    return Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const { apiKey, token } = yield* apiKeys.create({ name: "k", expiresAt: "2027-01-31T00:00:00Z" })
+      assert.strictEqual(apiKey.expiresAt?.epochMilliseconds, Date.UTC(2027, 0, 31))
+      const id: string = apiKey.id
+      assert.deepStrictEqual(yield* apiKeys.get(id.toUpperCase()), apiKey)
+      const updated = yield* apiKeys.update(id, { expiresAt: new Date(Date.UTC(2028, 0, 1)) })
+      assert.strictEqual(updated.expiresAt?.epochMilliseconds, Date.UTC(2028, 0, 1))
+      assert.strictEqual(yield* apiKeys.count({ expiresAfter: "2027-12-31T23:59:59Z", createdBefore: new Date(Date.UTC(2100, 0, 1)) }), 1)
+      assert.strictEqual(yield* apiKeys.count({ expiresBefore: "2027-12-31T23:59:59Z" }), 0)
+
+      const keyId: string = apiKey.keyId
+      assert.deepStrictEqual(yield* apiKeys.getByKeyId(keyId), updated)
+      const rotated = yield* apiKeys.rotate(id)
+      assert.deepStrictEqual(yield* apiKeys.getByKeyId(keyId), rotated.apiKey)
+      assert.deepStrictEqual(yield* apiKeys.getByKeyId(rotated.apiKey.keyId), rotated.apiKey)
+      assert.deepInclude(yield* Effect.flip(apiKeys.getByKeyId("0".repeat(16))), { _tag: "NotFound", keyId: KeyId.make("0".repeat(16)) })
+
+      const secret = Redacted.value(token)
+      for (const wrong of ["", "7", `${id} `, `${id}'`, "\0", "x".repeat(1_000_000), "00000000-0000-4000-8000-000000000000", secret]) {
+        for (const operation of [
+          apiKeys.get(wrong),
+          apiKeys.update(wrong, { name: "other" }),
+          apiKeys.activate(wrong),
+          apiKeys.deactivate(wrong),
+          apiKeys.delete(wrong),
+          apiKeys.rotate(wrong),
+          apiKeys.endGrace(wrong),
+        ]) {
+          const error = yield* Effect.flip(Effect.asVoid(operation))
+          assert.deepInclude(error, { _tag: "InvalidInput", field: "id" })
+          assert.notInclude(error.message, "ak-")
+        }
+      }
+      for (const wrong of ["", "a b", "é", "x".repeat(129), secret]) {
+        const error = yield* Effect.flip(apiKeys.getByKeyId(wrong))
+        assert.deepInclude(error, { _tag: "InvalidInput", field: "keyId" })
+        assert.notInclude(error.message, "ak-")
+      }
+      for (const wrong of ["", "tomorrow", "2027-13-01T00:00:00Z", "+010000-01-01T00:00:00Z", new Date(Number.NaN), new Date(-1)]) {
+        const [created, changed, counted] = [
+          yield* Effect.flip(apiKeys.create({ name: "k", expiresAt: wrong })),
+          yield* Effect.flip(apiKeys.update(id, { expiresAt: wrong })),
+          yield* Effect.flip(apiKeys.count({ lastUsedAfter: wrong })),
+        ]
+        assert.deepInclude(created, { _tag: "InvalidInput", field: "expiresAt" })
+        assert.deepInclude(changed, { _tag: "InvalidInput", field: "expiresAt" })
+        assert.deepInclude(counted, { _tag: "InvalidInput", field: "lastUsedAfter" })
+        assert.include(created.message, "2027-01-31T00:00:00Z")
+      }
+      assert.notInclude(inspect(spans, { depth: 6 }), secret)
+    }).pipe(Effect.provide(ApiKeys.layerMemory), Effect.withTracer(tracerInto(spans)))
+  })
 
   it.effect("a verification in between doesn't undo a deactivation", () =>
     Effect.gen(function* () {

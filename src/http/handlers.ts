@@ -136,7 +136,9 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
           ),
         get: ({ params }) =>
-          Effect.map(apiKeys.get(params.id), tagged).pipe(Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable })),
+          Effect.map(apiKeys.get(params.id), tagged).pipe(
+            Effect.catchTags({ InvalidInput: invalidInput, ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),
+          ),
         update: ({ params, query, headers, payload }) =>
           Effect.gen(function* () {
             yield* checkGrant(payload.scopes)
@@ -147,6 +149,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
         delete: ({ params, query, headers }) =>
           Effect.flatMap(ifVersion(params.id, headers["if-match"]), (guard) => apiKeys.delete(params.id, { ...query, ...guard })).pipe(
             Effect.catchTags({
+              InvalidInput: invalidInput,
               ApiKeyNotFound: notFound,
               VersionConflict: versionConflict,
               RepositoryError: failUnavailable,
@@ -157,7 +160,12 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           Effect.map(updateCovered(params.id, { isActive: true }, query), tagged).pipe(Effect.catchTags(changeProblems)),
         deactivate: ({ params, query }) =>
           Effect.map(apiKeys.deactivate(params.id, query), tagged).pipe(
-            Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable, Unconfirmed: unconfirmed }),
+            Effect.catchTags({
+              InvalidInput: invalidInput,
+              ApiKeyNotFound: notFound,
+              RepositoryError: failUnavailable,
+              Unconfirmed: unconfirmed,
+            }),
           ),
         rotate: ({ params, query, headers, payload: { graceSeconds, ...options } }) =>
           Effect.gen(function* () {
@@ -188,7 +196,12 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           ),
         endGrace: ({ params, query }) =>
           Effect.andThen(authorizeRotation(params.id), Effect.map(apiKeys.endGrace(params.id, query), tagged)).pipe(
-            Effect.catchTags({ ApiKeyNotFound: notFound, RepositoryError: failUnavailable, Unconfirmed: unconfirmed }),
+            Effect.catchTags({
+              InvalidInput: invalidInput,
+              ApiKeyNotFound: notFound,
+              RepositoryError: failUnavailable,
+              Unconfirmed: unconfirmed,
+            }),
           ),
       })
     }),

@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, DateTime, Deferred, Duration, Effect, Fiber, Layer, Logger, Option, Redacted, References, Tracer } from "effect"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
+import { ApiKeyId } from "../../src/ApiKey.ts"
 import { Overloaded, RepositoryError, Unconfirmed } from "../../src/ApiKeyError.ts"
 import { ApiKeyHasher, layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
@@ -170,14 +171,14 @@ describe("confirmation", () => {
       asked.push([name, options?.confirmWithin === undefined ? undefined : Duration.toMillis(options.confirmWithin)])
     const confirm = <A, E>(
       effect: Effect.Effect<A, E>,
-      id: Unconfirmed["id"],
+      id: string,
       options: ApiKeys.ConfirmWithin | undefined,
     ): Effect.Effect<A, E | Unconfirmed> =>
       options?.confirmWithin === undefined
         ? effect
         : Effect.andThen(
             effect,
-            Effect.fail(new Unconfirmed({ id, nodes: Duration.toMillis(options.confirmWithin) === 500 ? ["b.2"] : [] })),
+            Effect.fail(new Unconfirmed({ id: ApiKeyId.make(id), nodes: Duration.toMillis(options.confirmWithin) === 500 ? ["b.2"] : [] })),
           )
     const strip = ({ confirmWithin: _, ...options }: ApiKeys.IfVersion & ApiKeys.ConfirmWithin = {}) => options
     const server = serverWith((service) => ({
