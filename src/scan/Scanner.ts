@@ -24,6 +24,7 @@ import * as Git from "./internal/git.ts"
 import { failureOf, type Outcome, type Part } from "./internal/job.ts"
 import * as Locator from "./internal/locator.ts"
 import * as Matcher from "./internal/matcher.ts"
+import * as Obstacles from "./internal/obstacles.ts"
 import * as Pool from "./internal/pool.ts"
 import * as Window from "./internal/window.ts"
 import { GitFailed, PathNotFound, type ScanError, type ScanProblem, ShallowRepository, Unreadable } from "./ScanError.ts"
@@ -350,7 +351,12 @@ interface History {
   readonly onProblem: (problem: ScanProblem) => Effect.Effect<void>
 }
 
-const open = Effect.fnUntraced(function* (path: string, onProblem: History["onProblem"]): Effect.fn.Return<History, Git.GitError> {
+const open = Effect.fnUntraced(function* (
+  path: string,
+  onProblem: History["onProblem"],
+): Effect.fn.Return<History, Git.GitError | Unreadable> {
+  const obstacle = yield* Effect.sync(() => Obstacles.inRepository(path))
+  if (obstacle !== undefined) return yield* Files.notAFile(obstacle)
   const [isShallow] = (yield* Git.ask(path, ["rev-parse", "--is-shallow-repository"])).lines
   if (isShallow === "true") yield* onProblem(new ShallowRepository({ path }))
   const hasStash = (yield* Git.ask(path, ["show-ref", "--verify", "--quiet", "refs/stash"])).yes

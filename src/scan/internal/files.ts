@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import { GitFailed, PathNotFound, type ScanProblem, Unreadable } from "../ScanError.ts"
 import * as Git from "./git.ts"
 import { failureOf } from "./job.ts"
+import * as Obstacles from "./obstacles.ts"
 
 export interface Entry {
   readonly path: string
@@ -45,11 +46,14 @@ const root = (path: string, options: Options): Effect.Effect<Stream.Stream<Reado
     }
     if (stats.success.isFile()) return Stream.succeed([{ path, size: stats.success.size, follow: true }])
     if (!stats.success.isDirectory()) {
-      yield* options.onProblem(new Unreadable({ path: toText(path), code: "ENOTFILE", reason: "it is neither a file nor a folder" }))
+      yield* options.onProblem(notAFile(toText(path)))
       return Stream.empty
     }
     return options.useGitignore && isInRepository(path) ? repository(path, options) : walk(path, options)
   })
+
+export const notAFile = (path: string): Unreadable =>
+  new Unreadable({ path, code: "ENOTFILE", reason: "it is neither a file nor a folder" })
 
 /** A folder that no repository is around. Those in it are listed by git. */
 const walk = (folder: string, options: Options): Stream.Stream<ReadonlyArray<Entry>, Git.GitError> =>
@@ -87,6 +91,8 @@ const withFolders = <E>(
 const repository = (folder: string, options: Options): Stream.Stream<ReadonlyArray<Entry>, Git.GitError> => {
   const plain = walk(folder, { ...options, useGitignore: false })
   const directory = toText(folder)
+  const obstacle = Obstacles.inWorkTree(directory)
+  if (obstacle !== undefined) return Stream.concat(Stream.drain(Stream.fromEffect(options.onProblem(notAFile(obstacle)))), plain)
   return Stream.unwrap(
     isListedByGit(directory).pipe(
       Effect.map((isListed) => {

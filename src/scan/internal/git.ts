@@ -1,5 +1,6 @@
 /** Runs the command `git`. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -9,6 +10,10 @@ export type GitError = NotARepository | GitMissing | GitFailed
 
 /** From what size on contents count as large: the most that a process should hold, as git writes it. */
 export const largeBlob = "16m"
+
+/** A file that git waits for, on a network perhaps, must not keep the scan for ever. */
+const longestSilence = Duration.minutes(5)
+const longestQuestion = Duration.minutes(1)
 
 type Command = readonly [command: string, ...rest: ReadonlyArray<string>]
 
@@ -33,8 +38,15 @@ export const output = (
         }),
       ).pipe(Effect.ensuring(Effect.sync(() => git.process.stdin.end())), Effect.forkScoped)
       const failed = (cause: unknown) => new GitFailed({ path: directory, command: command[0], exitCode: -1, reason: String(cause) })
+      const silent = failed(`it has written nothing for ${Duration.format(longestSilence)}`)
       const ended = Effect.flatMap(git.ended, (warning) => (warning === undefined ? Effect.void : onProblem(warning)))
-      return Stream.fromAsyncIterable<Buffer, GitError>(git.process.stdout, failed).pipe(
+      const chunks: AsyncIterator<Buffer> = git.process.stdout[Symbol.asyncIterator]()
+      // `Stream.timeoutOrElse` may lose the last chunk of a stream that ends at once.
+      const next = Effect.tryPromise({ try: () => chunks.next(), catch: failed }).pipe(
+        Effect.timeoutOrElse({ duration: longestSilence, orElse: () => Effect.fail(silent) }),
+        Effect.map(({ done, value }) => (done === true ? undefined : ([value, undefined] as const))),
+      )
+      return Stream.unfold(undefined, () => next).pipe(
         Stream.concat(Stream.drain(Stream.fromEffect(Effect.andThen(ended, Fiber.join(feeding))))),
       )
     }),
@@ -56,6 +68,19 @@ export const ask = (
         Effect.catchTag("GitFailed", (error) => (error.exitCode === 1 ? Effect.succeed(false) : Effect.fail(error))),
       )
       return { yes, lines: text.split("\n").slice(0, -1) }
+    }),
+  ).pipe(
+    Effect.timeoutOrElse({
+      duration: longestQuestion,
+      orElse: () =>
+        Effect.fail(
+          new GitFailed({
+            path: directory,
+            command: command[0],
+            exitCode: -1,
+            reason: `it has not ended within ${Duration.format(longestQuestion)}`,
+          }),
+        ),
     }),
   )
 
