@@ -3,11 +3,11 @@
  * are asked for most, by people at a terminal and by scripts.
  */
 import { existsSync, readFileSync } from "node:fs"
-import { enableCompileCache } from "node:module"
+import { enableOwnCompileCache } from "./compileCache.ts"
 import { isSeparator } from "./separators.ts"
 import { watchOutput } from "./streams.ts"
 
-enableCompileCache()
+enableOwnCompileCache()
 
 const args = process.argv.slice(2)
 watchOutput("effect-api-key", args.includes("--json"))

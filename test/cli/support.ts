@@ -23,8 +23,13 @@ export interface Ran {
 
 export type Env = Readonly<Record<string, string>>
 
-/** Nothing of this shell's configuration, and no terminal. */
-const cleanEnv = (env: Env): Record<string, string> => ({ PATH: process.env["PATH"] ?? "", HOME: tmpdir(), ...env })
+/** Nothing of this shell's configuration, no terminal, and no cache among the caller's. */
+const cleanEnv = (env: Env): Record<string, string> => ({
+  PATH: process.env["PATH"] ?? "",
+  HOME: tmpdir(),
+  XDG_CACHE_HOME: join(root, "node_modules/.cache"),
+  ...env,
+})
 
 export const run = (args: ReadonlyArray<string>, env: Env = {}, input = "", execArgv: ReadonlyArray<string> = []): Promise<Ran> =>
   new Promise((resolve) => {
