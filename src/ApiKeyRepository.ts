@@ -170,15 +170,16 @@ export class ApiKeyRepository extends Context.Service<
     ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | DuplicateKeyId | RepositoryError>
     /**
      * Ends the previous token if it works at `at`, and has the key id `keyId` if that is given: its `expiresAt` and `updatedAt` become `at`, and
-     * `version` grows by 1. Gives the record as it is then, changed or not.
+     * `version` grows by 1. Gives the record as it is then, changed or not. With `ifVersion`, a record at another version is left alone, and
+     * fails with `VersionConflict` also where there is nothing to end.
      *
      * A previous token works until its `expiresAt`, but no longer once `updatedAt` has reached that; with neither `expiresAt` nor
      * `graceSeconds` it doesn't.
      */
     readonly endPrevious: (
       id: ApiKeyId,
-      options: { readonly at: DateTime.Utc; readonly keyId?: KeyId | undefined },
-    ) => Effect.Effect<ApiKey, ApiKeyNotFound | RepositoryError>
+      options: { readonly at: DateTime.Utc; readonly keyId?: KeyId | undefined; readonly ifVersion?: number | undefined },
+    ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
     /** Puts `to` in the place of `from`, of whichever token it is the hash, if it still is; gives whether it did. Nothing else changes. */
     readonly replaceHash: (id: ApiKeyId, from: Redacted.Redacted, to: Redacted.Redacted) => Effect.Effect<boolean, RepositoryError>
     /** How many keys there are with each pair of schemes; of previous tokens only those count that work at `at`. */

@@ -295,13 +295,13 @@ export class ApiKeys extends Context.Service<
     ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly activate: (
       id: string,
-      options?: ConfirmWithin,
-    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError | Unconfirmed>
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     /** Ends the key until it is activated. One that is inactive already keeps when and why it was deactivated. */
     readonly deactivate: (
       id: string,
-      options?: ConfirmWithin & DeactivateOptions,
-    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError | Unconfirmed>
+      options?: IfVersion & ConfirmWithin & DeactivateOptions,
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly delete: (
       id: string,
       options?: IfVersion & ConfirmWithin,
@@ -320,11 +320,12 @@ export class ApiKeys extends Context.Service<
     /** Ends the previous token at once. Where none works any more it changes nothing, but is confirmed all the same. */
     readonly endGrace: (
       id: string,
-      options?: ConfirmWithin,
-    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError | Unconfirmed>
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     /**
      * Ends the token that somebody presents, if it works: deactivates its key, or ends its grace if it is the previous one. Asks the store;
-     * fails as `verify` does if the token doesn't work. Presenting it is no use of it.
+     * fails as `verify` does if the token doesn't work. Presenting it is no use of it. The token is judged again if its key changes meanwhile:
+     * one that a rotation has just replaced ends alone, and its key's new token works on.
      */
     readonly revoke: (
       token: string | Redacted.Redacted,
@@ -637,18 +638,22 @@ const make = Effect.fnUntraced(function* (options: Options) {
     })
   })
 
-  /** What is inactive already is left as it is: it keeps when and why it became so, which whoever looks into a leak wants to know. */
-  const deactivateOnce = Effect.fnUntraced(
-    function* (id: Model.ApiKeyId, reason?: Model.DeactivationReason) {
-      const stored = yield* repository.findById(id)
-      if (Option.isSome(stored) && !stored.value.apiKey.isActive) return stored.value.apiKey
-      const at = yield* DateTime.now
-      return yield* repository.update(id, activity(false, at, reason), { at })
-    },
-    Effect.catchTag("VersionConflict", (impossible) => Effect.die(impossible)),
-  )
+  /** An inactive key keeps when and why it became so, as an inquiry into a leak needs that. */
+  const deactivateOnce = Effect.fnUntraced(function* (
+    id: Model.ApiKeyId,
+    { reason, ifVersion }: DeactivateOptions & IfVersion,
+  ): Effect.fn.Return<Model.ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError> {
+    const stored = Option.getOrUndefined(yield* repository.findById(id))?.apiKey
+    if (stored?.isActive === false) {
+      const { version } = stored
+      if (ifVersion === undefined || ifVersion === version) return stored
+      return yield* new VersionConflict({ id, expected: ifVersion, actual: version })
+    }
+    const at = yield* DateTime.now
+    return yield* repository.update(id, activity(false, at, reason), { at, ifVersion })
+  })
 
-  const deactivate = (id: Model.ApiKeyId, reason?: Model.DeactivationReason) => changing(id, deactivateOnce(id, reason))
+  const deactivate = (id: Model.ApiKeyId, options: DeactivateOptions & IfVersion) => changing(id, deactivateOnce(id, options))
 
   const { telemetry = "counters" } = options
   const timed: ApiKeys["Service"]["verify"] =
@@ -731,16 +736,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
     activate: Effect.fn("ApiKeys.activate")(function* (text, options) {
       const id = yield* decodeId(text)
       const at = yield* DateTime.now
-      const activated = yield* Effect.catchTag(
-        changing(id, repository.update(id, activity(true, at), { at })),
-        "VersionConflict",
-        (impossible) => Effect.die(impossible),
-      )
+      const activated = yield* changing(id, repository.update(id, activity(true, at), { at, ifVersion: options?.ifVersion }))
       return yield* confirmChange(activated, options)
     }),
-    deactivate: Effect.fn("ApiKeys.deactivate")(function* (text, options) {
+    deactivate: Effect.fn("ApiKeys.deactivate")(function* (text, options = {}) {
       const id = yield* decodeId(text)
-      return yield* confirmChange(yield* deactivate(id, options?.reason), options)
+      return yield* confirmChange(yield* deactivate(id, options), options)
     }),
     delete: Effect.fn("ApiKeys.delete")(function* (text, options) {
       const id = yield* decodeId(text)
@@ -758,12 +759,17 @@ const make = Effect.fnUntraced(function* (options: Options) {
     }),
     endGrace: Effect.fn("ApiKeys.endGrace")(function* (text, options) {
       const id = yield* decodeId(text)
-      return yield* confirmChange(yield* rotation.endGrace(id), options)
+      return yield* confirmChange(yield* rotation.endGrace(id, { ifVersion: options?.ifVersion }), options)
     }),
     revoke: Effect.fn("ApiKeys.revoke")(function* (token, { reason }) {
-      const { apiKey, usedToken } = yield* verification.verify(token, { maxAge: 0, countsAsUse: false })
-      const ended = usedToken === "previous" ? rotation.endGrace(apiKey.id, apiKey.previous?.keyId) : deactivate(apiKey.id, reason)
-      return { apiKey: yield* ended, usedToken }
+      // Each turn ends only what it has judged: a rotation in between makes the token the previous one.
+      const revokeOnce = Effect.gen(function* () {
+        const { apiKey, usedToken } = yield* verification.verify(token, { maxAge: 0, countsAsUse: false })
+        const { id, version: ifVersion, previous } = apiKey
+        const ended = usedToken === "previous" ? rotation.endGrace(id, { keyId: previous?.keyId }) : deactivate(id, { reason, ifVersion })
+        return { apiKey: yield* ended, usedToken }
+      })
+      return yield* Rotation.again(revokeOnce)
     }),
     upcoming: (options) =>
       Stream.withSpan(upcoming(repository, { ...options, maximumAge: options.maximumAge ?? maximumAge }), "ApiKeys.upcoming"),

@@ -1198,3 +1198,64 @@ describe("The age of tokens", () => {
       ),
   )
 })
+
+describe("What is judged is what is changed", () => {
+  /** Once, after the service has read the key and before it writes. */
+  const before = (write: "update" | "endPrevious", change: (node: Node, id: ApiKeyId) => Effect.Effect<unknown, unknown>) => {
+    let node: Node | undefined
+    let isDone = false
+    const between = <A, E>(id: ApiKeyId, effect: Effect.Effect<A, E>) =>
+      Effect.suspend(() => {
+        if (node === undefined || isDone) return effect
+        isDone = true
+        return Effect.andThen(Effect.orDie(change(node, id)), effect)
+      })
+    return {
+      arm: (by: Node) => (node = by),
+      adapt: (repository: Repository.ApiKeyRepository["Service"]): Repository.ApiKeyRepository["Service"] => ({
+        ...repository,
+        ...(write === "update"
+          ? { update: (id, ...rest) => between(id, repository.update(id, ...rest)) }
+          : { endPrevious: (id, ...rest) => between(id, repository.endPrevious(id, ...rest)) }),
+      }),
+    }
+  }
+
+  it.effect("revoking a token that is rotated meanwhile ends that token, and leaves the new one", () => {
+    const { arm, adapt } = before("update", (node, id) => node.rotate(id))
+    return withNodes(
+      1,
+      {},
+      ({ a, repository }) =>
+        Effect.gen(function* () {
+          const { apiKey, token } = yield* a.create({ name: "k" })
+          arm(a)
+          const { usedToken } = yield* a.revoke(token, { reason: "leaked" })
+          assert.strictEqual(usedToken, "previous")
+          const stored = Option.getOrThrow(yield* repository.findById(apiKey.id)).apiKey
+          assert.isTrue(stored.isActive)
+          assert.strictEqual(yield* tagOf(a.verify(token)), "Expired")
+        }),
+      { adapt },
+    )
+  })
+
+  it.effect("an end of a grace is of the version that was read", () =>
+    withNodes(1, {}, ({ a }) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* a.create({ name: "k" })
+        const { apiKey: read, token: second } = yield* a.rotate(apiKey.id)
+        yield* a.rotate(apiKey.id, { ifPrevious: "end" })
+        for (const end of [a.endGrace, a.activate, a.deactivate]) {
+          const error = yield* Effect.flip(end(apiKey.id, { ifVersion: read.version }))
+          assert.deepInclude(error, { _tag: "VersionConflict", expected: read.version, actual: read.version + 1 })
+        }
+        assert.strictEqual((yield* a.verify(second)).usedToken, "previous")
+        assert.strictEqual(yield* tagOf(a.verify(token)), "NotFound")
+        yield* a.deactivate(apiKey.id, { ifVersion: read.version + 1 })
+        assert.strictEqual(yield* tagOf(a.deactivate(apiKey.id, { ifVersion: read.version + 1 })), "VersionConflict")
+        assert.isFalse((yield* a.deactivate(apiKey.id, { ifVersion: read.version + 2 })).isActive)
+      }),
+    ),
+  )
+})

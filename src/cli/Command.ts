@@ -26,7 +26,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Model from "../ApiKey.ts"
-import type { Created, CreateInput } from "../ApiKeys.ts"
+import type { Created, CreateInput, IfVersion } from "../ApiKeys.ts"
 import { fromError, usage } from "./CliFailure.ts"
 import * as Generate from "./generate.ts"
 import * as Json from "./Json.ts"
@@ -234,7 +234,7 @@ export const activate = Command.make(
   { key },
   Effect.fnUntraced(function* ({ key }) {
     const { id } = yield* findKey(key)
-    yield* printKey(yield* (yield* KeysBackend).activate(id))
+    yield* printKey(yield* (yield* KeysBackend).activate(id, {}))
   }),
 ).pipe(Command.withDescription("Make an API key work again"), Command.withExamples([{ command: "effect-api-key activate 7a74caa3" }]))
 
@@ -256,6 +256,9 @@ export const deactivate = Command.make(
 
 const named = ({ name, keyId }: Model.ApiKey): string => `${sanitize(name)} (${keyId})`
 
+/** Whoever was asked said yes to the key as it was shown; with `--yes` nobody saw it. */
+const asShown = ({ version }: Model.ApiKey, yes: boolean): IfVersion => (yes ? {} : { ifVersion: version })
+
 /** Deletes a key. @category commands @since 0.1.0 */
 export const remove = Command.make(
   "delete",
@@ -263,7 +266,8 @@ export const remove = Command.make(
   Effect.fnUntraced(function* ({ key, yes, confirmWithin }) {
     const found = yield* findKey(key)
     yield* confirm(`Delete the API key ${named(found)} for good?`, yes)
-    yield* (yield* KeysBackend).delete(found.id, given("confirmWithin", confirmWithin))
+    // The key that was shown is the one that was confirmed.
+    yield* (yield* KeysBackend).delete(found.id, { ...given("confirmWithin", confirmWithin), ...asShown(found, yes) })
     yield* print(Json.Deleted, { deleted: found.id }, () => `${named(found)} is deleted`)
   }),
 ).pipe(
@@ -418,6 +422,7 @@ export const rotate = Command.make(
         ...given("confirmWithin", confirmWithin),
         ...(fromFirstUse ? { graceFrom: "firstUse" } : {}),
         ...(endPrevious ? { ifPrevious: "end" } : {}),
+        ...(isAtOnce || endPrevious ? asShown(found, yes) : {}),
       }),
       // It stands, and what it gave must be shown all the same.
       ({ token }) =>
@@ -448,7 +453,7 @@ export const endGrace = Command.make(
   Effect.fnUntraced(function* ({ key, yes, confirmWithin }) {
     const found = yield* findKey(key)
     if (found.previous !== null) yield* confirm(`End the previous token of ${named(found)} at once?`, yes)
-    yield* printKey(yield* (yield* KeysBackend).endGrace(found.id, given("confirmWithin", confirmWithin)))
+    yield* printKey(yield* (yield* KeysBackend).endGrace(found.id, { ...given("confirmWithin", confirmWithin), ...asShown(found, yes) }))
   }),
 ).pipe(
   Command.withDescription("End the token from before a rotation at once"),

@@ -19,6 +19,7 @@ import {
   type CreateInput,
   type DeactivateOptions,
   type Filter,
+  type IfVersion,
   type SearchInput,
   type UpdateInput,
   type Verified,
@@ -27,7 +28,7 @@ import {
 import { type CliFailure, fromError } from "./CliFailure.ts"
 
 /** How `rotate` replaces a token. @category models @since 0.1.0 */
-export interface Rotation extends ConfirmWithin {
+export interface Rotation extends IfVersion, ConfirmWithin {
   readonly grace?: Duration.Duration | undefined
   readonly graceFrom?: "now" | "firstUse" | undefined
   readonly ifPrevious?: "end" | "refuse" | undefined
@@ -51,12 +52,12 @@ export class KeysBackend extends Context.Service<
     readonly count: (filter: Filter) => Effect.Effect<number, CliFailure>
     /** Every key that matches, newest first. */
     readonly stream: (filter: Filter) => Stream.Stream<ApiKey, CliFailure>
-    readonly update: (id: ApiKeyId, input: UpdateInput, options: ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
-    readonly activate: (id: ApiKeyId) => Effect.Effect<ApiKey, CliFailure>
-    readonly deactivate: (id: ApiKeyId, options: ConfirmWithin & DeactivateOptions) => Effect.Effect<ApiKey, CliFailure>
-    readonly delete: (id: ApiKeyId, options: ConfirmWithin) => Effect.Effect<void, CliFailure>
+    readonly update: (id: ApiKeyId, input: UpdateInput, options: IfVersion & ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
+    readonly activate: (id: ApiKeyId, options: IfVersion) => Effect.Effect<ApiKey, CliFailure>
+    readonly deactivate: (id: ApiKeyId, options: IfVersion & ConfirmWithin & DeactivateOptions) => Effect.Effect<ApiKey, CliFailure>
+    readonly delete: (id: ApiKeyId, options: IfVersion & ConfirmWithin) => Effect.Effect<void, CliFailure>
     readonly rotate: (id: ApiKeyId, rotation: Rotation) => Effect.Effect<Created, CliFailure>
-    readonly endGrace: (id: ApiKeyId, options: ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
+    readonly endGrace: (id: ApiKeyId, options: IfVersion & ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
     readonly verify: (
       token: Redacted.Redacted,
       scopes: ReadonlyArray<string>,
@@ -85,7 +86,7 @@ export const layerApiKeys: Layer.Layer<KeysBackend, never, ApiKeys> = Layer.effe
       count: (filter) => failing(apiKeys.count(filter)),
       stream: (filter) => Stream.mapError(apiKeys.stream(filter), (error) => fromError(error)),
       update: (id, input, options) => failing(apiKeys.update(id, input, options)),
-      activate: (id) => failing(apiKeys.activate(id)),
+      activate: (id, options) => failing(apiKeys.activate(id, options)),
       deactivate: (id, options) => failing(apiKeys.deactivate(id, options)),
       delete: (id, options) => failing(apiKeys.delete(id, options)),
       rotate: (id, rotation) => failing(apiKeys.rotate(id, rotation)),

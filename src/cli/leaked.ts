@@ -13,8 +13,17 @@ export interface Leaked {
   readonly apiKey: ApiKey | null
 }
 
-export const lookInto = (backend: KeysBackend["Service"], { token, keyId }: Find, end: boolean): Effect.Effect<Leaked, CliFailure> =>
+/** How often a token is judged again, as each of many writes to its key lets one of them through. */
+const maxAttempts = 10
+
+export const lookInto = (
+  backend: KeysBackend["Service"],
+  find: Find,
+  end: boolean,
+  attempts = maxAttempts,
+): Effect.Effect<Leaked, CliFailure> =>
   Effect.gen(function* () {
+    const { token, keyId } = find
     const { items } = yield* backend.search({ keyId: KeyId.make(keyId), limit: 1 })
     const apiKey = items[0] ?? null
     const verdict = yield* backend.verify(token, [], { maxAge: 0, countsAsUse: false })
@@ -30,11 +39,22 @@ export const lookInto = (backend: KeysBackend["Service"], { token, keyId }: Find
       }
     }
     if (!end) return { status: "works", apiKey }
-    const { id } = verdict.verified.apiKey
-    yield* Option.match(backend.apiKeys, {
-      onSome: (apiKeys) => Effect.asVoid(Effect.mapError(apiKeys.revoke(token, { reason: "leaked" }), (error) => fromError(error))),
-      onNone: () =>
-        Effect.asVoid(verdict.verified.usedToken === "previous" ? backend.endGrace(id, {}) : backend.deactivate(id, { reason: "leaked" })),
-    })
+    const { id, version: ifVersion } = verdict.verified.apiKey
+    if (Option.isSome(backend.apiKeys)) {
+      yield* Effect.mapError(backend.apiKeys.value.revoke(token, { reason: "leaked" }), (error) => fromError(error))
+    } else {
+      // Only the state in which the token was judged: it is judged again if the key was rotated meanwhile.
+      const ended =
+        verdict.verified.usedToken === "previous"
+          ? backend.endGrace(id, { ifVersion })
+          : backend.deactivate(id, { reason: "leaked", ifVersion })
+      const conflict = yield* Effect.as(ended, undefined).pipe(
+        Effect.catchIf(
+          ({ tag }) => tag === "VersionConflict" && attempts > 0,
+          (failure) => Effect.succeed(failure),
+        ),
+      )
+      if (conflict !== undefined) return yield* lookInto(backend, find, end, attempts - 1)
+    }
     return { status: "ended", apiKey }
   })

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { ConfirmWithin, Filter, SearchInput } from "../ApiKeys.ts"
+import type { ConfirmWithin, Filter, IfVersion, SearchInput } from "../ApiKeys.ts"
 import { ApiKeyAuth } from "../http/ApiKeyAuth.ts"
 import { ApiKeysApi, CreatePayload, FilterQuery, type SortQuery, UpdatePayload } from "../http/ApiKeysGroup.ts"
 import { InvalidCursor } from "../ApiKeyError.ts"
@@ -120,6 +120,10 @@ const toSort = (sort: SearchInput["sort"]): { readonly sort?: typeof SortQuery.T
 const toQuery = ({ confirmWithin }: ConfirmWithin): { readonly confirmWithin?: Duration.Duration } =>
   confirmWithin === undefined ? {} : { confirmWithin: Duration.fromInputUnsafe(confirmWithin) }
 
+/** The entity-tag of a version is its number. */
+const toHeaders = ({ ifVersion }: IfVersion): { readonly "if-match"?: string } =>
+  ifVersion === undefined ? {} : { "if-match": `"${ifVersion}"` }
+
 const answerTime = Duration.seconds(30)
 
 /** Over the server at `url`, through the client derived from its definition. */
@@ -172,7 +176,7 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
             Effect.flatMap((payload) => failing(client.create({ payload }))),
             Effect.map(({ body }) => body),
           ),
-        get: (id) => Effect.map(failing(client.get({ params: { id } })), ({ body }) => body),
+        get: (id) => Effect.map(failing(client.get({ params: { id }, headers: {} })), ({ body }) => body),
         search,
         count: (filter) =>
           Effect.flatMap(checkedFilter(filter), (query) => Effect.map(failing(client.count({ query })), ({ count }) => count)),
@@ -183,28 +187,41 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
           ),
         update: (id, input, options) =>
           checked(UpdatePayload, compact(input)).pipe(
-            Effect.flatMap((payload) => failing(client.update({ params: { id }, query: toQuery(options), headers: {}, payload }), options)),
+            Effect.flatMap((payload) =>
+              failing(client.update({ params: { id }, query: toQuery(options), headers: toHeaders(options), payload }), options),
+            ),
             Effect.map(({ body }) => body),
           ),
-        activate: (id) => Effect.map(failing(client.activate({ params: { id }, query: {} })), ({ body }) => body),
+        activate: (id, options) =>
+          Effect.map(failing(client.activate({ params: { id }, query: {}, headers: toHeaders(options) })), ({ body }) => body),
         deactivate: (id, { reason, ...options }) =>
           Effect.map(
-            failing(client.deactivate({ params: { id }, query: { ...toQuery(options), ...compact({ reason }) } }), options),
+            failing(
+              client.deactivate({
+                params: { id },
+                query: { ...toQuery(options), ...compact({ reason }) },
+                headers: toHeaders(options),
+              }),
+              options,
+            ),
             ({ body }) => body,
           ),
-        delete: (id, options) => failing(client.delete({ params: { id }, query: toQuery(options), headers: {} }), options),
-        rotate: (id, { grace, confirmWithin, ...rest }) =>
+        delete: (id, options) => failing(client.delete({ params: { id }, query: toQuery(options), headers: toHeaders(options) }), options),
+        rotate: (id, { grace, confirmWithin, ifVersion, ...rest }) =>
           failing(
             client.rotate({
               params: { id },
               query: toQuery({ confirmWithin }),
-              headers: {},
+              headers: toHeaders({ ifVersion }),
               payload: { ...compact(rest), ...(grace === undefined ? {} : { graceSeconds: Math.ceil(Duration.toSeconds(grace)) }) },
             }),
             { confirmWithin },
           ).pipe(Effect.map(({ body }) => body)),
         endGrace: (id, options) =>
-          Effect.map(failing(client.endGrace({ params: { id }, query: toQuery(options) }), options), ({ body }) => body),
+          Effect.map(
+            failing(client.endGrace({ params: { id }, query: toQuery(options), headers: toHeaders(options) }), options),
+            ({ body }) => body,
+          ),
         verify: (token, scopes, { maxAge, countsAsUse } = {}) =>
           failing(
             client.verify({

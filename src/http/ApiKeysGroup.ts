@@ -19,6 +19,7 @@ import * as Model from "../ApiKey.ts"
 import * as ApiKeyError from "../ApiKeyError.ts"
 import { ScopeSet } from "../Scope.ts"
 import { ApiKeyAuth, requireScopes } from "./ApiKeyAuth.ts"
+import { preconditionHeaders } from "./preconditions.ts"
 import * as Problem from "./Problem.ts"
 
 const changeable = {
@@ -172,7 +173,6 @@ const entityTag = { etag: Schema.String }
 const ApiKeyBody = HttpApiSchema.WithHeaders(Model.ApiKey, entityTag)
 const params = { id: Model.ApiKeyId }
 const query = { confirmWithin: Schema.optionalKey(ConfirmWithin) }
-const ifMatch = { "if-match": Schema.optionalKey(Schema.String) }
 
 /**
  * Answers requests that don't fit their schemas with {@link Problem.InvalidRequestProblem}, which names the fields and repeats no value.
@@ -213,13 +213,16 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         success: HttpApiSchema.WithHeaders(VerifiedBody, { "cache-control": Schema.String }),
         error: [...errors, Problem.OverloadedProblem],
       }).pipe(requireScopes("api-keys:verify")),
-      HttpApiEndpoint.get("get", "/:id", { params, success: ApiKeyBody, error: [...errors, Problem.NotFoundProblem] }).pipe(
-        requireScopes("api-keys:read"),
-      ),
+      HttpApiEndpoint.get("get", "/:id", {
+        params,
+        headers: preconditionHeaders,
+        success: ApiKeyBody,
+        error: [...errors, Problem.NotModifiedNoContent, Problem.NotFoundProblem, Problem.VersionConflictProblem],
+      }).pipe(requireScopes("api-keys:read")),
       HttpApiEndpoint.patch("update", "/:id", {
         params,
         query,
-        headers: ifMatch,
+        headers: preconditionHeaders,
         payload: UpdatePayload,
         success: ApiKeyBody,
         error: [
@@ -233,13 +236,14 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
       HttpApiEndpoint.delete("delete", "/:id", {
         params,
         query,
-        headers: ifMatch,
+        headers: preconditionHeaders,
         success: HttpApiSchema.NoContent,
         error: [...errors, Problem.NotFoundProblem, Problem.VersionConflictProblem, Problem.UnconfirmedProblem],
       }).pipe(requireScopes("api-keys:write")),
       HttpApiEndpoint.post("activate", "/:id/activate", {
         params,
         query,
+        headers: preconditionHeaders,
         success: ApiKeyBody,
         error: [
           ...errors,
@@ -252,13 +256,14 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
       HttpApiEndpoint.post("deactivate", "/:id/deactivate", {
         params,
         query: { ...query, reason: Schema.optionalKey(Model.DeactivationReason) },
+        headers: preconditionHeaders,
         success: ApiKeyBody,
-        error: [...errors, Problem.NotFoundProblem, Problem.UnconfirmedProblem],
+        error: [...errors, Problem.NotFoundProblem, Problem.VersionConflictProblem, Problem.UnconfirmedProblem],
       }).pipe(requireScopes("api-keys:write")),
       HttpApiEndpoint.post("rotate", "/:id/rotate", {
         params,
         query,
-        headers: ifMatch,
+        headers: preconditionHeaders,
         payload: RotatePayload,
         success: HttpApiSchema.WithHeaders(CreatedBody, { "cache-control": Schema.String, ...entityTag }),
         error: [
@@ -280,6 +285,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
       HttpApiEndpoint.post("endGrace", "/:id/end-grace", {
         params,
         query,
+        headers: preconditionHeaders,
         success: ApiKeyBody,
         error: [
           ...errors,
@@ -288,6 +294,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           Problem.InsufficientScopeProblem,
           Problem.PreviousTokenProblem,
           Problem.NotFoundProblem,
+          Problem.VersionConflictProblem,
           Problem.UnconfirmedProblem,
         ],
       }).annotate(

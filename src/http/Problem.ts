@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as HttpApiError from "effect/http-api/HttpApiError"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import { Instant } from "../ApiKey.ts"
 import { ScopeSet } from "../Scope.ts"
 
@@ -15,6 +16,12 @@ export class InvalidRequestProblem extends HttpApiError.Problem<InvalidRequestPr
   { type: urn("invalid-request"), status: 400, title: "Invalid request" },
   { errors: Schema.optionalKey(Schema.Array(HttpApiError.ProblemIssue)) },
 ) {}
+
+/** The caller has the key's present state already (RFC 9110 §15.4.5), of which `If-None-Match` named the tag. @category problems @since 0.1.0 */
+export class NotModified extends Schema.TaggedError<NotModified>()("NotModified", {}, { httpApiStatus: 304 }) {}
+
+/** {@link NotModified} as it is sent: without a body. @category problems @since 0.1.0 */
+export const NotModifiedNoContent = NotModified.pipe(HttpApiSchema.asNoContent({ decode: () => new NotModified() }))
 
 /** The body is longer than the endpoint reads. @category problems @since 0.1.0 */
 export class BodyTooLargeProblem extends HttpApiError.Problem<BodyTooLargeProblem>()("BodyTooLargeProblem", {

@@ -30,6 +30,7 @@ import type { Sort } from "../ApiKeyRepository.ts"
 import { satisfies, type Scope, set } from "../Scope.ts"
 import { type ApiKeyAuth, assertProtected, CurrentApiKey, UsedToken } from "./ApiKeyAuth.ts"
 import { ApiKeysApi, type RequestProblems, type SortQuery, type VerifiedBody } from "./ApiKeysGroup.ts"
+import { areUnconditional, entityTag, failedPrecondition, type Preconditions } from "./preconditions.ts"
 import { challengeScopes, overloaded, refuseKey, unavailable } from "./auth.ts"
 import * as Problem from "./Problem.ts"
 
@@ -58,10 +59,11 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
     Effect.fnUntraced(function* (handlers) {
       const apiKeys = yield* ApiKeys
 
-      const ifVersion = Effect.fnUntraced(function* (id: ApiKeyId, ifMatch: string | undefined) {
-        if (ifMatch === undefined || ifMatch.trim() === "*") return {}
+      /** What was judged is what is written, so a request with preconditions is bound to the version for which they hold. */
+      const judge = Effect.fnUntraced(function* (id: ApiKeyId, headers: Preconditions) {
+        if (areUnconditional(headers)) return {}
         const current = yield* apiKeys.get(id)
-        yield* checkVersion(current, ifMatch)
+        yield* checkPreconditions(current, headers)
         return { ifVersion: current.version }
       })
 
@@ -135,19 +137,20 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             Effect.catchIf(isInvalidKey, (error) => Effect.succeed<typeof VerifiedBody.Type>({ valid: false, error })),
             Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
           ),
-        get: ({ params }) =>
-          Effect.map(apiKeys.get(params.id), tagged).pipe(
+        get: ({ params, headers }) =>
+          Effect.tap(apiKeys.get(params.id), (apiKey) => checkPreconditionsOfGet(apiKey, headers)).pipe(
+            Effect.map(tagged),
             Effect.catchTags({ InvalidInput: invalidInput, ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),
           ),
         update: ({ params, query, headers, payload }) =>
           Effect.gen(function* () {
             yield* checkGrant(payload.scopes)
-            const options = { ...query, ...(yield* ifVersion(params.id, headers["if-match"])) }
+            const options = { ...query, ...(yield* judge(params.id, headers)) }
             if (payload.expiresAt === undefined) return tagged(yield* apiKeys.update(params.id, payload, options))
             return tagged(yield* updateCovered(params.id, payload, options))
           }).pipe(Effect.catchTags(changeProblems)),
         delete: ({ params, query, headers }) =>
-          Effect.flatMap(ifVersion(params.id, headers["if-match"]), (guard) => apiKeys.delete(params.id, { ...query, ...guard })).pipe(
+          Effect.flatMap(judge(params.id, headers), (guard) => apiKeys.delete(params.id, { ...query, ...guard })).pipe(
             Effect.catchTags({
               InvalidInput: invalidInput,
               ApiKeyNotFound: notFound,
@@ -156,23 +159,24 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
               Unconfirmed: unconfirmed,
             }),
           ),
-        activate: ({ params, query }) =>
-          Effect.map(updateCovered(params.id, { isActive: true }, query), tagged).pipe(Effect.catchTags(changeProblems)),
-        deactivate: ({ params, query }) =>
-          Effect.map(apiKeys.deactivate(params.id, query), tagged).pipe(
-            Effect.catchTags({
-              InvalidInput: invalidInput,
-              ApiKeyNotFound: notFound,
-              RepositoryError: failUnavailable,
-              Unconfirmed: unconfirmed,
-            }),
+        activate: ({ params, query, headers }) =>
+          judge(params.id, headers).pipe(
+            Effect.flatMap((guard) => updateCovered(params.id, { isActive: true }, { ...query, ...guard })),
+            Effect.map(tagged),
+            Effect.catchTags(changeProblems),
+          ),
+        deactivate: ({ params, query, headers }) =>
+          judge(params.id, headers).pipe(
+            Effect.flatMap((guard) => apiKeys.deactivate(params.id, { ...query, ...guard })),
+            Effect.map(tagged),
+            Effect.catchTags(changeProblems),
           ),
         rotate: ({ params, query, headers, payload: { graceSeconds, ...options } }) =>
           Effect.gen(function* () {
             const { isSelf, target } = yield* authorizeRotation(params.id)
             // Who rotates another key gets a token with its scopes.
             if (!isSelf) yield* checkGrant(target.scopes)
-            yield* checkVersion(target, headers["if-match"])
+            yield* checkPreconditions(target, headers)
             const grace = graceSeconds === undefined ? {} : { grace: Duration.seconds(graceSeconds) }
             yield* HttpEffect.appendPreResponseHandler((_request, response) =>
               Effect.succeed(HttpServerResponse.setHeader(response, "cache-control", "no-store")),
@@ -194,15 +198,14 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
               Unconfirmed: unconfirmed,
             }),
           ),
-        endGrace: ({ params, query }) =>
-          Effect.andThen(authorizeRotation(params.id), Effect.map(apiKeys.endGrace(params.id, query), tagged)).pipe(
-            Effect.catchTags({
-              InvalidInput: invalidInput,
-              ApiKeyNotFound: notFound,
-              RepositoryError: failUnavailable,
-              Unconfirmed: unconfirmed,
-            }),
-          ),
+        endGrace: ({ params, query, headers }) =>
+          Effect.gen(function* () {
+            const { isSelf, target } = yield* authorizeRotation(params.id)
+            yield* checkPreconditions(target, headers)
+            // The key's own token was the current one of this version; after another rotation it is the one whose grace would end.
+            const guard = isSelf || !areUnconditional(headers) ? { ifVersion: target.version } : {}
+            return tagged(yield* apiKeys.endGrace(params.id, { ...query, ...guard }))
+          }).pipe(Effect.catchTags(changeProblems)),
       })
     }),
   )
@@ -219,14 +222,19 @@ const checkGrant = Effect.fnUntraced(function* (scopes: ReadonlyArray<Scope> = [
   return yield* Effect.fail(new Problem.ScopeNotHeldProblem({ scopes: missing }))
 })
 
-/** Of an `If-Match` (RFC 9110 §13.1.1). */
-const checkVersion = (apiKey: ApiKey, ifMatch: string | undefined): Effect.Effect<void, Problem.VersionConflictProblem> => {
-  if (ifMatch === undefined || ifMatch.trim() === "*") return Effect.void
-  const accepted = ifMatch.split(",").map((tag) => tag.trim())
-  return accepted.includes(entityTag(apiKey)) ? Effect.void : Effect.fail(new Problem.VersionConflictProblem())
-}
+const checkPreconditions = (apiKey: ApiKey, headers: Preconditions): Effect.Effect<void, Problem.VersionConflictProblem> =>
+  failedPrecondition(headers, apiKey) === undefined ? Effect.void : Effect.fail(new Problem.VersionConflictProblem())
 
-const entityTag = ({ version }: ApiKey): string => `"${version}"`
+const checkPreconditionsOfGet = (
+  apiKey: ApiKey,
+  headers: Preconditions,
+): Effect.Effect<void, Problem.NotModified | Problem.VersionConflictProblem, HttpServerRequest.HttpServerRequest> => {
+  if (failedPrecondition(headers, apiKey) !== "if-none-match") return checkPreconditions(apiKey, headers)
+  const setTag = HttpEffect.appendPreResponseHandler((_request, response) =>
+    Effect.succeed(HttpServerResponse.setHeader(response, "etag", entityTag(apiKey))),
+  )
+  return Effect.andThen(setTag, Effect.fail(new Problem.NotModified()))
+}
 
 const tagged = (apiKey: ApiKey) => HttpApiSchema.withHeaders({ body: apiKey, headers: { etag: entityTag(apiKey) } })
 

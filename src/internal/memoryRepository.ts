@@ -135,23 +135,22 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
           return Effect.succeed(rotated)
         }),
       ),
-    endPrevious: (id, { at, keyId }) =>
-      Effect.suspend(() => {
-        const known = byId.get(id)
-        if (known === undefined) return Effect.fail(new ApiKeyNotFound({ id }))
-        const { apiKey, ...hashes } = known
-        const { previous } = apiKey
-        if (previous === null || !isPreviousLive(apiKey, at.epochMilliseconds)) return Effect.succeed(apiKey)
-        if (keyId !== undefined && keyId !== previous.keyId) return Effect.succeed(apiKey)
-        const ended = new ApiKey({
-          ...apiKey,
-          previous: new PreviousToken({ ...previous, expiresAt: at, graceSeconds: null }),
-          updatedAt: at,
-          version: apiKey.version + 1,
-        })
-        store(new StoredApiKey({ apiKey: ended, ...hashes }))
-        return Effect.succeed(ended)
-      }),
+    endPrevious: (id, { at, keyId, ifVersion }) =>
+      Effect.suspend(() =>
+        Effect.map(find(id, ifVersion), ({ apiKey, ...hashes }) => {
+          const { previous } = apiKey
+          if (previous === null || !isPreviousLive(apiKey, at.epochMilliseconds)) return apiKey
+          if (keyId !== undefined && keyId !== previous.keyId) return apiKey
+          const ended = new ApiKey({
+            ...apiKey,
+            previous: new PreviousToken({ ...previous, expiresAt: at, graceSeconds: null }),
+            updatedAt: at,
+            version: apiKey.version + 1,
+          })
+          store(new StoredApiKey({ apiKey: ended, ...hashes }))
+          return ended
+        }),
+      ),
     replaceHash: (id, from, to) =>
       Effect.sync(() => {
         const known = byId.get(id)

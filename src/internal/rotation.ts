@@ -46,8 +46,11 @@ export interface Rotation {
     id: Model.ApiKeyId,
     options: RotateOptions,
   ) => Effect.Effect<Rotated, InvalidInput | ApiKeyNotFound | VersionConflict | GraceRunning | RepositoryError | HasherError>
-  /** Of the token with the key id `only`, if that is given. */
-  readonly endGrace: (id: Model.ApiKeyId, only?: Model.KeyId) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | RepositoryError>
+  /** Of the token with the key id `keyId`, and of a record at `ifVersion`, if those are given. */
+  readonly endGrace: (
+    id: Model.ApiKeyId,
+    only?: { readonly keyId?: Model.KeyId | undefined; readonly ifVersion?: number | undefined },
+  ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
 }
 
 export const make = ({ repository, format, generate, hash: hashSecret, changing, announceKeyId, refusedAge }: Dependencies): Rotation => {
@@ -55,16 +58,6 @@ export const make = ({ repository, format, generate, hash: hashSecret, changing,
     const stored = yield* repository.findById(id)
     return Option.isSome(stored) ? stored.value : yield* new ApiKeyNotFound({ id })
   })
-
-  /** Who writes tokens has read them before; if somebody else wrote meanwhile, it does so again. */
-  const again = <A, E extends { readonly _tag: string }>(write: Effect.Effect<A, E | VersionConflict>) =>
-    write.pipe(
-      Effect.retry({ while: ({ _tag }) => _tag === "VersionConflict", schedule: Schedule.recurs(attempts) }),
-      Effect.catchIf(
-        (error): error is VersionConflict => error._tag === "VersionConflict",
-        (cause) => Effect.fail(new RepositoryError({ operation: "change a record that keeps changing", isRetryable: true, cause })),
-      ),
-    )
 
   const taken = (cause: DuplicateKeyId) => Effect.fail(new RepositoryError({ operation: "find a free key id", isRetryable: true, cause }))
 
@@ -115,10 +108,19 @@ export const make = ({ repository, format, generate, hash: hashSecret, changing,
       const rotated = rotateOnce(id, yield* mint, Math.ceil(grace), options)
       return yield* Effect.catchTag(options.ifVersion === undefined ? again(rotated) : rotated, "DuplicateKeyId", taken)
     }),
-    endGrace: (id, only) =>
-      Effect.flatMap(DateTime.now, (at) => changing(id, repository.endPrevious(id, { at, ...(only !== undefined && { keyId: only }) }))),
+    endGrace: (id, only = {}) => Effect.flatMap(DateTime.now, (at) => changing(id, repository.endPrevious(id, { at, ...only }))),
   }
 }
+
+/** Reads, judges and writes once more if another write came between, so that each write is of the state that was judged. */
+export const again = <A, E extends { readonly _tag: string }>(write: Effect.Effect<A, E | VersionConflict>) =>
+  write.pipe(
+    Effect.retry({ while: ({ _tag }) => _tag === "VersionConflict", schedule: Schedule.recurs(attempts) }),
+    Effect.catchIf(
+      (error): error is VersionConflict => error._tag === "VersionConflict",
+      (cause) => Effect.fail(new RepositoryError({ operation: "change a record that keeps changing", isRetryable: true, cause })),
+    ),
+  )
 
 /** How often a write is tried again: of many at the same time one succeeds in each turn. */
 const attempts = 100

@@ -400,15 +400,28 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
         ),
       ),
 
-    endPrevious: (id, { at, keyId }) =>
+    endPrevious: (id, { at, keyId, ifVersion }) =>
       sql`UPDATE ${keys} SET previous_expires_at = ${toDate(at)}::timestamptz, previous_grace_seconds = NULL,
           updated_at = ${toDate(at)}::timestamptz, version = version + 1
-        WHERE id = ${id}::uuid AND ${previousIsLive(at)} AND ${keyId === undefined ? sql.literal("TRUE") : sql`previous_key_id = ${keyId}::text`}
+        WHERE ${only(id, ifVersion)} AND ${previousIsLive(at)} AND ${keyId === undefined ? sql.literal("TRUE") : sql`previous_key_id = ${keyId}::text`}
         RETURNING ${columns}`.pipe(
-        Effect.flatMap((rows) => (rows.length > 0 ? Effect.succeed(rows) : sql`SELECT ${columns} FROM ${keys} WHERE id = ${id}::uuid`)),
-        Effect.flatMap(decodeKeys),
+        Effect.flatMap((ended) =>
+          Effect.map(
+            Effect.flatMap(
+              ended.length > 0 ? Effect.succeed(ended) : sql`SELECT ${columns} FROM ${keys} WHERE id = ${id}::uuid`,
+              decodeKeys,
+            ),
+            (rows) => rows.map((apiKey) => ({ apiKey, isEnded: ended.length > 0 })),
+          ),
+        ),
         Effect.mapError(toRepositoryError("end a grace")),
-        Effect.flatMap(([row]) => (row === undefined ? Effect.fail(new ApiKeyNotFound({ id })) : Effect.succeed(row))),
+        Effect.flatMap(([row]): Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict> => {
+          if (row === undefined) return Effect.fail(new ApiKeyNotFound({ id }))
+          const actual = row.isEnded ? row.apiKey.version - 1 : row.apiKey.version
+          return ifVersion === undefined || ifVersion === actual
+            ? Effect.succeed(row.apiKey)
+            : Effect.fail(new VersionConflict({ id, expected: ifVersion, actual }))
+        }),
       ),
 
     replaceHash: (id, from, to) => {

@@ -437,6 +437,21 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
       }),
     )
 
+    it.effect("ends a previous token only of a record at the version that is expected", () =>
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const rotated = yield* replace(yield* insert(), { previous: { expiresAt: instant(9), graceSeconds: null } })
+        const end = (ifVersion: number, at = 8) => repository.endPrevious(rotated.id, { at: instant(at), ifVersion })
+        const conflict = { _tag: "VersionConflict" as const, id: rotated.id, expected: rotated.version - 1, actual: rotated.version }
+        assert.deepInclude(yield* Effect.flip(end(rotated.version - 1)), conflict)
+        // Where there is nothing to end, too.
+        assert.deepInclude(yield* Effect.flip(end(rotated.version - 1, 9)), conflict)
+        assert.deepStrictEqual(encode(yield* end(rotated.version, 9)), encode(rotated))
+        assert.strictEqual((yield* end(rotated.version)).version, rotated.version + 1)
+        assert.strictEqual((yield* Effect.flip(end(rotated.version)))._tag, "VersionConflict")
+      }),
+    )
+
     it.effect("rotates to what the hash is when it is written", () =>
       Effect.gen(function* () {
         const repository = yield* ApiKeyRepository

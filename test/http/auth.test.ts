@@ -181,11 +181,41 @@ describe("ApiKeyAuth", () => {
       const verified = yield* client.apiKeys.verify({ payload: { token: body.token } })
       assert.deepInclude(verified.body, { valid: true, apiKey: body.apiKey })
       assert.isTrue(verified.body.valid && DateTime.isDateTime(verified.body.checkedAt))
-      assert.deepStrictEqual((yield* client.apiKeys.get({ params: { id: body.apiKey.id } })).body, body.apiKey)
+      assert.deepStrictEqual((yield* client.apiKeys.get({ params: { id: body.apiKey.id }, headers: {} })).body, body.apiKey)
       yield* client.apiKeys.delete({ params: { id: body.apiKey.id }, query: {}, headers: {} })
-      assert.strictEqual(yield* tagOf(client.apiKeys.get({ params: { id: body.apiKey.id } })), "NotFoundProblem")
+      assert.strictEqual(yield* tagOf(client.apiKeys.get({ params: { id: body.apiKey.id }, headers: {} })), "NotFoundProblem")
     }).pipe(Effect.scoped, Effect.provide(layers)),
   )
+
+  it.effect("ends no grace but the one that was looked at, even if a rotation comes between", () => {
+    let isArmed = false
+    const racing = Layer.effect(
+      ApiKeys.ApiKeys,
+      Effect.map(Effect.service(ApiKeys.ApiKeys), (apiKeys) => ({
+        ...apiKeys,
+        get: (id) => Effect.tap(apiKeys.get(id), () => (isArmed ? Effect.orDie(apiKeys.rotate(id, { ifPrevious: "end" })) : Effect.void)),
+      })),
+    ).pipe(Layer.provide(Layer.fresh(ApiKeys.layerMemory)))
+    return Effect.gen(function* () {
+      const { apiKey, token } = yield* makeKey("api-keys:rotate-self")
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const client = yield* HttpApiTest.groups(Api, ["apiKeys"]).pipe(Effect.provide(ApiKeyAuth.layerClient(token)))
+      isArmed = true
+      const end = client.apiKeys.endGrace({ params: { id: apiKey.id }, query: {}, headers: {} })
+      assert.strictEqual(yield* tagOf(end), "VersionConflictProblem")
+      // An administrator's rotation gave it this grace, for those who haven't the new token yet.
+      assert.strictEqual((yield* apiKeys.verify(token)).usedToken, "previous")
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        layerHandlers(Api).pipe(
+          Layer.provideMerge(middleware),
+          Layer.provideMerge(racing),
+          Layer.provideMerge(NodeHttpServer.layerHttpServices),
+        ),
+      ),
+    )
+  })
 
   it.effect("brings no scopes to life that weren't checked, even if they come between check and change", () => {
     const racing = Layer.effect(
@@ -202,7 +232,7 @@ describe("ApiKeyAuth", () => {
       yield* apiKeys.deactivate(apiKey.id)
       const client = yield* HttpApiTest.groups(Api, ["apiKeys"]).pipe(Effect.provide(ApiKeyAuth.layerClient(token)))
       const params = { id: apiKey.id }
-      assert.strictEqual(yield* tagOf(client.apiKeys.activate({ params, query: {} })), "VersionConflictProblem")
+      assert.strictEqual(yield* tagOf(client.apiKeys.activate({ params, query: {}, headers: {} })), "VersionConflictProblem")
       yield* apiKeys.update(apiKey.id, { scopes: [] })
       assert.strictEqual(
         yield* tagOf(client.apiKeys.update({ params, query: {}, headers: {}, payload: { expiresAt: null } })),

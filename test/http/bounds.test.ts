@@ -211,9 +211,9 @@ describe("confirmation", () => {
       assert.deepInclude(yield* apiKeys.get(apiKey.id), { name: "renamed", version: 4, isActive: true })
       const { apiKeys: remote } = yield* client(token)
       const params = { id: apiKey.id }
-      const error = yield* Effect.flip(remote.deactivate({ params, query: { confirmWithin: Duration.seconds(2) } }))
+      const error = yield* Effect.flip(remote.deactivate({ params, query: { confirmWithin: Duration.seconds(2) }, headers: {} }))
       assert.deepInclude(error, { _tag: "UnconfirmedProblem", id: apiKey.id, nodes: [] })
-      assert.isFalse((yield* remote.deactivate({ params, query: {} })).body.isActive)
+      assert.isFalse((yield* remote.deactivate({ params, query: {}, headers: {} })).body.isActive)
       const gone = yield* send("DELETE", `${path}?confirmWithin=30%20seconds`, token)
       assert.strictEqual(gone.status, 504)
       assert.strictEqual((yield* send("GET", path, token)).status, 404)

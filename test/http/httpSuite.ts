@@ -221,6 +221,54 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
       }),
     )
 
+    it.effect("preconditions hold for every request for one key", () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey("*")
+        const requests = [
+          ["GET", "", undefined],
+          ["POST", "/deactivate", undefined],
+          ["POST", "/activate", undefined],
+          ["POST", "/rotate", {}],
+          ["POST", "/end-grace", undefined],
+          ["PATCH", "", { name: "renamed" }],
+          ["DELETE", "", undefined],
+        ] as const
+        for (const [method, suffix, body] of requests) {
+          const { id } = yield* makeKey()
+          const path = `/api-keys/${id}${suffix}`
+          const ask = (headers: Record<string, string>) => send(method, path, { token, headers, body })
+          for (const wrong of ['*, "1"', '"1", *', 'x,"1",y', '"x,"1",y"', '"1" "1"', 'w/"1"', '"1', "1", "**"]) {
+            for (const field of ["if-match", "if-none-match"]) {
+              assertProblem(yield* ask({ [field]: wrong }), 400, "invalid-request")
+            }
+          }
+          // An empty list has no tag that could match; a weak one never matches strongly (RFC 9110 §13.1.1).
+          for (const stale of ['"9"', 'W/"1"', '"1 "', '"11"', ",", '"x,","y"']) {
+            if (stale === '"1 "') assertProblem(yield* ask({ "if-match": stale }), 400, "invalid-request")
+            else assertProblem(yield* ask({ "if-match": stale }), 412, "version-conflict")
+          }
+          // `If-Match` is judged first (§13.2.2).
+          assertProblem(yield* ask({ "if-match": '"9"', "if-none-match": '"1"' }), 412, "version-conflict")
+          for (const known of ["*", '"1"', 'W/"1"', '"9" ,, W/"1"', ',"1",']) {
+            const reply = yield* ask({ "if-none-match": known })
+            if (method !== "GET") assertProblem(reply, 412, "version-conflict")
+            else {
+              assert.deepStrictEqual([reply.status, reply.text, reply.headers.get("etag")], [304, "", '"1"'])
+            }
+          }
+          assert.deepInclude((yield* send("GET", `/api-keys/${id}`, { token })).body, { version: 1, isActive: true })
+          const passed = yield* ask({ "if-match": '"0", ,"1"', "if-none-match": '"0", W/"2"' })
+          assert.include([200, 204], passed.status, `${method} ${suffix}: ${passed.text}`)
+        }
+        // Without what they are about there is nothing to compare (§13.2.1).
+        const unknown = "/api-keys/01890a5d-ac96-774b-bcce-b302099a8057"
+        for (const [method, suffix, body] of requests) {
+          const reply = yield* send(method, unknown + suffix, { token, headers: { "if-match": '"1"', "if-none-match": "*" }, body })
+          assertProblem(reply, 404, "not-found")
+        }
+      }),
+    )
+
     it.effect("the first four 401s are the same to the byte, but for the missing key", () =>
       Effect.gen(function* () {
         const { token } = yield* makeKey()
@@ -671,6 +719,18 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
           "503",
           "504",
         ])
+        const one = spec.paths["/api-keys/{id}"]
+        for (const operation of [
+          one.get,
+          one.patch,
+          one.delete,
+          ...["activate", "deactivate", "rotate", "end-grace"].map((each) => spec.paths[`/api-keys/{id}/${each}`].post),
+        ]) {
+          const names = operation.parameters.map(({ name }: { name: string }) => name)
+          assert.includeMembers(names, ["if-match", "if-none-match"])
+          assert.include(Object.keys(operation.responses), "412")
+        }
+        assert.include(Object.keys(one.get.responses), "304")
         assert.isFalse(JSON.stringify(spec).includes('"hash"'))
       }),
     )

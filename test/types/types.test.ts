@@ -46,13 +46,13 @@ describe("types", () => {
     expectTypeOf<ErrorOf<Service["get"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["getByKeyId"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.NotFound | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["deactivate"]>>().toEqualTypeOf<
-      Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.RepositoryError | Errors.Unconfirmed
+      Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.VersionConflict | Errors.RepositoryError | Errors.Unconfirmed
     >()
     expectTypeOf<ErrorOf<Service["rotate"]>["_tag"]>().toEqualTypeOf<
       "InvalidInput" | "ApiKeyNotFound" | "VersionConflict" | "GraceRunning" | "RepositoryError" | "HasherError" | "Unconfirmed"
     >()
     expectTypeOf<ErrorOf<Service["endGrace"]>>().toEqualTypeOf<
-      Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.RepositoryError | Errors.Unconfirmed
+      Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.VersionConflict | Errors.RepositoryError | Errors.Unconfirmed
     >()
     expectTypeOf<Stream.Error<ReturnType<Service["upcoming"]>>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["count"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError>()
