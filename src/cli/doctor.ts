@@ -20,6 +20,7 @@ import { readLeakOptions } from "../server/leaks.ts"
 import { serverSettings } from "../server/settings.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { findMissing, type Missing } from "../sql/repair.ts"
+import { findUnmigrated } from "../sql/unmigrated.ts"
 import { CliFailure, fromError, rootMessage } from "./CliFailure.ts"
 import { type DatabaseSettings, layerRedis, layerService, layerSql, loadPeppers, readSettings } from "./database.ts"
 import type { Finding as FindingSchema } from "./Json.ts"
@@ -92,8 +93,19 @@ const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
 const plan = Object.keys(Migrations.migrations()).map((name, index) => ({ id: index + 1, name: name.replace(/^\d+_/, "") }))
 
 /** How far the database has come, and whether what was made is still there. */
-const checkMigrations = (ids: ReadonlySet<number> | undefined, hasTable: boolean): Finding => {
+const checkMigrations = (
+  ids: ReadonlySet<number> | undefined,
+  hasTable: boolean,
+  unmigrated: Migrations.MissingMigrations | undefined,
+): Finding => {
   if (ids === undefined) {
+    if (hasTable && unmigrated !== undefined) {
+      return error(
+        "migrations",
+        `The table api_keys is there without the list of its migrations, and lacks what some make. ${unmigrated.message}`,
+        "If your application runs them among its own, add those to it; else restore the table effect_api_key_migrations from a backup",
+      )
+    }
     return hasTable
       ? warning(
           "migrations",
@@ -120,6 +132,10 @@ const checkMigrations = (ids: ReadonlySet<number> | undefined, hasTable: boolean
       `The list of those that have run lacks ${left.map(({ id, name }) => `${id} (${name})`).join(" and ")}, though later ones have`,
       `Restore the database from a backup; or, if only the list was changed: INSERT INTO effect_api_key_migrations (migration_id, name) VALUES ${left.map(({ id, name }) => `(${id}, '${name}')`).join(", ")}`,
     )
+  }
+  // A table beside it is made anew by a repair, and judged by what needs it.
+  if (last === plan.length && unmigrated?.migrations.some(({ columns }) => columns.some((column) => column.startsWith("api_keys.")))) {
+    return error("migrations", `All ${plan.length} have run. ${unmigrated.message}`, "Restore the database from a backup")
   }
   return last === plan.length
     ? ok("migrations", `All ${plan.length} have run`)
@@ -150,7 +166,11 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
   const hasTable = present?.keys ?? false
   const logged =
     present?.log === true ? yield* sql<{ id: number }>`SELECT migration_id::int AS id FROM effect_api_key_migrations` : undefined
-  const migrations = checkMigrations(logged === undefined ? undefined : new Set(logged.map(({ id }) => id)), hasTable)
+  const migrations = checkMigrations(
+    logged === undefined ? undefined : new Set(logged.map(({ id }) => id)),
+    hasTable,
+    yield* findUnmigrated(),
+  )
   findings.push(migrations)
 
   const before = yield* Clock.currentTimeMillis

@@ -65,15 +65,21 @@ const migrate = Command.make(
     const { isNew, loadPeppers, readSettings, layerSql } = yield* Effect.promise(() => import("./database.ts"))
     const { migrate } = yield* Effect.promise(() => import("../sql/Migrations.ts"))
     const { repair } = yield* Effect.promise(() => import("../sql/repair.ts"))
+    const { isMountedElsewhere } = yield* Effect.promise(() => import("../sql/unmigrated.ts"))
     const config = yield* readSettings
     const made = yield* isNew
     if (Option.isSome(made)) yield* note(`Making a database in ${made.value}`)
     // An embedded database that is there without a pepper counts as having lost it.
     if (Option.isNone(config.databaseUrl)) yield* Effect.mapError(loadPeppers(config), (error) => fromError(error))
-    const [ran, repaired] = yield* Effect.all([migrate(), repairs ? repair() : Effect.succeed([])]).pipe(
+    const [isMounted, ran, repaired] = yield* Effect.all([isMountedElsewhere(), migrate(), repairs ? repair() : Effect.succeed([])]).pipe(
       Effect.mapError((error) => fromError(error)),
       Effect.provide(layerSql(config)),
     )
+    if (isMounted) {
+      yield* note(
+        "The list effect_api_key_migrations isn't there: your application runs the migrations among its own, and all have run. If it doesn't, restore the list from a backup",
+      )
+    }
     const migrations = ran.map(([id, name]) => ({ id, name }))
     const done = [...migrations.map(({ id, name }) => `${id} ${name}`), ...repaired.map((name) => `${name} made anew`)]
     yield* print(Json.Migrated, { migrations, repaired }, () =>

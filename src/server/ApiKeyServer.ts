@@ -69,7 +69,14 @@ const layerStorage = ({
   dataDir,
 }: Settings): Layer.Layer<
   ApiKeyRepository | ApiKeyInvalidation | SqlClient,
-  SqlError | MigrationError | Invalidation.InvalidIdentifier | RedisUnavailable | MissingPackage | DataDirLocked | PgliteUnavailable
+  | SqlError
+  | MigrationError
+  | SqlRepository.MissingMigrations
+  | Invalidation.InvalidIdentifier
+  | RedisUnavailable
+  | MissingPackage
+  | DataDirLocked
+  | PgliteUnavailable
 > =>
   Option.isSome(databaseUrl)
     ? Layer.mergeAll(layerRepository, Option.match(redisUrl, { onNone: () => Invalidation.layerPostgres(), onSome: layerRedis })).pipe(

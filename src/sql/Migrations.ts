@@ -8,10 +8,23 @@ import * as Layer from "effect/Layer"
 import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { announced, channel, createIndex, createNodes, createTriggers, replaceTell } from "./definitions.ts"
+import {
+  addColumns,
+  announced,
+  channel,
+  columnsMade,
+  createIndex,
+  createNodes,
+  createTable,
+  createTriggers,
+  type MigrationName,
+  replaceTell,
+} from "./definitions.ts"
+import { findUnmigrated, isMountedElsewhere, logOf, type MissingMigrations } from "./unmigrated.ts"
 import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
 
 export { InvalidIdentifier, type TableOptions } from "./table.ts"
+export { MissingMigrations } from "./unmigrated.ts"
 
 /** @category models @since 0.1.0 */
 export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlClient>
@@ -32,7 +45,7 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * })
  * ```
  *
- * The schema has to exist then.
+ * The schema has to exist then. {@link check} tells whether all of them are there.
  *
  * `0001_create_api_keys` makes the table. All text is collated "C", so the database's locale changes nothing. Each look-up and each sort order has
  * an index, except a search for part of a name: no index of PostgreSQL's own serves it, so it reads every key that passes the other
@@ -51,9 +64,7 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * @category migrations
  * @since 0.1.0
  */
-export const migrations = (
-  options: TableOptions = {},
-): Readonly<Record<"0001_create_api_keys" | "0002_announce_changes" | "0003_rotate_tokens" | "0004_note_deactivation", Migration>> => ({
+export const migrations = (options: TableOptions = {}): Readonly<Record<MigrationName, Migration>> => ({
   "0001_create_api_keys": createApiKeys(options),
   "0002_announce_changes": announceChanges(options),
   "0003_rotate_tokens": rotateTokens(options),
@@ -65,6 +76,9 @@ export const migrations = (
  *
  * They are counted in `effect_api_key_migrations`, or in `<table>_migrations` for another table than `api_keys`. The schema is created
  * if it is missing. Nodes that start together wait for each other.
+ *
+ * Where the table is there without that list, an application runs the migrations among its own: nothing is run then, and a database that
+ * lacks what some of them make is a `MigrationError` of the kind `BadState`, which names them.
  * @category migrations
  * @since 0.1.0
  */
@@ -75,16 +89,19 @@ export const migrate = (
     const { table, schema } = yield* resolve(options)
     // The application's client may rename tables and columns.
     const sql = (yield* SqlClient).withoutTransforms()
-    const log = options.table === undefined ? "effect_api_key_migrations" : `${table}_migrations`
     const run = Migrator.make({})({
       loader: Migrator.fromRecord(migrations(options)),
-      table: schema === undefined ? log : `${schema}.${log}`,
+      table: schema === undefined ? logOf(options, table) : `${schema}.${logOf(options, table)}`,
     }).pipe(Effect.provideService(SqlClient, sql))
     return yield* sql.withTransaction(
       Effect.gen(function* () {
         yield* sql`SELECT pg_advisory_xact_lock(hashtext('effect-api-key migrations'))`
         if (schema !== undefined) yield* createSchema(sql, schema)
-        return yield* run
+        if (!(yield* isMountedElsewhere(options))) return yield* run
+        yield* Effect.catchTag(check(options), "MissingMigrations", (missing) =>
+          Effect.fail(new Migrator.MigrationError({ kind: "BadState", message: missing.message, cause: missing })),
+        )
+        return []
       }),
     )
   })
@@ -97,6 +114,29 @@ export const migrate = (
 export const layer = (options: TableOptions = {}): Layer.Layer<never, Migrator.MigrationError | SqlError | InvalidIdentifier, SqlClient> =>
   Layer.effectDiscard(migrate(options))
 
+/**
+ * Fails if the database lacks a table or column that a migration makes, and names both. `SqlRepository`'s layers look by themselves when they
+ * are built; this is for a look before that, in a test of the application's own migrations say.
+ *
+ * ```ts
+ * const live = SqlRepository.layer.pipe(Layer.provide(Migrations.layerCheck()), Layer.provide(AppMigrations), Layer.provide(Pg))
+ * ```
+ *
+ * Indexes and triggers that somebody has taken away aren't looked for: `effect-api-key doctor` does that.
+ * @category migrations
+ * @since 0.1.0
+ */
+export const check = (options: TableOptions = {}): Effect.Effect<void, MissingMigrations | SqlError | InvalidIdentifier, SqlClient> =>
+  Effect.flatMap(findUnmigrated(options), (missing) => (missing === undefined ? Effect.void : Effect.fail(missing)))
+
+/**
+ * {@link check}, before what depends on the tables starts.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerCheck = (options: TableOptions = {}): Layer.Layer<never, MissingMigrations | SqlError | InvalidIdentifier, SqlClient> =>
+  Layer.effectDiscard(check(options))
+
 // `CREATE SCHEMA IF NOT EXISTS` asks for the right to create schemas even where it does nothing.
 const createSchema = (sql: SqlClient, schema: string): Effect.Effect<void, SqlError> =>
   Effect.flatMap(sql`SELECT 1 FROM pg_namespace WHERE nspname = ${schema}`, (found) =>
@@ -108,25 +148,7 @@ const createApiKeys = (options: TableOptions): Migration =>
     const { table, qualified } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     // No CHECK constraints: PostgreSQL logs the whole row that breaks one, and with it the hash.
-    yield* sql`CREATE TABLE ${sql.literal(qualified)} (
-      id uuid PRIMARY KEY,
-      key_id text COLLATE "C" NOT NULL UNIQUE,
-      hash text COLLATE "C" NOT NULL,
-      prefix text COLLATE "C" NOT NULL,
-      name text COLLATE "C" NOT NULL,
-      name_lower text COLLATE "C" NOT NULL,
-      description text COLLATE "C",
-      owner_id text COLLATE "C",
-      scopes text[] COLLATE "C" NOT NULL,
-      metadata jsonb NOT NULL,
-      is_active boolean NOT NULL,
-      expires_at timestamptz(3),
-      created_at timestamptz(3) NOT NULL,
-      updated_at timestamptz(3) NOT NULL,
-      last_used_at timestamptz(3),
-      hint text COLLATE "C" NOT NULL,
-      version integer NOT NULL
-    )`
+    yield* sql`${sql.literal(createTable(qualified, columnsMade["0001_create_api_keys"][""]))}`
     yield* sql`COMMENT ON COLUMN ${sql.literal(`${qualified}.name_lower`)} IS 'name in Unicode''s simple lower case; written along with it'`
     for (const name of ["created", "name", "expires_asc", "expires_desc", "last_used_asc", "last_used_desc", "owner", "scopes"] as const) {
       yield* sql`${sql.literal(createIndex(table, qualified, name))}`
@@ -168,14 +190,7 @@ const rotateTokens = (options: TableOptions): Migration =>
     const sql = (yield* SqlClient).withoutTransforms()
     const tell = qualify(schema, `${table}_tell`)
     // Without a default, so that no row is written anew.
-    yield* sql`ALTER TABLE ${sql.literal(qualified)}
-      ADD COLUMN rotated_at timestamptz(3),
-      ADD COLUMN previous_key_id text COLLATE "C",
-      ADD COLUMN previous_hash text COLLATE "C",
-      ADD COLUMN previous_hint text COLLATE "C",
-      ADD COLUMN previous_expires_at timestamptz(3),
-      ADD COLUMN previous_grace_seconds integer,
-      ADD COLUMN previous_last_used_at timestamptz(3)`
+    yield* sql`${sql.literal(addColumns(qualified, columnsMade["0003_rotate_tokens"][""]))}`
     yield* sql`${sql.literal(createIndex(table, qualified, "previous"))}`
     yield* sql`${sql.literal(createIndex(table, qualified, "token"))}`
     yield* sql`${sql.literal(replaceTell(tell))}`
@@ -188,7 +203,5 @@ const noteDeactivation = (options: TableOptions): Migration =>
     const { qualified } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     // They change along with `is_active`, which is announced.
-    yield* sql`ALTER TABLE ${sql.literal(qualified)}
-      ADD COLUMN deactivated_at timestamptz(3),
-      ADD COLUMN deactivation_reason text COLLATE "C"`
+    yield* sql`${sql.literal(addColumns(qualified, columnsMade["0004_note_deactivation"][""]))}`
   })

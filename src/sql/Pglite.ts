@@ -76,7 +76,10 @@ export const layer = (options: PgliteOptions = {}): Layer.Layer<PgliteClient | S
  */
 export const layerPglite = (
   options: PgliteOptions = {},
-): Layer.Layer<ApiKeyRepository, DataDirLocked | PgliteUnavailable | SqlError.SqlError | Migrator.MigrationError> =>
+): Layer.Layer<
+  ApiKeyRepository,
+  DataDirLocked | PgliteUnavailable | SqlError.SqlError | Migrator.MigrationError | SqlRepository.MissingMigrations
+> =>
   SqlRepository.layer.pipe(
     // The default name is a good one.
     Layer.provide(Layer.effectDiscard(Effect.catchTag(Migrations.migrate(), "InvalidIdentifier", Effect.die))),

@@ -28,8 +28,10 @@ import { isStorableText } from "../internal/storableText.ts"
 import { toSimpleLowerCase } from "../internal/lowerCase.ts"
 import { columnList, decodeKeys, decodeManyStored, decodeStored, decodeTaken, insertColumns, storedColumnList, toArrays } from "./row.ts"
 import { type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
+import { findUnmigrated, type MissingMigrations } from "./unmigrated.ts"
 
 export { InvalidIdentifier, type TableOptions } from "./table.ts"
+export { MissingMigrations } from "./unmigrated.ts"
 
 /**
  * What a `RepositoryError` tells of its cause: the kind of failure, PostgreSQL's code for it and its message. Unlike the driver's error
@@ -49,22 +51,35 @@ export class StoreFailure extends Schema.TaggedError<StoreFailure>()("StoreFailu
 
 /**
  * The repository on a table of another name or in a schema.
+ *
+ * Fails with `MissingMigrations` if the database lacks a table or column that a migration makes. A database that can't be asked fails nothing:
+ * a warning says so, and it is asked at the first use.
  * @category layers
  * @since 0.1.0
  */
-export const layerWith = (options: TableOptions): Layer.Layer<ApiKeyRepository, InvalidIdentifier, SqlClient> =>
+export const layerWith = (options: TableOptions): Layer.Layer<ApiKeyRepository, InvalidIdentifier | MissingMigrations, SqlClient> =>
   Layer.effect(
     ApiKeyRepository,
-    Effect.flatMap(resolve(options), (table) => Effect.map(SqlClient, (sql) => make(sql, table))),
+    Effect.gen(function* () {
+      const table = yield* resolve(options)
+      const missing = yield* Effect.catchTag(findUnmigrated(options), "SqlError", (error) =>
+        Effect.as(Effect.logWarning("Could not look whether the migrations of API keys have run", error.reason.message), undefined),
+      )
+      return missing === undefined ? make(yield* SqlClient, table) : yield* missing
+    }),
   )
 
 /**
- * The repository on the table `api_keys`.
+ * The repository on the table `api_keys`, as {@link layerWith}.
  * @category layers
  * @since 0.1.0
  */
-// The default name is a good one.
-export const layer: Layer.Layer<ApiKeyRepository, never, SqlClient> = Layer.orDie(layerWith({}))
+export const layer: Layer.Layer<ApiKeyRepository, MissingMigrations, SqlClient> = Layer.catchTag(
+  layerWith({}),
+  "InvalidIdentifier",
+  // The default name is a good one.
+  (error) => Layer.effectContext(Effect.die(error)),
+)
 
 const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
   // Names are literals and rows are taken as they come, so the application's transforms have nothing to change.

@@ -2,6 +2,60 @@
 
 import { channelOf } from "./table.ts"
 
+/**
+ * The columns that each migration makes, by the end of their table's name: `""` is the table of keys itself. The migrations are written from
+ * this list, and so is the look for what is missing.
+ */
+export const columnsMade = {
+  "0001_create_api_keys": {
+    "": {
+      id: "uuid PRIMARY KEY",
+      key_id: 'text COLLATE "C" NOT NULL UNIQUE',
+      hash: 'text COLLATE "C" NOT NULL',
+      prefix: 'text COLLATE "C" NOT NULL',
+      name: 'text COLLATE "C" NOT NULL',
+      name_lower: 'text COLLATE "C" NOT NULL',
+      description: 'text COLLATE "C"',
+      owner_id: 'text COLLATE "C"',
+      scopes: 'text[] COLLATE "C" NOT NULL',
+      metadata: "jsonb NOT NULL",
+      is_active: "boolean NOT NULL",
+      expires_at: "timestamptz(3)",
+      created_at: "timestamptz(3) NOT NULL",
+      updated_at: "timestamptz(3) NOT NULL",
+      last_used_at: "timestamptz(3)",
+      hint: 'text COLLATE "C" NOT NULL',
+      version: "integer NOT NULL",
+    },
+  },
+  // The table in which nodes register.
+  "0002_announce_changes": { _nodes: { node: 'text COLLATE "C" PRIMARY KEY', live_until: "timestamptz NOT NULL" } },
+  "0003_rotate_tokens": {
+    "": {
+      rotated_at: "timestamptz(3)",
+      previous_key_id: 'text COLLATE "C"',
+      previous_hash: 'text COLLATE "C"',
+      previous_hint: 'text COLLATE "C"',
+      previous_expires_at: "timestamptz(3)",
+      previous_grace_seconds: "integer",
+      previous_last_used_at: "timestamptz(3)",
+    },
+  },
+  "0004_note_deactivation": { "": { deactivated_at: "timestamptz(3)", deactivation_reason: 'text COLLATE "C"' } },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>
+
+export type MigrationName = keyof typeof columnsMade
+
+export const createTable = (qualified: string, columns: Readonly<Record<string, string>>): string =>
+  `CREATE TABLE ${qualified} (${Object.entries(columns)
+    .map(([name, type]) => `${name} ${type}`)
+    .join(", ")})`
+
+export const addColumns = (qualified: string, columns: Readonly<Record<string, string>>): string =>
+  `ALTER TABLE ${qualified} ${Object.entries(columns)
+    .map(([name, type]) => `ADD COLUMN ${name} ${type}`)
+    .join(", ")}`
+
 /** In a trigger. */
 export const channel = channelOf("TG_RELID")
 
@@ -100,5 +154,4 @@ export const createTriggers = (
 }
 
 /** The table in which nodes register. */
-export const createNodes = (nodes: string): string =>
-  `CREATE TABLE ${nodes} (node text COLLATE "C" PRIMARY KEY, live_until timestamptz NOT NULL)`
+export const createNodes = (nodes: string): string => createTable(nodes, columnsMade["0002_announce_changes"]._nodes)

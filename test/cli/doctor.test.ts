@@ -138,6 +138,21 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "60 seconds", exclu
     }),
   )
 
+  it.effect("tells an application that runs the migrations among its own which it hasn't run", () =>
+    Effect.gen(function* () {
+      yield* sql("ALTER TABLE effect_api_key_migrations RENAME TO app_migrations")
+      assert.include(only(yield* doctor(), "migrations", "warning").message, "not the list of its migrations")
+      assert.deepStrictEqual(yield* Migrations.migrate(), [])
+      yield* sql("ALTER TABLE api_keys RENAME COLUMN deactivated_at TO x")
+      const behind = only(yield* doctor(), "migrations", "error")
+      assert.include(behind.message, "0004_note_deactivation (api_keys.deactivated_at)")
+      yield* sql("ALTER TABLE app_migrations RENAME TO effect_api_key_migrations")
+      assert.include(only(yield* doctor(), "migrations", "error").message, "0004_note_deactivation")
+      yield* sql("ALTER TABLE api_keys RENAME COLUMN x TO deactivated_at")
+      assert.deepStrictEqual(yield* doctor(), [])
+    }),
+  )
+
   it.effect("tells hashes that can't be checked from those that are made anew", () =>
     Effect.gen(function* () {
       let digit = 0

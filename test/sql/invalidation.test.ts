@@ -74,15 +74,14 @@ for (const [name, server] of Object.entries(servers)) {
 invalidationSuite("PGlite", pglite, { hasConnections: false })
 announcementSuite("PGlite", table, pglite)
 
-const unmigrated: Record<string, Layer.Layer<ApiKeyInvalidation | ApiKeyRepository | SqlClient.SqlClient, unknown>> = {
-  PostgreSQL: Layer.provideMerge(Layer.mergeAll(Invalidation.layerPostgres(), SqlRepository.layer), layerPostgres()),
-  PGlite: Layer.provideMerge(Layer.mergeAll(Invalidation.layerPglite(), SqlRepository.layer), Pglite.layer()),
+const unmigrated: Record<string, Layer.Layer<ApiKeyInvalidation | SqlClient.SqlClient, unknown>> = {
+  PostgreSQL: Layer.provideMerge(Invalidation.layerPostgres(), layerPostgres()),
+  PGlite: Layer.provideMerge(Invalidation.layerPglite(), Pglite.layer()),
 }
 for (const [name, database] of Object.entries(unmigrated)) {
   describe(`Announcing through ${name}`, () => {
     it.effect("comes to a table that has keys already", () =>
       Effect.gen(function* () {
-        const { findByKeyId, update } = yield* ApiKeyRepository
         const sql = yield* SqlClient.SqlClient
         const { publish, register, subscribe } = yield* ApiKeyInvalidation
         const { "0001_create_api_keys": first } = Migrations.migrations()
@@ -101,6 +100,7 @@ for (const [name, database] of Object.entries(unmigrated)) {
         ])
         assert.deepStrictEqual(yield* Migrations.migrate(), [])
         const heard = yield* subscribe
+        const { findByKeyId, update } = Context.get(yield* Layer.build(SqlRepository.layer), ApiKeyRepository)
         assert.deepStrictEqual(
           Option.map(yield* findByKeyId(key.apiKey.keyId), ({ apiKey }) => apiKey),
           Option.some(key.apiKey),

@@ -3,7 +3,8 @@ import { inspect } from "node:util"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, describe, layer as describeWith, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option, Redacted, Stream, String } from "effect"
-import { SqlClient, Statement } from "effect/sql"
+import { Migrator, SqlClient, Statement } from "effect/sql"
+import { TestConsole } from "effect/testing"
 import { ApiKeyRepository, type Filter, type Sort } from "../../src/ApiKeyRepository.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
@@ -242,6 +243,56 @@ describe("Migrations on PostgreSQL", () => {
       yield* sql`DROP TABLE api_keys`
       assert.strictEqual((yield* Migrations.migrate()).length, 4)
     }).pipe(Effect.provide(layerPostgres())),
+  )
+
+  it.effect("are looked for when the repository is built, and named where an application mounts too few", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const build = Effect.scoped(Layer.build(SqlRepository.layer))
+      const none = yield* Effect.flip(build)
+      assert.strictEqual(none._tag, "MissingMigrations")
+      assert.match(none.message, /^There is no table "api_keys"/)
+
+      const all = Migrations.migrations()
+      const mount = (count: number) =>
+        Migrator.make({})({
+          loader: Migrator.fromRecord(
+            Object.fromEntries(Object.entries(all).flatMap(([name, run], index) => (index < count ? [[name, run]] : []))),
+          ),
+          table: "app_migrations",
+        })
+      const names = Object.keys(all)
+      for (let count = 1; count < names.length; count++) {
+        yield* mount(count)
+        const missing = yield* Effect.flip(build)
+        assert.deepStrictEqual(
+          missing.migrations.map(({ name }) => name),
+          names.slice(count),
+        )
+        assert.deepStrictEqual(yield* Effect.flip(Migrations.check()), missing)
+        const failed = yield* Effect.flip(Migrations.migrate())
+        assert.deepInclude(failed, { _tag: "MigrationError", kind: "BadState", message: missing.message })
+      }
+      assert.include((yield* Effect.flip(build)).message, names.at(-1) ?? "")
+      yield* mount(names.length)
+      yield* build
+      yield* Migrations.check()
+      assert.deepStrictEqual(yield* Migrations.migrate(), [])
+      assert.lengthOf(yield* sql`SELECT FROM pg_class WHERE relname = 'effect_api_key_migrations'`, 0)
+
+      yield* sql`ALTER TABLE api_keys DROP COLUMN deactivation_reason`
+      assert.deepStrictEqual((yield* Effect.flip(build)).migrations, [
+        { name: "0004_note_deactivation", columns: ["api_keys.deactivation_reason"] },
+      ])
+    }).pipe(Effect.provide(layerPostgres({ transformResultNames: String.snakeToCamel }))),
+  )
+
+  it.effect("aren't missed where the database can't be asked", () =>
+    Effect.gen(function* () {
+      const url = Redacted.make("postgres://nobody@127.0.0.1:1/none")
+      yield* Effect.scoped(Layer.build(SqlRepository.layer.pipe(Layer.provide(PgClient.layer({ url })))))
+      assert.include((yield* TestConsole.logLines).join("\n"), "Could not look whether the migrations")
+    }),
   )
 
   it.effect("refuses names that aren't identifiers", () =>

@@ -1,0 +1,85 @@
+/** What the migrations make, and the database lacks since some of them haven't run. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { columnsMade, type MigrationName } from "./definitions.ts"
+import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
+
+/**
+ * The database lacks what migrations make, each with its columns as `table.column`: it has fallen behind this version, or the application
+ * doesn't run all of them.
+ * @category errors
+ * @since 0.1.0
+ */
+export class MissingMigrations extends Schema.TaggedError<MissingMigrations>()("MissingMigrations", {
+  table: Schema.String,
+  migrations: Schema.Array(Schema.Struct({ name: Schema.String, columns: Schema.Array(Schema.String) })),
+  /** How many migrations there are. */
+  count: Schema.Int,
+}) {
+  override get message(): string {
+    const names = this.migrations.map(({ name, columns }) => `${name} (${columns.join(", ")})`)
+    return this.migrations.length === this.count
+      ? `There is no table ${this.table} for API keys: run Migrations.migrate or effect-api-key migrate, or mount all of Migrations.migrations() among your own`
+      : `The database lacks what migrations of effect-api-key make: ${names.join("; ")}. Run Migrations.migrate or effect-api-key migrate (with --repair if they have run, and a table was dropped since), or mount them among your own`
+  }
+}
+
+interface Made {
+  readonly migration: MigrationName
+  readonly relation: string
+  readonly label: string
+  readonly column: string
+}
+
+export const findUnmigrated = (
+  options: TableOptions = {},
+): Effect.Effect<MissingMigrations | undefined, SqlError | InvalidIdentifier, SqlClient> =>
+  Effect.gen(function* () {
+    const { table, schema, qualified } = yield* resolve(options)
+    const sql = (yield* SqlClient).withoutTransforms()
+    const made = Object.entries(columnsMade).flatMap(([migration, tables]) =>
+      Object.entries<Readonly<Record<string, string>>>(tables).flatMap(([suffix, columns]) =>
+        Object.keys(columns).map((column): Made => ({
+          // The keys of a literal are its own.
+          migration: migration as MigrationName,
+          relation: qualify(schema, table + suffix),
+          label: `${table}${suffix}.${column}`,
+          column,
+        })),
+      ),
+    )
+    const rows = yield* sql<{ position: number }>`
+      SELECT position::int4 AS position
+      FROM unnest(${made.map(({ relation }) => relation)}::text[], ${made.map(({ column }) => column)}::text[])
+        WITH ORDINALITY AS made (relation, name, position)
+      WHERE NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = to_regclass(made.relation) AND attname = made.name AND attnum > 0 AND NOT attisdropped
+      )`
+    if (rows.length === 0) return undefined
+    const missing = new Set(rows.map(({ position }) => position - 1))
+    const columnsOf = new Map<MigrationName, Array<string>>()
+    for (const [index, { migration, label }] of made.entries()) {
+      if (missing.has(index)) columnsOf.set(migration, [...(columnsOf.get(migration) ?? []), label])
+    }
+    return new MissingMigrations({
+      table: qualified,
+      migrations: Array.from(columnsOf, ([name, columns]) => ({ name, columns })),
+      count: Object.keys(columnsMade).length,
+    })
+  })
+
+/** The table in which the migrations that ran are counted. */
+export const logOf = (options: TableOptions, table: string): string =>
+  options.table === undefined ? "effect_api_key_migrations" : `${table}_migrations`
+
+/** Whether the table of keys is there without the list of its migrations, as where an application runs them among its own. */
+export const isMountedElsewhere = (options: TableOptions = {}): Effect.Effect<boolean, SqlError | InvalidIdentifier, SqlClient> =>
+  Effect.gen(function* () {
+    const { table, schema, qualified } = yield* resolve(options)
+    const sql = (yield* SqlClient).withoutTransforms()
+    const [found] = yield* sql<{ is_mounted: boolean }>`
+      SELECT to_regclass(${qualified}) IS NOT NULL AND to_regclass(${qualify(schema, logOf(options, table))}) IS NULL AS is_mounted`
+    return found?.is_mounted === true
+  })
