@@ -98,6 +98,18 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInp
   }
 }
 
+/**
+ * The cause of a `RepositoryError` where the store's encoding has no such character, as a database in LATIN1 has none of `€`. The service makes
+ * {@link InvalidInput} of it, as the same call fails again.
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnstorableText extends Schema.TaggedError<UnstorableText>()("UnstorableText", { character: Schema.String }) {
+  override get message(): string {
+    return `The store's encoding can't hold ${JSON.stringify(this.character)}`
+  }
+}
+
 /** The cursor wasn't made by this search. @category errors @since 0.1.0 */
 export class InvalidCursor extends Schema.TaggedError<InvalidCursor>()("InvalidCursor", {}) {
   override get message(): string {

@@ -29,6 +29,7 @@ import {
   MissingPeppers,
   NotFound,
   RepositoryError,
+  UnstorableText,
   Unconfirmed,
   type VerifyError,
   VersionConflict,
@@ -442,6 +443,22 @@ export const layerMemory: Layer.Layer<ApiKeys> = Layer.suspend(() =>
 
 const insertAttempts = 5
 
+/** A text that the store's encoding can't hold fails the same way again, so it is the caller's to change. */
+const refuseUnstorable =
+  (fields: object) =>
+  <E>(error: E): E | InvalidInput => {
+    const cause = error instanceof RepositoryError ? error.cause : undefined
+    if (!(cause instanceof UnstorableText)) return error
+    const { character } = cause
+    const [field = "input"] = Object.entries(fields).find(([, value]) => holds(value, character)) ?? []
+    return new InvalidInput({ field, reason: `the store's encoding can't hold ${JSON.stringify(character)}` })
+  }
+
+const holds = (value: unknown, character: string): boolean =>
+  typeof value === "string" ? value.includes(character) : isPlain(value) && (JSON.stringify(value) ?? "").includes(character)
+
+const isPlain = (value: unknown): boolean => typeof value === "object" && value !== null
+
 const activity = (isActive: boolean, at: DateTime.Utc, reason: Model.DeactivationReason = "manual") => ({
   isActive,
   deactivatedAt: isActive ? null : at,
@@ -586,6 +603,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       taken = yield* repository.insert(new Model.StoredApiKey({ apiKey, hash, previousHash: null })).pipe(
         Effect.as(undefined),
         Effect.catchTag("DuplicateKeyId", (error) => Effect.succeed(error)),
+        Effect.mapError(refuseUnstorable(record)),
       )
       if (taken === undefined) {
         // Somebody may have been told that there is no such key: before it was committed, or of a format whose tokens can be foreseen.
@@ -707,18 +725,21 @@ const make = Effect.fnUntraced(function* (options: Options) {
       if (offset !== undefined && cursor !== undefined) {
         return yield* new InvalidInput({ field: "cursor", reason: "can't be combined with offset" })
       }
-      return yield* repository.search({
-        filter: yield* decodeFilter(filter),
-        sort: sort ?? Repository.defaultSort,
-        limit,
-        page: cursor === undefined ? { _tag: "Offset", offset: offset ?? 0 } : { _tag: "Cursor", cursor },
-      })
+      const decoded = yield* decodeFilter(filter)
+      const page = cursor === undefined ? ({ _tag: "Offset", offset: offset ?? 0 } as const) : ({ _tag: "Cursor", cursor } as const)
+      return yield* Effect.mapError(
+        repository.search({ filter: decoded, sort: sort ?? Repository.defaultSort, limit, page }),
+        refuseUnstorable(decoded),
+      )
     }),
     count: Effect.fn("ApiKeys.count")(function* (filter = {}) {
-      return yield* repository.count(yield* decodeFilter(filter))
+      const decoded = yield* decodeFilter(filter)
+      return yield* Effect.mapError(repository.count(decoded), refuseUnstorable(decoded))
     }),
     stream: (filter = {}) =>
-      Stream.unwrap(Effect.map(decodeFilter(filter), (decoded) => repository.stream(decoded))).pipe(Stream.withSpan("ApiKeys.stream")),
+      Stream.unwrap(
+        Effect.map(decodeFilter(filter), (decoded) => Stream.mapError(repository.stream(decoded), refuseUnstorable(decoded))),
+      ).pipe(Stream.withSpan("ApiKeys.stream")),
     update: Effect.fn("ApiKeys.update")(function* (text, input, { ifVersion, confirmWithin } = {}) {
       const id = yield* decodeId(text)
       yield* Effect.annotateCurrentSpan("api_key.id", id)
@@ -730,7 +751,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const { isActive, ...others } = changes
       const at = yield* DateTime.now
       const all = isActive === undefined ? others : { ...others, ...activity(isActive, at) }
-      const updated = yield* changing(id, repository.update(id, all, { at, ifVersion }))
+      const updated = yield* changing(id, Effect.mapError(repository.update(id, all, { at, ifVersion }), refuseUnstorable(all)))
       return yield* confirmChange(updated, { confirmWithin })
     }),
     activate: Effect.fn("ApiKeys.activate")(function* (text, options) {

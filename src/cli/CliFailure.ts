@@ -21,6 +21,8 @@ export class CliFailure extends Schema.TaggedError<CliFailure>()("CliFailure", {
   exitCode: Schema.Literals([1, 2, 3, 4]),
   tag: Schema.String,
   reason: Schema.String,
+  /** What to do, where the reason ends with it. */
+  advice: Schema.optionalKey(Schema.String),
   /** What is lost unless it is shown: the new token of a rotation that isn't confirmed. */
   token: Schema.optionalKey(Schema.Redacted(Schema.String, { disallowJsonEncode: true })),
 }) {
@@ -60,6 +62,7 @@ export const fromError = (error: Failed): CliFailure =>
         exitCode: codeOf(error._tag),
         tag: error._tag,
         reason: safeLine(describe(error)),
+        ...("advice" in error && typeof error.advice === "string" && { advice: error.advice }),
         ...("token" in error && isToken(error.token) && { token: error.token }),
       })
 

@@ -40,6 +40,7 @@ import { putAtStake } from "./streams.ts"
 import { scan } from "./scan.ts"
 import { exportKeys, importKeys } from "./transfer.ts"
 import { type Moment, parseDuration, parseMoment, resolveMoment } from "./values.ts"
+import { safeJson } from "../internal/safeText.ts"
 
 export { CliFailure, exitCodes } from "./CliFailure.ts"
 export { scan } from "./scan.ts"
@@ -161,7 +162,7 @@ export const list = Command.make(
   Effect.fnUntraced(function* ({ limit, ...flags }) {
     const keys = (yield* KeysBackend).stream(yield* readFilter(flags))
     const wanted = Option.match(limit, { onNone: () => keys, onSome: (count) => Stream.take(keys, count) })
-    if (yield* Settings.Json) return yield* Stream.runForEach(wanted, (each) => Console.log(JSON.stringify(encodeKey(each))))
+    if (yield* Settings.Json) return yield* Stream.runForEach(wanted, (each) => Console.log(safeJson(encodeKey(each))))
     const style = yield* look
     const write = makeTable(keyColumns(style.now), style)
     let count = 0
@@ -368,7 +369,7 @@ export const verify = Command.make(
       const { apiKey, usedToken, checkedAt } = verdict.verified
       return yield* print(Json.Verified, { valid: true, apiKey, usedToken, checkedAt }, (look) => describeVerdict(apiKey, usedToken, look))
     }
-    if (yield* Settings.Json) yield* Console.log(JSON.stringify(Schema.encodeSync(Json.Verified)(verdict)))
+    if (yield* Settings.Json) yield* Console.log(safeJson(Schema.encodeSync(Json.Verified)(verdict)))
     return yield* fromError(verdict.error)
   }),
 ).pipe(
@@ -490,7 +491,7 @@ export const hashReport = Command.make(
     const apiKeys = yield* requireApiKeys("hash-report")
     const report = yield* Effect.mapError(apiKeys.hashReport, (error) => fromError(error))
     if (yield* Settings.Json) {
-      return yield* Effect.forEach(report, (each) => Console.log(JSON.stringify(Schema.encodeSync(Json.HashUsage)(each))), {
+      return yield* Effect.forEach(report, (each) => Console.log(safeJson(Schema.encodeSync(Json.HashUsage)(each))), {
         discard: true,
       })
     }

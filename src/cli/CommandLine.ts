@@ -30,7 +30,7 @@ import * as Logger from "effect/Logger"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
-import { safeLine } from "../internal/safeText.ts"
+import { safeJson, safeLine } from "../internal/safeText.ts"
 import { CliFailure, exitCodes } from "./CliFailure.ts"
 import { completions } from "./completions.ts"
 import { hasToken, refusePepper, refuseSecret } from "./keyName.ts"
@@ -96,7 +96,7 @@ const layerOutput = (style: Style, refused: () => void): Layer.Layer<never> => {
     const error = cause.reasons.length === 0 ? [] : [Cause.squash(cause)]
     const text = safeLine([message, error].flat().map(toText).join(" "))
     process.stderr.write(
-      `${style.isJson ? JSON.stringify({ log: { level: logLevel, message: text } }) : `${style.name}: ${logLevel.toLowerCase()}: ${text}`}\n`,
+      `${style.isJson ? safeJson({ log: { level: logLevel, message: text } }) : `${style.name}: ${logLevel.toLowerCase()}: ${text}`}\n`,
     )
   })
   return Layer.mergeAll(

@@ -12,6 +12,7 @@ import type { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import * as Argon2Node from "../hasher/Argon2Node.ts"
 import * as Pepper from "../hasher/Pepper.ts"
+import { layerReachable } from "../server/databaseUrl.ts"
 import { loadPackage } from "../server/loadPackage.ts"
 import * as Settings from "../server/settings.ts"
 import { storageSettings, type StorageSettings } from "../server/settings.ts"
@@ -55,18 +56,17 @@ export const loadPeppers = (settings: DatabaseSettings) =>
 
 const loadPg = load("DATABASE_URL", "@effect/sql-pg", () => import("@effect/sql-pg/PgClient"))
 
+export const loadPglite = load("The embedded database", "@electric-sql/pglite", () => import("../sql/Pglite.ts"))
+
 const layerPg = (PgClient: typeof import("@effect/sql-pg/PgClient"), url: Redacted.Redacted) =>
-  failing(PgClient.layer({ url, applicationName: "effect-api-key", connectTimeout: "5 seconds", maxConnections: 2 }))
+  failing(layerReachable(PgClient.layer({ url, applicationName: "effect-api-key", connectTimeout: "5 seconds", maxConnections: 2 }), url))
 
 /** The database, as it is. */
 export const layerSql = ({ databaseUrl, dataDir }: DatabaseSettings): Layer.Layer<SqlClient, CliFailure> =>
   Layer.unwrap(
     Option.isSome(databaseUrl)
       ? Effect.map(loadPg, (PgClient) => layerPg(PgClient, databaseUrl.value))
-      : Effect.map(
-          load("The embedded database", "@electric-sql/pglite", () => import("../sql/Pglite.ts")),
-          (Pglite) => failing(Pglite.layer({ dataDir })),
-        ),
+      : Effect.map(loadPglite, (Pglite) => failing(Pglite.layer({ dataDir }))),
   )
 
 const hasArgon2 = (crypto.argon2 as typeof crypto.argon2 | undefined) !== undefined

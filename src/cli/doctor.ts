@@ -158,8 +158,18 @@ export const checkClock = (before: number, after: number, database: number): Fin
 const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
   const sql = (yield* SqlClient).withoutTransforms()
   const findings: Array<Finding> = []
-  const [version] = yield* sql<{ version: string }>`SELECT current_setting('server_version') AS version`
+  const [version] = yield* sql<{ version: string; encoding: string }>`
+    SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding`
   findings.push(ok("database", `PostgreSQL ${version?.version ?? "?"} answers`))
+  if (version !== undefined && version.encoding !== "UTF8") {
+    findings.push(
+      warning(
+        "database",
+        `Its encoding is ${version.encoding}, so names and other texts with characters that it lacks are refused`,
+        "Move the keys to a database made with: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+      ),
+    )
+  }
 
   const [present] = yield* sql<{ log: boolean; keys: boolean }>`
     SELECT to_regclass('effect_api_key_migrations') IS NOT NULL AS log, to_regclass('api_keys') IS NOT NULL AS keys`
@@ -304,14 +314,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
     ),
   )
   if (Exit.isFailure(examined)) {
-    return [
-      ...findings,
-      error(
-        "database",
-        `It can't be used: ${messageOf(examined.cause)}`,
-        databaseAdvice[tagOf(examined.cause) ?? ""] ?? "See that it runs, and that DATABASE_URL is right",
-      ),
-    ]
+    return [...findings, error("database", ...splitAdvice(examined.cause))]
   }
   findings.push(...examined.value.findings)
   if (Option.isSome(config.redisUrl)) findings.push(yield* checkRedis(config.redisUrl.value))
@@ -337,6 +340,15 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
     ),
   ]
 })
+
+/** What was found, and what to do about it. */
+const splitAdvice = (cause: Cause.Cause<unknown>): readonly [message: string, advice: string] => {
+  const failure = Cause.squash(cause)
+  const message = rootMessage(failure)
+  return failure instanceof CliFailure && failure.advice !== undefined
+    ? [message.replace(`: ${failure.advice}`, ""), failure.advice.replace(/^./, (letter) => letter.toUpperCase())]
+    : [`It can't be used: ${message}`, databaseAdvice[tagOf(cause) ?? ""] ?? "See that it runs, and that its files are whole"]
+}
 
 const databaseAdvice: Readonly<Record<string, string>> = {
   MissingPackage: "Install the package",

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
 import { type ApiKey, type PreviousToken, type Status, status } from "../ApiKey.ts"
-import { safeText } from "../internal/safeText.ts"
+import { safeJson, safeText } from "../internal/safeText.ts"
 import { Json, NoColor } from "./settings.ts"
 
 /** What came from elsewhere, so that it neither moves the terminal's cursor nor shows a secret. */
@@ -43,7 +43,7 @@ export const look = Effect.gen(function* () {
 
 /** Prints one line of JSON, or what people read. */
 export const print = Effect.fnUntraced(function* <A, I>(schema: Schema.Codec<A, I>, value: A, text: (look: Look) => string) {
-  if (yield* Json) return yield* Console.log(JSON.stringify(Schema.encodeSync(schema)(value)))
+  if (yield* Json) return yield* Console.log(safeJson(Schema.encodeSync(schema)(value)))
   return yield* Console.log(text(yield* look))
 })
 

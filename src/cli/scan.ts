@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { make, type TokenConfig } from "../ApiKeyToken.ts"
-import { safeLine } from "../internal/safeText.ts"
+import { safeJson, safeLine } from "../internal/safeText.ts"
 import type { CheckedFind } from "../scan/Report.ts"
 import type { Find, ScanProblem, ScanProgress } from "../scan/Scanner.ts"
 import { CliFailure, fromError, usage } from "./CliFailure.ts"
@@ -80,10 +80,7 @@ export const scan = Command.make(
       problems.push(problem)
       const { _tag } = problem
       const message = safeLine(problem.message)
-      return Effect.andThen(
-        bar.clear,
-        Console.error(isJson ? JSON.stringify({ problem: { _tag, message } }) : `effect-api-key: ${message}`),
-      )
+      return Effect.andThen(bar.clear, Console.error(isJson ? safeJson({ problem: { _tag, message } }) : `effect-api-key: ${message}`))
     }
     // In many places there is often the same one.
     const known = new Map<string, Leaked>()
@@ -102,7 +99,7 @@ export const scan = Command.make(
       const leaked = Option.isNone(backend) ? undefined : yield* lookIntoOnce(backend.value, find)
       if (sarif) return void finds.push({ ...find, status: leaked?.status })
       if (isJson) {
-        return yield* Console.log(JSON.stringify({ ...Report.toJson(find), ...(leaked === undefined ? {} : encodeLeaked(leaked)) }))
+        return yield* Console.log(safeJson({ ...Report.toJson(find), ...(leaked === undefined ? {} : encodeLeaked(leaked)) }))
       }
       const { key, where, commit } = Report.toRow(find)
       const status = leaked === undefined ? "" : `  ${describe(leaked, begun)}`
@@ -121,7 +118,7 @@ export const scan = Command.make(
     })
     const printSarif = (failure?: CliFailure) => {
       const failures = failure === undefined ? [] : [{ _tag: failure.tag, message: failure.reason }]
-      return sarif ? Console.log(JSON.stringify(Report.toSarif(finds, { version, problems: [...problems, ...failures] }))) : Effect.void
+      return sarif ? Console.log(safeJson(Report.toSarif(finds, { version, problems: [...problems, ...failures] }))) : Effect.void
     }
     yield* Effect.scoped(Effect.andThen(Effect.forkScoped(ticking), Stream.runForEach(scanned, show))).pipe(
       Effect.ensuring(bar.clear),

@@ -17,6 +17,7 @@ import { text, whole } from "./keyFlags.ts"
 import { GivenToken, readSecret } from "./keyName.ts"
 import { look, note, print } from "./output.ts"
 import * as Settings from "./settings.ts"
+import { safeJson } from "../internal/safeText.ts"
 
 const layerServer = Effect.fnUntraced(function* (url: string) {
   const { username, password } = new URL(url)
@@ -33,15 +34,22 @@ const askForToken = Effect.flatMap(TerminalCapabilities, ({ canPrompt }) =>
   canPrompt ? readSecret("the token for the server") : Effect.fail(usage("--url needs a token in EFFECT_API_KEY_TOKEN")),
 )
 
+/** Making a database takes seconds. Without the package for it there is none to be made. */
+const announceNew = Effect.gen(function* () {
+  const { isNew, loadPglite } = yield* Effect.promise(() => import("./database.ts"))
+  const made = yield* isNew
+  if (Option.isNone(made)) return
+  yield* loadPglite
+  yield* note(`Making a database in ${made.value}`)
+})
+
 const layerKeys = (options = { confirms: false }) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const url = yield* Settings.Url
       if (Option.isSome(url)) return yield* layerServer(url.value)
-      const { isNew, layerDatabase } = yield* Effect.promise(() => import("./database.ts"))
-      const made = yield* isNew
-      // It takes seconds.
-      if (Option.isSome(made)) yield* note(`Making a database in ${made.value}`)
+      const { layerDatabase } = yield* Effect.promise(() => import("./database.ts"))
+      yield* announceNew
       return layerDatabase(options)
     }),
   )
@@ -62,13 +70,12 @@ const migrate = Command.make(
   },
   Effect.fnUntraced(function* ({ repair: repairs }) {
     yield* onDatabase("migrate")
-    const { isNew, loadPeppers, readSettings, layerSql } = yield* Effect.promise(() => import("./database.ts"))
+    const { loadPeppers, readSettings, layerSql } = yield* Effect.promise(() => import("./database.ts"))
     const { migrate } = yield* Effect.promise(() => import("../sql/Migrations.ts"))
     const { repair } = yield* Effect.promise(() => import("../sql/repair.ts"))
     const { isMountedElsewhere } = yield* Effect.promise(() => import("../sql/unmigrated.ts"))
     const config = yield* readSettings
-    const made = yield* isNew
-    if (Option.isSome(made)) yield* note(`Making a database in ${made.value}`)
+    yield* announceNew
     // An embedded database that is there without a pepper counts as having lost it.
     if (Option.isNone(config.databaseUrl)) yield* Effect.mapError(loadPeppers(config), (error) => fromError(error))
     const [isMounted, ran, repaired] = yield* Effect.all([isMountedElsewhere(), migrate(), repairs ? repair() : Effect.succeed([])]).pipe(
@@ -103,7 +110,7 @@ const serve = Command.make(
     if (Option.isSome(port)) process.env["PORT"] = String(port.value)
     const { layerWith } = yield* Effect.promise(() => import("../server/ApiKeyServer.ts"))
     const onFirstKey = ({ apiKey, token }: Created, url: string) =>
-      Console.log(JSON.stringify(Schema.encodeSync(Json.FirstKey)({ apiKey, token: Redacted.value(token), url })))
+      Console.log(safeJson(Schema.encodeSync(Json.FirstKey)({ apiKey, token: Redacted.value(token), url })))
     const server = layerWith((yield* Settings.Json) ? { onFirstKey } : {})
     return yield* Effect.mapError(Layer.launch(server), (error) => fromError(error))
   }),
@@ -124,7 +131,7 @@ const doctor = Command.make(
     const findings = yield* examine
     if (yield* Settings.Json) {
       const encode = Schema.encodeSync(Json.Finding)
-      yield* Effect.forEach(findings, (finding) => Console.log(JSON.stringify(encode(finding))), { discard: true })
+      yield* Effect.forEach(findings, (finding) => Console.log(safeJson(encode(finding))), { discard: true })
     } else {
       const { style } = yield* look
       for (const { check, level, message, advice } of findings) {

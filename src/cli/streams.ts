@@ -1,5 +1,6 @@
 /** What becomes of a process that can't write. It imports nothing of Effect, as what is asked for most loads little. */
 import { writeSync } from "node:fs"
+import { safeJson } from "../internal/safeText.ts"
 
 let isWatched = false
 let atStake: string | undefined
@@ -11,7 +12,7 @@ export const putAtStake = (what: string): void => {
 
 /** A line for people, or the object for programs. */
 export const renderFailure = (name: string, isJson: boolean, tag: string, message: string): string =>
-  isJson ? JSON.stringify({ error: { _tag: tag, message } }) : `${name}: ${message}`
+  isJson ? safeJson({ error: { _tag: tag, message } }) : `${name}: ${message}`
 
 /**
  * A reader that has had enough (`| head`) ends the process quietly; whatever else keeps standard output from being written, a full disk say,

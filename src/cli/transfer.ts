@@ -20,6 +20,7 @@ import { refuseToken } from "./keyName.ts"
 import * as Json from "./Json.ts"
 import { counted, makeProgress, note, print, sanitize } from "./output.ts"
 import * as Settings from "./settings.ts"
+import { safeJson } from "../internal/safeText.ts"
 
 // To read rows takes neither peppers nor the package that checks a hash.
 const adapters = {
@@ -115,7 +116,7 @@ export const importKeys = Command.make(
       .pipe(
         Stream.runForEach((event) => {
           if (event._tag === "Progress") last = event
-          if (isJson) return Console.log(JSON.stringify(encode(event)))
+          if (isJson) return Console.log(safeJson(encode(event)))
           return event._tag === "Progress"
             ? size === undefined
               ? bar.show(event.read)

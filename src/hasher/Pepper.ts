@@ -81,7 +81,7 @@ export class InvalidPeppers extends Schema.TaggedError<InvalidPeppers>()("Invali
       case "DuplicateValue":
         return `${which} has the value of one before it, so changing from one to the other would change nothing`
       case "Empty":
-        return "There is no pepper in the ring"
+        return "There is no pepper: API_KEY_PEPPERS, or the file that API_KEY_PEPPERS_FILE names, has no line. It is written id:value, the value at least 16 random bytes (openssl rand -base64 32)"
       case "TwoSources":
         return "API_KEY_PEPPERS and API_KEY_PEPPERS_FILE are both set: keep one"
     }

@@ -22,6 +22,7 @@ import { ApiKeys } from "../ApiKeys.ts"
 import type { RequestProblems } from "./ApiKeysGroup.ts"
 import { overloaded, unavailable } from "./auth.ts"
 import { LeakReport, type LeakLabels, type LeaksApi } from "./LeaksGroup.ts"
+import { safeText } from "../internal/safeText.ts"
 import * as Possession from "./possession.ts"
 import * as Problem from "./Problem.ts"
 
@@ -213,7 +214,7 @@ const makeReadBody = () => {
 }
 
 const describePlaces = (leaks: ReadonlyArray<Leak>) => {
-  const shorten = (text: string | null | undefined) => (text ?? "unknown").slice(0, maxPlaceLength)
+  const shorten = (text: string | null | undefined) => safeText((text ?? "unknown").slice(0, maxPlaceLength))
   const places = new Set(leaks.slice(0, maxPlaces).map(({ url, source }) => `${shorten(url)} (${shorten(source)})`))
   return { found: Array.from(places).join(", "), places: leaks.length }
 }

@@ -7,5 +7,12 @@ export const scrub = (text: string): string => text.replace(/([-_.~:][0-9a-f]{16
 export const safeText = (text: string): string =>
   scrub(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 
+/** The JSON of a value, in which the characters that a terminal obeys are escaped: JSON itself lets most of them stand. */
+export const safeJson = (value: unknown): string =>
+  // In JSON such characters stand within strings only.
+  JSON.stringify(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`).join(""),
+  )
+
 /** The same, of a message that may have several lines. */
 export const safeLine = (text: string): string => safeText(text.trim().replace(/\s*\n\s*/g, " "))

@@ -74,6 +74,16 @@ export class Verified {
     // Made when it is asked for, as it costs more than the rest of a warm verification.
     return DateTime.makeUnsafe(this.millis)
   }
+
+  toJSON() {
+    const { apiKey, usedToken, checkedAt } = this
+    return { apiKey, usedToken, checkedAt }
+  }
+
+  /** `console.log` of Node shows own fields only, and an accessor is none. */
+  [Symbol.for("nodejs.util.inspect.custom")]() {
+    return this.toJSON()
+  }
 }
 
 export interface Verification {

@@ -28,6 +28,8 @@ import * as Invalidation from "../sql/Invalidation.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import type { DataDirLocked, PgliteUnavailable } from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
+import { explainAddress } from "./address.ts"
+import { type DatabaseUnavailable, layerReachable } from "./databaseUrl.ts"
 import { makeFirstKey, printFirstKey } from "./firstKey.ts"
 import { decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "./limits.ts"
 import { loadPackage, type MissingPackage } from "./loadPackage.ts"
@@ -36,6 +38,8 @@ import { routesWith } from "./routes.ts"
 import { loadPeppers, serverSettings } from "./settings.ts"
 
 export { ServerApi } from "./api.ts"
+export { AddressUnavailable } from "./address.ts"
+export { DatabaseUnavailable } from "./databaseUrl.ts"
 export { DataDirError } from "./embedded.ts"
 export { defaultLimits, type Limits, TooFewRequests } from "./limits.ts"
 export { MissingPackage } from "./loadPackage.ts"
@@ -69,6 +73,7 @@ const layerStorage = ({
   dataDir,
 }: Settings): Layer.Layer<
   ApiKeyRepository | ApiKeyInvalidation | SqlClient,
+  | DatabaseUnavailable
   | SqlError
   | MigrationError
   | SqlRepository.MissingMigrations
@@ -80,7 +85,12 @@ const layerStorage = ({
 > =>
   Option.isSome(databaseUrl)
     ? Layer.mergeAll(layerRepository, Option.match(redisUrl, { onNone: () => Invalidation.layerPostgres(), onSome: layerRedis })).pipe(
-        Layer.provideMerge(PgClient.layer({ url: databaseUrl.value, applicationName: "effect-api-key", connectTimeout: "5 seconds" })),
+        Layer.provideMerge(
+          layerReachable(
+            PgClient.layer({ url: databaseUrl.value, applicationName: "effect-api-key", connectTimeout: "5 seconds" }),
+            databaseUrl.value,
+          ),
+        ),
       )
     : Layer.mergeAll(layerRepository, Invalidation.layerPglite()).pipe(Layer.provideMerge(layerEmbedded(dataDir)))
 
@@ -139,11 +149,11 @@ export const layerWith = (options: Options) =>
       yield* load
       const hasher = layerArgon2.pipe(Layer.provide(Pepper.layerReloading({ load, every: "1 minute" })))
       const services = ApiKeys.layerConfig.pipe(Layer.provide(hasher), Layer.provideMerge(layerStorage(config)))
-      const server = NodeHttpServer.layer(yield* makeServer(limits), {
-        host: config.host,
-        port: config.port,
-        gracefulShutdownTimeout: "10 seconds",
-      })
+      const { host, port } = config
+      const server = explainAddress(
+        NodeHttpServer.layer(yield* makeServer(limits), { host, port, gracefulShutdownTimeout: "10 seconds" }),
+        config,
+      )
       const requestLimits = Layer.unwrap(
         Effect.map(decideRequests(options.limits?.requests), (requests) => layerRequestLimits({ ...limits, requests })),
       ).pipe(Layer.provide(hasher))

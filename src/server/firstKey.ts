@@ -20,7 +20,11 @@ export const makeFirstKey = Effect.fnUntraced(function* (onFirstKey: (created: C
       return (yield* apiKeys.count()) === 0 ? Option.some(yield* apiKeys.create({ name: "Administrator", scopes: ["*"] })) : Option.none()
     }),
   )
-  if (Option.isNone(created)) return
+  if (Option.isNone(created)) {
+    return yield* Effect.logInfo(
+      "There are API keys already, so no administrator's key was made. To have one again, run with the server's configuration (on the embedded database while the server is stopped): effect-api-key create --name Administrator --scope '*'",
+    )
+  }
   yield* onFirstKey(created.value, HttpServer.formatAddress((yield* HttpServer.HttpServer).address))
 })
 

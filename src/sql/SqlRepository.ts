@@ -20,9 +20,10 @@ import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { type ApiKey, type ApiKeyId, type KeyId, keyIdsOf, type StoredApiKey } from "../ApiKey.ts"
-import { ApiKeyNotFound, DuplicateKeyId, type InvalidCursor, RepositoryError, VersionConflict } from "../ApiKeyError.ts"
+import { ApiKeyNotFound, DuplicateKeyId, type InvalidCursor, RepositoryError, UnstorableText, VersionConflict } from "../ApiKeyError.ts"
 import { ApiKeyRepository, type Changes, defaultSort, type Filter, type Sort, type Taken } from "../ApiKeyRepository.ts"
 import * as Cursor from "../internal/cursor.ts"
+import { safeLine } from "../internal/safeText.ts"
 import { schemePattern } from "../internal/schemePattern.ts"
 import { isStorableText } from "../internal/storableText.ts"
 import { toSimpleLowerCase } from "../internal/lowerCase.ts"
@@ -565,6 +566,29 @@ const toDate = <A extends DateTime.Utc | null>(instant: A): Date | null => (inst
 /** Connections that break, resources that are used up, and a server that is being stopped or started: all of them pass. */
 const isPassing = (sqlState: string): boolean => /^(?:08|53|57P0)/.test(sqlState)
 
+/** Of `character with byte sequence 0xe2 0x82 0xac in encoding "UTF8" has no equivalent in encoding "LATIN1"`, in whichever language. */
+const characterIn = (description: string): string | undefined => {
+  const [bytes] = /(?:0x[0-9a-f]{2}(?: |$|\b)){1,4}/.exec(description) ?? []
+  return bytes === undefined ? undefined : Buffer.from(bytes.replace(/0x|\s/g, ""), "hex").toString("utf8")
+}
+
+/** The driver knows fewer kinds of failure than operators have to tell apart. */
+const nameOf = (tag: string, sqlState: string | null): string =>
+  tag === "UnknownError" && sqlState !== null ? (names[sqlState] ?? tag) : tag
+
+const names: Readonly<Record<string, string>> = {
+  "22P05": "UntranslatableCharacter",
+  "25006": "ReadOnlyDatabase",
+  "53100": "DiskFull",
+  "53200": "OutOfMemory",
+  "53300": "TooManyConnections",
+  "55P03": "LockTimeout",
+  "57014": "StatementTimeout",
+  "57P01": "ShuttingDown",
+  "57P03": "StartingUp",
+  "58030": "InputOutputError",
+}
+
 const hashesOf = ({ hash, previousHash }: Pick<StoredApiKey, "hash" | "previousHash">): ReadonlyArray<string> =>
   [hash, previousHash].flatMap((some) => (some === null ? [] : [Redacted.value(some)]))
 
@@ -583,9 +607,12 @@ const toRepositoryError =
     const sqlState =
       typeof detail === "object" && detail !== null && "code" in detail && typeof detail.code === "string" ? detail.code : null
     const description = detail instanceof Error ? detail.message : error.message
+    const unstorable = sqlState === "22P05" ? characterIn(description) : undefined
+    if (unstorable !== undefined)
+      return new RepositoryError({ operation, isRetryable: false, cause: new UnstorableText({ character: unstorable }) })
     return new RepositoryError({
       operation,
       isRetryable: isRetryable || (sqlState !== null && isPassing(sqlState)),
-      cause: new StoreFailure({ reason: reason._tag, sqlState, description: conceal(description) }),
+      cause: new StoreFailure({ reason: nameOf(reason._tag, sqlState), sqlState, description: safeLine(conceal(description)) }),
     })
   }

@@ -124,6 +124,16 @@ describe("the tarball", () => {
     assert.match(output, /^effect-api-key: Node 22\.19 or later is needed, and this is v[\d.]+\n$/)
   })
 
+  it("makes no database that it has no package for, and says which it needs", async () => {
+    const bin = join(project, "node_modules/effect-api-key", manifest.bin["effect-api-key"])
+    const { code, output } = await run(project, process.execPath, [bin, "list"])
+    assert.strictEqual(code, 1)
+    assert.strictEqual(
+      output,
+      "effect-api-key: The embedded database needs a package that isn't installed: npm install @electric-sql/pglite\n",
+    )
+  })
+
   it("bundles what is imported for its effect alone", () => {
     const folder = join(project, "node_modules/effect-api-key/dist/bin")
     const code = readdirSync(folder)
@@ -195,7 +205,7 @@ describe("the tarball", () => {
     assert.match(embedded.output, /needs a package that isn't installed: npm install @electric-sql\/pglite/)
     const postgres = await start({ API_KEY_PEPPER: "sixteen bytes at least", DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" })
     assert.strictEqual(postgres.code, 0, postgres.output)
-    assert.match(postgres.output, /SqlError/)
+    assert.match(postgres.output, /Nothing listens at 127\.0\.0\.1:1 \(DATABASE_URL\)/)
     assert.notMatch(postgres.output, /package/)
   })
 

@@ -112,6 +112,7 @@ describe("the server", () => {
     await first.exit
 
     const again = await startReady(directory)
+    await until(() => (/There are API keys already.*effect-api-key create --name Administrator/.test(again.output()) ? true : undefined))
     for (const key of created) assert.strictEqual((await again.call("GET", "/protected", key)).status, 200)
     assert.isNull(tokenPattern.exec(again.output()))
     again.child.kill("SIGTERM")
@@ -152,10 +153,10 @@ describe("the server", () => {
       [{ API_KEY_SEPARATOR: "x", API_KEY_DATA_DIR: "other3" }, /^effect-api-key: API_KEY_SEPARATOR: Expected "-"/],
       [{ API_KEY_MAXIMUM_LIFETIME: "soon", API_KEY_DATA_DIR: "other4" }, /^effect-api-key: API_KEY_MAXIMUM_LIFETIME: /],
       [{ DATABASE_URL: "postgres://127.0.0.1:1/none" }, /API_KEY_PEPPER must be set along with DATABASE_URL/],
-      [{ DATABASE_URL: "postgres://127.0.0.1:1/none", API_KEY_PEPPER: "x".repeat(16) }, /./],
+      [{ DATABASE_URL: "postgres://127.0.0.1:1/none", API_KEY_PEPPER: "x".repeat(16) }, /DATABASE_URL names no user/],
       [{ API_KEY_PEPPER: "short", API_KEY_DATA_DIR: "other" }, /at least 16|needs at least 16/],
       [{ API_KEY_PREFIX: "a-b", API_KEY_DATA_DIR: "other1" }, /prefix/i],
-      [{ PORT: new URL(busy.url).port, API_KEY_DATA_DIR: "other2" }, /EADDRINUSE|listen/i],
+      [{ PORT: new URL(busy.url).port, API_KEY_DATA_DIR: "other2" }, /is in use: stop what listens there, or set PORT/],
       [{ API_KEY_DATA_DIR: "/dev/null/x" }, /\/dev\/null\/x/],
     ] as const) {
       const server = start(directory, env)

@@ -18,8 +18,17 @@ const failing = (code: string, row: string) => {
   return layerStubDatabase(() => Effect.fail(error), Stream.fail(error))
 }
 
-const passing = ["08006", "53300", "57P01", "57P03"]
-const lasting = ["42P01", "22021", "28P01", "57014"]
+const passing = ["08006", "53100", "53300", "57P01", "57P03"]
+const lasting = ["42P01", "22021", "28P01", "57014", "25006"]
+/** What operators have to tell apart. */
+const named: Readonly<Record<string, string>> = {
+  "25006": "ReadOnlyDatabase",
+  "53100": "DiskFull",
+  "53300": "TooManyConnections",
+  "57014": "StatementTimeout",
+  "57P01": "ShuttingDown",
+  "57P03": "StartingUp",
+}
 
 for (const code of [...passing, ...lasting]) {
   it.effect(`${code} is a RepositoryError that ${passing.includes(code) ? "may pass" : "stays"}, and shows no hash`, () =>
@@ -29,7 +38,7 @@ for (const code of [...passing, ...lasting]) {
       assert.strictEqual(error._tag, "RepositoryError")
       if (error._tag !== "RepositoryError") return
       assert.strictEqual(error.isRetryable, passing.includes(code))
-      assert.deepInclude(error.cause, { _tag: "StoreFailure", sqlState: code })
+      assert.deepInclude(error.cause, { _tag: "StoreFailure", sqlState: code, reason: named[code] ?? "UnknownError" })
       for (const shown of [inspect(error, { depth: 20, showHidden: true }), String(error), JSON.stringify(error)]) {
         assert.isFalse(shown.includes(Redacted.value(key.hash)))
       }
