@@ -64,8 +64,8 @@ const refuse = (reason: MalformedToken["reason"]) => Result.fail(new MalformedTo
 const malformed = { length: refuse("length"), prefix: refuse("prefix"), format: refuse("format"), checksum: refuse("checksum") }
 
 /**
- * The prefix (default `ak`) matches `[A-Za-z][A-Za-z0-9_]*`, up to 32 characters, and doesn't contain the separator (default
- * `-`), which is one of `- _ . ~ :`.
+ * The prefix (default `ak`) matches `[A-Za-z][A-Za-z0-9_]*`, up to 32 characters. The separator (default `-`) is one of `- _ . ~ :`, and may
+ * be in the prefix too, as in `sk_live_…`: key id and secret have fixed lengths, so that each token is read in one way.
  * @category models
  * @since 0.1.0
  */
@@ -256,7 +256,7 @@ function resolve({ prefix = "ak", separator = "-" }: TokenConfig): Result.Result
   if (!/^[A-Za-z][A-Za-z0-9_]{0,31}$/.test(prefix)) {
     return invalid("The prefix must match [A-Za-z][A-Za-z0-9_]* and have at most 32 characters")
   }
-  return prefix.includes(separator) ? invalid("The prefix must not contain the separator") : Result.succeed({ prefix, separator })
+  return Result.succeed({ prefix, separator })
 }
 
 // A format of the application's own may take for a key id what none can be.

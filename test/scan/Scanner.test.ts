@@ -92,12 +92,18 @@ describe("a find", () => {
 describe("scanPaths", () => {
   it.effect("finds several prefixes at once, and each once", () =>
     Effect.gen(function* () {
-      const formats = [{}, { prefix: "sk_live", separator: "." }, { prefix: "k" }, { separator: "-" }] as const
+      const formats = [
+        {},
+        { prefix: "sk_live", separator: "." },
+        { prefix: "k" },
+        { separator: "-" },
+        { prefix: "sk_live", separator: "_" },
+      ] as const
       const folder = folderOf({ a: formats.map((format, seed) => tokenOf(seed, format)).join(" ") })
       const { finds } = yield* scan([folder], { formats })
       assert.deepStrictEqual(
         finds.map(({ prefix }) => prefix),
-        ["ak", "sk_live", "k", "ak"],
+        ["ak", "sk_live", "k", "ak", "sk_live"],
       )
       assert.deepStrictEqual((yield* scan([folder], { formats: [] })).finds, [])
     }),
