@@ -282,6 +282,11 @@ export class ApiKeys extends Context.Service<
     readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
     /** Whether the text has a token's form, ours or a legacy one. Nothing is looked up, so it says nothing of whether it works. */
     readonly isToken: (token: string | Redacted.Redacted) => boolean
+    /**
+     * The key ids that the text stands for as a token: one if it is of our format, and possibly several of a legacy one. None if it has no
+     * token's form. Nothing is looked up.
+     */
+    readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<Model.KeyId>
     readonly get: (id: string) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError>
     /** The record that a key id leads to: that of its current token, or of the previous one, whether that still works or not. */
     readonly getByKeyId: (keyId: string) => Effect.Effect<Model.ApiKey, InvalidInput | NotFound | RepositoryError>
@@ -704,6 +709,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       return created
     }),
     isToken: verification.isToken,
+    keyIdsOf: verification.keyIdsOf,
     verify: telemetry === "traces" ? (token, options) => Effect.withSpan(timed(token, options), "ApiKeys.verify") : timed,
     get: Effect.fn("ApiKeys.get")(function* (text) {
       const id = yield* decodeId(text)

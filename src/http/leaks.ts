@@ -41,7 +41,10 @@ export interface LeakOptions {
   readonly onReport?: "end" | "log" | undefined
   /** Whether whoever holds a token can end it (`POST /leaks/revoke`). Default: no. */
   readonly revokeByPossession?: boolean | undefined
-  /** How many tokens may be ended by possession in a second, whoever sends them; up to 1,000 more wait. Default: 10, at least 0.1. */
+  /**
+   * How many tokens of keys that exist are looked at by possession in a second, whoever sends them; up to 1,000 more wait. What names no key
+   * costs a look-up alone. Default: 10, at least 0.1.
+   */
   readonly revocationsPerSecond?: number | undefined
 }
 
@@ -100,7 +103,14 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
         Effect.flatMap(apiKeys.revoke(token, { reason: "possession" }), ({ apiKey }) =>
           Effect.logWarning("An API key was ended by who held its token", { id: apiKey.id, keyId: apiKey.keyId }),
         )
-      const possession = revokeByPossession ? yield* Possession.make(revokePresented, rate) : undefined
+      const identify = Effect.fnUntraced(function* (token: Redacted.Redacted) {
+        for (const keyId of apiKeys.keyIdsOf(token)) {
+          const apiKey = yield* Effect.catchTag(apiKeys.getByKeyId(keyId), ["NotFound", "InvalidInput"], () => Effect.succeed(undefined))
+          if (apiKey !== undefined) return apiKey.id
+        }
+        return undefined
+      })
+      const possession = revokeByPossession ? yield* Possession.make({ identify, revoke: revokePresented }, rate) : undefined
 
       /** Whether it is one of ours, and so has leaked, though it may not work any more. */
       const isOurs = (token: Redacted.Redacted, leaks: ReadonlyArray<Leak>) => {
@@ -181,7 +191,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
             if (possession === undefined) return yield* Effect.fail(new Problem.NotOfferedProblem())
             // What has not the form of a token takes no place from those that do. The form is no secret.
             if (!apiKeys.isToken(payload.token) || possession.offer(payload.token)) return { accepted: true as const }
-            return yield* overloaded(new Overloaded({ retryAfterSeconds: Math.ceil(Possession.capacity / rate) }))
+            return yield* overloaded(new Overloaded({ retryAfterSeconds: 5 }))
           }),
         )
     }),

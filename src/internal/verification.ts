@@ -89,6 +89,7 @@ export class Verified {
 export interface Verification {
   readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
   readonly isToken: (token: string | Redacted.Redacted) => boolean
+  readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<KeyId>
   /** What is known of the key no longer holds. */
   readonly changed: (keyId: string) => void
   /** The same of a record whose key ids needn't be known. */
@@ -224,6 +225,12 @@ export const make = ({
       // There is one at least.
       return { keyId: flat(keyId), secret: own[0]!.secret, readings: own, hasDecoy: keyId === decoyed }
     })
+  }
+
+  const keyIdsOf = (token: string | Redacted.Redacted): ReadonlyArray<KeyId> => {
+    const text = typeof token === "string" ? token : Redacted.value(token)
+    const parsed = ApiKeyToken.parse(text, format)
+    return Result.isSuccess(parsed) ? [parsed.success.keyId] : legacyCandidates(text).map(({ keyId }) => keyId)
   }
 
   const rememberLegacy = (digest: string, keyId: KeyId): void => {
@@ -546,10 +553,8 @@ export const make = ({
         const candidates = legacy.length === 0 ? [] : legacyCandidates(text)
         return candidates.length === 0 ? refuse(parsed.failure) : cold(fiber, candidates, digest, now, maxAge, options)
       }),
-    isToken: (token) => {
-      const text = typeof token === "string" ? token : Redacted.value(token)
-      return Result.isSuccess(ApiKeyToken.parse(text, format)) || (legacy.length > 0 && legacyCandidates(text).length > 0)
-    },
+    isToken: (token) => keyIdsOf(token).length > 0,
+    keyIdsOf,
     changed: (keyId) => {
       generations.changed(keyId)
       const entry = entries.get(keyId)

@@ -4,7 +4,7 @@ import { createServer } from "node:http"
 import { connect } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, DateTime, Effect, Exit, Fiber, Layer, Logger, Redacted, References, Scope } from "effect"
+import { Context, DateTime, Effect, Exit, Fiber, Latch, Layer, Logger, Redacted, References, Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { RepositoryError } from "../../src/ApiKeyError.ts"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
@@ -394,10 +394,87 @@ describe("Who holds a token", () => {
         assert.deepStrictEqual(new Set(yield* statusesOf((index) => `garbage ${index}`)), new Set([202]))
         assert.deepStrictEqual(new Set(yield* statusesOf((index) => wellFormed(index).slice(0, -1) + "!")), new Set([202]))
         assert.deepStrictEqual(new Set(yield* statusesOf(() => unknown)), new Set([202]))
-        assert.deepStrictEqual(new Set(yield* statusesOf(wellFormed)), new Set([202, 503]))
       }),
     ),
   )
+
+  it.live("isn't held up by invented tokens, whose checksums anybody can compute", () =>
+    withServer({ revokeByPossession: true, revocationsPerSecond: 0.1 }, (apiKeys, url) =>
+      Effect.gen(function* () {
+        const { id, token } = yield* create(apiKeys)
+        const statuses = yield* Effect.forEach(Array.from({ length: 1_100 }), (_, index) => revoke(url, wellFormed(index)), {
+          concurrency: 20,
+        })
+        assert.deepStrictEqual(new Set(statuses.map(({ status }) => status)), new Set([202]))
+        assert.strictEqual((yield* revoke(url, token)).status, 202)
+        yield* eventually(apiKeys.get(id), ({ isActive }) => !isActive)
+      }),
+    ),
+  )
+
+  it.live("isn't held up by many tokens for another key, and a flood is bounded", () =>
+    Effect.gen(function* () {
+      const ended: Array<string> = []
+      const held = yield* Latch.make()
+      const possession = yield* Possession.make(
+        {
+          identify: (token) => Effect.succeed(Redacted.value(token).split(" ")[0]),
+          revoke: (token) =>
+            Effect.andThen(
+              held.await,
+              Effect.sync(() => void ended.push(Redacted.value(token))),
+            ),
+        },
+        1_000,
+      )
+      const offer = (text: string) =>
+        Effect.repeat(
+          Effect.andThen(
+            Effect.yieldNow,
+            Effect.sync(() => possession.offer(Redacted.make(text))),
+          ),
+          { until: (isAccepted) => isAccepted },
+        )
+      for (let index = 0; index < 3_000; index++) yield* offer(`flooded ${index}`)
+      yield* offer("other 1")
+      yield* offer("other 2")
+      yield* Effect.sleep("50 millis")
+      yield* held.open
+      yield* eventually(
+        Effect.sync(() => ended.length),
+        (length) => length >= 1_000,
+      )
+      yield* Effect.sleep("50 millis")
+      assert.strictEqual(ended.length, 1_000)
+      assert.isBelow(ended.indexOf("other 1"), 4)
+      assert.isBelow(ended.indexOf("other 2"), 6)
+      // The first ones of the flood are kept: who came before it isn't pushed out.
+      assert.strictEqual(ended.at(-1), "flooded 997")
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
+  )
+
+  it.live("can't be kept waiting while the store is slow to look up, beyond what waits", () => {
+    const held = Promise.withResolvers<void>()
+    const store = (repository: Repository): Repository => ({
+      ...repository,
+      findByKeyId: (keyId) =>
+        Effect.andThen(
+          Effect.promise(() => held.promise),
+          repository.findByKeyId(keyId),
+        ),
+    })
+    return withServer(
+      { revokeByPossession: true },
+      (_, url) =>
+        Effect.gen(function* () {
+          const statuses = yield* Effect.forEach(Array.from({ length: 1_010 }), (_, index) => revoke(url, wellFormed(index)))
+          assert.strictEqual(statuses.filter(({ status }) => status === 202).length, Possession.capacity)
+          assert.strictEqual(statuses.at(-1)?.status, 503)
+          held.resolve()
+        }),
+      { store },
+    )
+  })
 
   it.live("has it ended though the server stops", () => {
     const ids: Array<Effect.Success<ReturnType<typeof create>>["id"]> = []
@@ -450,7 +527,10 @@ describe("Who holds a token", () => {
       for (let budget = 4; budget < 12; budget++) {
         for (let steps = 0; steps < 4; steps++) {
           let ended = 0
-          const possession = yield* Possession.make(() => Effect.sync(() => void ended++), 1_000).pipe(
+          const possession = yield* Possession.make(
+            { identify: () => Effect.succeed("key"), revoke: () => Effect.sync(() => void ended++) },
+            1_000,
+          ).pipe(
             // So that others have their turn at each place where they could, and not just once in two thousand.
             Effect.provideService(References.MaxOpsBeforeYield, budget),
           )
