@@ -47,12 +47,13 @@ export const layerConfig = (
 const computeTag: Argon2id.ComputeTag = ({ secret, pepper, salt, length, parameters }) =>
   Effect.tryPromise({
     try: () =>
-      argon2.hash(secret, {
+      // The addon's types ask for buffers.
+      argon2.hash(Buffer.from(secret), {
         raw: true,
         type: argon2.argon2id,
         version: 0x13,
-        secret: pepper,
-        salt,
+        secret: Buffer.from(pepper),
+        salt: Buffer.from(salt),
         hashLength: length,
         memoryCost: parameters.memory,
         timeCost: parameters.passes,

@@ -57,7 +57,7 @@ interface Pads {
 
 const blockSize = 64
 
-const toPads = (pepper: Buffer): Pads => {
+const toPads = (pepper: Uint8Array): Pads => {
   const key = new Uint8Array(blockSize)
   key.set(pepper.length > blockSize ? hash("sha256", pepper, "buffer") : pepper)
   return { inner: key.map((byte) => byte ^ 0x36), outer: key.map((byte) => byte ^ 0x5c) }

@@ -257,7 +257,7 @@ export const reload: Effect.Effect<void, never, Peppers> = Peppers.use((peppers)
  * @category constructors
  * @since 0.1.0
  */
-export const toBytes = Effect.fnUntraced(function* ({ pepper }: PepperOptions): Effect.fn.Return<Buffer, PepperTooShort> {
+export const toBytes = Effect.fnUntraced(function* ({ pepper }: PepperOptions): Effect.fn.Return<Uint8Array, PepperTooShort> {
   const value = pepper ?? builtIn.value
   yield* warnOfBuiltIn({ current: { id: "", value }, older: [] })
   const bytes = Buffer.from(Redacted.value(value), "utf8")

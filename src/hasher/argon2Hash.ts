@@ -14,8 +14,8 @@ export interface Parameters {
 export interface Argon2Hash {
   readonly algorithm: "argon2id" | "argon2i" | "argon2d"
   readonly parameters: Parameters
-  readonly salt: Buffer
-  readonly tag: Buffer
+  readonly salt: Uint8Array
+  readonly tag: Uint8Array
 }
 
 export const defaultBounds: Parameters = { memory: 262_144, passes: 16, parallelism: 16 }
@@ -53,4 +53,4 @@ export const parse = (hash: string, bounds: Parameters): Result.Result<Argon2Has
 }
 
 /** Without padding, as the format has it. */
-export const base64 = (bytes: Buffer): string => bytes.toString("base64").replace(/=+$/, "")
+export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64").replace(/=+$/, "")

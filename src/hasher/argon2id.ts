@@ -32,17 +32,17 @@ const tagBytes = 32
 
 /** Computes a raw Argon2id (version 1.3) tag, off the main thread. */
 export type ComputeTag = (input: {
-  readonly secret: Buffer
-  readonly pepper: Buffer
-  readonly salt: Buffer
+  readonly secret: Uint8Array
+  readonly pepper: Uint8Array
+  readonly salt: Uint8Array
   readonly length: number
   readonly parameters: Parameters
-}) => Effect.Effect<Buffer, HasherError>
+}) => Effect.Effect<Uint8Array, HasherError>
 
 export const algorithm = (
   computeTag: ComputeTag,
   { parameters: chosen = "owasp", bounds: configured = defaultBounds }: Omit<Options, "pepper">,
-): Keyring.Algorithm<Buffer, Argon2Hash> => {
+): Keyring.Algorithm<Uint8Array, Argon2Hash> => {
   const own = typeof chosen === "string" ? presets[chosen] : chosen
   // A hasher that refused what it wrote itself would lock every new key out.
   const bounds: Parameters = {

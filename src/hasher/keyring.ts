@@ -19,7 +19,7 @@ export type Keyring<K> = Effect.Effect<Keys<K>, HasherError>
 /** A way to hash under a key of type `K`. Hash strings and schemes are without their label here. */
 export interface Algorithm<K, Parsed> {
   /** Makes the key of a pepper's bytes. */
-  readonly prepare: (pepper: Buffer) => K
+  readonly prepare: (pepper: Uint8Array) => K
   /** Of what `hash` gives. */
   readonly scheme: string
   /** Whether the hash string, or its scheme with a `$`, is of this algorithm. */
@@ -61,7 +61,7 @@ export const layerPeppers = <K, Parsed>(algorithm: Algorithm<K, Parsed>): Layer.
 
 /** The ring of the service, as it is at each use. */
 export const fromPeppers = Effect.fnUntraced(function* <K>(
-  prepare: (pepper: Buffer) => K,
+  prepare: (pepper: Uint8Array) => K,
 ): Effect.fn.Return<Keyring<K>, Pepper.PepperError, Pepper.Peppers> {
   const peppers = yield* Pepper.Peppers
   let prepared: ReadonlyMap<string, K> = new Map()

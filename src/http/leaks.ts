@@ -91,7 +91,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
     Effect.fnUntraced(function* (handlers) {
       const { signingKeys = [], onReport = "end", revokeByPossession = false, revocationsPerSecond = 10 } = options
       const apiKeys = yield* ApiKeys
-      const keys = new Map<string, KeyObject>()
+      const keys = new Map<string, IsSigned>()
       for (const { identifier, publicKey } of signingKeys) keys.set(identifier, yield* readKey(identifier, publicKey))
       const scope = yield* Effect.scope
       const turns = yield* Semaphore.make(concurrency)
@@ -174,13 +174,13 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
         .handleRaw("report", ({ headers }) =>
           Effect.gen(function* () {
             if (keys.size === 0) return yield* Effect.fail(new Problem.NotOfferedProblem())
-            const key = keys.get(headers["github-public-key-identifier"] ?? "")
+            const isSigned = keys.get(headers["github-public-key-identifier"] ?? "")
             // Nobody else's body is read.
-            if (key === undefined) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
+            if (isSigned === undefined) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
             const body = yield* readBody
             const signature = Buffer.from(headers["github-public-key-signature"] ?? "", "base64")
             // The signature is over the bytes that were sent, so they are checked before anything reads them.
-            if (!isSigned(body, signature, key)) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
+            if (!isSigned(body, signature)) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
             const report = yield* Effect.mapError(decodeReport(body.toString("utf8")), ({ issue }) => misshapen(issue))
             // A sender who doesn't wait for the answer has all the same told of leaks.
             return yield* Effect.flatMap(Effect.forkIn(label(report), scope), Fiber.join)
@@ -246,19 +246,26 @@ const misshapen = (issue: SchemaIssue.Issue) =>
   })
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The key, if it is one that signs reports. */
-export const readKey = (identifier: string, pem: string): Effect.Effect<KeyObject, InvalidSigningKey> => {
+/** Whether a body's signature is a key's. */
+type IsSigned = (body: Uint8Array, signature: Uint8Array) => boolean
+
+/** What checks signatures by the key, if it is one that signs reports. */
+export const readKey = (identifier: string, pem: string): Effect.Effect<IsSigned, InvalidSigningKey> => {
   const invalid = new InvalidSigningKey({ identifier })
   return Effect.flatMap(Effect.try({ try: () => createPublicKey(pem), catch: () => invalid }), (key) =>
-    key.asymmetricKeyType === "ec" && key.asymmetricKeyDetails?.namedCurve === "prime256v1" ? Effect.succeed(key) : Effect.fail(invalid),
+    key.asymmetricKeyType === "ec" && key.asymmetricKeyDetails?.namedCurve === "prime256v1"
+      ? Effect.succeed(isSignedBy(key))
+      : Effect.fail(invalid),
   )
 }
 
 /** RFC 3279 §2.2.3: the signature is DER. What isn't is no signature. */
-const isSigned = (body: Buffer, signature: Buffer, key: KeyObject): boolean =>
-  Result.getOrElse(
-    Result.try({ try: () => verify("sha256", body, { key, dsaEncoding: "der" }, signature), catch: () => undefined }),
-    () => false,
-  )
+const isSignedBy =
+  (key: KeyObject): IsSigned =>
+  (body, signature) =>
+    Result.getOrElse(
+      Result.try({ try: () => verify("sha256", body, { key, dsaEncoding: "der" }, signature), catch: () => undefined }),
+      () => false,
+    )
 
 const failUnavailable = (error: Parameters<typeof unavailable>[0]) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))

@@ -23,6 +23,7 @@ import * as Files from "./internal/files.ts"
 import * as Git from "./internal/git.ts"
 import { failureOf, type Outcome, type Part } from "./internal/job.ts"
 import * as Locator from "./internal/locator.ts"
+import type { Encoding } from "./internal/encoding.ts"
 import * as Matcher from "./internal/matcher.ts"
 import * as Obstacles from "./internal/obstacles.ts"
 import * as Pool from "./internal/pool.ts"
@@ -65,7 +66,7 @@ export interface Find {
 }
 
 /** How a token is written; UTF-8 stands for all that shares ASCII with it. @category models @since 0.1.0 */
-export type Encoding = Matcher.Encoding
+export type { Encoding }
 
 /**
  * @category models

@@ -297,7 +297,7 @@ it.effect("what was made of a pepper is kept as long as it is in the ring, and n
   let ring = ringOf("a", "b")
   const prepared: Array<string> = []
   return Effect.gen(function* () {
-    const keys = yield* Keyring.fromPeppers((pepper) => prepared.push(pepper.toString("utf8")))
+    const keys = yield* Keyring.fromPeppers((pepper) => prepared.push(Buffer.from(pepper).toString("utf8")))
     const prepares = (next: Pepper.PepperRing, ...ids: ReadonlyArray<string>) =>
       Effect.gen(function* () {
         ring = next

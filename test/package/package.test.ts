@@ -92,6 +92,31 @@ describe("the tarball", () => {
     }
   })
 
+  // Those of them that name a driver's types, which need Node's.
+  const needNode = ["./redis/Invalidation", "./server", "./sql/Invalidation"]
+
+  it("has types that are checked without Node's, but for what names a driver's", async () => {
+    const check = async (paths: ReadonlyArray<string>) => {
+      const text = paths.map((path, index) => `export * as M${index} from "effect-api-key${path.slice(1)}"`).join("\n")
+      writeFileSync(join(project, "types.ts"), text)
+      const compilerOptions = {
+        target: "ES2023",
+        lib: ["ES2024", "DOM"],
+        module: "NodeNext",
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+        types: [],
+        noEmit: true,
+      }
+      writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["types.ts"] }))
+      return run(project, process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "."])
+    }
+    const { code, output } = await check(subpaths.filter((path) => !needNode.includes(path)))
+    assert.strictEqual(code, 0, output)
+    for (const path of needNode) assert.notStrictEqual((await check([path])).code, 0, path)
+  }, 120_000)
+
   it("creates and verifies a key with nothing but effect", async () => {
     const { code, output } = await node(`
       import { Effect, Layer, Redacted } from "effect"

@@ -1,5 +1,6 @@
 /** Counts lines and columns, as editors do: columns in UTF-16 code units. */
-import type { Encoding, Match } from "./matcher.ts"
+import type { Encoding } from "./encoding.ts"
+import type { Match } from "./matcher.ts"
 
 /** A match with where it is. Both count from 1. */
 export interface Located extends Match {

@@ -5,6 +5,7 @@
  * first that is no letter or digit, and know that nothing starts before: most bytes of most text are never looked at, whatever the prefixes.
  */
 import { crc32 } from "node:zlib"
+import type { Encoding } from "./encoding.ts"
 import { alphabet, checksumLength, keyIdLength, secretLength } from "../../internal/tokenFormat.ts"
 
 /** A prefix and a separator, valid ones. */
@@ -12,8 +13,6 @@ export interface Pattern {
   readonly prefix: string
   readonly separator: string
 }
-
-export type Encoding = "utf-8" | "utf-16le" | "utf-16be"
 
 /** A token whose checksum holds. `offset` is that of its first byte. */
 export interface Match {
