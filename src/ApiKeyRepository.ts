@@ -103,6 +103,18 @@ export interface TransactionSupport {
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
 }
 
+/**
+ * The reports that were carried out, each a text of up to 256 visible ASCII characters and spaces. Kept for as long as the keys are: a report
+ * that is forgotten can be sent again, as its signature has no time.
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReportSupport {
+  readonly isKnown: (report: string) => Effect.Effect<boolean, RepositoryError>
+  /** One that is known already keeps its time. */
+  readonly remember: (report: string, at: DateTime.Utc) => Effect.Effect<void, RepositoryError>
+}
+
 /** A use of a key by the token with this key id. @category models @since 0.1.0 */
 export interface Use {
   readonly id: ApiKeyId
@@ -201,6 +213,8 @@ export class ApiKeyRepository extends Context.Service<
     readonly touch: (uses: ReadonlyArray<Use>) => Effect.Effect<ReadonlyArray<ApiKey>, RepositoryError>
     /** For a store whose caller can open transactions. */
     readonly transaction?: TransactionSupport
+    /** For a store that remembers the reports of leaks. Without it each node remembers the latest 10,000 in memory. */
+    readonly reports?: ReportSupport
   }
 >()("effect-api-key/ApiKeyRepository") {}
 

@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
+import * as Digest from "effect/crypto/Digest"
 import { layerWebCrypto, SecureRandom } from "effect/crypto/SecureRandom"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -46,6 +47,7 @@ import { importKeys } from "./internal/importKeys.ts"
 import { decodeCreate, decodeFilter, decodeId, decodeKeyId, decodeUpdate } from "./internal/input.ts"
 import * as Message from "./internal/invalidationMessage.ts"
 import * as LastUsed from "./internal/lastUsed.ts"
+import * as MemoryReports from "./internal/memoryReports.ts"
 import * as Nodes from "./internal/nodes.ts"
 import { checkPeppers, missingPepper } from "./internal/peppers.ts"
 import * as Rehash from "./internal/rehash.ts"
@@ -134,6 +136,18 @@ export interface Revoked {
   readonly apiKey: Model.ApiKey
   /** `"previous"`: only the grace was ended, and the key's current token works on. */
   readonly usedToken: Model.UsedToken
+  /** `false`: the report was carried out before, and the token works again since, so it was left alone. */
+  readonly isEnded: boolean
+}
+
+/** How a token that was presented is ended. @category models @since 0.1.0 */
+export interface RevokeOptions {
+  readonly reason: Model.DeactivationReason
+  /**
+   * What tells one report of a leak from all others, such as a digest of it. A report ends a token once: sent again, it doesn't undo that
+   * somebody has activated the key since. Default: none, and the token is ended whenever it works.
+   */
+  readonly report?: string | undefined
 }
 
 /** How many hashes there are of one kind. @category models @since 0.1.0 */
@@ -333,10 +347,7 @@ export class ApiKeys extends Context.Service<
      * fails as `verify` does if the token doesn't work. Presenting it is no use of it. The token is judged again if its key changes meanwhile:
      * one that a rotation has just replaced ends alone, and its key's new token works on.
      */
-    readonly revoke: (
-      token: string | Redacted.Redacted,
-      options: { readonly reason: Model.DeactivationReason },
-    ) => Effect.Effect<Revoked, VerifyError | ApiKeyNotFound>
+    readonly revoke: (token: string | Redacted.Redacted, options: RevokeOptions) => Effect.Effect<Revoked, VerifyError | ApiKeyNotFound>
     /**
      * Keys that expire within a time from now, then those whose tokens come of age (`maximumAge`, here or of the service) within it: up to
      * 36,500 days each. Those that have expired or are inactive don't work as it is, and aren't among them.
@@ -376,7 +387,7 @@ export const layerWith = (
   ApiKeys,
   ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers,
   ApiKeyHasher | Repository.ApiKeyRepository
-> => Layer.effect(ApiKeys, make(options)).pipe(Layer.provide(layerWebCrypto))
+> => Layer.effect(ApiKeys, make(options)).pipe(Layer.provide([layerWebCrypto, Digest.layerWebCrypto]))
 
 /**
  * The service over the hasher and repository provided, with default options.
@@ -479,6 +490,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const hasher = withLegacy(yield* ApiKeyHasher, legacy)
   const repository = yield* Repository.ApiKeyRepository
   const random = yield* SecureRandom
+  const digests = yield* Digest.Digest
+  const reports = repository.reports ?? MemoryReports.make()
   const { token: tokenOption = {} } = options
   const format = "parse" in tokenOption ? tokenOption : yield* Effect.fromResult(ApiKeyToken.make(tokenOption))
   const defaultLifetime = options.defaultLifetime === undefined ? undefined : Duration.fromInputUnsafe(options.defaultLifetime)
@@ -788,15 +801,26 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const id = yield* decodeId(text)
       return yield* confirmChange(yield* rotation.endGrace(id, { ifVersion: options?.ifVersion }), options)
     }),
-    revoke: Effect.fn("ApiKeys.revoke")(function* (token, { reason }) {
+    revoke: Effect.fn("ApiKeys.revoke")(function* (token, { reason, report }) {
+      const digest = report === undefined ? undefined : yield* digests.digestHex(Digest.sha256, new TextEncoder().encode(report))
+      const nameFor = (keyId: Model.KeyId) => `${digest} ${keyId}`
+      const remember = (keyId: Model.KeyId) =>
+        digest === undefined ? Effect.void : Effect.flatMap(DateTime.now, (at) => reports.remember(nameFor(keyId), at))
       // Each turn ends only what it has judged: a rotation in between makes the token the previous one.
       const revokeOnce = Effect.gen(function* () {
         const { apiKey, usedToken } = yield* verification.verify(token, { maxAge: 0, countsAsUse: false })
         const { id, version: ifVersion, previous } = apiKey
-        const ended = usedToken === "previous" ? rotation.endGrace(id, { keyId: previous?.keyId }) : deactivate(id, { reason, ifVersion })
-        return { apiKey: yield* ended, usedToken }
+        const keyId = usedToken === "previous" && previous !== null ? previous.keyId : apiKey.keyId
+        // After the key was read: one that was activated since is at another version.
+        if (digest !== undefined && (yield* reports.isKnown(nameFor(keyId)))) return { apiKey, usedToken, isEnded: false }
+        const ended = yield* usedToken === "previous" ? rotation.endGrace(id, { keyId }) : deactivate(id, { reason, ifVersion })
+        yield* remember(keyId)
+        return { apiKey: ended, usedToken, isEnded: true }
       })
-      return yield* Rotation.again(revokeOnce)
+      // Where the token had ended already, the report has told no news, and tells none when it is sent again.
+      return yield* Effect.tapError(Rotation.again(revokeOnce), (error) =>
+        error._tag === "Inactive" || error._tag === "Expired" ? remember(error.keyId) : Effect.void,
+      )
     }),
     upcoming: (options) =>
       Stream.withSpan(upcoming(repository, { ...options, maximumAge: options.maximumAge ?? maximumAge }), "ApiKeys.upcoming"),

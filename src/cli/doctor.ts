@@ -90,7 +90,8 @@ const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
   return ok("peppers", `${1 + older.length} configured; the current one is ${name}`)
 })
 
-const plan = Object.keys(Migrations.migrations()).map((name, index) => ({ id: index + 1, name: name.replace(/^\d+_/, "") }))
+const plan = Object.keys(Migrations.migrations()).map((name) => ({ id: Number.parseInt(name), name: name.replace(/^\d+_/, "") }))
+const newest = Math.max(...plan.map(({ id }) => id))
 
 /** How far the database has come, and whether what was made is still there. */
 const checkMigrations = (
@@ -119,11 +120,15 @@ const checkMigrations = (
     return error(
       "migrations",
       "They have run, but the table api_keys isn't there",
-      "If it was renamed, rename it back; if it was lost, restore it from a backup. To begin anew: DROP TABLE IF EXISTS api_keys_nodes, effect_api_key_migrations; DROP FUNCTION IF EXISTS api_keys_tell; and effect-api-key migrate",
+      "If it was renamed, rename it back; if it was lost, restore it from a backup. To begin anew: DROP TABLE IF EXISTS api_keys_nodes, api_keys_reports, effect_api_key_migrations; DROP FUNCTION IF EXISTS api_keys_tell; and effect-api-key migrate",
     )
   }
-  if (last > plan.length)
-    return warning("migrations", `The database is at migration ${last}, and this version knows ${plan.length}`, "Update effect-api-key")
+  if (last > newest)
+    return warning(
+      "migrations",
+      `The database is at migration ${last}, and this version knows those up to ${newest}`,
+      "Update effect-api-key",
+    )
   // Those below the last one are never run.
   const left = plan.filter(({ id }) => id < last && !ids.has(id))
   if (left.length > 0) {
@@ -134,12 +139,12 @@ const checkMigrations = (
     )
   }
   // A table beside it is made anew by a repair, and judged by what needs it.
-  if (last === plan.length && unmigrated?.migrations.some(({ columns }) => columns.some((column) => column.startsWith("api_keys.")))) {
+  if (last === newest && unmigrated?.migrations.some(({ columns }) => columns.some((column) => column.startsWith("api_keys.")))) {
     return error("migrations", `All ${plan.length} have run. ${unmigrated.message}`, "Restore the database from a backup")
   }
-  return last === plan.length
+  return last === newest
     ? ok("migrations", `All ${plan.length} have run`)
-    : error("migrations", `${last} of ${plan.length} have run`, "Run: effect-api-key migrate")
+    : error("migrations", `${plan.filter(({ id }) => ids.has(id)).length} of ${plan.length} have run`, "Run: effect-api-key migrate")
 }
 
 /** How far two clocks are apart, as far as it can be told from here. */
@@ -198,6 +203,11 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
   )
   // With Redis nobody listens here.
   if (!hasRedis) findings.push(yield* checkTriggers(missing))
+  if (!missing.hasReports) {
+    findings.push(
+      error("leaks", "The table api_keys_reports, without which reports of leaks can't be carried out, isn't there", repairAdvice),
+    )
+  }
   return { findings, isWhole }
 })
 

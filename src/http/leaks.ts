@@ -2,7 +2,7 @@
  * Carries out {@link LeaksGroup} with the `ApiKeys` service.
  * @since 0.1.0
  */
-import { createPublicKey, type KeyObject, verify } from "node:crypto"
+import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -17,7 +17,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import { Overloaded } from "../ApiKeyError.ts"
+import { type ApiKeyNotFound, Overloaded, type VerifyError } from "../ApiKeyError.ts"
 import { ApiKeys } from "../ApiKeys.ts"
 import type { RequestProblems } from "./ApiKeysGroup.ts"
 import { overloaded, unavailable } from "./auth.ts"
@@ -113,12 +113,17 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
       const possession = revokeByPossession ? yield* Possession.make({ identify, revoke: revokePresented }, rate) : undefined
 
       /** Whether it is one of ours, and so has leaked, though it may not work any more. */
-      const isOurs = (token: Redacted.Redacted, leaks: ReadonlyArray<Leak>) => {
+      const isOurs = (token: Redacted.Redacted, leaks: ReadonlyArray<Leak>, digest: string) => {
         const found = describePlaces(leaks)
-        const act =
+        const act: Effect.Effect<unknown, VerifyError | ApiKeyNotFound> =
           onReport === "end"
-            ? Effect.tap(apiKeys.revoke(token, { reason: "leaked" }), ({ apiKey }) =>
-                Effect.logWarning("A leaked API key was ended", { id: apiKey.id, keyId: apiKey.keyId, ...found }),
+            ? Effect.tap(apiKeys.revoke(token, { reason: "leaked", report: digest }), ({ apiKey, isEnded }) =>
+                Effect.logWarning(
+                  isEnded
+                    ? "A leaked API key was ended"
+                    : "A report of a leaked API key came again, after the key was activated: nothing was ended",
+                  { id: apiKey.id, keyId: apiKey.keyId, ...found },
+                ),
               )
             : Effect.tap(apiKeys.verify(token, { maxAge: 0, countsAsUse: false }), ({ apiKey }) =>
                 Effect.logWarning("An API key has leaked", { id: apiKey.id, keyId: apiKey.keyId, ...found }),
@@ -148,7 +153,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
       }
 
       /** Each token once, as it may have been found in many places; and all of them, though one fails. */
-      const label = Effect.fnUntraced(function* (report: ReadonlyArray<Leak>) {
+      const label = Effect.fnUntraced(function* (report: ReadonlyArray<Leak>, digest: string) {
         const byHash = new Map<string, Array<Leak>>()
         const hashes = report.map(({ token }) => Possession.hashOf(token))
         for (const [index, leak] of report.entries()) {
@@ -159,7 +164,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
         }
         const ours = yield* Effect.forEach(
           byHash,
-          ([hash, leaks]) => Effect.map(Effect.result(isOurs(leaks[0]!.token, leaks)), (result) => [hash, result] as const),
+          ([hash, leaks]) => Effect.map(Effect.result(isOurs(leaks[0]!.token, leaks, digest)), (result) => [hash, result] as const),
           { concurrency },
         )
         const verdicts = new Map<string, boolean>()
@@ -183,7 +188,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
             if (!isSigned(body, signature)) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
             const report = yield* Effect.mapError(decodeReport(body.toString("utf8")), ({ issue }) => misshapen(issue))
             // A sender who doesn't wait for the answer has all the same told of leaks.
-            return yield* Effect.flatMap(Effect.forkIn(label(report), scope), Fiber.join)
+            return yield* Effect.flatMap(Effect.forkIn(label(report, digestOf(body)), scope), Fiber.join)
           }).pipe(Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded })),
         )
         .handle("revoke", ({ payload }) =>
@@ -222,6 +227,9 @@ const makeReadBody = () => {
     return Buffer.concat(chunks)
   })
 }
+
+/** Of the body alone: one body has many signatures by the same key, and from each of them another one can be computed. */
+const digestOf = (body: Buffer): string => createHash("sha256").update(body).digest("base64")
 
 const describePlaces = (leaks: ReadonlyArray<Leak>) => {
   const shorten = (text: string | null | undefined) => safeText((text ?? "unknown").slice(0, maxPlaceLength))

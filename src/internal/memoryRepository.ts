@@ -10,6 +10,7 @@ import { scheme } from "../ApiKeyHasher.ts"
 import type { ApiKeyRepository, Filter, SchemeCount, Sort, Use } from "../ApiKeyRepository.ts"
 import * as Cursor from "./cursor.ts"
 import { toSimpleLowerCase } from "./lowerCase.ts"
+import * as MemoryReports from "./memoryReports.ts"
 import { isPreviousLive } from "./previousToken.ts"
 
 export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
@@ -214,6 +215,7 @@ export const make = (defaultSort: Sort): ApiKeyRepository["Service"] => {
         }
         return Array.from(settled).flatMap((id) => byId.get(id)?.apiKey ?? [])
       }),
+    reports: MemoryReports.make(),
   }
 }
 

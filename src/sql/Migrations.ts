@@ -15,6 +15,7 @@ import {
   columnsMade,
   createIndex,
   createNodes,
+  createReports,
   createTable,
   createTriggers,
   type MigrationName,
@@ -42,6 +43,7 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  *   "0003_announce_api_keys": Migrations.migrations()["0002_announce_changes"],
  *   "0004_rotate_api_keys": Migrations.migrations()["0003_rotate_tokens"],
  *   "0005_note_deactivated_api_keys": Migrations.migrations()["0004_note_deactivation"],
+ *   "0006_remember_reports_of_api_keys": Migrations.migrations()["0006_remember_reports"],
  * })
  * ```
  *
@@ -61,6 +63,9 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * a second for some million keys, nobody reads or writes it.
  *
  * `0004_note_deactivation` adds when and why a key was deactivated.
+ *
+ * `0006_remember_reports` makes the table `<table>_reports` of the reports of leaks that were carried out, lest one that is sent again end a
+ * key that was activated since. It grows by a row for each leaked token of a report, and nothing is deleted from it.
  * @category migrations
  * @since 0.1.0
  */
@@ -69,6 +74,7 @@ export const migrations = (options: TableOptions = {}): Readonly<Record<Migratio
   "0002_announce_changes": announceChanges(options),
   "0003_rotate_tokens": rotateTokens(options),
   "0004_note_deactivation": noteDeactivation(options),
+  "0006_remember_reports": rememberReports(options),
 })
 
 /**
@@ -204,4 +210,11 @@ const noteDeactivation = (options: TableOptions): Migration =>
     const sql = (yield* SqlClient).withoutTransforms()
     // They change along with `is_active`, which is announced.
     yield* sql`${sql.literal(addColumns(qualified, columnsMade["0004_note_deactivation"][""]))}`
+  })
+
+const rememberReports = (options: TableOptions): Migration =>
+  Effect.gen(function* () {
+    const { reports } = yield* resolve(options)
+    const sql = (yield* SqlClient).withoutTransforms()
+    yield* sql`${sql.literal(createReports(reports))}`
   })

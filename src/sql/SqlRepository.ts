@@ -495,6 +495,17 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
           ) SELECT ${columns} FROM touched WHERE is_settled`.pipe(Effect.flatMap(decodeKeys), Effect.mapError(toRepositoryError("touch"))),
 
     transaction: { isOpen: isInTransaction, afterCommit: sql.afterCommit },
+
+    reports: {
+      isKnown: (report) =>
+        sql`SELECT report FROM ${sql.literal(table.reports)} WHERE report = ${report}::text`.pipe(
+          Effect.map((rows) => rows.length > 0),
+          Effect.mapError(toRepositoryError("look for a report")),
+        ),
+      remember: (report, at) =>
+        sql`INSERT INTO ${sql.literal(table.reports)} (report, handled_at) VALUES (${report}::text, ${toDate(at)}::timestamptz)
+          ON CONFLICT DO NOTHING`.pipe(Effect.asVoid, Effect.mapError(toRepositoryError("remember a report"))),
+    },
   }
 }
 

@@ -42,6 +42,8 @@ export const columnsMade = {
     },
   },
   "0004_note_deactivation": { "": { deactivated_at: "timestamptz(3)", deactivation_reason: 'text COLLATE "C"' } },
+  // Reports of leaks that were carried out.
+  "0006_remember_reports": { _reports: { report: 'text COLLATE "C" PRIMARY KEY', handled_at: "timestamptz(3) NOT NULL" } },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>
 
 export type MigrationName = keyof typeof columnsMade
@@ -155,3 +157,6 @@ export const createTriggers = (
 
 /** The table in which nodes register. */
 export const createNodes = (nodes: string): string => createTable(nodes, columnsMade["0002_announce_changes"]._nodes)
+
+/** The table of the reports of leaks that were carried out. */
+export const createReports = (reports: string): string => createTable(reports, columnsMade["0006_remember_reports"]._reports)

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { createIndex, createNodes, createTriggers, indexNames, replaceTell, triggerNames } from "./definitions.ts"
+import { createIndex, createNodes, createReports, createTriggers, indexNames, replaceTell, triggerNames } from "./definitions.ts"
 import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
 
 /** What is missing of a table that is there: names of indexes, constraints, triggers and tables. */
@@ -12,12 +12,13 @@ export interface Missing {
   /** Missing, disabled, or enabled for what is replicated alone. */
   readonly triggers: ReadonlyArray<string>
   readonly hasNodes: boolean
+  readonly hasReports: boolean
   readonly hasTell: boolean
 }
 
 export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
-    const { table, schema, qualified, nodes } = yield* resolve(options)
+    const { table, schema, qualified, nodes, reports } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     const rows = yield* sql<{ name: string }>`
       SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -27,14 +28,15 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
       SELECT tgname AS name FROM pg_trigger
       WHERE tgrelid = ${qualified}::regclass AND NOT tgisinternal AND tgenabled IN ('A', 'O')`
     const firing = new Set(enabled.map(({ name }) => name))
-    const [rest] = yield* sql<{ nodes: boolean; tell: boolean }>`
-      SELECT to_regclass(${nodes}) IS NOT NULL AS nodes, to_regproc(${qualify(schema, `${table}_tell`)}) IS NOT NULL AS tell`
+    const [rest] = yield* sql<{ nodes: boolean; reports: boolean; tell: boolean }>`
+      SELECT to_regclass(${nodes}) IS NOT NULL AS nodes, to_regclass(${reports}) IS NOT NULL AS reports, to_regproc(${qualify(schema, `${table}_tell`)}) IS NOT NULL AS tell`
     return {
       indexes: [`${table}_pkey`, `${table}_key_id_key`, ...indexNames.map((name) => `${table}_${name}_idx`)].filter(
         (name) => !sound.has(name),
       ),
       triggers: triggerNames.map((name) => `${table}_tell_${name}`).filter((name) => !firing.has(name)),
       hasNodes: rest?.nodes ?? false,
+      hasReports: rest?.reports ?? false,
       hasTell: rest?.tell ?? false,
     }
   })
@@ -42,7 +44,7 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
 /** Makes what is missing, in one transaction, and gives its names. All migrations have to have run. */
 export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<string>, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
-    const { table, schema, qualified, nodes } = yield* resolve(options)
+    const { table, schema, qualified, nodes, reports } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     const tell = qualify(schema, `${table}_tell`)
     const triggers = createTriggers(table, qualified, tell)
@@ -65,12 +67,14 @@ export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<
           statements.push(`DROP TRIGGER IF EXISTS "${table}_tell_${name}" ON ${qualified}`, ...triggers[name])
         }
         if (!missing.hasNodes) statements.push(createNodes(nodes))
+        if (!missing.hasReports) statements.push(createReports(reports))
         for (const statement of statements) yield* sql`${sql.literal(statement)}`
         return [
           ...missing.indexes,
           ...(missing.hasTell ? [] : [`${table}_tell`]),
           ...missing.triggers,
           ...(missing.hasNodes ? [] : [`${table}_nodes`]),
+          ...(missing.hasReports ? [] : [`${table}_reports`]),
         ]
       }),
     )

@@ -28,6 +28,8 @@ export interface Table {
   readonly qualified: string
   /** The table in which nodes register, quoted likewise. */
   readonly nodes: string
+  /** The table of reports that were carried out, quoted likewise. */
+  readonly reports: string
 }
 
 /**
@@ -47,6 +49,7 @@ export const resolve = ({ table = defaultTable, schema }: TableOptions): Effect.
     schema,
     qualified: qualify(schema, table),
     nodes: qualify(schema, `${table}_nodes`),
+    reports: qualify(schema, `${table}_reports`),
   })
 }
 

@@ -437,6 +437,21 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
       }),
     )
 
+    it.effect("remembers reports, if it does", () =>
+      Effect.gen(function* () {
+        const { reports } = yield* ApiKeyRepository
+        if (reports === undefined) return
+        const { keyId } = makeStoredApiKey().apiKey
+        const [report, other] = [`${"a".repeat(64)} ${keyId}`, `${"b".repeat(64)} ${keyId}`]
+        assert.isFalse(yield* reports.isKnown(report))
+        yield* reports.remember(report, instant(1))
+        yield* reports.remember(report, instant(2))
+        assert.isTrue(yield* reports.isKnown(report))
+        assert.isFalse(yield* reports.isKnown(other))
+        assert.isFalse(yield* reports.isKnown(report.toUpperCase()))
+      }),
+    )
+
     it.effect("ends a previous token only of a record at the version that is expected", () =>
       Effect.gen(function* () {
         const repository = yield* ApiKeyRepository

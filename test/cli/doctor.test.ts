@@ -108,6 +108,11 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "60 seconds", exclu
       assert.deepStrictEqual(yield* repair(), ["api_keys_tell", "api_keys_tell_update", "api_keys_tell_write", "api_keys_tell_truncate"])
       assert.deepStrictEqual(yield* doctor(), [])
       assert.deepStrictEqual(yield* repair(), [])
+      yield* sql("DROP TABLE api_keys_reports")
+      const [reports] = yield* doctor()
+      assert.deepInclude(reports, { check: "leaks", level: "error", advice: indexes.advice })
+      assert.deepStrictEqual(yield* repair(), ["api_keys_reports"])
+      assert.deepStrictEqual(yield* doctor(), [])
     }),
   )
 
@@ -125,7 +130,7 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "60 seconds", exclu
 
       yield* sql(`DELETE FROM ${log} WHERE migration_id = (SELECT max(migration_id) FROM ${log})`)
       assert.include(only(yield* doctor(), "migrations", "error").advice, "Run: effect-api-key migrate")
-      yield* sql("ALTER TABLE api_keys DROP COLUMN deactivated_at, DROP COLUMN deactivation_reason")
+      yield* sql("DROP TABLE api_keys_reports")
       yield* Migrations.migrate()
 
       yield* sql("ALTER TABLE api_keys RENAME TO x")

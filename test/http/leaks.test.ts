@@ -306,6 +306,60 @@ describe("A signed report", () => {
     ),
   )
 
+  it.live("ends a key once: sent again, by whatever signature, it doesn't undo that the key was activated", () =>
+    withServer({ signingKeys }, (apiKeys, url, logged) =>
+      Effect.gen(function* () {
+        const [live, inactive] = [yield* create(apiKeys), yield* create(apiKeys)]
+        yield* apiKeys.deactivate(inactive.id)
+        const both = [live, inactive]
+        const body = JSON.stringify(both.map(({ token }) => leak(token)))
+        const labels = both.map(({ token }) => label(token, "true_positive"))
+        assert.deepStrictEqual((yield* report(url, body)).body, labels)
+        assert.isFalse((yield* apiKeys.get(live.id)).isActive)
+        for (const { id } of both) yield* apiKeys.activate(id)
+        // Each signature is another one.
+        for (let attempt = 0; attempt < 2; attempt++) assert.deepStrictEqual((yield* report(url, body)).body, labels)
+        for (const { id, token } of both) {
+          assert.isTrue((yield* apiKeys.get(id)).isActive)
+          yield* apiKeys.verify(token)
+        }
+        assert.isTrue(logged.some((line) => line.includes("came again")))
+        // Another report, of another place say, is news.
+        const other = JSON.stringify(both.map(({ token }) => ({ ...leak(token), url: "https://github.com/x" })))
+        assert.deepStrictEqual((yield* report(url, other)).body, labels)
+        for (const { id } of both) assert.isFalse((yield* apiKeys.get(id)).isActive)
+      }),
+    ),
+  )
+
+  it.live("is carried out again where it failed, though part of it was", () => {
+    let isBroken = true
+    const store = (repository: Repository): Repository => ({
+      ...repository,
+      reports: {
+        isKnown: () => Effect.succeed(false),
+        ...repository.reports,
+        remember: (name, at) => (isBroken ? Effect.fail(unreachable) : (repository.reports?.remember(name, at) ?? Effect.void)),
+      },
+    })
+    return withServer(
+      { signingKeys },
+      (apiKeys, url) =>
+        Effect.gen(function* () {
+          const { id, token } = yield* create(apiKeys)
+          const body = JSON.stringify([leak(token)])
+          assert.strictEqual((yield* report(url, body)).status, 503)
+          assert.isFalse((yield* apiKeys.get(id)).isActive)
+          isBroken = false
+          assert.strictEqual((yield* report(url, body)).status, 200)
+          yield* apiKeys.activate(id)
+          assert.strictEqual((yield* report(url, body)).status, 200)
+          assert.isTrue((yield* apiKeys.get(id)).isActive)
+        }),
+      { store },
+    )
+  })
+
   it.live("is only logged if so configured", () =>
     withServer({ signingKeys, onReport: "log" }, (apiKeys, url, logged) =>
       Effect.gen(function* () {
