@@ -18,9 +18,11 @@ export class MissingApiKey extends Schema.TaggedError<MissingApiKey>()("MissingA
 /** The string isn't a token of our format: wrong shape, wrong prefix or wrong checksum. @category errors @since 0.1.0 */
 export class MalformedToken extends Schema.TaggedError<MalformedToken>()("MalformedToken", {
   reason: Schema.Literals(["length", "format", "prefix", "checksum"]),
+  /** With `prefix`, of our own format: what tokens begin with, the separator included. */
+  expected: Schema.optionalKey(Schema.String),
 }) {
   override get message(): string {
-    return `The token is malformed (${this.reason})`
+    return `The token is malformed (${this.reason}${this.expected === undefined ? "" : `: tokens begin with ${this.expected} here`})`
   }
 }
 

@@ -61,7 +61,7 @@ export interface TokenFormat {
 
 const refuse = (reason: MalformedToken["reason"]) => Result.fail(new MalformedToken({ reason }))
 // Made once, as they say the same of every token and an error's stack costs more than all the checks.
-const malformed = { length: refuse("length"), prefix: refuse("prefix"), format: refuse("format"), checksum: refuse("checksum") }
+const malformed = { length: refuse("length"), format: refuse("format"), checksum: refuse("checksum") }
 
 /**
  * The prefix (default `ak`) matches `[A-Za-z][A-Za-z0-9_]*`, up to 32 characters. The separator (default `-`) is one of `- _ . ~ :`, and may
@@ -100,12 +100,13 @@ export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, Inval
       const state = updateCrc(startState, token, start.length, length - checksumLength)
       return digitsValue(token, length - checksumLength, length) === finishCrc(state)
     }
+    const wrongPrefix = Result.fail(new MalformedToken({ reason: "prefix", expected: start }))
     const format: TokenFormat = {
       prefix,
       keyIdOf: (token) => (hasShape(token) && hasChecksum(token) ? token.slice(start.length, separatorIndex) : undefined),
       parse: (token) => {
         if (token.length > maxTokenLength) return malformed.length
-        if (!token.startsWith(start)) return malformed.prefix
+        if (!token.startsWith(start)) return wrongPrefix
         if (!hasShape(token)) return malformed.format
         if (!isOf(hexDigit, token, start.length, separatorIndex)) return malformed.format
         if (!isOf(alphanumeric, token, separatorIndex + 1, length)) return malformed.format

@@ -10,6 +10,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import * as ApiKeys from "../ApiKeys.ts"
 import type { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import { defaultFormat } from "../ApiKeyToken.ts"
 import * as Argon2Node from "../hasher/Argon2Node.ts"
 import * as Pepper from "../hasher/Pepper.ts"
 import { layerReachable } from "../server/databaseUrl.ts"
@@ -19,7 +20,7 @@ import { storageSettings, type StorageSettings } from "../server/settings.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
 import { CliFailure, fromError } from "./CliFailure.ts"
-import { layerApiKeys } from "./KeysBackend.ts"
+import { KeysBackend, layerApiKeys } from "./KeysBackend.ts"
 
 // The wiring is that of `ApiKeyServer`, so that both see the same keys under the same configuration.
 
@@ -135,5 +136,44 @@ export const layerService = (config: DatabaseSettings, { confirms = false } = {}
     }),
   )
 
+/** Keys that are looked at for their prefix. */
+const newest = 20
+
+/**
+ * Makes no token of another prefix than the keys that are there have, as the application that made those would refuse it: unless
+ * `API_KEY_PREFIX` says that it is meant.
+ */
+const guardPrefix = Effect.fnUntraced(function* (backend: KeysBackend["Service"]) {
+  const configured = yield* Effect.orDie(Config.option(Config.String("API_KEY_PREFIX")))
+  if (Option.isSome(configured) && configured.value !== "") return backend
+  const { prefix } = defaultFormat
+  const refuse = (whose: string, other: string) =>
+    new CliFailure({
+      exitCode: 1,
+      tag: "OtherPrefix",
+      reason: `${whose} the prefix ${other}, and a token made here would have ${prefix}, which their application refuses. Set API_KEY_PREFIX (and API_KEY_SEPARATOR) to what the application has; or to ${prefix}, if that is meant`,
+    })
+  return KeysBackend.of({
+    ...backend,
+    create: Effect.fnUntraced(function* (input) {
+      const { items } = yield* backend.search({ limit: newest, cursor: "" })
+      const [first] = items
+      if (first !== undefined && items.every((item) => item.prefix !== prefix)) return yield* refuse("The keys here have", first.prefix)
+      return yield* backend.create(input)
+    }),
+    rotate: Effect.fnUntraced(function* (id, rotation) {
+      const key = yield* backend.get(id)
+      return yield* key.prefix === prefix ? backend.rotate(id, rotation) : refuse("This key has", key.prefix)
+    }),
+  })
+})
+
 export const layerDatabase = (options: { readonly confirms: boolean }) =>
-  Layer.unwrap(Effect.map(readSettings, (config) => Layer.provide(layerApiKeys, layerService(config, options))))
+  Layer.unwrap(
+    Effect.map(readSettings, (config) =>
+      Layer.effect(KeysBackend, Effect.flatMap(KeysBackend, guardPrefix)).pipe(
+        Layer.provide(layerApiKeys),
+        Layer.provide(layerService(config, options)),
+      ),
+    ),
+  )

@@ -18,6 +18,7 @@ import * as Pepper from "../hasher/Pepper.ts"
 import { readKey } from "../http/leaks.ts"
 import { readLeakOptions } from "../server/leaks.ts"
 import { serverSettings } from "../server/settings.ts"
+import { misspelt } from "../server/variables.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { findMissing, type Missing } from "../sql/repair.ts"
 import { findUnmigrated } from "../sql/unmigrated.ts"
@@ -25,6 +26,7 @@ import { CliFailure, fromError, rootMessage } from "./CliFailure.ts"
 import { type DatabaseSettings, layerRedis, layerService, layerSql, loadPeppers, readSettings } from "./database.ts"
 import type { Finding as FindingSchema } from "./Json.ts"
 import { counted } from "./output.ts"
+import { tokenFormat } from "./settings.ts"
 
 type Finding = typeof FindingSchema.Type
 
@@ -211,6 +213,30 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
   return { findings, isWhole }
 })
 
+/** Tokens of another prefix than the configured one are refused here, but for those that adapters know. */
+const checkPrefixes = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Finding>> =>
+  Effect.gen(function* () {
+    const sql = (yield* SqlClient).withoutTransforms()
+    const { prefix } = yield* tokenFormat
+    const others = yield* sql<{ prefix: string; count: number }>`
+      SELECT prefix, count(*)::int AS count FROM api_keys WHERE prefix <> ${prefix}::text AND NOT starts_with(hash, '$legacy-')
+      GROUP BY prefix ORDER BY count DESC, prefix LIMIT 5`
+    if (others.length === 0) return []
+    const list = others.map((other) => `${counted(other.count, "key")} with ${other.prefix}`).join(", ")
+    return [
+      warning(
+        "configuration",
+        `The prefix is ${prefix} here, and ${list} in the database: their tokens are refused here, and new ones may be refused there`,
+        "Set API_KEY_PREFIX and API_KEY_SEPARATOR to what the application has; where its prefix was changed on purpose, rotate the keys that have the old one",
+      ),
+    ]
+  }).pipe(
+    Effect.provide(layerSql(config), { local: true }),
+    Effect.scoped,
+    // What is wrong with the database is found by the other checks.
+    Effect.catchCause(() => Effect.succeed([])),
+  )
+
 const repairAdvice = "Run: effect-api-key migrate --repair"
 
 const checkTriggers = Effect.fnUntraced(function* ({ triggers, hasNodes, hasTell }: Missing) {
@@ -310,6 +336,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   if (Exit.isFailure(configured)) return [error("configuration", messageOf(configured.cause), "Correct the variable that is named")]
   const config = configured.value
   const findings: Array<Finding> = [...(yield* checkConfiguration(config)), yield* checkPeppers(config)]
+  for (const name of yield* misspelt) findings.push(warning("configuration", name, "Correct its name, or unset it"))
   if (Option.isNone(config.databaseUrl) && !existsSync(join(config.dataDir, "pgdata"))) {
     return [
       ...findings,
@@ -338,6 +365,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
       Effect.scoped,
     ),
   )
+  if (Exit.isSuccess(report)) findings.push(...(yield* checkPrefixes(config)))
   if (Exit.isSuccess(report)) return [...findings, ...judgeHashes(report.value, yield* Effect.orDie(loadPeppers(config)))]
   return [
     ...findings,

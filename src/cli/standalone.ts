@@ -43,6 +43,11 @@ const announceNew = Effect.gen(function* () {
   yield* note(`Making a database in ${made.value}`)
 })
 
+const noteMisspelt = Effect.gen(function* () {
+  const { misspelt } = yield* Effect.promise(() => import("../server/variables.ts"))
+  for (const warning of yield* misspelt) yield* note(warning)
+})
+
 const layerKeys = (options = { confirms: false }) =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -70,6 +75,7 @@ const migrate = Command.make(
   },
   Effect.fnUntraced(function* ({ repair: repairs }) {
     yield* onDatabase("migrate")
+    yield* noteMisspelt
     const { loadPeppers, readSettings, layerSql } = yield* Effect.promise(() => import("./database.ts"))
     const { migrate } = yield* Effect.promise(() => import("../sql/Migrations.ts"))
     const { repair } = yield* Effect.promise(() => import("../sql/repair.ts"))

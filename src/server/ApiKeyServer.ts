@@ -36,6 +36,7 @@ import { loadPackage, type MissingPackage } from "./loadPackage.ts"
 import { readLeakOptions } from "./leaks.ts"
 import { routesWith } from "./routes.ts"
 import { loadPeppers, serverSettings } from "./settings.ts"
+import { misspelt } from "./variables.ts"
 
 export { ServerApi } from "./api.ts"
 export { AddressUnavailable } from "./address.ts"
@@ -144,6 +145,7 @@ export const layerWith = (options: Options) =>
     Effect.gen(function* () {
       const limits = { ...defaultLimits, ...options.limits }
       const config = yield* serverSettings
+      for (const warning of yield* misspelt) yield* Effect.logWarning(warning)
       const load = loadPeppers(config)
       // Before there is a database, lest a first start that fails leave one behind.
       yield* load

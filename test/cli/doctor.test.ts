@@ -8,7 +8,9 @@ import { ConfigProvider, Context, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import type { HashUsage } from "../../src/ApiKeys.ts"
 import { checkClock, examine, judgeHashes } from "../../src/cli/doctor.ts"
+import { layerDatabase } from "../../src/cli/database.ts"
 import type { Finding } from "../../src/cli/Json.ts"
+import { KeysBackend } from "../../src/cli/KeysBackend.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import { repair } from "../../src/sql/repair.ts"
 import { startPostgres } from "../support/postgres.ts"
@@ -155,6 +157,42 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "60 seconds", exclu
       assert.include(only(yield* doctor(), "migrations", "error").message, "0004_note_deactivation")
       yield* sql("ALTER TABLE api_keys RENAME COLUMN x TO deactivated_at")
       assert.deepStrictEqual(yield* doctor(), [])
+    }),
+  )
+
+  it.effect("tells of another prefix, of which the command line makes no tokens unless it is meant", () =>
+    Effect.gen(function* () {
+      const { url } = yield* Postgres
+      const withKeys = <A, E>(env: Readonly<Record<string, string>>, use: (keys: KeysBackend["Service"]) => Effect.Effect<A, E>) =>
+        Effect.flatMap(KeysBackend, use).pipe(
+          Effect.provide(layerDatabase({ confirms: false }), { local: true }),
+          Effect.provide(
+            ConfigProvider.layer(
+              ConfigProvider.fromUnknown({ DATABASE_URL: Redacted.value(url), API_KEY_PEPPER: "sixteen bytes or more of it", ...env }),
+            ),
+          ),
+        )
+      const acme = { API_KEY_PREFIX: "acme_live", API_KEY_SEPARATOR: "_" }
+      const { apiKey, token } = yield* withKeys(acme, (keys) => keys.create({ name: "of the application" }))
+
+      const found = only(yield* doctor(), "configuration", "warning")
+      assert.include(found.message, "The prefix is ak here, and 1 key with acme_live in the database")
+      assert.include(found.advice, "API_KEY_PREFIX")
+      assert.deepStrictEqual(yield* doctor(acme), [])
+
+      for (const refused of [
+        withKeys({}, (keys) => Effect.asVoid(keys.create({ name: "k" }))),
+        withKeys({}, (keys) => Effect.asVoid(keys.rotate(apiKey.id, {}))),
+      ]) {
+        const failure = yield* Effect.flip(refused)
+        assert.deepInclude(failure, { tag: "OtherPrefix" })
+        assert.include(failure.message, "acme_live")
+      }
+      const verdict = yield* withKeys({}, (keys) => keys.verify(token, []))
+      assert.include(verdict.valid ? "" : verdict.error.message, "tokens begin with ak- here")
+      assert.strictEqual((yield* withKeys(acme, (keys) => keys.rotate(apiKey.id, { ifPrevious: "end" }))).apiKey.prefix, "acme_live")
+      assert.strictEqual((yield* withKeys({ API_KEY_PREFIX: "ak" }, (keys) => keys.create({ name: "meant" }))).apiKey.prefix, "ak")
+      yield* sql("TRUNCATE api_keys")
     }),
   )
 
