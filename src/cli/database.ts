@@ -10,7 +10,6 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import * as ApiKeys from "../ApiKeys.ts"
 import type { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
-import { defaultFormat } from "../ApiKeyToken.ts"
 import * as Argon2Node from "../hasher/Argon2Node.ts"
 import * as Pepper from "../hasher/Pepper.ts"
 import { layerReachable } from "../server/databaseUrl.ts"
@@ -21,6 +20,7 @@ import * as Migrations from "../sql/Migrations.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
 import { CliFailure, fromError } from "./CliFailure.ts"
 import { KeysBackend, layerApiKeys } from "./KeysBackend.ts"
+import { tokenFormat } from "./settings.ts"
 
 // The wiring is that of `ApiKeyServer`, so that both see the same keys under the same configuration.
 
@@ -146,7 +146,7 @@ const newest = 20
 const guardPrefix = Effect.fnUntraced(function* (backend: KeysBackend["Service"]) {
   const configured = yield* Effect.orDie(Config.option(Config.String("API_KEY_PREFIX")))
   if (Option.isSome(configured) && configured.value !== "") return backend
-  const { prefix } = defaultFormat
+  const { prefix } = yield* tokenFormat
   const refuse = (whose: string, other: string) =>
     new CliFailure({
       exitCode: 1,

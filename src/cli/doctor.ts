@@ -336,7 +336,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   if (Exit.isFailure(configured)) return [error("configuration", messageOf(configured.cause), "Correct the variable that is named")]
   const config = configured.value
   const findings: Array<Finding> = [...(yield* checkConfiguration(config)), yield* checkPeppers(config)]
-  for (const name of yield* misspelt) findings.push(warning("configuration", name, "Correct its name, or unset it"))
+  for (const name of misspelt()) findings.push(warning("configuration", name, "Correct its name, or unset it"))
   if (Option.isNone(config.databaseUrl) && !existsSync(join(config.dataDir, "pgdata"))) {
     return [
       ...findings,

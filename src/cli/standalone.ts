@@ -45,7 +45,7 @@ const announceNew = Effect.gen(function* () {
 
 const noteMisspelt = Effect.gen(function* () {
   const { misspelt } = yield* Effect.promise(() => import("../server/variables.ts"))
-  for (const warning of yield* misspelt) yield* note(warning)
+  for (const warning of misspelt()) yield* note(warning)
 })
 
 const layerKeys = (options = { confirms: false }) =>

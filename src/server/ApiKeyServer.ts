@@ -145,7 +145,7 @@ export const layerWith = (options: Options) =>
     Effect.gen(function* () {
       const limits = { ...defaultLimits, ...options.limits }
       const config = yield* serverSettings
-      for (const warning of yield* misspelt) yield* Effect.logWarning(warning)
+      for (const warning of misspelt()) yield* Effect.logWarning(warning)
       const load = loadPeppers(config)
       // Before there is a database, lest a first start that fails leave one behind.
       yield* load

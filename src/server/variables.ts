@@ -1,5 +1,4 @@
 /** The variables of the environment that are ours, and those that look as if they were meant to be. */
-import * as Effect from "effect/Effect"
 import { safeLine } from "../internal/safeText.ts"
 
 /** All that are read, each of which `docs/guides/configuration.md` or `docs/command-line.md` describes. */
@@ -48,8 +47,8 @@ export const findMisspelt = (names: ReadonlyArray<string>): ReadonlyArray<string
     })
 }
 
-/** Of this process's environment. */
-export const misspelt: Effect.Effect<ReadonlyArray<string>> = Effect.sync(() => findMisspelt(Object.keys(process.env)))
+/** Of this process's environment. Without Effect, which the bundle would keep apart from the rest for it: one file more at each start. */
+export const misspelt = (): ReadonlyArray<string> => findMisspelt(Object.keys(process.env))
 
 /** Levenshtein's: letters to insert, to leave out or to replace. A name that is much longer or shorter isn't worth the work. */
 const editDistance = (from: string, to: string): number => {

@@ -407,8 +407,8 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
           const env = postgres
           const ask = (args: ReadonlyArray<string>, input?: string) => Effect.promise(() => json(args, env, input))
           const early = yield* ask(["list"])
-          failed(early, 1, "RepositoryError")
-          assert.include(early.stderr, "run effect-api-key migrate")
+          failed(early, 1, "MissingMigrations")
+          assert.include(early.stderr, "effect-api-key migrate")
           const before = yield* ask(["doctor"])
           assert.strictEqual(before.code, 1)
           const advice = lines(before.stdout).map((line) => decode(Json.Finding, line).advice)
