@@ -93,11 +93,11 @@ for (const [name, database] of Object.entries(unmigrated)) {
           VALUES (${id}::uuid, ${keyId}, 'hash', 'ak', 'key', 'key', '{}', '{}', TRUE, ${DateTime.toDateUtc(createdAt)}, ${DateTime.toDateUtc(createdAt)}, 'abcd', 1)`
         assert.strictEqual((yield* Effect.flip(register("a", Duration.hours(1))))._tag, "InvalidationError")
 
-        assert.deepStrictEqual(yield* Migrations.migrate(), [
-          [2, "announce_changes"],
-          [3, "rotate_tokens"],
-          [4, "note_deactivation"],
-        ])
+        const later = Object.keys(Migrations.migrations()).slice(1)
+        assert.deepStrictEqual(
+          (yield* Migrations.migrate()).map(([number, name]) => `${number.toString().padStart(4, "0")}_${name}`),
+          later,
+        )
         assert.deepStrictEqual(yield* Migrations.migrate(), [])
         const heard = yield* subscribe
         const { findByKeyId, update } = Context.get(yield* Layer.build(SqlRepository.layer), ApiKeyRepository)
