@@ -6,8 +6,12 @@
  * @since 0.1.0
  */
 import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import { parseInstant } from "./internal/instants.ts"
 import { isStorableText } from "./internal/storableText.ts"
 import { ScopeSet } from "./Scope.ts"
 
@@ -77,12 +81,27 @@ const JsonObjectOnWire: Schema.Codec<Schema.JsonObject> = Schema.Record(
   Schema.declare((_value): _value is Schema.Json => true, { representation: { id: "effect/schema/Json", payload: null } }),
 )
 
+const instantExpected = "an instant such as 2027-01-31T00:00:00Z: with a day that there is, a time, and Z or an offset"
+
 /**
- * A moment from 1970 to the end of 9999, written in ISO 8601; both JavaScript and PostgreSQL keep it exactly.
+ * A moment from 1970 to the end of 9999, written in ISO 8601 as RFC 3339 has it: with a time, and with `Z` or an offset. Digits beyond
+ * milliseconds are cut off; both JavaScript and PostgreSQL keep the rest exactly.
  * @category schemas
  * @since 0.1.0
  */
-export const Instant: Schema.Codec<DateTime.Utc, string> = Schema.DateTimeUtcFromString.check(isInRange())
+export const Instant: Schema.Codec<DateTime.Utc, string> = Schema.String.annotate({ format: "date-time", expected: instantExpected })
+  .pipe(
+    Schema.decodeTo(Schema.DateTimeUtc, {
+      decode: SchemaGetter.transformEffect((text: string) => {
+        const millis = parseInstant(text)
+        return millis === undefined
+          ? Effect.fail(new SchemaIssue.InvalidValue({ message: `must be ${instantExpected}` }))
+          : Effect.succeed(DateTime.makeUnsafe(millis))
+      }),
+      encode: SchemaGetter.transform(DateTime.formatIso),
+    }),
+  )
+  .check(isInRange())
 
 /**
  * An instant as a caller may have it: an Effect `DateTime.Utc`, a `Date`, or text as {@link Instant} reads it, `2027-01-31T00:00:00Z` say.

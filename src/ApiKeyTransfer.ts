@@ -129,8 +129,12 @@ const size = (row: object): number => Object.keys(row).length
 
 /** As `formatIso` writes it, and no other form. */
 const toInstant = (value: unknown): DateTime.Utc | undefined => {
-  if (typeof value !== "string" || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value)) return undefined
+  if (typeof value !== "string" || !/^\d{4}-\d\d-[0-3]\dT[0-2]\d:\d\d:\d\d\.\d{3}Z$/.test(value)) return undefined
   const milliseconds = Date.parse(value)
+  // `Date.parse` takes the 30th of February for the 2nd of March, and 24:00 for the next day.
+  if ((value.slice(8, 10) > "28" || value.slice(11, 13) > "23") && new Date(milliseconds).getUTCDate() !== Number(value.slice(8, 10))) {
+    return undefined
+  }
   // It has no year beyond 9999.
   return milliseconds >= 0 ? DateTime.makeUnsafe(milliseconds) : undefined
 }

@@ -53,6 +53,7 @@ import { checkPeppers, missingPepper } from "./internal/peppers.ts"
 import * as Rehash from "./internal/rehash.ts"
 import * as Rotation from "./internal/rotation.ts"
 import { isLifetime, upcoming } from "./internal/upcoming.ts"
+import * as Variable from "./internal/variable.ts"
 import * as Verification from "./internal/verification.ts"
 import * as VerifyCounts from "./internal/verifyCounts.ts"
 import type { LegacyTokens } from "./LegacyTokens.ts"
@@ -401,7 +402,7 @@ export const layer: Layer.Layer<ApiKeys, HasherError | MissingPeppers, ApiKeyHas
 
 /**
  * As {@link layerWith}, from configuration. How keys are issued: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and
- * `API_KEY_MAXIMUM_LIFETIME` (durations such as `90 days`). How old their tokens grow: `API_KEY_MAXIMUM_AGE` and `API_KEY_REFUSE_AGED`
+ * `API_KEY_MAXIMUM_LIFETIME` (times such as `90 days` or `30d`). How old their tokens grow: `API_KEY_MAXIMUM_AGE` and `API_KEY_REFUSE_AGED`
  * (`true`). Whether a pepper may be missing: `API_KEY_ACCEPT_MISSING_PEPPERS` (`true`). How they are verified: `API_KEY_CACHE` (`on` or `off`), `API_KEY_CACHE_ENTRIES`,
  * `API_KEY_CACHE_BYTES`, `API_KEY_CACHE_TIME_TO_LIVE`, `API_KEY_HASHING_PERMITS`, `API_KEY_HASHING_QUEUE`, `API_KEY_HASHING_MAX_WAIT`,
  * `API_KEY_LAST_USED_INTERVAL`, `API_KEY_TELEMETRY` and `API_KEY_NODE_NAME`.
@@ -418,26 +419,26 @@ export const layerConfig: Layer.Layer<
     const separator = yield* Config.option(Config.Literals(["-", "_", ".", "~", ":"], "API_KEY_SEPARATOR"))
     const cacheSwitch = yield* optional(Config.Literals(["on", "off"], "API_KEY_CACHE"))
     const cache = {
-      entries: yield* optional(Config.Int("API_KEY_CACHE_ENTRIES")),
-      bytes: yield* optional(Config.Int("API_KEY_CACHE_BYTES")),
-      timeToLive: yield* optional(Config.Duration("API_KEY_CACHE_TIME_TO_LIVE")),
+      entries: yield* optional(Variable.whole("API_KEY_CACHE_ENTRIES")),
+      bytes: yield* optional(Variable.whole("API_KEY_CACHE_BYTES")),
+      timeToLive: yield* optional(Variable.duration("API_KEY_CACHE_TIME_TO_LIVE")),
     }
     return layerWith({
       token: {
         ...(Option.isSome(prefix) ? { prefix: prefix.value } : {}),
         ...(Option.isSome(separator) ? { separator: separator.value } : {}),
       },
-      defaultLifetime: yield* optional(Config.Duration("API_KEY_DEFAULT_LIFETIME")),
-      maximumLifetime: yield* optional(Config.Duration("API_KEY_MAXIMUM_LIFETIME")),
-      maximumAge: yield* optional(Config.Duration("API_KEY_MAXIMUM_AGE")),
-      refuseAged: yield* optional(Config.Boolean("API_KEY_REFUSE_AGED")),
-      acceptMissingPeppers: yield* optional(Config.Boolean("API_KEY_ACCEPT_MISSING_PEPPERS")),
-      lastUsedInterval: yield* optional(Config.Duration("API_KEY_LAST_USED_INTERVAL")),
+      defaultLifetime: yield* optional(Variable.duration("API_KEY_DEFAULT_LIFETIME")),
+      maximumLifetime: yield* optional(Variable.duration("API_KEY_MAXIMUM_LIFETIME")),
+      maximumAge: yield* optional(Variable.duration("API_KEY_MAXIMUM_AGE")),
+      refuseAged: yield* optional(Variable.flag("API_KEY_REFUSE_AGED")),
+      acceptMissingPeppers: yield* optional(Variable.flag("API_KEY_ACCEPT_MISSING_PEPPERS")),
+      lastUsedInterval: yield* optional(Variable.duration("API_KEY_LAST_USED_INTERVAL")),
       cache: cacheSwitch === "off" ? "off" : cache,
       hashing: {
-        permits: yield* optional(Config.Int("API_KEY_HASHING_PERMITS")),
-        queue: yield* optional(Config.Int("API_KEY_HASHING_QUEUE")),
-        maxWait: yield* optional(Config.Duration("API_KEY_HASHING_MAX_WAIT")),
+        permits: yield* optional(Variable.whole("API_KEY_HASHING_PERMITS")),
+        queue: yield* optional(Variable.whole("API_KEY_HASHING_QUEUE")),
+        maxWait: yield* optional(Variable.duration("API_KEY_HASHING_MAX_WAIT")),
       },
       telemetry: yield* optional(Config.Literals(["counters", "metrics", "traces"], "API_KEY_TELEMETRY")),
       nodeName: yield* optional(Config.String("API_KEY_NODE_NAME")),

@@ -12,11 +12,13 @@ import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
-import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as Model from "../ApiKey.ts"
 import * as ApiKeyError from "../ApiKeyError.ts"
+import { formatDuration, parseDuration } from "../internal/durations.ts"
 import { ScopeSet } from "../Scope.ts"
 import { ApiKeyAuth, requireScopes } from "./ApiKeyAuth.ts"
 import { preconditionHeaders } from "./preconditions.ts"
@@ -61,10 +63,19 @@ export const CreatedBody = Schema.Struct({
   token: Schema.RedactedFromValue(Schema.String),
 })
 
-// Not `DurationFromString`, which reads strings of any length.
 const DurationText = Schema.String.check(Schema.isMaxLength(32))
-  .annotate({ description: "A duration such as `2 seconds` or `500 millis`" })
-  .pipe(Schema.decodeTo(Schema.Duration, SchemaTransformation.durationFromString))
+  .annotate({ description: "A time such as `2 seconds`, `500 millis` or `30d`: whole numbers with units" })
+  .pipe(
+    Schema.decodeTo(Schema.Duration, {
+      decode: SchemaGetter.transformEffect((text: string) => {
+        const duration = parseDuration(text)
+        return duration === undefined
+          ? Effect.fail(new SchemaIssue.InvalidValue({ message: "must be a time such as 2 seconds, 500 millis or 30d" }))
+          : Effect.succeed(duration)
+      }),
+      encode: SchemaGetter.transform(formatDuration),
+    }),
+  )
 
 /** How old an answer may be: a duration such as `2 seconds`, or `0 seconds`. @category schemas @since 0.1.0 */
 export const MaxAge = DurationText.check(

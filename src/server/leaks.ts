@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { LeakOptions } from "../http/leaks.ts"
+import * as Variable from "../internal/variable.ts"
 
 /** The file that `API_KEY_LEAK_SIGNING_KEYS_FILE` names can't be read, or holds something else. @category errors @since 0.1.0 */
 export class SigningKeysUnreadable extends Schema.TaggedError<SigningKeysUnreadable>()("SigningKeysUnreadable", {
@@ -20,15 +21,13 @@ const SigningKeys = Schema.fromJsonString(
 )
 const decodeSigningKeys = Schema.decodeUnknownEffect(SigningKeys)
 
-const PerSecond = Schema.NumberFromString.check(Schema.isBetween({ minimum: 0.1, maximum: 10_000 }))
-
 /** Reads what is done about leaked tokens from the configuration. */
 export const readLeakOptions: Effect.Effect<LeakOptions, SigningKeysUnreadable | Config.ConfigError> = Effect.gen(function* () {
   const { file, ...options } = yield* Config.all({
     file: Config.option(Config.String("API_KEY_LEAK_SIGNING_KEYS_FILE")),
     onReport: Config.Literals(["end", "log"], "API_KEY_LEAKS").pipe(Config.withDefault("end" as const)),
-    revokeByPossession: Config.Boolean("API_KEY_REVOKE_BY_POSSESSION").pipe(Config.withDefault(false)),
-    revocationsPerSecond: Config.schema(PerSecond, "API_KEY_REVOCATIONS_PER_SECOND").pipe(Config.withDefault(10)),
+    revokeByPossession: Variable.flag("API_KEY_REVOKE_BY_POSSESSION").pipe(Config.withDefault(false)),
+    revocationsPerSecond: Variable.between("API_KEY_REVOCATIONS_PER_SECOND", 0.1, 10_000).pipe(Config.withDefault(10)),
   })
   if (Option.isNone(file)) return options
   const text = yield* Effect.tryPromise({

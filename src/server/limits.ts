@@ -13,6 +13,7 @@ import * as Metric from "effect/Metric"
 import * as Schema from "effect/Schema"
 import { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import { defaultPermits, defaultQueue } from "../internal/hashQueue.ts"
+import * as Variable from "../internal/variable.ts"
 
 /**
  * How much of the server one caller, or all callers together, can take up. What goes beyond is answered where HTTP has an answer for it,
@@ -77,8 +78,8 @@ export class TooFewRequests extends Schema.TaggedError<TooFewRequests>()("TooFew
 export const decideRequests: (requests: number | undefined) => Effect.Effect<number, TooFewRequests | Config.ConfigError, ApiKeyHasher> =
   Effect.fnUntraced(function* (requests) {
     const { threads = 1 } = yield* ApiKeyHasher
-    const permits = yield* Config.Int("API_KEY_HASHING_PERMITS").pipe(Config.withDefault(defaultPermits(threads)))
-    const queue = yield* Config.Int("API_KEY_HASHING_QUEUE").pipe(Config.withDefault(defaultQueue(permits)))
+    const permits = yield* Variable.whole("API_KEY_HASHING_PERMITS").pipe(Config.withDefault(defaultPermits(threads)))
+    const queue = yield* Variable.whole("API_KEY_HASHING_QUEUE").pipe(Config.withDefault(defaultQueue(permits)))
     // Known key ids and unknown ones wait in a lane each.
     const hashing = 2 * queue + permits
     if (requests === undefined) return Math.max(defaultLimits.requests, 2 * hashing)

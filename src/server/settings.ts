@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Pepper from "../hasher/Pepper.ts"
+import * as Variable from "../internal/variable.ts"
 import { DataDirError, findPepper, readOrMakePepper } from "./embedded.ts"
 
 /** With `DATABASE_URL`, keys outlive this machine's disk, and so must their pepper. @category errors @since 0.1.0 */
@@ -28,7 +29,7 @@ export const storageSettings = {
 /** All that says where the server listens, and where its keys are. */
 export const serverSettings = Config.all({
   host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
-  port: Config.Port("PORT").pipe(Config.withDefault(3000)),
+  port: Variable.port("PORT").pipe(Config.withDefault(3000)),
   ...storageSettings,
 })
 const allStorage = Config.all(storageSettings)

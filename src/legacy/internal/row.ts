@@ -6,6 +6,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { ApiKeyId, Description, KeyId, Metadata, metadataLimits, Name, OwnerId } from "../../ApiKey.ts"
 import { InvalidInput } from "../../ApiKeyError.ts"
+import { fromFields } from "../../internal/instants.ts"
 import { isStorableText } from "../../internal/storableText.ts"
 import type { LegacyRecord, LegacyTokens } from "../../LegacyTokens.ts"
 import * as Scope from "../../Scope.ts"
@@ -414,18 +415,11 @@ const fromText = (text: string): number | undefined => {
     zoneSecond = "0",
   ] = timePattern.exec(text.trim()) ?? []
   if (year === undefined) return undefined
-  const fields = [Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second)] as const
-  const date = new Date(Date.UTC(...fields, Number(fraction.padEnd(3, "0").slice(0, 3))))
-  // Date.UTC takes the 30th of February for the 1st of March, and the year 70 for 1970.
-  const isReal =
-    date.getUTCFullYear() === fields[0] &&
-    date.getUTCMonth() === fields[1] &&
-    date.getUTCDate() === fields[2] &&
-    date.getUTCHours() === fields[3] &&
-    date.getUTCMinutes() === fields[4]
-  if (!isReal || Number(zoneHour) > 15 || Number(zoneMinute) > 59) return undefined
+  const fields = [Number(year), Number(month), Number(day), Number(hour), Number(minute), Number(second)]
+  const local = fromFields(fields, Number(fraction.padEnd(3, "0").slice(0, 3)))
+  if (local === undefined || Number(zoneHour) > 15 || Number(zoneMinute) > 59 || Number(zoneSecond) > 59) return undefined
   const offset = (Number(zoneHour) * 3_600 + Number(zoneMinute) * 60 + Number(zoneSecond)) * 1_000
-  return date.getTime() - (sign === "-" ? -offset : offset)
+  return local - (sign === "-" ? -offset : offset)
 }
 
 /** A text of the domain; `null` if there is none. A message of the schema would quote it. */
