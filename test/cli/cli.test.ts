@@ -589,7 +589,7 @@ describe("wrong usage", { concurrent: true }, () => {
   })
 })
 
-describe("scan", { concurrent: true }, () => {
+describe("scan", { concurrent: true, timeout: 300_000 }, () => {
   it("finds tokens in folders and in what was committed, without showing them", async () => {
     const repository = join(folder, "repository")
     const { token, keyId } = decode(Json.Generated, (await run(["generate", "--json"])).stdout)
