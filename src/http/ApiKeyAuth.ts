@@ -47,7 +47,8 @@ export const authProblems = [
 ] as const
 
 const security = {
-  bearer: HttpApiSecurity.bearer,
+  // Of the same meaning in any case (RFC 9110 §11.1), but reference pages know the lower one alone.
+  bearer: HttpApiSecurity.http({ scheme: "bearer" }),
   apiKey: HttpApiSecurity.apiKey({ key: "x-api-key", in: "header" }),
 }
 
@@ -146,19 +147,37 @@ const annotate = (self: Annotated, scopes: ReadonlyArray<Scope.Scope>): Annotate
   return showScopes(self.annotate(RequiredScopes, all), scopes)
 }
 
-/** Writes the scopes into the operation's security requirements (OpenAPI 3.1 allows role names there). */
+/** Writes the scopes into the operation's description and its security requirements (OpenAPI 3.1 allows role names there). */
 const showScopes = (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<string>): HttpApiEndpoint.Top => {
-  const before = Context.getOrUndefined(endpoint.annotations, OpenApi.Transform)
-  return endpoint.annotate(OpenApi.Transform, (operation) => {
-    const { security = [], ...rest } = before === undefined ? operation : before(operation)
+  const shown = Context.get(endpoint.annotations, ShownScopes)
+  const latest = Context.getOrUndefined(endpoint.annotations, OpenApi.Transform)
+  const all = Array.from(new Set([...shown.scopes, ...scopes])).sort()
+  // All scopes are told in one sentence, whichever combinators required them.
+  const before = latest === shown.transform ? shown.before : latest
+  const transform: OpenApiTransform = (operation) => {
+    const { security = [], description, ...rest } = before === undefined ? operation : before(operation)
     const requirements: ReadonlyArray<Record<string, ReadonlyArray<string>>> = Array.isArray(security) ? security : []
+    const sentence = `Needs the scope${all.length === 1 ? "" : "s"} ${all.map((scope) => `\`${scope}\``).join(", ")}.`
     return {
       ...rest,
+      description: typeof description === "string" ? `${description}\n\n${sentence}` : sentence,
       security: requirements.map((requirement) =>
-        Object.fromEntries(
-          Object.entries(requirement).map(([scheme, names]) => [scheme, Array.from(new Set([...names, ...scopes])).sort()]),
-        ),
+        Object.fromEntries(Object.entries(requirement).map(([scheme, names]) => [scheme, Array.from(new Set([...names, ...all])).sort()])),
       ),
     }
-  })
+  }
+  return endpoint.annotate(OpenApi.Transform, transform).annotate(ShownScopes, { scopes: all, before, transform })
 }
+
+type OpenApiTransform = Context.Service.Shape<typeof OpenApi.Transform>
+
+interface Shown {
+  readonly scopes: ReadonlyArray<string>
+  /** What the endpoint's own transformation was. */
+  readonly before: OpenApiTransform | undefined
+  readonly transform: OpenApiTransform | undefined
+}
+
+const ShownScopes = Context.Reference<Shown>("effect-api-key/http/ShownScopes", {
+  defaultValue: () => ({ scopes: [], before: undefined, transform: undefined }),
+})

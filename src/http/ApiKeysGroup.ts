@@ -21,6 +21,7 @@ import * as ApiKeyError from "../ApiKeyError.ts"
 import { formatDuration, parseDuration } from "../internal/durations.ts"
 import { ScopeSet } from "../Scope.ts"
 import { ApiKeyAuth, requireScopes } from "./ApiKeyAuth.ts"
+import { explain } from "./explain.ts"
 import { preconditionHeaders } from "./preconditions.ts"
 import * as Problem from "./Problem.ts"
 
@@ -180,6 +181,10 @@ export const SearchQuery = {
   ),
 }
 
+const exampleToken = "ak-7a74caa323a5410d-…"
+const rotationScopes =
+  "Needs the scope `api-keys:write`, or `api-keys:rotate-self` for the key that the request is made with, by its current token."
+
 const entityTag = { etag: Schema.String }
 const ApiKeyBody = HttpApiSchema.WithHeaders(Model.ApiKey, entityTag)
 const params = { id: Model.ApiKeyId }
@@ -212,24 +217,61 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           ...entityTag,
         }),
         error: [...errors, Problem.ScopeNotHeldProblem],
-      }).pipe(requireScopes("api-keys:write")),
-      HttpApiEndpoint.get("search", "/", { query: SearchQuery, success: PageBody, error: errors }).pipe(requireScopes("api-keys:read")),
+      }).pipe(
+        explain({
+          summary: "Create an API key",
+          description: "Answers with the key's token, which is shown only here. The caller's own key must hold the scopes that it gives.",
+          example: {
+            name: "Acme's robot",
+            ownerId: "acme",
+            scopes: ["invoices:read"],
+            metadata: { team: "billing" },
+            expiresAt: "2027-01-31T00:00:00Z",
+          },
+        }),
+        requireScopes("api-keys:write"),
+      ),
+      HttpApiEndpoint.get("search", "/", { query: SearchQuery, success: PageBody, error: errors }).pipe(
+        explain({
+          summary: "Search API keys",
+          description:
+            "Answers with a page of the keys that match all filters, newest first unless `sort` says otherwise. `cursor` leads from page to page, also while keys come and go; `offset` skips keys.",
+        }),
+        requireScopes("api-keys:read"),
+      ),
       HttpApiEndpoint.get("count", "/count", {
         query: FilterQuery,
         success: Schema.Struct({ count: Schema.Int }),
         error: errors,
-      }).pipe(requireScopes("api-keys:read")),
+      }).pipe(
+        explain({ summary: "Count API keys", description: "Answers with the number of keys that match all filters." }),
+        requireScopes("api-keys:read"),
+      ),
       HttpApiEndpoint.post("verify", "/verify", {
         payload: VerifyPayload,
         success: HttpApiSchema.WithHeaders(VerifiedBody, { "cache-control": Schema.String }),
         error: [...errors, Problem.OverloadedProblem],
-      }).pipe(requireScopes("api-keys:verify")),
+      }).pipe(
+        explain({
+          summary: "Verify a token",
+          description:
+            "Answers 200 with `valid` true or false. A 401 or 403 is about the caller's own key. The error says precisely what is wrong with the token, so it isn't for strangers.",
+          example: { token: exampleToken, scopes: ["invoices:read"], maxAge: "2 seconds" },
+        }),
+        requireScopes("api-keys:verify"),
+      ),
       HttpApiEndpoint.get("get", "/:id", {
         params,
         headers: preconditionHeaders,
         success: ApiKeyBody,
         error: [...errors, Problem.NotModifiedNoContent, Problem.NotFoundProblem, Problem.VersionConflictProblem],
-      }).pipe(requireScopes("api-keys:read")),
+      }).pipe(
+        explain({
+          summary: "Get an API key",
+          description: "Answers with the key's record, which holds neither its token nor a hash of it.",
+        }),
+        requireScopes("api-keys:read"),
+      ),
       HttpApiEndpoint.patch("update", "/:id", {
         params,
         query,
@@ -243,14 +285,25 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           Problem.VersionConflictProblem,
           Problem.UnconfirmedProblem,
         ],
-      }).pipe(requireScopes("api-keys:write")),
+      }).pipe(
+        explain({
+          summary: "Change an API key",
+          description:
+            "Changes the fields that are sent; `null` empties one. The caller's own key must hold the scopes that it gives, and those of the key whose expiry it changes.",
+          example: { description: "Reads invoices at night", scopes: ["invoices:read"], expiresAt: null },
+        }),
+        requireScopes("api-keys:write"),
+      ),
       HttpApiEndpoint.delete("delete", "/:id", {
         params,
         query,
         headers: preconditionHeaders,
         success: HttpApiSchema.NoContent,
         error: [...errors, Problem.NotFoundProblem, Problem.VersionConflictProblem, Problem.UnconfirmedProblem],
-      }).pipe(requireScopes("api-keys:write")),
+      }).pipe(
+        explain({ summary: "Delete an API key", description: "Removes the record. `deactivate` ends a key and keeps its record." }),
+        requireScopes("api-keys:write"),
+      ),
       HttpApiEndpoint.post("activate", "/:id/activate", {
         params,
         query,
@@ -263,14 +316,26 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           Problem.VersionConflictProblem,
           Problem.UnconfirmedProblem,
         ],
-      }).pipe(requireScopes("api-keys:write")),
+      }).pipe(
+        explain({
+          summary: "Activate an API key",
+          description: "Makes an inactive key work again. The caller's own key must hold that key's scopes.",
+        }),
+        requireScopes("api-keys:write"),
+      ),
       HttpApiEndpoint.post("deactivate", "/:id/deactivate", {
         params,
         query: { ...query, reason: Schema.optionalKey(Model.DeactivationReason) },
         headers: preconditionHeaders,
         success: ApiKeyBody,
         error: [...errors, Problem.NotFoundProblem, Problem.VersionConflictProblem, Problem.UnconfirmedProblem],
-      }).pipe(requireScopes("api-keys:write")),
+      }).pipe(
+        explain({
+          summary: "Deactivate an API key",
+          description: "Ends a key until it is activated again. Why and when it was first deactivated is kept in the record.",
+        }),
+        requireScopes("api-keys:write"),
+      ),
       HttpApiEndpoint.post("rotate", "/:id/rotate", {
         params,
         query,
@@ -289,9 +354,12 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           Problem.VersionConflictProblem,
           Problem.UnconfirmedProblem,
         ],
-      }).annotate(
-        OpenApi.Description,
-        "Takes the scope api-keys:write, or api-keys:rotate-self for the key that the request is made with, by its current token.",
+      }).pipe(
+        explain({
+          summary: "Give an API key a new token",
+          description: `Answers with the new token, which is shown only here. The token before works on until its grace ends.\n\n${rotationScopes}`,
+          example: { graceSeconds: 3600, graceFrom: "firstUse" },
+        }),
       ),
       HttpApiEndpoint.post("endGrace", "/:id/end-grace", {
         params,
@@ -308,9 +376,11 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           Problem.VersionConflictProblem,
           Problem.UnconfirmedProblem,
         ],
-      }).annotate(
-        OpenApi.Description,
-        "Takes the scope api-keys:write, or api-keys:rotate-self for the key that the request is made with, by its current token.",
+      }).pipe(
+        explain({
+          summary: "End a previous token",
+          description: `Ends the token from before the last rotation at once.\n\n${rotationScopes}`,
+        }),
       ),
     )
     .middleware(ApiKeyAuth)
@@ -320,6 +390,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
     .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all" })
     .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error", errors: "all" })
     .annotate(OpenApi.Title, "API keys")
+    .annotate(OpenApi.Description, "Create, find, change, rotate and end API keys, and verify their tokens for others.")
 
 /**
  * The group under `/api-keys`. An enclosing group or api may prefix it further; {@link make} gives it another path.

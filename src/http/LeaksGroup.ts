@@ -11,6 +11,7 @@ import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
 import { RequestProblems } from "./ApiKeysGroup.ts"
+import { explain } from "./explain.ts"
 import * as Problem from "./Problem.ts"
 
 const Said = Schema.optionalKey(Schema.NullOr(Schema.String))
@@ -76,20 +77,31 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           Problem.OverloadedProblem,
           Problem.ServiceUnavailableProblem,
         ],
-      }).annotate(
-        OpenApi.Description,
-        "Takes reports of up to 10 MiB whose body is signed (ECDSA over P-256 and SHA-256, in DER and base64) by a key that is configured.",
+      }).pipe(
+        explain({
+          summary: "Report leaked tokens",
+          description:
+            "Takes reports of up to 10 MiB whose body is signed (ECDSA over P-256 and SHA-256, in DER and base64) by a key that is configured.",
+          example: [{ token: "ak-7a74caa323a5410d-…", type: "effect_api_key", url: "https://example.com/file.txt", source: "content" }],
+        }),
       ),
       HttpApiEndpoint.post("revoke", "/revoke", {
         payload: RevokePayload,
         success: Accepted,
         error: [Problem.InvalidRequestProblem, Problem.NotOfferedProblem, Problem.OverloadedProblem],
-      }).annotate(OpenApi.Description, "Ends the token that is sent, if it is one. The answer is the same whether it is."),
+      }).pipe(
+        explain({
+          summary: "End a token by holding it",
+          description: "Ends the token that is sent, if it is one. The answer is the same whether it is.",
+          example: { token: "ak-7a74caa323a5410d-…" },
+        }),
+      ),
     )
     .middleware(RequestProblems)
     .prefix(prefix)
     .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "ignore", errors: "first" })
     .annotate(OpenApi.Title, "Leaked keys")
+    .annotate(OpenApi.Description, "For tokens that were found where they shouldn't be. Off unless the server's configuration offers them.")
 
 /**
  * The group under `/leaks`.

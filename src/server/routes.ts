@@ -26,6 +26,14 @@ export interface RoutesOptions {
   readonly leaks?: LeakOptions | undefined
 }
 
+/** Without what leads to the page's vendor, or sends something there. Effect's type of the options knows some of them. */
+const referencePage = {
+  withDefaultFonts: false,
+  hideClientButton: true,
+  showDeveloperTools: "never",
+  telemetry: false,
+}
+
 type Needs = HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
 
 /**
@@ -46,7 +54,7 @@ export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSi
   ).pipe(Layer.provide(middleware))
   return Layer.mergeAll(
     HttpApiBuilder.layer(ServerApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(groups)),
-    HttpApiScalar.layer(ServerApi, { path: "/docs", scalar: { withDefaultFonts: false } }),
+    HttpApiScalar.layer(ServerApi, { path: "/docs", scalar: referencePage }),
     HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok\n")),
     layerReady,
     layerMethodNotAllowed(ServerApi, { "/docs": ["GET"], "/openapi.json": ["GET"], "/healthz": ["GET"], "/readyz": ["GET"] }),

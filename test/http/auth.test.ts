@@ -152,6 +152,9 @@ describe("ApiKeyAuth", () => {
       { apiKey: ["things:audit", "things:read", "things:write"] },
     ])
     assert.deepStrictEqual(paths["/plain"]?.get?.security?.[0], { bearer: ["things:read"] })
+    // In one sentence, whether the endpoint, its group or the api requires them.
+    assert.strictEqual(paths["/write"]?.get?.description, "Needs the scopes `things:audit`, `things:read`, `things:write`.")
+    assert.strictEqual(paths["/plain"]?.get?.description, "Needs the scope `things:read`.")
   })
 
   it("throws on an endpoint whose scopes nothing enforces", () => {
