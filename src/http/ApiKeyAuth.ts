@@ -5,7 +5,8 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
 import * as HttpApi from "effect/http-api/HttpApi"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
@@ -14,10 +15,22 @@ import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
 import * as OpenApi from "effect/http-api/OpenApi"
 import type * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import type * as ApiKeyModel from "../ApiKey.ts"
 import * as Scope from "../Scope.ts"
+import {
+  carry,
+  type CredentialOptions,
+  credentialsFrom,
+  credentialsOf,
+  type Place,
+  redactAlso,
+  securityOf,
+  withCredentials,
+} from "./credentials.ts"
 import * as Problem from "./Problem.ts"
+
+export type { CredentialOptions } from "./credentials.ts"
 
 /** The key that a request was made with. @category services @since 0.1.0 */
 export class CurrentApiKey extends Context.Service<CurrentApiKey, ApiKeyModel.ApiKey>()("effect-api-key/http/CurrentApiKey") {}
@@ -46,14 +59,15 @@ export const authProblems = [
   Problem.OverloadedProblem,
 ] as const
 
+// With the names that the types of the middlewares have; `acceptCredentials` gives them others.
 const security = {
-  // Of the same meaning in any case (RFC 9110 §11.1), but reference pages know the lower one alone.
   bearer: HttpApiSecurity.http({ scheme: "bearer" }),
-  apiKey: HttpApiSecurity.apiKey({ key: "x-api-key", in: "header" }),
+  apiKey: HttpApiSecurity.apiKey({ key: "X-API-Key", in: "header" }),
 }
 
 /**
- * Lets a request through only with a good API key, from `Authorization: Bearer …` or `X-API-Key`, and provides {@link CurrentApiKey}.
+ * Lets a request through only with a good API key, from `Authorization: Bearer …` or `X-API-Key` unless {@link acceptCredentials} says
+ * otherwise, and provides {@link CurrentApiKey}.
  *
  * The answer to a request with the token from before a rotation has `Deprecation` (RFC 9745) and, once it is known when that token ends,
  * `Sunset` (RFC 8594).
@@ -67,13 +81,24 @@ export class ApiKeyAuth extends HttpApiMiddleware.Service<ApiKeyAuth, { provides
   error: authProblems,
   requiredForClient: true,
 }) {
-  /** Makes a derived client send `token`. */
-  static layerClient(token: Redacted.Redacted): Layer.Layer<HttpApiMiddleware.ForClient<ApiKeyAuth>> {
-    return HttpApiMiddleware.layerClient(ApiKeyAuth, ({ next, request }) =>
-      next(HttpClientRequest.bearerToken(request, Redacted.value(token))),
-    )
+  /**
+   * Makes a derived client send `token` in the first place where its api takes it, or in the one that is named: `"X-API-Key"`, say, for a
+   * client whose requests have another `Authorization`. Throws on one that isn't written as in {@link CredentialOptions}.
+   */
+  static layerClient(token: Redacted.Redacted, place?: string): Layer.Layer<HttpApiMiddleware.ForClient<ApiKeyAuth>> {
+    const named = place === undefined ? undefined : credentialsFrom({ accept: [place] })
+    return HttpApiMiddleware.layerClient(ApiKeyAuth, ({ endpoint, next, request }) => {
+      const {
+        places: [first],
+      } = named ?? credentialsOf(endpoint, ApiKeyAuth)
+      return sendRedacted(first, next(carry(request, first, token)))
+    })
   }
 }
+
+/** The client's own traces show no key either. */
+const sendRedacted = <A, E, R>({ header }: Place, send: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateService(send, Headers.CurrentRedactedNames, (names) => redactAlso(names, [header]))
 
 /**
  * As {@link ApiKeyAuth}, for endpoints where the key is optional: provides {@link OptionalApiKey}. A key that is sent must be good, and
@@ -85,6 +110,48 @@ export class OptionalApiKeyAuth extends HttpApiMiddleware.Service<OptionalApiKey
   "effect-api-key/http/OptionalApiKeyAuth",
   { security, error: authProblems },
 ) {}
+
+/**
+ * Says where the requests to an api carry their keys, for all groups that the api has by then: {@link ApiKeyAuth}, {@link OptionalApiKeyAuth},
+ * challenges, OpenAPI and derived clients follow. Throws if `accept` isn't written as it should be.
+ *
+ * As with {@link requireScopes}, give `HttpApiBuilder.group` the same api that you serve.
+ * @example
+ * ```ts
+ * import { HttpApi } from "effect/http-api"
+ * import { acceptCredentials, ApiKeysGroup } from "effect-api-key/http/definition"
+ *
+ * class Api extends HttpApi.make("shop").add(ApiKeysGroup).pipe(acceptCredentials({ accept: ["Authorization: Api-Key", "X-API-Key"] })) {}
+ * ```
+ * @category combinators
+ * @since 0.1.0
+ */
+export const acceptCredentials = (options: CredentialOptions) => {
+  const credentials = credentialsFrom(options)
+  const variants = new Map(
+    [ApiKeyAuth, OptionalApiKeyAuth].map((auth) => {
+      // The same service under other schemes. As a subclass it has all that its class has, which TypeScript doesn't see of one out of two.
+      const variant = class extends auth {} as unknown as typeof auth
+      return [auth.key, withCredentials(Object.defineProperty(variant, "security", { value: securityOf(credentials) }), credentials)]
+    }),
+  )
+  const replace = (endpoint: HttpApiEndpoint.Top): HttpApiEndpoint.Top => {
+    const middlewares = new Set(Array.from(endpoint.middlewares, (middleware) => variants.get(middleware.key) ?? middleware))
+    // Annotated with nothing, it is a copy of its own, which nobody has seen yet.
+    return Object.assign(endpoint.annotateMerge(Context.empty()), { middlewares })
+  }
+  return <A extends HttpApi.Constraint>(self: A): A =>
+    // What is replaced has the type of what replaces it.
+    rebuild(self as unknown as HttpApi.Top, (group) =>
+      Object.values(group.endpoints).reduce((copy: HttpApiGroup.Top, endpoint) => copy.add(replace(endpoint)), group),
+    ) as unknown as A
+}
+
+/** An api of the same name and annotations whose groups are changed. A group stays a group, so the api keeps its type. */
+const rebuild = (api: HttpApi.Top, change: (group: HttpApiGroup.Top) => HttpApiGroup.Top): HttpApi.Top =>
+  HttpApi.make(api.identifier)
+    .annotateMerge(api.annotations)
+    .add(...(Object.values(api.groups).map((group) => change(group)) as unknown as [HttpApiGroup.Top])) as HttpApi.Top
 
 // Not exported: `api.annotate(RequiredScopes, …)` would not reach the middleware and so protect nothing.
 const RequiredScopes = Context.Reference<ReadonlyArray<Scope.Scope>>("effect-api-key/http/RequiredScopes", { defaultValue: () => [] })
@@ -131,13 +198,7 @@ export const assertProtected = <Id extends string, Groups extends HttpApiGroup.C
 type Annotated = HttpApi.Top | HttpApiGroup.Top | HttpApiEndpoint.Top
 
 const annotate = (self: Annotated, scopes: ReadonlyArray<Scope.Scope>): Annotated => {
-  if ("groups" in self) {
-    // A group stays a group, and an api with the same groups keeps its type.
-    const groups = Object.values(self.groups).map((group) => annotate(group, scopes) as HttpApiGroup.Top)
-    return HttpApi.make(self.identifier)
-      .annotateMerge(self.annotations)
-      .add(...(groups as [HttpApiGroup.Top])) as HttpApi.Top
-  }
+  if ("groups" in self) return rebuild(self, (group) => annotate(group, scopes) as HttpApiGroup.Top)
   const all = [...Context.get(self.annotations, RequiredScopes), ...scopes]
   if ("endpoints" in self) {
     let group: HttpApiGroup.Top = self.annotate(RequiredScopes, all)

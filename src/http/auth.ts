@@ -8,9 +8,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Headers from "effect/http/Headers"
 import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApi from "effect/http-api/HttpApi"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Layer from "effect/Layer"
@@ -19,7 +21,7 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { type ApiKey, tokenCreatedAt } from "../ApiKey.ts"
-import { type HasherError, MissingApiKey, type Overloaded, type RepositoryError, type VerifyError } from "../ApiKeyError.ts"
+import type { HasherError, MissingApiKey, Overloaded, RepositoryError, VerifyError } from "../ApiKeyError.ts"
 import { ApiKeys, type Verified } from "../ApiKeys.ts"
 import { recordOfPrevious } from "../internal/verification.ts"
 import type { Scope } from "../Scope.ts"
@@ -32,7 +34,9 @@ import {
   requiredScopes,
   UsedToken,
 } from "./ApiKeyAuth.ts"
+import { type Credentials, credentialsOf, headersOf, isAuthorization, redactAlso } from "./credentials.ts"
 import * as Problem from "./Problem.ts"
+import { makeReadCredential, missing, type ReadCredential } from "./readCredential.ts"
 
 /** @category models @since 0.1.0 */
 export interface AuthOptions {
@@ -47,46 +51,50 @@ export interface AuthOptions {
  */
 export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | OptionalApiKeyAuth, never, ApiKeys> => {
   const { realm = "api-keys" } = options
-  const refuse = makeRefuse(realm)
   return Layer.mergeAll(
     Layer.effect(
       ApiKeyAuth,
       Effect.map(ApiKeys, (apiKeys) => {
-        const first: Scheme<CurrentApiKey> = (next, target) =>
+        const demandsOf = makeDemandsOf(ApiKeyAuth, realm)
+        return atEachScheme<CurrentApiKey>((next, target) =>
           Effect.withFiber((fiber) => {
             const request = requestOf(fiber.context)
-            const credential = readCredential(request)
-            if (typeof credential !== "string") return refuse(request, fiber.context, credential)
-            return Effect.matchEffect(apiKeys.verify(credential, demandsOf(target)), {
-              onFailure: (error) => refuse(request, fiber.context, error),
+            const demands = demandsOf(target)
+            const { door } = demands
+            const credential = door.read(request, apiKeys.isToken)
+            if (typeof credential !== "string") return door.refuse(request, fiber.context, credential)
+            return Effect.matchEffect(apiKeys.verify(credential, demands), {
+              onFailure: (error) => door.refuse(request, fiber.context, error),
               onSuccess: (verified) =>
                 Effect.updateContext(next, (context: Context.Context<never>) =>
-                  Context.add(mention(context, verified), CurrentApiKey, verified.apiKey),
+                  Context.add(mention(context, verified, door), CurrentApiKey, verified.apiKey),
                 ),
             })
-          })
-        return ApiKeyAuth.of({ bearer: first, apiKey: repeat(first) })
+          }),
+        )
       }),
     ),
     Layer.effect(
       OptionalApiKeyAuth,
       Effect.map(ApiKeys, (apiKeys) => {
-        const first: Scheme<OptionalApiKey> = (next, target) =>
+        const demandsOf = makeDemandsOf(OptionalApiKeyAuth, realm)
+        return atEachScheme<OptionalApiKey>((next, target) =>
           Effect.withFiber((fiber) => {
             const request = requestOf(fiber.context)
-            const credential = readCredential(request)
             const demands = demandsOf(target)
+            const { door } = demands
+            const credential = door.read(request, apiKeys.isToken)
             if (credential === missing && demands.scopes.length === 0) return Effect.provideService(next, OptionalApiKey, Option.none())
-            if (typeof credential !== "string") return refuse(request, fiber.context, credential)
+            if (typeof credential !== "string") return door.refuse(request, fiber.context, credential)
             return Effect.matchEffect(apiKeys.verify(credential, demands), {
-              onFailure: (error) => refuse(request, fiber.context, error),
+              onFailure: (error) => door.refuse(request, fiber.context, error),
               onSuccess: (verified) =>
                 Effect.updateContext(next, (context: Context.Context<never>) =>
-                  Context.add(mention(context, verified), OptionalApiKey, Option.some(verified.apiKey)),
+                  Context.add(mention(context, verified, door), OptionalApiKey, Option.some(verified.apiKey)),
                 ),
             })
-          })
-        return OptionalApiKeyAuth.of({ bearer: first, apiKey: repeat(first) })
+          }),
+        )
       }),
     ),
     // Handlers are built with what this layer gives, and so refuse in its name.
@@ -94,19 +102,46 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
   )
 }
 
+/**
+ * Keeps the headers in which an api takes keys out of logs and traces of its requests. Effect leaves `Authorization` and `X-API-Key` out by
+ * itself; provide this to the server of an api that takes keys elsewhere.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerRedactedHeaders = <Id extends string, Groups extends HttpApiGroup.Constraint>(
+  api: HttpApi.HttpApi<Id, Groups>,
+): Layer.Layer<never> =>
+  Layer.effect(
+    Headers.CurrentRedactedNames,
+    Effect.map(Headers.CurrentRedactedNames, (names) => {
+      const headers = new Set<string>()
+      HttpApi.reflect(api, {
+        onGroup: () => undefined,
+        onEndpoint: ({ endpoint }) => {
+          for (const auth of [ApiKeyAuth, OptionalApiKeyAuth]) {
+            for (const header of headersOf(credentialsOf(endpoint, auth))) headers.add(header)
+          }
+        },
+      })
+      return redactAlso(names, Array.from(headers))
+    }),
+  )
+
 /** The realm that challenges name, for handlers that refuse by themselves. */
 const Realm = Context.Reference<string>("effect-api-key/http/Realm", { defaultValue: () => "api-keys" })
 
-/** Adds the challenge for scopes that are lacking (RFC 6750 §3) to the response. */
-export const challengeScopes = (scopes: ReadonlyArray<string>) =>
-  addChallenge([
+/** Adds the challenge for scopes that are lacking (RFC 6750 §3) to the response of an endpoint. */
+export const challengeScopes = (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<string>) =>
+  addChallenge(endpoint, [
     ["error", "insufficient_scope"],
     ["scope", scopes.join(" ")],
   ])
 
 /** Refuses the caller's key, with the challenge for it, where a handler knows better than what it was let in by. */
-export const refuseKey = <Refusal extends Problem.InactiveProblem | Problem.ExpiredProblem>(problem: Refusal) =>
-  Effect.andThen(addChallenge(invalidToken(problem)), Effect.fail(problem))
+export const refuseKey = <Refusal extends Problem.InactiveProblem | Problem.ExpiredProblem>(
+  endpoint: HttpApiEndpoint.Top,
+  problem: Refusal,
+) => Effect.andThen(addChallenge(endpoint, invalidToken(problem)), Effect.fail(problem))
 
 type Parameters = ReadonlyArray<readonly [name: string, value: string]>
 
@@ -115,11 +150,27 @@ const invalidToken = ({ message }: { readonly message: string }): Parameters => 
   ["error_description", message],
 ]
 
-const addChallenge = (parameters: Parameters): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
-  Effect.flatMap(Realm, (realm) => HttpEffect.appendPreResponseHandler(setHeader("www-authenticate", challenge(realm, parameters))))
+const addChallenge = (
+  endpoint: HttpApiEndpoint.Top,
+  parameters: Parameters,
+): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.flatMap(Realm, (realm) => {
+    const challenge = makeChallenge(credentialsOf(endpoint, ApiKeyAuth), realm)
+    return HttpEffect.appendPreResponseHandler(setHeader("www-authenticate", challenge(parameters)))
+  })
 
-const challenge = (realm: string, parameters: Parameters): string =>
-  `Bearer realm=${quote(realm)}${parameters.map(([name, value]) => `, ${name}=${quote(value)}`).join("")}`
+/**
+ * A challenge for each scheme that `Authorization` is taken with. Keys in other headers have no scheme of HTTP's; where there are no others,
+ * their headers' names stand for it, as a 401 must challenge (RFC 9110 §15.5.2).
+ */
+const makeChallenge = ({ places }: Credentials, realm: string): ((parameters: Parameters) => string) => {
+  const ofHttp = places.flatMap((place) => (isAuthorization(place) && place.scheme !== undefined ? [place.scheme] : []))
+  const schemes = ofHttp.length > 0 ? ofHttp : Array.from(new Set(places.map(({ header }) => header)))
+  return (parameters) => {
+    const all = [["realm", realm] as const, ...parameters].map(([name, value]) => `${name}=${quote(value)}`).join(", ")
+    return schemes.map((scheme) => `${scheme} ${all}`).join(", ")
+  }
+}
 
 const setHeader =
   (name: string, value: string): HttpEffect.PreResponseHandler =>
@@ -133,13 +184,16 @@ type Scheme<Provided> = <E>(
 ) => Effect.Effect<Response, E | AuthProblem, HttpServerRequest.HttpServerRequest>
 
 /**
- * Effect tries the schemes in turn, and any failure leads to the next one. The first does the work of both, as most requests are good and
- * then have no need of the other, which repeats what the first one found wrong.
+ * Effect tries the schemes in turn, and any failure leads to the next one. The first does the work of all, as most requests are good and
+ * then have no need of the others, which repeat what the first one found wrong.
+ *
+ * Which schemes there are, and under which names, is the api's to say: {@link acceptCredentials}.
  */
-const repeat =
-  <Provided>(first: Scheme<Provided>): Scheme<Provided> =>
-  (next, target) =>
+const atEachScheme = <Provided>(first: Scheme<Provided>): { readonly bearer: Scheme<Provided>; readonly apiKey: Scheme<Provided> } => {
+  const each: Scheme<Provided> = (next, target) =>
     Effect.withFiber((fiber) => refusals.get(requestOf(fiber.context)) ?? first(next, target))
+  return new Proxy({ bearer: each, apiKey: each }, { get: (_, name) => (typeof name === "string" ? each : undefined) })
+}
 
 const refusals = new WeakMap<HttpServerRequest.HttpServerRequest, Exit.Exit<never, AuthProblem>>()
 
@@ -155,28 +209,56 @@ interface Target {
 interface Demands {
   readonly group: HttpApiGroup.Top
   readonly scopes: ReadonlyArray<Scope>
+  readonly door: Door
 }
 
-const demands = new WeakMap<HttpApiEndpoint.Top, Demands>()
-
-/** What an endpoint asks of a key. An endpoint may be in several groups, which ask for more. */
-const demandsOf = ({ endpoint, group }: Target): Demands => {
-  const known = demands.get(endpoint)
-  if (known !== undefined && known.group === group) return known
-  const found = { group, scopes: requiredScopes({ endpoint, group }) }
-  demands.set(endpoint, found)
-  return found
+/** How requests to an endpoint carry their keys, and are refused. */
+interface Door {
+  readonly read: ReadCredential
+  readonly refuse: Refuse
+  /** Those whose values Effect shows, unless told otherwise. */
+  readonly unusualHeaders: ReadonlyArray<string>
 }
+
+/** What an endpoint asks of a key, and where it takes it. An endpoint may be in several groups, which ask for more. */
+const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target: Target) => Demands) => {
+  const demands = new WeakMap<HttpApiEndpoint.Top, Demands>()
+  const doors = new WeakMap<Credentials, Door>()
+  const doorOf = (credentials: Credentials): Door => {
+    const known = doors.get(credentials)
+    if (known !== undefined) return known
+    const door = {
+      read: makeReadCredential(credentials),
+      refuse: makeRefuse(makeChallenge(credentials, realm)),
+      unusualHeaders: headersOf(credentials).filter((header) => !usualHeaders.has(header)),
+    }
+    doors.set(credentials, door)
+    return door
+  }
+  return ({ endpoint, group }) => {
+    const known = demands.get(endpoint)
+    if (known !== undefined && known.group === group) return known
+    const found = { group, scopes: requiredScopes({ endpoint, group }), door: doorOf(credentialsOf(endpoint, auth)) }
+    demands.set(endpoint, found)
+    return found
+  }
+}
+
+const usualHeaders = new Set(["authorization", "x-api-key"])
 
 /** Tells of the key in the request's span, in the logs of what is run with the context, and to the caller if its token is about to end. */
-const mention = (context: Context.Context<never>, { apiKey, usedToken }: Verified): Context.Context<never> => {
+const mention = (context: Context.Context<never>, { apiKey, usedToken }: Verified, { unusualHeaders }: Door): Context.Context<never> => {
   const { id, keyId } = apiKey
   const span = Context.getOrUndefined(context, Tracer.ParentSpan)
   if (span?._tag === "Span" && span.status._tag === "Started") {
     span.attribute("api_key.id", id)
     span.attribute("api_key.key_id", keyId)
   }
-  const mentioned = Context.add(context, References.CurrentLogAnnotations, {
+  const redacted =
+    unusualHeaders.length === 0
+      ? context
+      : Context.add(context, Headers.CurrentRedactedNames, redactAlso(Context.get(context, Headers.CurrentRedactedNames), unusualHeaders))
+  const mentioned = Context.add(redacted, References.CurrentLogAnnotations, {
     ...Context.get(context, References.CurrentLogAnnotations),
     "api_key.id": id,
     "api_key.key_id": keyId,
@@ -199,22 +281,6 @@ const deprecate = (context: Context.Context<never>, apiKey: ApiKey): void => {
   )
 }
 
-const missing = new MissingApiKey()
-
-/** The one credential of a request. An `Authorization` of another scheme is none of ours. */
-const readCredential = ({ headers }: HttpServerRequest.HttpServerRequest): string | MissingApiKey | Problem.InvalidRequestProblem => {
-  const bearer = bearerToken(headers["authorization"])
-  const apiKey = headers["x-api-key"]?.trim()
-  if (bearer && apiKey && bearer !== apiKey) return twoCredentials
-  return bearer || apiKey || missing
-}
-
-const twoCredentials = new Problem.InvalidRequestProblem({ detail: "Send one credential, not two different ones" })
-
-/** RFC 9110 §11.1: the scheme is case-insensitive, and one or more spaces follow it. */
-const bearerToken = (authorization: string | undefined): string | undefined =>
-  authorization !== undefined && authorization.slice(0, 7).toLowerCase() === "bearer " ? authorization.slice(7).trim() : undefined
-
 type AuthProblem = (typeof authProblems)[number]["Type"]
 type Refused = VerifyError | MissingApiKey | Problem.InvalidRequestProblem
 
@@ -224,10 +290,16 @@ interface Refusal {
   readonly addHeader: HttpEffect.PreResponseHandler | undefined
 }
 
-const makeRefuse = (realm: string) => {
+type Refuse = (
+  request: HttpServerRequest.HttpServerRequest,
+  context: Context.Context<never>,
+  error: Refused,
+) => Effect.Effect<never, AuthProblem>
+
+const makeRefuse = (challenge: (parameters: Parameters) => string): Refuse => {
   const make = (problem: AuthProblem, ...parameters: Parameters): Refusal => ({
     exit: Exit.fail(problem),
-    addHeader: setHeader("www-authenticate", challenge(realm, parameters)),
+    addHeader: setHeader("www-authenticate", challenge(parameters)),
   })
   const makeInvalid = (problem: Problem.InvalidTokenProblem | Problem.InactiveProblem | Problem.ExpiredProblem): Refusal =>
     make(problem, ...invalidToken(problem))
@@ -235,7 +307,7 @@ const makeRefuse = (realm: string) => {
   const noKey = make(new Problem.MissingApiKeyProblem())
   const invalid = makeInvalid(new Problem.InvalidTokenProblem())
   const inactive = makeInvalid(new Problem.InactiveProblem())
-  const ambiguous = make(twoCredentials, ["error", "invalid_request"], ["error_description", twoCredentials.message])
+  const ambiguous = new WeakMap<Problem.InvalidRequestProblem, Refusal>()
   const busy = new Map<number, Refusal>()
 
   /** What the wire is told (RFC 6750 §3): malformed, unknown and wrong secret are the same. */
@@ -257,8 +329,13 @@ const makeRefuse = (realm: string) => {
           ["error", "insufficient_scope"],
           ["scope", error.required.join(" ")],
         )
-      case "InvalidRequestProblem":
-        return ambiguous
+      case "InvalidRequestProblem": {
+        const known = ambiguous.get(error)
+        if (known !== undefined) return known
+        const refusal = make(error, ["error", "invalid_request"], ["error_description", error.message])
+        ambiguous.set(error, refusal)
+        return refusal
+      }
       case "Overloaded": {
         const { retryAfterSeconds } = error
         const known = busy.get(retryAfterSeconds)
@@ -271,11 +348,7 @@ const makeRefuse = (realm: string) => {
     }
   }
 
-  return (
-    request: HttpServerRequest.HttpServerRequest,
-    context: Context.Context<never>,
-    error: Refused,
-  ): Effect.Effect<never, AuthProblem> => {
+  return (request, context, error) => {
     if (error._tag === "RepositoryError" || error._tag === "HasherError") {
       return Effect.flatMap(unavailable(error), (problem) => {
         const exit = Exit.fail(problem)

@@ -10,6 +10,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Layer from "effect/Layer"
@@ -68,9 +69,14 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
       })
 
       /** A longer life, or another one, is a grant of the scopes that the key has; only those that were checked may get it. */
-      const updateCovered = Effect.fnUntraced(function* (id: ApiKeyId, input: UpdateInput, options: IfVersion & ConfirmWithin) {
+      const updateCovered = Effect.fnUntraced(function* (
+        endpoint: HttpApiEndpoint.Top,
+        id: ApiKeyId,
+        input: UpdateInput,
+        options: IfVersion & ConfirmWithin,
+      ) {
         const { scopes, version } = yield* apiKeys.get(id)
-        yield* checkGrant(scopes)
+        yield* checkGrant(endpoint, scopes)
         return yield* apiKeys.update(id, input, { ifVersion: version, ...options })
       })
 
@@ -79,7 +85,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
        * itself is judged by. Never the previous token for its own key: it may be the one that leaked, and this node may not have heard yet that
        * it is the previous one.
        */
-      const authorizeRotation = Effect.fnUntraced(function* (id: ApiKeyId) {
+      const authorizeRotation = Effect.fnUntraced(function* (id: ApiKeyId, endpoint: HttpApiEndpoint.Top) {
         const caller = yield* CurrentApiKey
         const isSelf = caller.id === id
         if (isSelf && (yield* UsedToken) === "previous") return yield* Effect.fail(new Problem.PreviousTokenProblem())
@@ -88,22 +94,22 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           if (target.keyId !== caller.keyId) return yield* Effect.fail(new Problem.PreviousTokenProblem())
           const { expiresAt } = target
           const standing = status(target, yield* DateTime.now)
-          if (standing === "inactive") return yield* refuseKey(new Problem.InactiveProblem())
-          if (standing === "expired" && expiresAt !== null) return yield* refuseKey(new Problem.ExpiredProblem({ expiresAt }))
+          if (standing === "inactive") return yield* refuseKey(endpoint, new Problem.InactiveProblem())
+          if (standing === "expired" && expiresAt !== null) return yield* refuseKey(endpoint, new Problem.ExpiredProblem({ expiresAt }))
         }
         const { scopes } = target ?? caller
         const required: ReadonlyArray<Scope> = set(isSelf ? "api-keys:rotate-self" : "api-keys:write")
         if (!satisfies(scopes, ["api-keys:write"]) && !satisfies(scopes, required)) {
-          yield* challengeScopes(required)
+          yield* challengeScopes(endpoint, required)
           return yield* Effect.fail(new Problem.InsufficientScopeProblem({ required }))
         }
         return target === undefined ? { isSelf, target: yield* apiKeys.get(id) } : { isSelf, target }
       })
 
       return handlers.handleAll({
-        create: ({ payload }) =>
+        create: ({ endpoint, payload }) =>
           Effect.gen(function* () {
-            yield* checkGrant(payload.scopes)
+            yield* checkGrant(endpoint, payload.scopes)
             const { apiKey, token } = yield* apiKeys.create(payload)
             const { originalUrl } = yield* HttpServerRequest.HttpServerRequest
             const path = originalUrl
@@ -142,12 +148,12 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             Effect.map(tagged),
             Effect.catchTags({ InvalidInput: invalidInput, ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),
           ),
-        update: ({ params, query, headers, payload }) =>
+        update: ({ endpoint, params, query, headers, payload }) =>
           Effect.gen(function* () {
-            yield* checkGrant(payload.scopes)
+            yield* checkGrant(endpoint, payload.scopes)
             const options = { ...query, ...(yield* judge(params.id, headers)) }
             if (payload.expiresAt === undefined) return tagged(yield* apiKeys.update(params.id, payload, options))
-            return tagged(yield* updateCovered(params.id, payload, options))
+            return tagged(yield* updateCovered(endpoint, params.id, payload, options))
           }).pipe(Effect.catchTags(changeProblems)),
         delete: ({ params, query, headers }) =>
           Effect.flatMap(judge(params.id, headers), (guard) => apiKeys.delete(params.id, { ...query, ...guard })).pipe(
@@ -159,9 +165,9 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
               Unconfirmed: unconfirmed,
             }),
           ),
-        activate: ({ params, query, headers }) =>
+        activate: ({ endpoint, params, query, headers }) =>
           judge(params.id, headers).pipe(
-            Effect.flatMap((guard) => updateCovered(params.id, { isActive: true }, { ...query, ...guard })),
+            Effect.flatMap((guard) => updateCovered(endpoint, params.id, { isActive: true }, { ...query, ...guard })),
             Effect.map(tagged),
             Effect.catchTags(changeProblems),
           ),
@@ -171,11 +177,11 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             Effect.map(tagged),
             Effect.catchTags(changeProblems),
           ),
-        rotate: ({ params, query, headers, payload: { graceSeconds, ...options } }) =>
+        rotate: ({ endpoint, params, query, headers, payload: { graceSeconds, ...options } }) =>
           Effect.gen(function* () {
-            const { isSelf, target } = yield* authorizeRotation(params.id)
+            const { isSelf, target } = yield* authorizeRotation(params.id, endpoint)
             // Who rotates another key gets a token with its scopes.
-            if (!isSelf) yield* checkGrant(target.scopes)
+            if (!isSelf) yield* checkGrant(endpoint, target.scopes)
             yield* checkPreconditions(target, headers)
             const grace = graceSeconds === undefined ? {} : { grace: Duration.seconds(graceSeconds) }
             yield* HttpEffect.appendPreResponseHandler((_request, response) =>
@@ -198,9 +204,9 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
               Unconfirmed: unconfirmed,
             }),
           ),
-        endGrace: ({ params, query, headers }) =>
+        endGrace: ({ endpoint, params, query, headers }) =>
           Effect.gen(function* () {
-            const { isSelf, target } = yield* authorizeRotation(params.id)
+            const { isSelf, target } = yield* authorizeRotation(params.id, endpoint)
             yield* checkPreconditions(target, headers)
             // The key's own token was the current one of this version; after another rotation it is the one whose grace would end.
             const guard = isSelf || !areUnconditional(headers) ? { ifVersion: target.version } : {}
@@ -214,11 +220,11 @@ const isInvalidKey = (error: InvalidKey | Problem.ServiceUnavailableProblem | Pr
   error._tag !== "ServiceUnavailableProblem" && error._tag !== "OverloadedProblem"
 
 /** Refuses to grant scopes that the caller's own key doesn't cover. */
-const checkGrant = Effect.fnUntraced(function* (scopes: ReadonlyArray<Scope> = []) {
+const checkGrant = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<Scope> = []) {
   const { scopes: held } = yield* CurrentApiKey
   const missing = scopes.filter((scope) => !satisfies(held, [scope]))
   if (missing.length === 0) return
-  yield* challengeScopes(missing)
+  yield* challengeScopes(endpoint, missing)
   return yield* Effect.fail(new Problem.ScopeNotHeldProblem({ scopes: missing }))
 })
 

@@ -11,7 +11,8 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { formatDuration, parseDuration } from "./durations.ts"
 import { safeLine } from "./safeText.ts"
 
-const make = <A>(
+/** As `expected` says; `parse` gives nothing for what isn't. */
+export const make = <A>(
   name: string,
   type: Schema.Codec<A>,
   expected: string,

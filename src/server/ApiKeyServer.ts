@@ -28,12 +28,16 @@ import * as Invalidation from "../sql/Invalidation.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import type { DataDirLocked, PgliteUnavailable } from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
+import { acceptCredentials } from "../http/ApiKeyAuth.ts"
+import { layerRedactedHeaders } from "../http/auth.ts"
 import { explainAddress } from "./address.ts"
 import { type DatabaseUnavailable, layerReachable } from "./databaseUrl.ts"
 import { makeFirstKey, printFirstKey } from "./firstKey.ts"
+import { readCredentialOptions } from "./credentials.ts"
 import { decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "./limits.ts"
 import { loadPackage, type MissingPackage } from "./loadPackage.ts"
 import { readLeakOptions } from "./leaks.ts"
+import { ServerApi } from "./api.ts"
 import { routesWith } from "./routes.ts"
 import { loadPeppers, serverSettings } from "./settings.ts"
 import { misspelt } from "./variables.ts"
@@ -135,7 +139,8 @@ const layerArgon2 = Argon2Node.layerPeppers().pipe(
 /**
  * The whole server, configured by `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `REDIS_URL`, `API_KEY_DATA_DIR`
  * (`.effect-api-key`), the peppers that `Pepper.loadConfig` reads (each minute anew), `API_KEY_LEAK_SIGNING_KEYS_FILE`,
- * `API_KEY_LEAKS`, `API_KEY_REVOKE_BY_POSSESSION`, `API_KEY_REVOCATIONS_PER_SECOND`, and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
+ * `API_KEY_LEAKS`, `API_KEY_REVOKE_BY_POSSESSION`, `API_KEY_REVOCATIONS_PER_SECOND`, `API_KEY_CREDENTIALS`,
+ * `API_KEY_FOREIGN_AUTHORIZATION`, and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
  * its scope closes, requests in flight get up to 10 seconds.
  * @category layers
  * @since 0.1.0
@@ -145,6 +150,7 @@ export const layerWith = (options: Options) =>
     Effect.gen(function* () {
       const limits = { ...defaultLimits, ...options.limits }
       const config = yield* serverSettings
+      const credentials = yield* readCredentialOptions
       for (const warning of misspelt()) yield* Effect.logWarning(warning)
       const load = loadPeppers(config)
       // Before there is a database, lest a first start that fails leave one behind.
@@ -159,10 +165,13 @@ export const layerWith = (options: Options) =>
       const requestLimits = Layer.unwrap(
         Effect.map(decideRequests(options.limits?.requests), (requests) => layerRequestLimits({ ...limits, requests })),
       ).pipe(Layer.provide(hasher))
-      return Layer.effectDiscard(makeFirstKey(options.onFirstKey ?? printFirstKey)).pipe(
+      return Layer.effectDiscard(makeFirstKey(options.onFirstKey ?? printFirstKey(credentials))).pipe(
         Layer.provideMerge(
-          HttpRouter.serve(Layer.mergeAll(routesWith({ leaks: yield* readLeakOptions }), requestLimits), { disableLogger: true }),
+          HttpRouter.serve(Layer.mergeAll(routesWith({ leaks: yield* readLeakOptions, credentials }), requestLimits), {
+            disableLogger: true,
+          }),
         ),
+        Layer.provide(layerRedactedHeaders(acceptCredentials(credentials)(ServerApi))),
         Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(limits.bodyBytes))),
         Layer.provideMerge(server),
         Layer.provide(services),

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import { ApiKeys, type Created } from "../ApiKeys.ts"
+import { type CredentialOptions, credentialsFrom } from "../http/credentials.ts"
 
 /**
  * On an empty table, makes an administrator's key, whose token is known to nobody else afterwards.
@@ -28,20 +29,25 @@ export const makeFirstKey = Effect.fnUntraced(function* (onFirstKey: (created: C
   yield* onFirstKey(created.value, HttpServer.formatAddress((yield* HttpServer.HttpServer).address))
 })
 
-/** For people. */
-export const printFirstKey = (created: Created, url: string): Effect.Effect<void> => {
-  const token = Redacted.value(created.token)
-  return Console.log(
-    [
-      "",
-      "An administrator's key was made. Its token is shown this once:",
-      "",
-      `  ${token}`,
-      "",
-      "Try it:",
-      "",
-      `  curl -H 'Authorization: Bearer ${token}' ${url}/protected`,
-      "",
-    ].join("\n"),
-  )
-}
+/** For people, with a call that carries the key as the server takes it. */
+export const printFirstKey =
+  (credentials: CredentialOptions) =>
+  (created: Created, url: string): Effect.Effect<void> => {
+    const token = Redacted.value(created.token)
+    const {
+      places: [{ header, scheme }],
+    } = credentialsFrom(credentials)
+    return Console.log(
+      [
+        "",
+        "An administrator's key was made. Its token is shown this once:",
+        "",
+        `  ${token}`,
+        "",
+        "Try it:",
+        "",
+        `  curl -H '${header}: ${scheme === undefined ? token : `${scheme} ${token}`}' ${url}/protected`,
+        "",
+      ].join("\n"),
+    )
+  }

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import { KeyId } from "../ApiKey.ts"
 import { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import type { ApiKeys } from "../ApiKeys.ts"
-import { assertProtected, CurrentApiKey } from "../http/ApiKeyAuth.ts"
+import { acceptCredentials, assertProtected, type CredentialOptions, CurrentApiKey } from "../http/ApiKeyAuth.ts"
 import {
   type InvalidSigningKey,
   layerAuth,
@@ -24,6 +24,8 @@ import { ServerApi } from "./api.ts"
 export interface RoutesOptions {
   /** What is done about leaked tokens. Default: nothing is offered. */
   readonly leaks?: LeakOptions | undefined
+  /** Where requests carry their keys. Default: in `Authorization: Bearer …` or `X-API-Key`. */
+  readonly credentials?: CredentialOptions | undefined
 }
 
 /** Without what leads to the page's vendor, or sends something there. Effect's type of the options knows some of them. */
@@ -43,21 +45,22 @@ type Needs = HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services
  * @since 0.1.0
  */
 export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSigningKey, Needs> => {
-  assertProtected(ServerApi)
+  const api = ServerApi.pipe(acceptCredentials(options.credentials ?? {}))
+  assertProtected(api)
   const middleware = Layer.mergeAll(layerAuth(), layerRequestProblems)
   const groups = Layer.mergeAll(
-    layerHandlers(ServerApi),
-    layerLeaks(ServerApi, options.leaks),
-    HttpApiBuilder.group(ServerApi, "protected", (handlers) =>
+    layerHandlers(api),
+    layerLeaks(api, options.leaks),
+    HttpApiBuilder.group(api, "protected", (handlers) =>
       handlers.handle("get", () => Effect.map(CurrentApiKey, (apiKey) => ({ message: `Hello, ${apiKey.name}`, apiKey }))),
     ),
   ).pipe(Layer.provide(middleware))
   return Layer.mergeAll(
-    HttpApiBuilder.layer(ServerApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(groups)),
-    HttpApiScalar.layer(ServerApi, { path: "/docs", scalar: referencePage }),
+    HttpApiBuilder.layer(api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(groups)),
+    HttpApiScalar.layer(api, { path: "/docs", scalar: referencePage }),
     HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok\n")),
     layerReady,
-    layerMethodNotAllowed(ServerApi, { "/docs": ["GET"], "/openapi.json": ["GET"], "/healthz": ["GET"], "/readyz": ["GET"] }),
+    layerMethodNotAllowed(api, { "/docs": ["GET"], "/openapi.json": ["GET"], "/healthz": ["GET"], "/readyz": ["GET"] }),
     layerProblems,
     layerPolicy,
   )
