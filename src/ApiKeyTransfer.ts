@@ -1,7 +1,7 @@
 /**
  * Keys as lines of text, to move them between databases and systems: what `ApiKeys.export` writes, and what `ApiKeys.import` reads.
  *
- * A line is an {@link ExportedKey} in JSON. Rows of other systems come by {@link fromCsv} or {@link fromNdjson} and one of the adapters in
+ * A line is an {@link ExportedKey} in JSON. Rows of other systems come by {@link fromCsv} or {@link fromJson} and one of the adapters in
  * `effect-api-key/legacy/*`. This module needs nothing of Node, so that a browser may import it.
  * @since 0.1.0
  */
@@ -326,6 +326,33 @@ export const fromNdjson = <E, R>(
   }))
 
 /**
+ * The rows of a JSON array, as `sqlite3 -json` and many exports write it, or of a JSON object a line: the first character tells which. What isn't
+ * JSON becomes an {@link UnreadableRow}, and so does an array that doesn't end. Several arrays may follow each other.
+ * @category constructors
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { ApiKeyTransfer } from "effect-api-key"
+ *
+ * const rows = ApiKeyTransfer.fromJson(Stream.make('[{"id":1},', '{"id":2}]'))
+ * await Effect.runPromise(Stream.runCollect(rows)) // => [{ id: 1 }, { id: 2 }]
+ * ```
+ */
+export const fromJson = <E, R>(
+  input: Stream.Stream<string | Uint8Array, E, R>,
+  { maxLineLength = defaultMaxLineLength }: LineOptions = {},
+): Stream.Stream<unknown, E, R> =>
+  parseRecords(input, () => {
+    const ends = makeJsonEnds()
+    return {
+      splitter: makeSplitter(maxLineLength, ends),
+      parse: (record) => (typeof record === "string" ? parseJson(record) : [record]),
+      end: () => (ends.isOpen() ? [new UnreadableRow("The array doesn't end: the text was cut")] : []),
+    }
+  })
+
+/**
  * The rows of a CSV (RFC 4180) whose first record names the columns, as objects of texts. A record that can't be read becomes an
  * {@link UnreadableRow}, and so do all lines after one of which it isn't clear where it ends. Empty lines are none.
  * @category constructors
@@ -337,7 +364,7 @@ export const fromCsv = <E, R>(
 ): Stream.Stream<unknown, E, R> =>
   parseRecords(input, () => ({
     splitter: makeSplitter(maxLineLength, makeCsvEnds(delimiter, backslash)),
-    parse: withHeader((record) => toCells(record, delimiter)),
+    ...withHeader(delimiter),
   }))
 
 const defaultMaxLineLength = 1_048_576
@@ -348,19 +375,56 @@ interface Reading {
   readonly splitter: ReturnType<typeof makeSplitter>
   /** Gives a row, or nothing. */
   readonly parse: (record: RecordText) => ReadonlyArray<unknown>
+  /** What is wrong with the text as a whole, once it has ended. */
+  readonly end?: (() => ReadonlyArray<UnreadableRow>) | undefined
 }
 
 const parseRecords = <E, R>(input: Stream.Stream<string | Uint8Array, E, R>, make: () => Reading): Stream.Stream<unknown, E, R> =>
   Stream.suspend(() => {
-    const { splitter, parse } = make()
-    const rest = Stream.suspend(() => Stream.fromIterable(splitter.end().flatMap(parse)))
+    const { splitter, parse, end = () => [] } = make()
+    const start = makeStart()
+    const readPieces = (pieces: ReadonlyArray<string | Uint8Array>) => pieces.flatMap(splitter.feed).flatMap(parse)
+    const rest = Stream.suspend(() => Stream.fromIterable([...readPieces(start.end()), ...splitter.end().flatMap(parse), ...end()]))
     return input.pipe(
-      Stream.map((chunk) => splitter.feed(chunk).flatMap(parse)),
+      Stream.map((chunk) => {
+        const pieces = start.feed(chunk)
+        return pieces instanceof UnreadableRow ? [pieces] : readPieces(pieces)
+      }),
       Stream.filter(Arr.isArrayNonEmpty),
       Stream.flattenArray,
       Stream.concat(rest),
     )
   })
+
+/** Looks at how the text begins, and lets nothing of UTF-16 through: each of its lines would be refused for something else. */
+const makeStart = () => {
+  let state: "unknown" | "text" | "UTF-16" = "unknown"
+  let held: ReadonlyArray<string | Uint8Array> = []
+  return {
+    feed: (chunk: string | Uint8Array): ReadonlyArray<string | Uint8Array> | UnreadableRow => {
+      if (state === "text") return [chunk]
+      if (state === "UTF-16" || chunk.length === 0) return []
+      const [first = 0, second] = [...held, chunk].flatMap((piece) => [codeAt(piece, 0), codeAt(piece, 1)].filter((code) => code >= 0))
+      if (second === undefined) {
+        // Copied, as the buffer may be used again.
+        held = [chunk.slice(0)]
+        return []
+      }
+      // The byte order marks of UTF-16, and the upper half of an ASCII character where there is none.
+      state = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0 ? "UTF-16" : "text"
+      const pieces = [...held, chunk]
+      held = []
+      return state === "text" ? pieces : new UnreadableRow(isUtf16)
+    },
+    /** What was too short to be looked at. */
+    end: () => held,
+  }
+}
+
+const codeAt = (piece: string | Uint8Array, at: number): number =>
+  at < piece.length ? (isString(piece) ? piece.charCodeAt(at) : (piece[at] ?? 0)) : -1
+
+const isUtf16 = "The text is UTF-16, of which nothing is read: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"
 
 const parseJson = (line: string): ReadonlyArray<unknown> => {
   if (line.trim() === "") return []
@@ -381,6 +445,61 @@ const lineEnds: Ends = {
   next: (chunk, from) => (isString(chunk) ? chunk.indexOf("\n", from) : chunk.indexOf(0x0a, from)),
   whyNot: () => undefined,
 }
+
+/** Where the elements of an array end, or lines where there is none. It follows the texts and the brackets of JSON through all bytes. */
+const makeJsonEnds = (): Ends & { readonly isOpen: () => boolean } => {
+  let state: "before" | "lines" | "array" | "text" | "escape" | "behind an array" = "before"
+  let depth = 0
+
+  /** Whether a record ends here. */
+  const step = (code: number): boolean => {
+    switch (state) {
+      case "lines":
+        return code === lf
+      case "before":
+        if (code === openBracket) {
+          state = "array"
+          return true
+        }
+        if (!isSpace(code)) state = "lines"
+        return false
+      case "behind an array":
+        if (code !== openBracket) return code === lf
+        state = "array"
+        return true
+      case "text":
+        if (code === quote) state = "array"
+        else if (code === backslashCode) state = "escape"
+        return false
+      case "escape":
+        state = "text"
+        return false
+      default:
+        if (code === quote) state = "text"
+        else if (code === openBracket || code === openBrace) depth++
+        else if (depth > 0 && (code === closeBracket || code === closeBrace)) depth--
+        else if (depth === 0 && code === closeBracket) {
+          state = "behind an array"
+          return true
+        } else return depth === 0 && code === comma
+        return false
+    }
+  }
+
+  return {
+    next: (chunk, from) => {
+      if (state === "lines") return lineEnds.next(chunk, from)
+      for (let at = from; at < chunk.length; at++) if (step(codeAt(chunk, at))) return at
+      return -1
+    },
+    whyNot: () => undefined,
+    isOpen: () => state === "array" || state === "text" || state === "escape",
+  }
+}
+
+// A byte order mark counts for one, as a character and in bytes.
+const isSpace = (code: number): boolean =>
+  code === 0x20 || code === 0x09 || code === cr || code === lf || code === 0xfeff || code === 0xef || code === 0xbb || code === 0xbf
 
 /** Splits; a CR before the LF stays. What is longer than `maxLength` isn't kept. */
 const makeSplitter = (maxLength: number, ends: Ends) => {
@@ -452,30 +571,60 @@ const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
 type Cells = ReadonlyArray<string>
 
 /** Names the cells by those of the first record. One that can't be read leaves no name for any. */
-const withHeader = (toCells: (record: string) => Cells | UnreadableRow): Reading["parse"] => {
+const withHeader = (delimiter: Delimiter): Pick<Reading, "parse" | "end"> => {
   let header: Cells | UnreadableRow | undefined
-  return (record) => {
-    if (record === "" || record === "\r") return []
-    const cells = typeof record === "string" ? toCells(record) : record
-    if (header === undefined) {
-      header = toHeader(cells)
-      return []
-    }
-    if (cells instanceof UnreadableRow) return [cells]
-    if (header instanceof UnreadableRow) return [header]
-    const { length } = header
-    return [
-      cells.length === length
-        ? Object.fromEntries(header.map((column, index) => [column, cells[index]]))
-        : new UnreadableRow(`It has ${cells.length} cells, and the header ${length}`),
-    ]
+  let hasRows = false
+  return {
+    parse: (record) => {
+      if (record === "" || record === "\r") return []
+      if (header === undefined) {
+        header = toHeader(record, delimiter)
+        return []
+      }
+      hasRows = true
+      if (header instanceof UnreadableRow) return [header]
+      const cells = typeof record === "string" ? toCells(record, delimiter) : record
+      if (cells instanceof UnreadableRow) return [cells]
+      const { length } = header
+      return [
+        cells.length === length
+          ? Object.fromEntries(header.map((column, index) => [column, cells[index]]))
+          : new UnreadableRow(`It has ${cells.length} cells, and the header ${length}`),
+      ]
+    },
+    // All the rows may stand in a cell of it that has no end.
+    end: () => (header instanceof UnreadableRow && !hasRows ? [header] : []),
   }
 }
 
-const toHeader = (cells: Cells | UnreadableRow): Cells | UnreadableRow => {
+const toHeader = (record: RecordText, delimiter: Delimiter): Cells | UnreadableRow => {
+  const cells = typeof record === "string" ? toCells(record, delimiter) : record
+  const seen = typeof record === "string" ? seenInstead(record, delimiter, cells) : undefined
+  if (seen !== undefined) return new UnreadableRow(seen)
   if (cells instanceof UnreadableRow) return new UnreadableRow(`The header can't be read. ${cells.reason}`)
   return new Set(cells).size === cells.length ? cells : new UnreadableRow("The header has a column twice")
 }
+
+/** What the header looks like, rather than CSV with this delimiter. Its text isn't quoted: a file without a header begins with a hash. */
+const seenInstead = (record: string, delimiter: Delimiter, cells: Cells | UnreadableRow): string | undefined => {
+  if (/^\s*(?:\{|\[\s*(?:\{|$))/.test(record)) return "The text begins as JSON does, and CSV is expected"
+  const count = cells instanceof UnreadableRow ? 1 : cells.length
+  for (const other of delimiters) {
+    const others = toCells(record, other)
+    if (others instanceof UnreadableRow || others.length <= count || (count > 1 && others.length === 2)) continue
+    return `The header has ${others.length} columns between ${names[other]}, and ${count} between ${names[delimiter]}: ${chooseDelimiter(other)}`
+  }
+  return undefined
+}
+
+type Delimiter = NonNullable<CsvOptions["delimiter"]>
+
+const names = { ",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars" } as const satisfies Record<Delimiter, string>
+
+const delimiters: ReadonlyArray<Delimiter> = [",", ";", "\t", "|"]
+
+const chooseDelimiter = (delimiter: Delimiter): string =>
+  `give the option delimiter ${JSON.stringify(delimiter)} (--delimiter ${delimiter === "\t" ? "tab" : `"${delimiter}"`})`
 
 /**
  * Follows the quotes through all bytes, those of records that can't be read included: what stands in a quoted cell must never be taken for a
@@ -484,7 +633,7 @@ const toHeader = (cells: Cells | UnreadableRow): Cells | UnreadableRow => {
  * A quote counts only at the start of a cell, so that a stray one spoils its own line and no other. After text behind a closing quote the file
  * isn't what it seemed to be, and nothing in it is believed any more.
  */
-const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => {
+const makeCsvEnds = (delimiter: Delimiter, backslash: "refuse" | "plain"): Ends => {
   const separator = delimiter.charCodeAt(0)
   let state: "start of text" | "start of cell" | "bare" | "quoted" | "closed" | "closed, CR" = "start of text"
   /** Whether quotes stand right before that are two for one here, and may be one and the end of the cell where a backslash takes one away. */
@@ -504,7 +653,7 @@ const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => 
           broken = backslashBeforeQuote
         } else {
           isBehindQuotes = false
-          hasBackslash = code === 0x5c && backslash === "refuse"
+          hasBackslash = code === backslashCode && backslash === "refuse"
         }
         return
       case "closed":
@@ -514,12 +663,12 @@ const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => 
           return
         }
         state = code === cr ? "closed, CR" : "start of cell"
-        if (!endsCell(code)) broken = "Text follows a closing quote"
+        if (!endsCell(code)) broken = behindQuote(delimiters.find((other) => other.charCodeAt(0) === code))
         else if (hasBackslash) broken = backslashBeforeQuote
         return
       case "closed, CR":
         state = "start of cell"
-        if (code !== lf) broken = "Text follows a closing quote"
+        if (code !== lf) broken = behindQuote(undefined)
         return
       case "bare":
         if (code === lf || code === separator) state = "start of cell"
@@ -554,6 +703,15 @@ const makeCsvEnds = (delimiter: string, backslash: "refuse" | "plain"): Ends => 
 const quote = 0x22
 const lf = 0x0a
 const cr = 0x0d
+const comma = 0x2c
+const backslashCode = 0x5c
+const openBracket = 0x5b
+const closeBracket = 0x5d
+const openBrace = 0x7b
+const closeBrace = 0x7d
+
+const behindQuote = (other: Delimiter | undefined): string =>
+  other === undefined ? "Text follows a closing quote" : `Cells end between ${names[other]} here: if all do, ${chooseDelimiter(other)}`
 
 const backslashBeforeQuote =
   'A backslash stands before a closing quote; give the option backslash: "plain" if it is one of the cell\'s characters'

@@ -43,7 +43,7 @@ import prefixedApiKey from "./legacy/fixtures/prefixed-api-key.json" with { type
 import { tracerInto } from "./support/spans.ts"
 import { layerOwn, plain, progressOf, refusedOf, roundTrips } from "./support/transfer.ts"
 
-const { encodeLine, fromCsv, fromNdjson } = ApiKeyTransfer
+const { encodeLine, fromCsv, fromJson, fromNdjson } = ApiKeyTransfer
 
 const run = <A, E>(effect: Effect.Effect<A, E, ApiKeys.ApiKeys | Repository.ApiKeyRepository>, options: ApiKeys.Options = {}) =>
   Effect.provide(effect, layerOwn(options), { local: true })
@@ -366,6 +366,84 @@ describe("rows of a text", () => {
     }),
   )
 
+  it.effect("come out of a JSON array, as sqlite3 -json writes it, however it is cut", () =>
+    Effect.gen(function* () {
+      const rows = [
+        { id: 1, name: 'a"],[{"b"}' },
+        { id: 2, name: "\\", list: [1, [2, { c: "ü}" }]] },
+        { id: 3, name: "" },
+      ]
+      const written = [
+        `[${rows.map((row) => JSON.stringify(row)).join(",\n")}]\n`,
+        JSON.stringify(rows, undefined, 2),
+        `\uFEFF \n${JSON.stringify(rows)}`,
+        `${JSON.stringify(rows.slice(0, 1))}\n${JSON.stringify(rows.slice(1))}\n`,
+        rows.map((row) => `${JSON.stringify(row)}\n`).join(""),
+      ]
+      for (const text of written) {
+        const bytes = utf8(text)
+        for (const size of [1, 2, 3, 7, 1_000]) {
+          const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.slice(index * size, (index + 1) * size))
+          assert.deepStrictEqual(yield* collect(fromJson(Stream.fromIterable(pieces))), rows, text)
+        }
+        assert.deepStrictEqual(yield* collect(fromJson(Stream.make(text))), rows, text)
+      }
+      const of = (text: string) => collect(fromJson(Stream.make(text), { maxLineLength: 20 }))
+      assert.deepStrictEqual(yield* of("[]"), [])
+      assert.deepStrictEqual(yield* of(""), [])
+      const cut = "The array doesn't end: the text was cut"
+      assert.deepStrictEqual(yield* of('[{"a":1},{"a":2}'), [{ a: 1 }, { a: 2 }, cut])
+      assert.deepStrictEqual(yield* of('[{"a":1},{"a":"2'), [{ a: 1 }, "It isn't JSON", cut])
+      assert.deepStrictEqual(yield* of(`[{"a":1} {"a":2},{"a":"${"x".repeat(30)}"},{"a":3}]`), [
+        "It isn't JSON",
+        "It is longer than 20",
+        { a: 3 },
+      ])
+    }),
+  )
+
+  it.effect("are told of as UTF-16, of which nothing is read", () =>
+    Effect.gen(function* () {
+      const told = ["The text is UTF-16, of which nothing is read: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"]
+      const text = '{"id":1}\n{"id":2}\n'
+      const little = new Uint8Array(Buffer.from(text, "utf16le"))
+      const big = little.slice().map((_, index, all) => all[index ^ 1] ?? 0)
+      for (const bytes of [little, big, Uint8Array.of(0xff, 0xfe, ...little), Uint8Array.of(0xfe, 0xff, ...big)]) {
+        for (const read of [fromJson, fromNdjson, fromCsv]) {
+          assert.deepStrictEqual(yield* collect(read(Stream.make(bytes))), told)
+          assert.deepStrictEqual(yield* collect(read(Stream.fromIterable(Array.from(bytes, (byte) => Uint8Array.of(byte))))), told)
+        }
+      }
+      assert.deepStrictEqual(yield* collect(fromJson(Stream.make(utf8("5")))), [5])
+    }),
+  )
+
+  it.effect("are told of by what their header looks like", () =>
+    Effect.gen(function* () {
+      const of = (text: string, options?: ApiKeyTransfer.CsvOptions) => collect(fromCsv(Stream.make(text), options))
+      const semicolons = 'give the option delimiter ";" (--delimiter ";")'
+      assert.deepStrictEqual(yield* of("id;user_id;key_hash\n1;2;3\n"), [
+        `The header has 3 columns between semicolons, and 1 between commas: ${semicolons}`,
+      ])
+      assert.deepStrictEqual(yield* of("id;name, first;key_hash\n1;2;3\n"), [
+        `The header has 3 columns between semicolons, and 2 between commas: ${semicolons}`,
+      ])
+      assert.deepStrictEqual(yield* of('"id";"name"\n"1";"2"\n'), [
+        `The header can't be read. Cells end between semicolons here: if all do, ${semicolons}`,
+      ])
+      assert.deepStrictEqual(yield* of("id\tname\n1\t2\n"), [
+        'The header has 2 columns between tabs, and 1 between commas: give the option delimiter "\\t" (--delimiter tab)',
+      ])
+      assert.deepStrictEqual(yield* of("id,name\n1,2\n", { delimiter: "|" }), [
+        'The header has 2 columns between commas, and 1 between vertical bars: give the option delimiter "," (--delimiter ",")',
+      ])
+      assert.deepStrictEqual(yield* of('[{"id":1},\n{"id":2}]\n'), ["The text begins as JSON does, and CSV is expected"])
+      // All that follows stands in its cell.
+      assert.deepStrictEqual(yield* of('"id,name\n1,2\n'), ["The header can't be read. A quoted cell has no end"])
+      assert.deepStrictEqual(yield* of("id;name\n1;2\n", { delimiter: ";" }), [{ id: "1", name: "2" }])
+    }),
+  )
+
   const Cell = Arbitrary.array(Arbitrary.schema(Schema.Literals(["a", '"', '""', ",", "\n", "\r\n", "\\", '"\n', ',"', "\nevil,b,c\n"])), {
     maxLength: 6,
   })
@@ -488,7 +566,8 @@ describe("ApiKeys.import", () => {
         for (const batchSize of [1, 10]) {
           const dry = yield* importing(lines, { batchSize, dryRun: true })
           assert.deepStrictEqual(progressOf(dry), expected)
-          assert.deepStrictEqual(refusedOf(dry), [{ row: 2, field: "id", reason: "Another API key has this id" }])
+          const ids = `has this id and another key id, ${there.apiKey.keyId}, where this row has ${other.apiKey.keyId}`
+          assert.deepStrictEqual(refusedOf(dry), [{ row: 2, field: "id", reason: `Row 1 (the API key ${there.apiKey.id}) ${ids}` }])
         }
         assert.deepStrictEqual(progressOf(yield* importing(lines)), expected)
         // Once it was rotated here, nobody can tell any more by which key id it came.
@@ -536,6 +615,122 @@ describe("ApiKeys.import", () => {
     )
   })
 
+  describe("of several rows with one token", () => {
+    const hash = createHash("sha256").update("one token").digest()
+    const hex = hash.toString("hex")
+    const base = { expires_at: null, created_at: "2024-01-01" }
+    const revoked = { ...base, id: 1, key_hash: hex, user_id: "ada", revoked_at: "2024-02-01" }
+    const active = { ...base, id: 2, key_hash: hex, user_id: "ada", revoked_at: null }
+    const others = { ...base, id: 3, key_hash: hex, user_id: "bob", revoked_at: null }
+    const unkeyed = { hash: hash.toString("base64"), enabled: true, expires: null, deleted_at_m: null, created_at_m: 1 }
+    const authed = { key: hash.toString("base64url"), enabled: true, expiresAt: null, createdAt: "2024-01-01" }
+    const kept = { keyHash: hex, enabled: true, expiresAt: null, revokedAt: null }
+    const filler = Array.from({ length: 7 }, (_, index) => ({ ...active, id: 100 + index, key_hash: `${index}`.padStart(64, "0") }))
+    const withoutId = ({ id: _id, ...row }: typeof active | typeof revoked) => row
+
+    const importRows = (rows: ReadonlyArray<object>, from: LegacyTokens, options: ApiKeyTransfer.ImportOptions = {}) =>
+      ApiKeys.ApiKeys.use((apiKeys) => Stream.runCollect(apiKeys.import(Stream.fromIterable(rows), { from, ...options })))
+
+    it.effect("keeps the first and refuses the others, naming both, in one batch, in several, and in a dry run", () =>
+      Effect.gen(function* () {
+        const csv = (rows: ReadonlyArray<object>) =>
+          [Object.keys(rows[0]!), ...rows.map((row) => Object.values(row).map((cell) => cell ?? ""))]
+            .map((cells) => cells.join(","))
+            .join("\n")
+        const cases: ReadonlyArray<readonly [LegacyTokens, ReadonlyArray<object>]> = [
+          [Sha256.make(), [revoked, ...filler, active, others]],
+          // Nothing but what they say tells them apart.
+          [Sha256.make(), [revoked, active, others].map(withoutId)],
+          // One id, as a join of two tables makes rows of one.
+          [Sha256.make(), [active, { ...active, user_id: "bob" }, { ...active, user_id: "eve" }]],
+          [Unkey.make(), ["key_1", "key_2", "key_3"].map((id) => ({ ...unkeyed, id }))],
+          [BetterAuth.make(), ["a", "b", "c"].map((id) => ({ ...authed, id }))],
+          [Keypal.make(), ["a", "b", "c"].map((id) => ({ ...kept, id }))],
+          [
+            PrefixedApiKey.make({ prefix: "p" }),
+            ["1", "2", "3"].map((id) => ({ ...base, id, short_token: "s", long_token_hash: hex, revoked_at: null })),
+          ],
+        ]
+        for (const [from, rows] of cases) {
+          const [second, third] = [rows.length - 1, rows.length]
+          for (const batchSize of [1, 2, 1_000]) {
+            for (const way of ["rows", "csv", "array", "lines"] as const) {
+              yield* run(
+                Effect.gen(function* () {
+                  const apiKeys = yield* ApiKeys.ApiKeys
+                  const stream = {
+                    rows: Stream.fromIterable<unknown>(rows),
+                    csv: fromCsv(Stream.make(csv(rows))),
+                    array: fromJson(Stream.make(JSON.stringify(rows))),
+                    lines: fromJson(Stream.make(rows.map((row) => JSON.stringify(row)).join("\n"))),
+                  }[way]
+                  for (const dryRun of [true, false]) {
+                    const events = yield* Stream.runCollect(apiKeys.import(stream, { from, batchSize, dryRun }))
+                    assert.deepInclude(progressOf(events), { inserted: rows.length - 2, present: 0, refused: 2 }, `${from.name} ${way}`)
+                    const refused = refusedOf(events)
+                    assert.deepStrictEqual(
+                      refused.map(({ row }) => row),
+                      [second, third],
+                    )
+                    for (const { reason } of refused) {
+                      assert.match(
+                        reason,
+                        /^Row 1 (?:\(the API key [-0-9a-f]{36}\) has the token of this row, which would be the API key [-0-9a-f]{36}|is of the same API key \([-0-9a-f]{36}\))/,
+                      )
+                      assert.notInclude(reason, hex.slice(0, 8))
+                    }
+                  }
+                }),
+              )
+            }
+          }
+        }
+      }),
+    )
+
+    it.effect("keeps the one that is in the store, and names it", () =>
+      run(
+        Effect.gen(function* () {
+          const apiKeys = yield* ApiKeys.ApiKeys
+          const from = Sha256.make()
+          yield* importRows([revoked], from)
+          const [there] = yield* Stream.runCollect(apiKeys.stream())
+          for (const dryRun of [true, false]) {
+            const events = yield* importRows([active, others], from, { dryRun })
+            assert.deepStrictEqual(
+              refusedOf(events).map(({ row, field }) => [row, field]),
+              [
+                [1, "hash"],
+                [2, "hash"],
+              ],
+            )
+            for (const { reason } of refusedOf(events)) assert.include(reason, `The API key ${there?.id} has the token of this row`)
+          }
+          // The very same key is there, whatever has become of it, and in whatever time zone it is read.
+          yield* apiKeys.activate(there!.id)
+          for (const again of [revoked, { ...revoked, revoked_at: null }, { ...revoked, created_at: "2024-01-01T02:00:00" }]) {
+            assert.deepStrictEqual(progressOf(yield* importRows([again], from)), { read: 1, inserted: 0, present: 1, refused: 0 })
+          }
+          assert.deepStrictEqual(progressOf(yield* importRows([revoked, revoked], from)), { read: 2, inserted: 0, present: 2, refused: 0 })
+        }),
+      ),
+    )
+
+    it.effect("refuses lines of ours too that say something else of one key", () =>
+      run(
+        Effect.gen(function* () {
+          const key = makeStoredApiKey()
+          const other = new StoredApiKey({ ...key, apiKey: new ApiKey({ ...key.apiKey, isActive: false }) })
+          const events = yield* importing([encodeLine(key), encodeLine(other), encodeLine(key)])
+          assert.deepStrictEqual(progressOf(events), { read: 3, inserted: 1, present: 1, refused: 1 })
+          assert.deepStrictEqual(refusedOf(events), [
+            { row: 2, field: "row", reason: `Row 1 is of the same API key (${key.apiKey.id}), and says something else of it` },
+          ])
+        }),
+      ),
+    )
+  })
+
   it.effect("refuses lines with a hash that nobody could check, unless asked for them", () =>
     run(
       Effect.gen(function* () {
@@ -562,7 +757,7 @@ describe("ApiKeys.import", () => {
     run(
       Effect.gen(function* () {
         const good = linesOf(4)
-        const { keyId } = rowOf(good[0]!).apiKey
+        const { id, keyId } = rowOf(good[0]!).apiKey
         const rival = encodeLine(makeStoredApiKey({ keyId, hash: "$rival" }))
         const rows = [
           good[0]!,
@@ -577,7 +772,11 @@ describe("ApiKeys.import", () => {
         ].join("\n")
         const expected = [
           { row: 2, field: "row", reason: "It isn't JSON" },
-          { row: 3, field: "keyId", reason: "Another API key has this key id, or that of its previous token" },
+          {
+            row: 3,
+            field: "keyId",
+            reason: `Row 1 (the API key ${id}) has the key id of this row (${keyId}), for its current token or the one before`,
+          },
           // Each line has its end, and the empty one after it is none.
           { row: 5, field: "hash", reason: "It was exported without its hash" },
           { row: 8, field: "row", reason: "It isn't an object" },

@@ -9,11 +9,12 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import type { Progress } from "../ApiKeyTransfer.ts"
+import type { CsvOptions, Progress } from "../ApiKeyTransfer.ts"
 import { CliFailure, fromError, usage } from "./CliFailure.ts"
 import { filterFlags, readFilter, requireApiKeys, string, whole } from "./keyFlags.ts"
 import { refuseToken } from "./keyName.ts"
@@ -21,22 +22,37 @@ import * as Json from "./Json.ts"
 import { counted, makeProgress, note, print, sanitize } from "./output.ts"
 import * as Settings from "./settings.ts"
 import { safeJson } from "../internal/safeText.ts"
+import { parseOwnerRule } from "../legacy/internal/owner.ts"
+
+interface ReaderOptions {
+  readonly prefix: string | undefined
+  readonly owner: ReadonlyArray<string> | undefined
+}
 
 // To read rows takes neither peppers nor the package that checks a hash.
 const adapters = {
-  "better-auth": () => import("../legacy/BetterAuth.ts").then(({ make }) => make()),
-  django: () => import("../legacy/Django.ts").then(({ make }) => make()),
-  "fastapi-api-key": (prefix: string | undefined) =>
-    import("../legacy/FastapiApiKey.ts").then(({ make }) => make({ pepper: Redacted.make(""), prefix })),
-  keypal: () => import("../legacy/Keypal.ts").then(({ make }) => make()),
-  "prefixed-api-key": (prefix: string | undefined) =>
-    import("../legacy/PrefixedApiKey.ts").then(({ make }) => (prefix === undefined ? undefined : make({ prefix }))),
-  sha256: () => import("../legacy/Sha256.ts").then(({ make }) => make()),
-  unkey: () => import("../legacy/Unkey.ts").then(({ make }) => make()),
+  "better-auth": ({ owner }: ReaderOptions) => import("../legacy/BetterAuth.ts").then(({ make }) => make({ owner })),
+  django: ({ owner }: ReaderOptions) => import("../legacy/Django.ts").then(({ make }) => make({ owner })),
+  "fastapi-api-key": (options: ReaderOptions) =>
+    import("../legacy/FastapiApiKey.ts").then(({ make }) => make({ pepper: Redacted.make(""), ...options })),
+  keypal: ({ owner }: ReaderOptions) => import("../legacy/Keypal.ts").then(({ make }) => make({ owner })),
+  "prefixed-api-key": ({ prefix, owner }: ReaderOptions) =>
+    import("../legacy/PrefixedApiKey.ts").then(({ make }) => (prefix === undefined ? undefined : make({ prefix, owner }))),
+  sha256: ({ owner }: ReaderOptions) => import("../legacy/Sha256.ts").then(({ make }) => make({ owner })),
+  unkey: ({ owner }: ReaderOptions) => import("../legacy/Unkey.ts").then(({ make }) => make({ owner })),
 } as const
 
 // The keys of a literal are its own.
 const adapterNames = Object.keys(adapters) as ReadonlyArray<keyof typeof adapters>
+
+const delimiters: Readonly<Record<string, CsvOptions["delimiter"]>> = {
+  ",": ",",
+  ";": ";",
+  "|": "|",
+  tab: "\t",
+  "\t": "\t",
+  "\\t": "\t",
+}
 
 const fileFailure = (what: string, path: string) => (error: PlatformError) =>
   new CliFailure({ exitCode: 1, tag: "FileError", reason: `${path} can't be ${what} (${error.reason._tag})` })
@@ -58,10 +74,26 @@ export const importKeys = Command.make(
       Flag.withDescription("Of the tokens that the rows are about, where these don't say: with prefixed-api-key, and fastapi-api-key"),
       Flag.optional,
     ),
+    owner: string("owner").pipe(
+      Flag.withMetavar("rule"),
+      Flag.withDescription(
+        "Whom a key of another system belongs to: columns in braces, such as {owner_type}:{owner_id}. Again: the first whose columns are all filled",
+      ),
+      Flag.atLeast(0),
+    ),
     csv: Flag.Boolean("csv").pipe(
       Flag.withoutNegation,
-      Flag.withDescription("The rows are CSV with a header, not a JSON object a line"),
+      Flag.withDescription("The rows are CSV with a header, not a JSON object a line or an array of them"),
       Flag.withDefault(false),
+    ),
+    delimiter: Flag.String("delimiter").pipe(
+      Flag.withMetavar("character"),
+      Flag.withDescription("What stands between the cells of CSV: , (the default) ; | or tab"),
+      Flag.filterMap(
+        (text) => Option.fromUndefinedOr(Object.hasOwn(delimiters, text) ? delimiters[text] : undefined),
+        () => 'Expected "," ";" "|" or tab',
+      ),
+      Flag.optional,
     ),
     backslash: Flag.Literals("backslash", ["refuse", "plain"]).pipe(
       Flag.withDescription(
@@ -79,11 +111,17 @@ export const importKeys = Command.make(
       Flag.withDefault(0),
     ),
   },
-  Effect.fnUntraced(function* ({ file: named, from, prefix, csv, backslash, dryRun, skip }) {
+  Effect.fnUntraced(function* ({ file: named, from, prefix, owner, csv, delimiter, backslash, dryRun, skip }) {
     const apiKeys = yield* requireApiKeys("import")
-    const { fromCsv, fromNdjson } = yield* Effect.promise(() => import("../ApiKeyTransfer.ts"))
-    const reader = Option.isSome(from) ? yield* Effect.promise(() => adapters[from.value](Option.getOrUndefined(prefix))) : undefined
+    const { fromCsv, fromJson } = yield* Effect.promise(() => import("../ApiKeyTransfer.ts"))
     if (backslash === "plain" && !csv) return yield* usage("--backslash is about --csv")
+    if (Option.isSome(delimiter) && !csv) return yield* usage("--delimiter is about --csv")
+    if (owner.length > 0 && Option.isNone(from)) return yield* usage("--owner is about --from: a line that export wrote names its owner")
+    const rule = owner.length === 0 ? undefined : owner
+    const parsed = rule === undefined ? undefined : parseOwnerRule(rule)
+    if (parsed !== undefined && Result.isFailure(parsed)) return yield* usage(`--owner: ${parsed.failure}`)
+    const options = { prefix: Option.getOrUndefined(prefix), owner: rule }
+    const reader = Option.isSome(from) ? yield* Effect.promise(() => adapters[from.value](options)) : undefined
     if (Option.isSome(from) && reader === undefined) return yield* usage(`--from ${from.value} needs --prefix`)
     const fs = yield* FileSystem.FileSystem
     const stdio = yield* Stdio.Stdio
@@ -106,7 +144,7 @@ export const importKeys = Command.make(
       }),
     )
     yield* apiKeys
-      .import(csv ? fromCsv(input, { backslash }) : fromNdjson(input), {
+      .import(csv ? fromCsv(input, { delimiter: Option.getOrUndefined(delimiter), backslash }) : fromJson(input), {
         ...(reader === undefined ? {} : { from: reader }),
         // The application's own hashers and adapters aren't at hand.
         unknownHashes: "accept",

@@ -1,6 +1,7 @@
 /** Brings keys in, batch by batch. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -9,6 +10,7 @@ import { InvalidInput, type RepositoryError } from "../ApiKeyError.ts"
 import { scheme } from "../ApiKeyHasher.ts"
 import type * as Repository from "../ApiKeyRepository.ts"
 import * as ApiKeyTransfer from "../ApiKeyTransfer.ts"
+import { sha256 } from "./digest.ts"
 import { isDerivedKeyId } from "./legacyHash.ts"
 
 export interface Dependencies {
@@ -18,7 +20,15 @@ export interface Dependencies {
   readonly whyNot: (hash: Redacted.Redacted, options: ApiKeyTransfer.ImportOptions) => Effect.Effect<string | undefined>
 }
 
-type Outcome = "inserted" | "present" | Pick<InvalidInput, "field" | "reason">
+type Refusal = Pick<InvalidInput, "field" | "reason">
+
+/** The record that has the key's id or key id already, and which of them. */
+interface Conflict {
+  readonly what: "id" | "keyId" | "hash"
+  readonly there: Taken
+}
+
+type Outcome = "inserted" | "present" | Conflict | "restless"
 
 export const importKeys = <E, R>(
   rows: Stream.Stream<unknown, E, R>,
@@ -36,8 +46,9 @@ export const importKeys = <E, R>(
     const isOther = from !== undefined
     const insert = options.dryRun === true ? foresee(dependencies, isOther) : settle(dependencies, isOther)
     const judge = judgeHashes((hash) => dependencies.whyNot(hash, options))
+    const seen = makeSeen()
     const counts = { inserted: 0, present: 0, refused: 0 }
-    let seen = 0
+    let parsed = 0
     let read = 0
     const progress = (): ApiKeyTransfer.Progress => ({ _tag: "Progress", read, ...counts })
 
@@ -51,13 +62,13 @@ export const importKeys = <E, R>(
           read++
           if (row === undefined) continue
           // There is an outcome for each row that could be read.
-          const outcome = Result.isFailure(row) ? row.failure : outcomes[next++]!
-          if (outcome === "inserted" || outcome === "present") {
-            counts[outcome]++
+          const settled = Result.isFailure(row) ? row.failure : conclude(row.success, outcomes[next++]!, read, seen)
+          if (settled === "inserted" || settled === "present") {
+            counts[settled]++
             continue
           }
           counts.refused++
-          events.push({ _tag: "Refused", row: read, field: outcome.field, reason: outcome.reason })
+          events.push({ _tag: "Refused", row: read, field: settled.field, reason: settled.reason })
         }
         return Arr.append(events, progress())
       },
@@ -70,7 +81,7 @@ export const importKeys = <E, R>(
       Stream.mapArrayEffect((chunk) =>
         Effect.as(
           Effect.yieldNow,
-          Arr.map(chunk, (row) => (seen++ < skip ? undefined : ApiKeyTransfer.readRowBy(row, from))),
+          Arr.map(chunk, (row) => (parsed++ < skip ? undefined : ApiKeyTransfer.readRowBy(row, from))),
         ),
       ),
       Stream.grouped(batchSize),
@@ -104,19 +115,99 @@ const verdict = ({ apiKey, hash }: Model.StoredApiKey, isOther: boolean, ...inde
     const there = byId.get(apiKey.id)
     if (there === undefined) continue
     // A rotation replaced the key id by which it came.
-    return there.rotatedAt !== null || own.some((keyId) => there.keyIds.includes(keyId)) ? "present" : idTaken
+    return there.rotatedAt !== null || own.some((keyId) => there.keyIds.includes(keyId)) ? "present" : { what: "id", there }
   }
   for (const keyId of own) {
     for (const { byKeyId } of indexes) {
       const there = byKeyId.get(keyId)
       if (there === undefined) continue
-      // The id of another system's row is made of what may be read in another way the next time; its hash isn't.
-      const isSame = isOther && (isDerivedKeyId(keyId) || Redacted.value(there.hash) === Redacted.value(hash))
-      return isSame ? "present" : keyIdTaken
+      const isOneToken = isOther && (isDerivedKeyId(keyId) || Redacted.value(there.hash) === Redacted.value(hash))
+      if (!isOneToken) return { what: "keyId", there }
+      return isOneRow(there.id, apiKey.id) ? "present" : { what: "hash", there }
     }
   }
   return undefined
 }
+
+/**
+ * Whether two ids were made of one row of another system. They begin with the time of creation, which a driver in another time zone gives
+ * otherwise; the rest is a digest of the row's own id.
+ */
+const isOneRow = (one: string, other: string): boolean => one.slice(timeLength) === other.slice(timeLength)
+
+// 48 bits as 12 hex digits and a dash.
+const timeLength = 13
+
+/** What is said of a row in the end, with the rows before it in mind. */
+const conclude = (key: Model.StoredApiKey, outcome: Outcome, row: number, seen: Seen): "inserted" | "present" | Refusal => {
+  if (outcome === "restless") return restless
+  if (typeof outcome === "object") return explain(key.apiKey, outcome, seen)
+  const before = seen.find(key.apiKey.keyId)
+  const content = contentOf(key)
+  if (before === undefined) {
+    for (const keyId of Model.keyIdsOf(key.apiKey)) seen.add(keyId, { row, content })
+    return outcome
+  }
+  // To take the first of several would lose what the others say: that the key is active, or another owner's.
+  return before.content === content
+    ? "present"
+    : { field: "row", reason: `Row ${before.row} is of the same API key (${key.apiKey.id}), and says something else of it` }
+}
+
+const explain = ({ id, keyId }: Model.ApiKey, { what, there }: Conflict, seen: Seen): Refusal => {
+  const before = there.keyIds.map(seen.find).find((each) => each !== undefined)
+  const other = before === undefined ? `The API key ${there.id}` : `Row ${before.row} (the API key ${there.id})`
+  switch (what) {
+    case "id":
+      return { field: "id", reason: `${other} has this id and another key id, ${there.keyIds.join(" or ")}, where this row has ${keyId}` }
+    case "keyId":
+      return { field: "keyId", reason: `${other} has the key id of this row (${keyId}), for its current token or the one before` }
+    case "hash":
+      return { field: "hash", reason: `${other} has the token of this row, which would be the API key ${id}: a token has one key` }
+  }
+}
+
+/** What a row says of its key, in 20 bits. Not its times of creation and use: the former depends on who reads it, the latter goes on. */
+const contentOf = ({ apiKey, hash }: Model.StoredApiKey): number => {
+  const { name, description, ownerId, isActive, expiresAt, scopes, metadata, deactivatedAt } = apiKey
+  const end = expiresAt?.epochMilliseconds ?? null
+  const all = [name, description, ownerId, isActive, end, scopes, metadata, deactivatedAt?.epochMilliseconds ?? null, Redacted.value(hash)]
+  return Hash.string(JSON.stringify(all)) >>> 12
+}
+
+/** Rows that were kept, by their key ids, in some 80 bytes each: of a file of any length, what can be told apart by the store alone isn't. */
+interface Seen {
+  readonly add: (keyId: string, row: SeenRow) => void
+  readonly find: (keyId: string) => SeenRow | undefined
+}
+
+interface SeenRow {
+  readonly row: number
+  readonly content: number
+}
+
+const makeSeen = (): Seen => {
+  // A Map has at most 2^24 entries. Short digests, as a key id may be a part of a long line, which it would keep in memory.
+  const shards = Array.from({ length: 64 }, () => new Map<string, number>())
+  const locate = (keyId: string) => {
+    const key = sha256 === undefined ? keyId : sha256(keyId).slice(0, 8)
+    // There are as many as remainders.
+    return { key, shard: shards[key.charCodeAt(0) % shards.length]! }
+  }
+  return {
+    add: (keyId, { row, content }) => {
+      const { key, shard } = locate(keyId)
+      shard.set(key, row * contents + content)
+    },
+    find: (keyId) => {
+      const { key, shard } = locate(keyId)
+      const value = shard.get(key)
+      return value === undefined ? undefined : { row: Math.floor(value / contents), content: value % contents }
+    },
+  }
+}
+
+const contents = 2 ** 20
 
 const indexOf = (taken: ReadonlyArray<Taken>): Index => {
   const index = emptyIndex()
@@ -144,7 +235,7 @@ const settle =
         }
         open = open.filter((position) => outcomes[position] === undefined)
       }
-      return outcomes.map((outcome) => outcome ?? restless)
+      return outcomes.map((outcome) => outcome ?? "restless")
     })
 
 /** What {@link settle} would give. What it would have inserted isn't in the store to be found there, so it is kept here. */
@@ -197,6 +288,4 @@ const hashesOf = ({ hash, previousHash }: Model.StoredApiKey): ReadonlyArray<rea
 
 const maxSchemes = 100
 
-const idTaken = { field: "id", reason: "Another API key has this id" }
-const keyIdTaken = { field: "keyId", reason: "Another API key has this key id, or that of its previous token" }
 const restless = { field: "row", reason: "What was in its way has just gone; import it again" }

@@ -18,7 +18,7 @@ export interface Options extends Row.Options, LookUp.PrefixOptions {
  * Gives the tokens of better-auth's plugin, and reads the rows of its table `apikey`.
  *
  * Permissions become scopes, `{ "files": ["read"] }` being `files:read`. The owner is `referenceId`, or `userId` in older versions. A
- * `configId` other than `default` goes into the metadata. Rate limits, `requestCount`, `remaining` and refills are ignored, so a key that had
+ * `configId` other than `default` goes into the metadata; where owners are numbers, rows that have the column need the option `owner`. Rate limits, `requestCount`, `remaining` and refills are ignored, so a key that had
  * used its requests up works again.
  * @category constructors
  * @since 0.1.0
@@ -40,8 +40,9 @@ export const make = (options: Options = {}): LegacyTokens => {
         throw Row.invalid(cell.column, "It isn't a SHA-256 in base64url; is the option disableKeyHashing missing?")
       }
       const digest = isPlain ? LookUp.digest(key) : key
-      const configId = Row.text(reader.named("configId"))
-      return Row.toRecord(reader, {
+      const config = reader.named("configId")
+      const configId = Row.text(config)
+      const record = Row.toRecord(reader, {
         keyId: LookUp.toKeyId(digest),
         hash: LookUp.toHash(digest),
         prefix: Row.text(reader.cell("prefix")) ?? "",
@@ -50,6 +51,15 @@ export const make = (options: Options = {}): LegacyTokens => {
         scopes: () => readPermissions(reader.cell("scopes")),
         metadata: configId === null || configId === "default" ? {} : { configId },
       })
+      // Configurations may be of users and of organisations, which have the same ids only if these are numbers.
+      if (options.owner === undefined && config.isPresent && /^\d+$/.test(record.ownerId ?? "")) {
+        throw Row.needsRule(
+          config,
+          "It may tell of the kind of owner, whose ids are numbers",
+          `{${config.column}}:{${reader.cell("ownerId").column}}`,
+        )
+      }
+      return record
     }),
   }
 }

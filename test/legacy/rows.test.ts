@@ -10,6 +10,7 @@ import * as Keypal from "../../src/legacy/Keypal.ts"
 import * as PrefixedApiKey from "../../src/legacy/PrefixedApiKey.ts"
 import * as Sha256 from "../../src/legacy/Sha256.ts"
 import * as Unkey from "../../src/legacy/Unkey.ts"
+import type { OwnerRule } from "../../src/legacy/internal/owner.ts"
 import type { LegacyRecord, LegacyTokens } from "../../src/LegacyTokens.ts"
 import betterAuth from "./fixtures/better-auth.json" with { type: "json" }
 import fastapi from "./fixtures/fastapi.json" with { type: "json" }
@@ -288,6 +289,130 @@ describe("rows", () => {
       "9".repeat(16),
     ]) {
       assert.strictEqual(refusal(legacy, { ...row, created_at: time })[0], "created_at", String(time))
+    }
+  })
+
+  it("hold nothing where it says NULL, as printed tables do", () => {
+    const printed = { ...row, name: "NULL", user_id: "NULL", description: "NULL", scopes: "NULL", metadata: "NULL", created_at: "NULL" }
+    const empty = {
+      name: "Imported key",
+      ownerId: null,
+      description: null,
+      scopes: [],
+      metadata: {},
+      createdAt: at("1970-01-01T00:00:00Z"),
+    }
+    assertHas(read(legacy, printed), empty)
+    assertHas(read(legacy, { ...printed, name: "null", user_id: "null" }), empty)
+    assertHas(read(legacy, { ...printed, name: "Null", user_id: "Nullman" }), { name: "Null", ownerId: "Nullman" })
+    assert.deepStrictEqual(refusal(legacy, { ...row, hash: "NULL" })[0], "hash")
+    const theirs = { ...betterAuth[0]!.row, name: "NULL", referenceId: "NULL", userId: "NULL", expiresAt: "NULL" }
+    assertHas(read(BetterAuth.make(), theirs), { name: "Imported key", ownerId: null, expiresAt: null })
+    const [{ row: forerunner }] = [fastapi[0]!]
+    assertHas(read(FastapiApiKey.make({ pepper: Redacted.make("p") }), { ...forerunner, name: "NULL" }), { name: "Imported key" })
+  })
+
+  it("of which a column tells the kind of owner are refused, unless a rule keeps the owners apart", () => {
+    const unkey = { id: 1, hash: digest.toString("base64"), enabled: 1, expires: null, deleted_at_m: null, created_at_m: 1 }
+    const django = {
+      id: "p.x",
+      prefix: "p",
+      hashed_key: `sha512$$${"a".repeat(128)}`,
+      created: "2024-01-01",
+      expiry_date: null,
+      revoked: 0,
+    }
+    const prefixed = { short_token: "t", long_token_hash: digest.toString("hex"), expires_at: null, is_active: true }
+    const { row: auth } = betterAuth[0]!
+    const { row: nested } = keypal[0]!
+    const systems: ReadonlyArray<readonly [(options: { owner?: OwnerRule }) => LegacyTokens, Row, string]> = [
+      [Sha256.make, row, "owner_id"],
+      [Unkey.make, unkey, "owner_id"],
+      [BetterAuth.make, { ...auth, referenceId: "x" }, "referenceId"],
+      [Keypal.make, { ...nested, ownerId: "x" }, "ownerId"],
+      [(options) => PrefixedApiKey.make({ ...options, prefix: "p" }), prefixed, "owner_id"],
+      [Django.make, django, "owner_id"],
+      [(options) => FastapiApiKey.make({ ...options, pepper: Redacted.make("p") }), fastapi[0]!.row, "owner_id"],
+    ]
+    for (const [make, own, ownerColumn] of systems) {
+      for (const kind of ["owner_type", "ownerType", "tokenable_type", "referenceType", "subject_type", "user_kind", "content_type_id"]) {
+        const [user, organisation] = ["user", "org"].map((type) => ({ ...own, [ownerColumn]: "1", [kind]: type }))
+        const [field, reason] = refusal(make({}), user!)
+        assert.strictEqual(field, kind)
+        assert.include(reason, `the option owner (--owner) who the owner is, such as "{${kind}}:`)
+        const legacy = make({ owner: `{${kind}}:{${ownerColumn}}` })
+        assert.strictEqual(read(legacy, user!).ownerId, "user:1")
+        assert.strictEqual(read(legacy, organisation!).ownerId, "org:1")
+        // Where the ids are told apart already.
+        assert.strictEqual(read(make({ owner: `{${ownerColumn}}` }), user!).ownerId, "1")
+      }
+    }
+    // A column of one's own.
+    const own = { ...row, bearer_no: "1", tool_id: "1", tool_type: "robot" }
+    assert.deepStrictEqual(refusal(Sha256.make({ columns: { ownerId: "tool_id" } }), own)[0], "tool_type")
+    assert.strictEqual(read(Sha256.make({ columns: { ownerId: "bearer_no" } }), own).ownerId, "1")
+    assert.isNull(read(Sha256.make({ columns: { ownerId: null } }), { ...row, owner_type: "user", owner_id: "1" }).ownerId)
+    // Two columns of which one is filled say the kind too.
+    const exclusive = { ...row, user_id: "1", organization_id: null }
+    assert.deepStrictEqual(refusal(legacy, exclusive)[0], "organization_id")
+    const rule = ["user:{user_id}", "org:{organization_id}"]
+    assert.strictEqual(read(Sha256.make({ owner: rule }), exclusive).ownerId, "user:1")
+    assert.strictEqual(read(Sha256.make({ owner: rule }), { ...exclusive, user_id: "", organization_id: "1" }).ownerId, "org:1")
+    assert.isNull(read(Sha256.make({ owner: rule }), { ...exclusive, user_id: "NULL" }).ownerId)
+    // Configurations of better-auth may be of users and of organisations, which share ids where these are numbers.
+    assert.deepStrictEqual(refusal(BetterAuth.make(), { ...auth, configId: "orgs", referenceId: "1" })[0], "configId")
+    assert.deepStrictEqual(refusal(BetterAuth.make(), { ...auth, configId: "default", referenceId: 1 })[0], "configId")
+    const numbered = BetterAuth.make({ owner: "{configId}:{referenceId}" })
+    assert.strictEqual(read(numbered, { ...auth, configId: "orgs", referenceId: 1 }).ownerId, "orgs:1")
+  })
+
+  it("get an owner by a rule, or are refused for what the rule lacks", () => {
+    const owned = { ...row, type: "user", id_of: "1", tenant: null }
+    const owner = (rule: OwnerRule, more: Row = {}) => read(Sha256.make({ owner: rule }), { ...owned, ...more }).ownerId
+    const refused = (rule: OwnerRule, more: Row = {}) => refusal(Sha256.make({ owner: rule }), { ...owned, ...more })
+    assert.strictEqual(owner("{type}/{id_of}!"), "user/1!")
+    assert.strictEqual(
+      owner(({ type, id_of }) => `${String(type)} ${String(id_of)}`),
+      "user 1",
+    )
+    assert.isNull(owner(() => null))
+    assert.isNull(owner("{tenant}"))
+    assert.deepStrictEqual(refused("{type}:{tenant}"), ["tenant", "It is empty, and the rule for the owner needs it"])
+    assert.deepStrictEqual(refused("{type}:{nothing}"), ["nothing", "The row has no such column"])
+    assert.strictEqual(refused("{type}:{id_of}", { type: "a:b" })[0], "type")
+    assert.strictEqual(owner("{type}:{id_of}", { id_of: "b:c" }), "user:b:c")
+    assert.strictEqual(refused("{type}:{id_of}", { id_of: "x".repeat(200) })[0], "owner_id")
+    assert.strictEqual(refused(() => "x".repeat(201))[0], "owner_id")
+    for (const rule of [
+      "",
+      "user",
+      "{type}{id_of}",
+      "{type}:{id_of",
+      "type}:{id_of}",
+      "{}:{id_of}",
+      [],
+      ["{type}", "{id_of}"],
+      ["a{type}", "ab{id_of}"],
+    ]) {
+      const [field, reason] = refused(rule)
+      assert.strictEqual(field, "owner")
+      assert.match(reason ?? "", /\{owner_type\}:\{owner_id\}|user:\{user_id\}/, String(rule))
+    }
+  })
+
+  it("without an id are of one key only if they say the same of it", () => {
+    const bare = { hash: digest.toString("hex"), name: "ci", user_id: "1", created_at: "2024-01-01", expires_at: null, revoked_at: null }
+    const { id } = read(legacy, bare)
+    assert.strictEqual(read(legacy, { ...bare, last_used_at: "2024-02-01" }).id, id)
+    for (const other of [
+      { name: "cd" },
+      { user_id: "2" },
+      { created_at: "2024-01-02" },
+      { expires_at: "2030-01-01" },
+      { revoked_at: "2024-02-01" },
+    ]) {
+      // Without the time of creation, with which both begin.
+      assert.notStrictEqual(read(legacy, { ...bare, ...other }).id.slice(13), id.slice(13), JSON.stringify(other))
     }
   })
 

@@ -10,6 +10,7 @@ import { SqlClient } from "effect/sql"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import { encodeLine, fromNdjson, type ImportOptions } from "../../src/ApiKeyTransfer.ts"
+import * as Sha256 from "../../src/legacy/Sha256.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import * as Pglite from "../../src/sql/Pglite.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
@@ -80,6 +81,41 @@ describeWith(layerOn(layerPostgres()))("ApiKeys.import into PostgreSQL", (it) =>
       assert.strictEqual(yield* count, before)
       assert.deepStrictEqual(yield* importing(lines, { batchSize: 25 }), dry)
       assert.strictEqual((yield* count) - before, 80)
+    }),
+  )
+
+  it.effect("refuses rows of other systems with a token that is there, whatever their batch, and says so before", () =>
+    Effect.gen(function* () {
+      const from = Sha256.make()
+      const row = (id: number, user_id: string, revoked_at: string | null) =>
+        JSON.stringify({ id, user_id, key_hash: "d".repeat(64), created_at: "2024-01-01", expires_at: null, revoked_at })
+      const lines = [
+        `${row(1, "ada", "2024-02-01")}\n`,
+        `${row(2, "ada", null)}\n`,
+        `${row(3, "bob", null)}\n`,
+        `${row(1, "ada", "2024-02-01")}\n`,
+      ]
+      for (const batchSize of [1, 1_000]) {
+        const dry = yield* importing(lines, { from, batchSize, dryRun: true })
+        const events = yield* importing(lines, { from, batchSize, dryRun: false })
+        const refused = refusedOf(events)
+        assert.deepStrictEqual(
+          refused.map(({ row, field }) => [row, field]),
+          [
+            [2, "hash"],
+            [3, "hash"],
+          ],
+        )
+        for (const { reason } of refused)
+          assert.match(reason, /^Row 1 \(the API key .+ has the token of this row, which would be the API key /)
+        assert.deepStrictEqual(refusedOf(dry), refused)
+        const repository = yield* ApiKeyRepository
+        const [only, ...more] = yield* Stream.runCollect(
+          repository.stream({ ownerId: "ada" }, { by: "createdAt", order: "asc" }),
+        )
+        assert.deepStrictEqual([only?.isActive, more], [false, []])
+        assert.deepInclude(progressOf(events), batchSize === 1 ? { inserted: 1, present: 1 } : { inserted: 0, present: 2 })
+      }
     }),
   )
 

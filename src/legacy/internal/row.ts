@@ -10,6 +10,7 @@ import { fromFields } from "../../internal/instants.ts"
 import { isStorableText } from "../../internal/storableText.ts"
 import type { LegacyRecord, LegacyTokens } from "../../LegacyTokens.ts"
 import * as Scope from "../../Scope.ts"
+import { kindColumns, type OwnerRule, parseOwnerRule } from "./owner.ts"
 
 /** @category models @since 0.1.0 */
 export type Row = Readonly<Record<string, unknown>>
@@ -41,6 +42,13 @@ export interface Options {
    * and underscores make no difference in the system's own names, but they do in these.
    */
   readonly columns?: { readonly [F in Field]?: string | null | undefined } | undefined
+  /**
+   * Whom a key belongs to, where one column doesn't tell, as the ids of users and those of organisations may be the same: `{owner_type}:{owner_id}`,
+   * with names of columns in braces. Of several texts the first counts whose columns all hold something; or a function of the row says it.
+   * Without it, rows with a column for the kind of owner (`owner_type`, `tokenable_type`, `referenceType` …) are refused, and so are those of
+   * home-made tables with several columns for owners. Default: the column `ownerId`.
+   */
+  readonly owner?: OwnerRule | undefined
   /** The key's scopes, instead of those that the row holds: for rows without any, and for those that don't fit the grammar of ours. */
   readonly scopes?: ((row: Row) => ReadonlyArray<string>) | undefined
 }
@@ -57,6 +65,8 @@ export interface Table {
   readonly required: ReadonlyArray<Field>
   /** Whether one of the columns that tell of the state has to be there. */
   readonly needsState?: boolean | undefined
+  /** Whether several columns for owners name different things, rather than one thing in several versions of the system. */
+  readonly ownersDiffer?: boolean | undefined
   /** Whether the system takes an empty `isActive` for active. */
   readonly isActiveByDefault?: boolean | undefined
 }
@@ -65,7 +75,7 @@ export interface Table {
 export interface Cell {
   readonly column: string
   readonly isPresent: boolean
-  /** `null` if there is none: an empty text counts as none, as in CSV. */
+  /** `null` if there is none: an empty text counts as none, as in CSV, and so does the text `NULL`. */
   readonly value: unknown
 }
 
@@ -77,6 +87,7 @@ export interface Reader {
   readonly named: (name: string) => Cell
   /** All of these columns that the row has. */
   readonly all: (names: ReadonlyArray<string> | undefined) => ReadonlyArray<Cell>
+  readonly owner: (field: Cell) => string | null
 }
 
 export const invalid = (field: string, reason: string): InvalidInput => new InvalidInput({ field, reason })
@@ -107,6 +118,7 @@ const noSuchColumn = "The row has no such column"
 /** Opens rows. What the names of the columns stand for is found once for rows that have the same ones. */
 export const opener = (table: Table, options: Options): ((row: Row) => Reader) => {
   let header = makeHeader([])
+  const readOwner = ownerReader(table, options)
   return (row) => {
     const columns = Object.keys(row)
     if (columns.length !== header.columns.length || columns.some((column, index) => column !== header.columns[index])) {
@@ -117,19 +129,21 @@ export const opener = (table: Table, options: Options): ((row: Row) => Reader) =
     const absent = (column: string): Cell => ({ column, isPresent: false, value: null })
     const first = (cells: ReadonlyArray<Cell>): Cell | undefined => cells.find(({ value }) => value !== null) ?? cells[0]
     const all: Reader["all"] = (names) => (names === undefined ? [] : find(names).map(cellOf))
+    const exactly = (column: string): Cell => {
+      if (Object.hasOwn(row, column)) return cellOf(column)
+      throw invalid(column, noSuchColumn)
+    }
     return {
       row,
       table,
       options,
       all,
+      owner: (field) => readOwner(row, field, exactly, all),
       named: (name) => first(find(name).map(cellOf)) ?? absent(name),
       cell: (field) => {
         const chosen = options.columns?.[field]
         if (chosen === null) return absent(field)
-        if (chosen !== undefined) {
-          if (Object.hasOwn(row, chosen)) return cellOf(chosen)
-          throw invalid(chosen, noSuchColumn)
-        }
+        if (chosen !== undefined) return exactly(chosen)
         const names = table.columns[field]
         const found = first(all(names))
         if (found === undefined && table.required.includes(field)) throw invalid(names?.[0] ?? field, noSuchColumn)
@@ -168,8 +182,57 @@ const makeHeader = (columns: ReadonlyArray<string>): Header => {
 /** The name of a column without what makes no difference. */
 export const plain = (column: string): string => column.toLowerCase().replaceAll("_", "")
 
-// Drivers give null, CSV an empty text, and MySQL's and PostgreSQL's text formats \N.
-const orNull = (value: unknown): unknown => (value === undefined || value === "" || value === "\\N" ? null : value)
+// Drivers give null, CSV an empty text, MySQL's and PostgreSQL's text formats \N, and what prints tables NULL or null.
+const nulls = new Set<unknown>([undefined, "", "\\N", "NULL", "null"])
+const orNull = (value: unknown): unknown => (nulls.has(value) ? null : value)
+
+type OwnerOf = (row: Row, field: Cell, exactly: (column: string) => Cell, all: Reader["all"]) => string | null
+
+/** By the rule, or else by the system's own column, unless that one alone would make one owner of two. */
+const ownerReader = (table: Table, { owner, columns }: Options): OwnerOf => {
+  if (typeof owner === "function") return (row, field) => readText({ ...field, value: owner(row) }, isOwnerId, ownerLimits)
+  if (owner !== undefined) {
+    const rule = parseOwnerRule(owner)
+    if (Result.isFailure(rule)) {
+      return () => {
+        throw invalid("owner", rule.failure)
+      }
+    }
+    const refuse = (column: string, reason: string): never => {
+      throw invalid(column, reason)
+    }
+    return (_row, field, exactly) =>
+      readText(
+        {
+          ...field,
+          value: rule.success((column) => {
+            const value = text(exactly(column))
+            return value === null || value.trim() === "" ? null : value
+          }, refuse),
+        },
+        isOwnerId,
+        ownerLimits,
+      )
+  }
+  const chosen = columns?.ownerId
+  if (chosen === null) return () => null
+  const kinds = kindColumns(chosen)
+  return (_row, field, _exactly, all) => {
+    const [kind] = all(kinds)
+    if (kind !== undefined) throw needsRule(kind, "It tells of the kind of owner", `{${kind.column}}:{${field.column}}`)
+    const [one, other] = chosen === undefined && table.ownersDiffer === true ? all(table.columns.ownerId) : []
+    if (one !== undefined && other !== undefined) {
+      throw needsRule(other, `The row has ${one.column} for an owner too`, `{${one.column}}`)
+    }
+    return readText(field, isOwnerId, ownerLimits)
+  }
+}
+
+/** Refuses a row whose column alone would make one owner of two. */
+export const needsRule = ({ column }: Cell, fact: string, example: string): InvalidInput =>
+  invalid(column, `${fact}: say by the option owner (--owner) who the owner is, such as "${example}"`)
+
+const ownerLimits = "An owner id has at most 200 characters, and no NUL"
 
 /** What an adapter knows of a key beside the columns that all tables have in one form or another. */
 export interface Parts {
@@ -177,7 +240,7 @@ export interface Parts {
   readonly hash: Redacted.Redacted
   readonly prefix: string
   readonly hint?: string | undefined
-  /** Stands for the id in tables that have none. */
+  /** Stands for the id, with what the row says of the key, in tables that have none. */
   readonly fallbackId: string
   /** Instead of the column `scopes`. */
   readonly scopes?: (() => ReadonlyArray<string>) | undefined
@@ -188,14 +251,12 @@ export interface Parts {
 export const toRecord = (reader: Reader, parts: Parts): LegacyRecord => {
   const { options, table } = reader
   const createdAt = readCreatedAt(reader)
-  const id = text(reader.cell("id")) ?? parts.fallbackId
-  return {
-    id: toRecordId(options.name ?? table.name, id, createdAt),
+  const record = {
     keyId: parts.keyId,
     prefix: parts.prefix,
     name: readText(reader.cell("name"), isName, "A name has at most 128 characters, and no NUL")?.trim() ?? "Imported key",
     description: readText(reader.cell("description"), isDescription, "A description has at most 1,000 characters, and no NUL"),
-    ownerId: readText(reader.cell("ownerId"), isOwnerId, "An owner id has at most 200 characters, and no NUL"),
+    ownerId: reader.owner(reader.cell("ownerId")),
     scopes: readScopes(reader, parts),
     metadata: readMetadata(reader, parts),
     isActive: readIsActive(reader),
@@ -206,7 +267,13 @@ export const toRecord = (reader: Reader, parts: Parts): LegacyRecord => {
     hint: parts.hint ?? "",
     hash: parts.hash,
   }
+  const id = text(reader.cell("id")) ?? idOf(record, parts)
+  return { id: toRecordId(options.name ?? table.name, id, createdAt), ...record }
 }
+
+/** Where the table has no id, two rows with one token are one key only if they say the same of it. */
+const idOf = ({ name, ownerId, isActive, expiresAt, createdAt }: Omit<LegacyRecord, "id">, { fallbackId }: Parts): string =>
+  JSON.stringify([fallbackId, name, ownerId, isActive, expiresAt?.epochMilliseconds ?? null, createdAt.epochMilliseconds])
 
 /** A text, or a number as one; `null` if there is none. */
 export const text = ({ column, value }: Cell): string | null => {
@@ -333,7 +400,7 @@ const isActiveWord = ({ column, value }: Cell): boolean => {
 }
 
 // A time of revocation as well as a flag. What isn't understood deactivates the key, rather than let a revoked one live.
-const isSet = (value: unknown): boolean => value !== null && value !== "NULL" && !falseTexts.has(toWord(value))
+const isSet = (value: unknown): boolean => value !== null && !falseTexts.has(toWord(value))
 
 const toWord = (value: unknown): string =>
   typeof value === "string" || typeof value === "boolean" || typeof value === "number" || typeof value === "bigint"
@@ -368,7 +435,7 @@ const readLastUsedAt = (reader: Reader): DateTime.Utc | null => {
 
 /** A time; `null` if there is none. */
 const instant = ({ column, value }: Cell): DateTime.Utc | null => {
-  if (value === null || value === "NULL") return null
+  if (value === null) return null
   const milliseconds = toMilliseconds(value)
   if (milliseconds === undefined) throw invalid(column, "It isn't a time")
   if (milliseconds >= 0 && milliseconds <= lastMillisecond) return DateTime.makeUnsafe(milliseconds)
@@ -503,4 +570,5 @@ export const homeMade = {
   ],
   status: ["status", "state", "key_status"],
   needsState: true,
-} as const satisfies Pick<Table, "columns" | "inactive" | "status" | "needsState">
+  ownersDiffer: true,
+} as const satisfies Pick<Table, "columns" | "inactive" | "status" | "needsState" | "ownersDiffer">
