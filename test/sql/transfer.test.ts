@@ -110,9 +110,7 @@ describeWith(layerOn(layerPostgres()))("ApiKeys.import into PostgreSQL", (it) =>
           assert.match(reason, /^Row 1 \(the API key .+ has the token of this row, which would be the API key /)
         assert.deepStrictEqual(refusedOf(dry), refused)
         const repository = yield* ApiKeyRepository
-        const [only, ...more] = yield* Stream.runCollect(
-          repository.stream({ ownerId: "ada" }, { by: "createdAt", order: "asc" }),
-        )
+        const [only, ...more] = yield* Stream.runCollect(repository.stream({ ownerId: "ada" }, { by: "createdAt", order: "asc" }))
         assert.deepStrictEqual([only?.isActive, more], [false, []])
         assert.deepInclude(progressOf(events), batchSize === 1 ? { inserted: 1, present: 1 } : { inserted: 0, present: 2 })
       }
