@@ -3,6 +3,7 @@
  * steps, and call the methods of {@link ApiKeys}.
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -42,6 +43,7 @@ import * as Repository from "./ApiKeyRepository.ts"
 import * as ApiKeyTransfer from "./ApiKeyTransfer.ts"
 import * as ApiKeyToken from "./ApiKeyToken.ts"
 import * as CacheSettings from "./internal/cacheSettings.ts"
+import * as Doubts from "./internal/doubts.ts"
 import * as HashQueue from "./internal/hashQueue.ts"
 import { importKeys } from "./internal/importKeys.ts"
 import { decodeCreate, decodeFilter, decodeId, decodeKeyId, decodeUpdate } from "./internal/input.ts"
@@ -460,6 +462,10 @@ export const layerMemory: Layer.Layer<ApiKeys> = Layer.suspend(() =>
 
 const insertAttempts = 5
 
+/** Whether a write is sure not to have taken place, as the store has said why not. */
+const isRefused = (cause: Cause.Cause<{ readonly _tag: string }>): boolean =>
+  cause.reasons.every((reason) => Cause.isFailReason(reason) && reason.error._tag !== "RepositoryError")
+
 /** A text that the store's encoding can't hold fails the same way again, so it is the caller's to change. */
 const refuseUnstorable =
   (fields: object) =>
@@ -526,22 +532,48 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const invalidation = yield* Effect.serviceOption(ApiKeyInvalidation)
   const nodeName = Option.isNone(invalidation) ? "" : yield* nameNode(options.nodeName, random)
 
-  /** Makes a change known: here before this returns, and to the other nodes, when it can be seen. */
-  const announce = (apiKey: Model.ApiKey): Effect.Effect<void> => Effect.forEach(Model.keyIdsOf(apiKey), announceKeyId, { discard: true })
+  const { transaction } = repository
+  const isInTransaction = (context: Context.Context<never>): boolean => transaction?.isOpen(context) === true
 
-  const announceKeyId = (keyId: Model.KeyId) => makeKnown(() => verification.changed(keyId), Message.changed(keyId))
+  const doubts: Doubts.Doubts = yield* Doubts.make({
+    node: nodeName,
+    listener: {
+      changed: (keyId) => verification.changed(keyId),
+      recordChanged: (id) => verification.recordChanged(id),
+      everythingChanged: () => verification.everythingChanged(),
+    },
+    tell: (message) => nodes.tell(message),
+    isChanging: transaction?.isChanging ?? (() => Effect.succeed(false)),
+  })
 
-  /** What failed on its way may have taken place all the same. */
-  const announceDoubt = (id: Model.ApiKeyId) => makeKnown(() => verification.recordChanged(id), Message.doubtful(id))
+  /** Makes a new key known: here before this returns, and to the other nodes, when it can be seen. */
+  const announce = (apiKey: Model.ApiKey): Effect.Effect<void> =>
+    Effect.forEach(
+      Model.keyIdsOf(apiKey),
+      (keyId) => {
+        const applyHere = Effect.sync(() => verification.changed(keyId))
+        const makeKnown = Effect.andThen(applyHere, nodes.tell(Message.changed(keyId)))
+        // That there was none may have been read, and kept, until the commit.
+        return transaction === undefined ? makeKnown : Effect.andThen(applyHere, transaction.afterCommit(makeKnown))
+      },
+      { discard: true },
+    )
 
-  const makeKnown = (applyHere: () => void, message: string): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      applyHere()
-      const { transaction } = repository
-      if (transaction === undefined) return nodes.tell(message)
-      // The record as it was may have been read, and kept, until the commit.
-      return transaction.afterCommit(Effect.andThen(Effect.sync(applyHere), nodes.tell(message)))
-    })
+  /** The same of a write for many, outside of any transaction, which gives those that were changed: those in `ids`, and possibly others. */
+  const changingAll = <E>(ids: ReadonlyArray<Model.ApiKeyId>, write: Effect.Effect<ReadonlyArray<Model.ApiKey>, E>) =>
+    Effect.acquireUseRelease(
+      Effect.forEach(ids, (id) => Effect.map(doubts.begin(id), (doubt) => ({ id, doubt }))),
+      () => write,
+      (begun, exit) => {
+        if (Exit.isFailure(exit)) return Effect.forEach(begun, ({ doubt }) => doubt.leave, { discard: true })
+        const changed = new Map(exit.value.map((apiKey) => [apiKey.id, apiKey]))
+        return Effect.forEach(begun, ({ id, doubt }) => {
+          const apiKey = changed.get(id)
+          changed.delete(id)
+          return doubt.settle(apiKey === undefined ? [] : Model.keyIdsOf(apiKey))
+        }).pipe(Effect.andThen(Effect.suspend(() => Effect.forEach(changed.values(), announce, { discard: true }))))
+      },
+    )
 
   const rehash = yield* Rehash.make(repository, hasher, currentScheme, hashQueue)
   const verification = Verification.make({
@@ -552,30 +584,42 @@ const make = Effect.fnUntraced(function* (options: Options) {
     decoy: { secret: decoySecret, hash: decoy },
     format,
     cache,
-    lastUsed: yield* LastUsed.make(repository, options.lastUsedInterval ?? "10 seconds", announce),
+    lastUsed: yield* LastUsed.make(repository, options.lastUsedInterval ?? "10 seconds", changingAll),
     counts,
     legacy,
     maximumAge: Duration.toMillis(refusedAge),
     rehash,
+    doubts,
   })
   yield* Effect.forkScoped(verification.watchClock)
-  const nodes = Option.isNone(invalidation) ? Nodes.alone() : yield* Nodes.make(invalidation.value, nodeName, verification)
+  yield* Effect.forkScoped(doubts.watch)
+  const nodes = Option.isNone(invalidation)
+    ? Nodes.alone()
+    : yield* Nodes.make(invalidation.value, nodeName, { ...verification, doubtful: doubts.doubtful, settled: doubts.settled })
 
   /**
    * A write and its announcement are one. Whoever gives up on it leaves it to end by itself, lest it take place and nobody hear of it; in a
    * transaction of the caller's it is undone then.
    */
-  const changing = <E extends { readonly _tag: string }>(id: Model.ApiKeyId, write: Effect.Effect<Model.ApiKey, E>) => {
-    const whole = write.pipe(
-      Effect.tapError(({ _tag }) => (_tag === "RepositoryError" ? announceDoubt(id) : Effect.void)),
-      Effect.tap(announce),
-    )
-    return Effect.contextWith((context: Context.Context<never>) =>
-      repository.transaction?.isOpen(context) === true
-        ? whole
-        : Effect.flatMap(Effect.forkDetach(whole, { startImmediately: true }), Fiber.join),
-    )
-  }
+  const changing = <E extends { readonly _tag: string }>(
+    id: Model.ApiKeyId,
+    write: Effect.Effect<Model.ApiKey, E>,
+    keyIdsOf: (written: Model.ApiKey) => ReadonlyArray<Model.KeyId> = Model.keyIdsOf,
+  ) =>
+    Effect.contextWith((context: Context.Context<never>) => {
+      const isOpen = isInTransaction(context)
+      const whole = Effect.acquireUseRelease(
+        doubts.begin(id),
+        () => write,
+        (doubt, exit) => {
+          if (Exit.isFailure(exit)) return isRefused(exit.cause) ? doubt.settle([]) : doubt.leave
+          const settle = doubt.settle(keyIdsOf(exit.value))
+          // Nobody learns of a commit whose answer is lost, nor of one that is undone.
+          return isOpen && transaction !== undefined ? Effect.andThen(doubt.leave, transaction.afterCommit(settle)) : settle
+        },
+      )
+      return isOpen ? whole : Effect.flatMap(Effect.forkDetach(whole, { startImmediately: true }), Fiber.join)
+    })
 
   const confirmChange = (
     apiKey: Model.ApiKey,
@@ -584,7 +628,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   ): Effect.Effect<Model.ApiKey, Unconfirmed> =>
     Effect.contextWith((context: Context.Context<never>) => {
       if (confirmWithin === undefined) return Effect.succeed(apiKey)
-      return repository.transaction?.isOpen(context) === true
+      return isInTransaction(context)
         ? Effect.fail(new Unconfirmed({ id: apiKey.id, nodes: [] }))
         : Effect.as(
             Effect.forEach(keyIds, (keyId) => nodes.confirm(apiKey.id, keyId, Duration.fromInputUnsafe(confirmWithin)), {
@@ -640,7 +684,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const noticeInserted = (keys: ReadonlyArray<Model.StoredApiKey>): Effect.Effect<void> => {
     const keyIds = keys.flatMap(({ apiKey }) => Model.keyIdsOf(apiKey))
     const notice = Effect.sync(() => keyIds.forEach(verification.changed))
-    const { transaction } = repository
     return transaction === undefined ? notice : Effect.andThen(notice, transaction.afterCommit(notice))
   }
 
@@ -656,7 +699,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
     generate,
     hash: (secret) => hashQueue.runNew(hasher.hash(secret)),
     changing,
-    announceKeyId,
     refusedAge,
   })
 

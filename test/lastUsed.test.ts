@@ -13,6 +13,7 @@ const makeUse = (key = 0): LastUsed.Use => ({
   id: apiKey.id,
   // What is written here is never read.
   keyId: (key === 0 ? apiKey.keyId : key.toString(16).padStart(16, "0")) as LastUsed.Use["keyId"],
+  beginsGrace: false,
   lastUsedAt: 0,
   isPending: false,
 })
@@ -52,7 +53,7 @@ const withStore = <A, E>(
           }),
       },
       "10 seconds",
-      () => Effect.void,
+      (_ids, write) => write,
     ).pipe(Scope.provide(scope))
     yield* TestClock.adjust("1 millis")
     return yield* test({ record, written, store, close: Scope.close(scope, Exit.void) })

@@ -22,6 +22,7 @@ it.effect("A simulation comes to all that it is about, and twice to the same", (
       "unconfirmed",
       "restarts",
       "lostAnswers",
+      "lateWrites",
       "lostRegisters",
     ] as const) {
       assert.isAbove(

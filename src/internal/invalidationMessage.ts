@@ -6,8 +6,10 @@ export type Message =
   | { readonly _tag: "Changed"; readonly keyId: string }
   /** Any record may have changed. */
   | { readonly _tag: "Everything" }
-  /** The record with this id may have changed. Who tells it doesn't know its key id. */
-  | { readonly _tag: "Doubtful"; readonly id: string }
+  /** A change of the record with this id is under way, or may be. */
+  | { readonly _tag: "Doubtful"; readonly id: string; readonly change: string }
+  /** It has ended. Changed are the records with these key ids, or the one with the id if they aren't known. */
+  | { readonly _tag: "Settled"; readonly id: string; readonly change: string; readonly keyIds: ReadonlyArray<string> | undefined }
   | { readonly _tag: "Beat"; readonly node: string; readonly beat: string }
   /** As `Changed`, and whoever has applied it is to say so to the node that asks. */
   | { readonly _tag: "Confirm"; readonly change: string; readonly keyId: string }
@@ -17,7 +19,9 @@ export type Message =
 
 export const changed = (keyId: KeyId): string => `changed ${keyId}`
 export const everything = "everything"
-export const doubtful = (id: ApiKeyId): string => `doubtful ${id}`
+export const doubtful = (id: ApiKeyId, change: string): string => `doubtful ${id} ${change}`
+export const settled = (id: ApiKeyId, change: string, keyIds: ReadonlyArray<KeyId> | undefined): string =>
+  ["settled", id, change, ...(keyIds ?? ["*"])].join(" ")
 export const beat = (node: string, count: string): string => `beat ${node} ${count}`
 export const confirm = (change: string, keyId: KeyId): string => `confirm ${change} ${keyId}`
 export const confirmed = (change: string, node: string): string => `confirmed ${change} ${node}`
@@ -29,9 +33,13 @@ const ignorable = "?"
 export const parse = (text: string): Message => {
   if (text.startsWith(ignorable)) return { _tag: "Ignored" }
   const [tag, first, second, ...more] = text.split(" ")
+  if (tag === "settled" && first && second) {
+    const [only] = more
+    return { _tag: "Settled", id: first, change: second, keyIds: only === "*" ? undefined : more }
+  }
   if (more.length > 0) return { _tag: "Everything" }
   if (tag === "changed" && first && second === undefined) return { _tag: "Changed", keyId: first }
-  if (tag === "doubtful" && first && second === undefined) return { _tag: "Doubtful", id: first }
+  if (tag === "doubtful" && first && second) return { _tag: "Doubtful", id: first, change: second }
   if (tag === "beat" && first && second) return { _tag: "Beat", node: first, beat: second }
   if (tag === "confirm" && first && second) return { _tag: "Confirm", change: first, keyId: second }
   if (tag === "confirmed" && first && second) return { _tag: "Confirmed", change: first, node: second }

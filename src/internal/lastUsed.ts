@@ -23,6 +23,8 @@ export interface Use {
   readonly id: ApiKeyId
   /** That of the token which was used. */
   readonly keyId: KeyId
+  /** Whether it settles the grace of the token before. */
+  readonly beginsGrace: boolean
   /** In milliseconds. */
   lastUsedAt: number
   /** Whether it waits to be written. */
@@ -36,8 +38,8 @@ export interface LastUsed {
 export const make = Effect.fnUntraced(function* (
   repository: ApiKeyRepository["Service"],
   interval: Duration.Input,
-  /** Told of a record whose grace has begun to run. */
-  announce: (apiKey: ApiKey) => Effect.Effect<void>,
+  /** Makes a change of these records, and has it heard of. It gives those that were changed. */
+  changing: <E>(ids: ReadonlyArray<ApiKeyId>, write: Effect.Effect<ReadonlyArray<ApiKey>, E>) => Effect.Effect<ReadonlyArray<ApiKey>, E>,
 ): Effect.fn.Return<LastUsed, never, Scope.Scope> {
   /** By token, as each look-up brings a use of its own. */
   const pending = new Map<KeyId, Use>()
@@ -64,10 +66,11 @@ export const make = Effect.fnUntraced(function* (
       pending.delete(use.keyId)
       use.isPending = false
     }
-    return repository.touch(batch.map(({ id, keyId, lastUsedAt }) => ({ id, keyId, lastUsedAt: DateTime.makeUnsafe(lastUsedAt) }))).pipe(
+    const beginning = new Set(batch.filter(({ beginsGrace }) => beginsGrace).map(({ id }) => id))
+    const uses = batch.map(({ id, keyId, lastUsedAt }) => ({ id, keyId, lastUsedAt: DateTime.makeUnsafe(lastUsedAt) }))
+    return changing(Array.from(beginning), repository.touch(uses)).pipe(
       // Whatever went wrong, an interruption included, the batch waits for its next chance.
       Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => batch.forEach(enqueue)))),
-      Effect.flatMap((settled) => Effect.forEach(settled, announce, { discard: true })),
     )
   })
   // What is noted meanwhile waits for the next interval, or a busy service would write without a pause.

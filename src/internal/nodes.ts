@@ -23,7 +23,8 @@ import * as Message from "./invalidationMessage.ts"
 /** What the node's cache is told. */
 export interface Listener {
   readonly changed: (keyId: string) => void
-  readonly recordChanged: (id: string) => void
+  readonly doubtful: (id: string, change: string) => void
+  readonly settled: (id: string, change: string, keyIds: ReadonlyArray<string> | undefined) => void
   readonly everythingChanged: () => void
   readonly trust: (from: number, until: number) => void
 }
@@ -92,7 +93,9 @@ export const make = Effect.fnUntraced(function* (
       case "Everything":
         return listener.everythingChanged()
       case "Doubtful":
-        return listener.recordChanged(message.id)
+        return listener.doubtful(message.id, message.change)
+      case "Settled":
+        return listener.settled(message.id, message.change, message.keyIds)
       case "Beat": {
         const count = Number(message.beat)
         const heard = message.node === node ? sent.get(count) : undefined

@@ -1,5 +1,5 @@
 /** When a previous token ends. */
-import type { ApiKey } from "../ApiKey.ts"
+import type { ApiKey, UsedToken } from "../ApiKey.ts"
 
 /**
  * In milliseconds. A grace that waits for the new token's first use need not have an end yet; any other has one, and without one the token
@@ -7,6 +7,10 @@ import type { ApiKey } from "../ApiKey.ts"
  */
 export const endOfPrevious = ({ previous }: Pick<ApiKey, "previous">): number =>
   previous?.expiresAt?.epochMilliseconds ?? ((previous?.graceSeconds ?? null) === null ? 0 : Number.POSITIVE_INFINITY)
+
+/** Whether a use of the token settles when the one before it ends. */
+export const beginsGrace = ({ previous }: Pick<ApiKey, "previous">, usedToken: UsedToken): boolean =>
+  usedToken === "current" && previous !== null && previous.graceSeconds !== null
 
 /**
  * Whether the previous token still works, or will until the new one is used. An end that whoever last wrote the record had passed is a fact,

@@ -29,8 +29,8 @@ export interface Dependencies {
   readonly changing: <E extends { readonly _tag: string }>(
     id: Model.ApiKeyId,
     write: Effect.Effect<Model.ApiKey, E>,
+    keyIdsOf?: (written: Model.ApiKey) => ReadonlyArray<Model.KeyId>,
   ) => Effect.Effect<Model.ApiKey, E>
-  readonly announceKeyId: (keyId: Model.KeyId) => Effect.Effect<void>
   /** When a token is refused for its age; infinite if never. */
   readonly refusedAge: Duration.Duration
 }
@@ -53,7 +53,7 @@ export interface Rotation {
   ) => Effect.Effect<Model.ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
 }
 
-export const make = ({ repository, format, generate, hash: hashSecret, changing, announceKeyId, refusedAge }: Dependencies): Rotation => {
+export const make = ({ repository, format, generate, hash: hashSecret, changing, refusedAge }: Dependencies): Rotation => {
   const getStored = Effect.fnUntraced(function* (id: Model.ApiKeyId) {
     const stored = yield* repository.findById(id)
     return Option.isSome(stored) ? stored.value : yield* new ApiKeyNotFound({ id })
@@ -90,11 +90,10 @@ export const make = ({ repository, format, generate, hash: hashSecret, changing,
       hash,
       previous: isWaiting ? { expiresAt: endOfAge, graceSeconds } : { expiresAt: earliest(end, endOfAge), graceSeconds: null },
     }
-    const write = repository.rotate(id, token, { at: now, ifVersion: version })
     // The key id of the token before the previous one leads nowhere from now on.
-    const written = yield* changing(id, forgotten === null ? write : Effect.tap(write, () => announceKeyId(forgotten.keyId)))
-    const keyIds = forgotten === null ? Model.keyIdsOf(written) : [...Model.keyIdsOf(written), forgotten.keyId]
-    return { created: { apiKey: written, token: format.format(parts) }, keyIds }
+    const keyIdsOf = (written: Model.ApiKey) => [...Model.keyIdsOf(written), ...(forgotten === null ? [] : [forgotten.keyId])]
+    const written = yield* changing(id, repository.rotate(id, token, { at: now, ifVersion: version }), keyIdsOf)
+    return { created: { apiKey: written, token: format.format(parts) }, keyIds: keyIdsOf(written) }
   })
 
   return {

@@ -40,10 +40,11 @@ import { type Scope, satisfies } from "../Scope.ts"
 import type { Candidate, LegacyTokens } from "../LegacyTokens.ts"
 import type { Settings } from "./cacheSettings.ts"
 import { sha256, startsWithDigest } from "./digest.ts"
+import type { Doubts } from "./doubts.ts"
 import * as Generations from "./generations.ts"
 import type { HashQueue } from "./hashQueue.ts"
 import { isLegacyHash } from "./legacyHash.ts"
-import { endOfPrevious, isPreviousLive } from "./previousToken.ts"
+import { beginsGrace, endOfPrevious, isPreviousLive } from "./previousToken.ts"
 import type { Rehash } from "./rehash.ts"
 import type { LastUsed, Use } from "./lastUsed.ts"
 import { type Node, Sieve } from "./sieve.ts"
@@ -119,6 +120,8 @@ export interface Dependencies {
   /** How old a token may grow, in milliseconds. */
   readonly maximumAge: number
   readonly rehash: Rehash
+  /** The records that may be changing: what the store says of them is neither kept nor shared. */
+  readonly doubts: Pick<Doubts, "isEmpty" | "has">
 }
 
 export const make = ({
@@ -134,10 +137,11 @@ export const make = ({
   legacy,
   maximumAge,
   rehash,
+  doubts,
 }: Dependencies): Verification => {
   const entries = new Sieve<Entry>(cache, (entry) => {
     // Its use may wait long to be written, and mustn't keep the record in memory meanwhile.
-    if (entry.isPending) lastUsed.record(useOf(entry.id, entry.keyId), entry.lastUsedAt)
+    if (entry.isPending) lastUsed.record(useOf(entry.id, entry.keyId, entry.beginsGrace), entry.lastUsedAt)
   })
   const refusals = new Map<string, Refusal>()
   const generations = Generations.make()
@@ -174,7 +178,8 @@ export const make = ({
     return age >= 0 && age < cache.timeToLive && age < maxAge && isTrusted(now)
   }
 
-  const isFresh = (entry: Entry, now: number, maxAge: number): boolean => entry.epoch === epoch && isYoung(entry.checkedAt, now, maxAge)
+  const isFresh = (entry: Entry, now: number, maxAge: number): boolean =>
+    entry.epoch === epoch && isYoung(entry.checkedAt, now, maxAge) && (doubts.isEmpty() || !doubts.has(entry.apiKey.id))
 
   const everythingChanged = (): void => {
     epoch++
@@ -360,7 +365,8 @@ export const make = ({
       if (hasChanged && attempt < maxAttempts) continue
       ApiKeyMetrics.coldDuration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, context)
       // What was read while a change might have gone unheard isn't kept: the change may come before this node is in touch again.
-      const mayBeKept = !hasChanged && isInTouch(checkedAt)
+      const isDoubtful = stored !== undefined && doubts.has(stored.apiKey.id)
+      const mayBeKept = !hasChanged && isInTouch(checkedAt) && !isDoubtful
       if (digest !== undefined) watch(clock)
       if (found === undefined || hashDigest !== proven) {
         const error = refusalFor(found === undefined ? NotFound : InvalidSecret, flat(keyId))
@@ -380,12 +386,13 @@ export const make = ({
         })
       }
       if (digest === undefined) {
-        return { apiKey, usedToken, checkedAt, use: useOf(apiKey.id, found.keyId) }
+        return { apiKey, usedToken, checkedAt, use: useOf(apiKey.id, found.keyId, beginsGrace(apiKey, usedToken)) }
       }
       const entry = new Entry(compact(apiKey), usedToken, checkedAt, digest + hashDigest, mayBeKept ? epoch : outdated)
       entries.set(entry)
       // What is too large to be kept isn't kept by its use either.
-      return entries.get(entry.key) === entry ? entry : { apiKey: entry.apiKey, usedToken, checkedAt, use: useOf(entry.id, entry.keyId) }
+      if (entries.get(entry.key) === entry) return entry
+      return { apiKey: entry.apiKey, usedToken, checkedAt, use: useOf(entry.id, entry.keyId, entry.beginsGrace) }
     }
   })
 
@@ -438,7 +445,8 @@ export const make = ({
     // What was read out of touch with the others may have changed since, unheard.
     const isRecent = (flight: Flight): boolean =>
       flight.generation === generations.of(parts.keyId) &&
-      (flight !== before || (isInTouch(flight.startedAt) && isYoung(flight.startedAt, now, maxAge)))
+      // Of which record it is isn't known yet, so none is joined while any is in doubt.
+      (flight !== before || (doubts.isEmpty() && isInTouch(flight.startedAt) && isYoung(flight.startedAt, now, maxAge)))
     const attempt = (): Effect.Effect<Found, VerifyError> => {
       const current = flights.get(name)
       // Who began the flight may have left it just before it was joined.
@@ -670,7 +678,7 @@ interface Found {
   readonly use: Use
 }
 
-const useOf = (id: ApiKeyId, keyId: KeyId): Use => ({ id, keyId, lastUsedAt: 0, isPending: false })
+const useOf = (id: ApiKeyId, keyId: KeyId, beginsGrace: boolean): Use => ({ id, keyId, beginsGrace, lastUsedAt: 0, isPending: false })
 
 interface Refusal {
   readonly error: NotFound | InvalidSecret
@@ -740,6 +748,9 @@ class Entry implements Found, Use, Node<Entry> {
   }
   get key(): string {
     return this.keyId
+  }
+  get beginsGrace(): boolean {
+    return beginsGrace(this.apiKey, this.usedToken)
   }
   get use(): Use {
     return this

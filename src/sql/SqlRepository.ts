@@ -147,6 +147,20 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       },
     )
 
+  /**
+   * A write of its own has an end: it waits for a lock, or for its client, no longer than {@link longest}. So a change whose answer is lost has
+   * taken place, or never will, before that counts as known. In a transaction of the caller's that is for the caller to say.
+   */
+  const alone = <A, E>(operation: string, write: Effect.Effect<A, E | RepositoryError>): Effect.Effect<A, E | RepositoryError> =>
+    Effect.contextWith((context: Context.Context<never>) => {
+      if (isInTransaction(context)) return write
+      return sql.withTransaction(Effect.andThen(sql.unsafe(boundText), write)).pipe(
+        Effect.mapError((error) => (isSqlError(error) ? toRepositoryError(operation)(error) : error)),
+        // A lost connection can't be rolled back on either.
+        Effect.catchDefect((defect) => (isSqlError(defect) ? Effect.fail(toRepositoryError(operation)(defect)) : Effect.die(defect))),
+      )
+    })
+
   const conflictOrAbsence = (operation: string, id: ApiKeyId, ifVersion: number | undefined) =>
     ifVersion === undefined
       ? Effect.fail(new ApiKeyNotFound({ id }))
@@ -350,18 +364,24 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       }),
 
     update: (id, changes, { at, ifVersion }) =>
-      sql`UPDATE ${keys} SET ${sql.csv([...assignments(changes), updatedAt(at), sql`version = version + 1`])}
+      alone(
+        "update",
+        sql`UPDATE ${keys} SET ${sql.csv([...assignments(changes), updatedAt(at), sql`version = version + 1`])}
         WHERE ${only(id, ifVersion)} RETURNING ${columns}`.pipe(
-        Effect.flatMap(decodeKeys),
-        Effect.mapError(toRepositoryError("update")),
-        Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("update", id, ifVersion) : Effect.succeed(row))),
+          Effect.flatMap(decodeKeys),
+          Effect.mapError(toRepositoryError("update")),
+          Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("update", id, ifVersion) : Effect.succeed(row))),
+        ),
       ),
 
     delete: (id, options) =>
-      sql`DELETE FROM ${keys} WHERE ${only(id, options?.ifVersion)} RETURNING ${columns}`.pipe(
-        Effect.flatMap(decodeKeys),
-        Effect.mapError(toRepositoryError("delete")),
-        Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("delete", id, options?.ifVersion) : Effect.succeed(row))),
+      alone(
+        "delete",
+        sql`DELETE FROM ${keys} WHERE ${only(id, options?.ifVersion)} RETURNING ${columns}`.pipe(
+          Effect.flatMap(decodeKeys),
+          Effect.mapError(toRepositoryError("delete")),
+          Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("delete", id, options?.ifVersion) : Effect.succeed(row))),
+        ),
       ),
 
     search: ({ filter, sort, limit, page }) =>
@@ -398,46 +418,54 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
       ),
 
     rotate: (id, { keyId, prefix, hint, hash, previous }, { at, ifVersion }) =>
-      sql`UPDATE ${keys} SET key_id = ${keyId}::text, prefix = ${prefix}::text, hint = ${hint}::text, hash = ${Redacted.value(hash)}::text,
+      alone(
+        "rotate",
+        sql`UPDATE ${keys} SET key_id = ${keyId}::text, prefix = ${prefix}::text, hint = ${hint}::text, hash = ${Redacted.value(hash)}::text,
           previous_key_id = key_id, previous_hint = hint, previous_hash = hash, previous_last_used_at = NULL,
           previous_expires_at = ${toDate(previous.expiresAt)}::timestamptz, previous_grace_seconds = ${previous.graceSeconds}::int4,
           rotated_at = ${toDate(at)}::timestamptz, updated_at = ${toDate(at)}::timestamptz, version = version + 1
         WHERE ${only(id, ifVersion)} AND NOT EXISTS (SELECT FROM ${keys} AS other WHERE other.previous_key_id = ${keyId}::text)
         RETURNING ${columns}`.pipe(
-        Effect.flatMap(decodeKeys),
-        Effect.catchIf(
-          (error) => isSqlError(error) && error.reason._tag === "UniqueViolation",
-          () => Effect.fail(new DuplicateKeyId({ keyId })),
-        ),
-        Effect.mapError((error) => (error._tag === "DuplicateKeyId" ? error : toRepositoryError("rotate", [Redacted.value(hash)])(error))),
-        Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("rotate", id, ifVersion) : Effect.succeed(row))),
-        Effect.catchTag("VersionConflict", (conflict) =>
-          Effect.fail(conflict.actual === ifVersion ? new DuplicateKeyId({ keyId }) : conflict),
+          Effect.flatMap(decodeKeys),
+          Effect.catchIf(
+            (error) => isSqlError(error) && error.reason._tag === "UniqueViolation",
+            () => Effect.fail(new DuplicateKeyId({ keyId })),
+          ),
+          Effect.mapError((error) =>
+            error._tag === "DuplicateKeyId" ? error : toRepositoryError("rotate", [Redacted.value(hash)])(error),
+          ),
+          Effect.flatMap(([row]) => (row === undefined ? conflictOrAbsence("rotate", id, ifVersion) : Effect.succeed(row))),
+          Effect.catchTag("VersionConflict", (conflict) =>
+            Effect.fail(conflict.actual === ifVersion ? new DuplicateKeyId({ keyId }) : conflict),
+          ),
         ),
       ),
 
     endPrevious: (id, { at, keyId, ifVersion }) =>
-      sql`UPDATE ${keys} SET previous_expires_at = ${toDate(at)}::timestamptz, previous_grace_seconds = NULL,
+      alone(
+        "end a grace",
+        sql`UPDATE ${keys} SET previous_expires_at = ${toDate(at)}::timestamptz, previous_grace_seconds = NULL,
           updated_at = ${toDate(at)}::timestamptz, version = version + 1
         WHERE ${only(id, ifVersion)} AND ${previousIsLive(at)} AND ${keyId === undefined ? sql.literal("TRUE") : sql`previous_key_id = ${keyId}::text`}
         RETURNING ${columns}`.pipe(
-        Effect.flatMap((ended) =>
-          Effect.map(
-            Effect.flatMap(
-              ended.length > 0 ? Effect.succeed(ended) : sql`SELECT ${columns} FROM ${keys} WHERE id = ${id}::uuid`,
-              decodeKeys,
+          Effect.flatMap((ended) =>
+            Effect.map(
+              Effect.flatMap(
+                ended.length > 0 ? Effect.succeed(ended) : sql`SELECT ${columns} FROM ${keys} WHERE id = ${id}::uuid`,
+                decodeKeys,
+              ),
+              (rows) => rows.map((apiKey) => ({ apiKey, isEnded: ended.length > 0 })),
             ),
-            (rows) => rows.map((apiKey) => ({ apiKey, isEnded: ended.length > 0 })),
           ),
+          Effect.mapError(toRepositoryError("end a grace")),
+          Effect.flatMap(([row]): Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict> => {
+            if (row === undefined) return Effect.fail(new ApiKeyNotFound({ id }))
+            const actual = row.isEnded ? row.apiKey.version - 1 : row.apiKey.version
+            return ifVersion === undefined || ifVersion === actual
+              ? Effect.succeed(row.apiKey)
+              : Effect.fail(new VersionConflict({ id, expected: ifVersion, actual }))
+          }),
         ),
-        Effect.mapError(toRepositoryError("end a grace")),
-        Effect.flatMap(([row]): Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict> => {
-          if (row === undefined) return Effect.fail(new ApiKeyNotFound({ id }))
-          const actual = row.isEnded ? row.apiKey.version - 1 : row.apiKey.version
-          return ifVersion === undefined || ifVersion === actual
-            ? Effect.succeed(row.apiKey)
-            : Effect.fail(new VersionConflict({ id, expected: ifVersion, actual }))
-        }),
       ),
 
     replaceHash: (id, from, to) => {
@@ -468,7 +496,9 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     touch: (uses) =>
       uses.length === 0
         ? Effect.succeed([])
-        : sql`WITH uses AS (
+        : alone(
+            "touch",
+            sql`WITH uses AS (
             SELECT id::uuid AS id, key_id, max(used_at::timestamptz) AS used_at
             FROM unnest(${uses.map(({ id }) => id)}::text[], ${uses.map(({ keyId }) => keyId)}::text[],
               ${uses.map(({ lastUsedAt }) => DateTime.formatIso(lastUsedAt))}::text[]) AS use (id, key_id, used_at)
@@ -493,8 +523,20 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
               OR key.previous_grace_seconds IS NOT NULL AND known.current_used_at IS NOT NULL)
             RETURNING before.previous_grace_seconds IS DISTINCT FROM key.previous_grace_seconds AS is_settled, ${sql.literal(columnList.replace(/\w+/g, "key.$&"))}
           ) SELECT ${columns} FROM touched WHERE is_settled`.pipe(Effect.flatMap(decodeKeys), Effect.mapError(toRepositoryError("touch"))),
+          ),
 
-    transaction: { isOpen: isInTransaction, afterCommit: sql.afterCommit },
+    transaction: {
+      isOpen: isInTransaction,
+      afterCommit: sql.afterCommit,
+      // Whoever changes a record holds its lock, and a record that is gone has none.
+      isChanging: (id) =>
+        sql`WITH free AS (SELECT id FROM ${keys} WHERE id = ${id}::uuid FOR NO KEY UPDATE SKIP LOCKED)
+          SELECT (SELECT count(*) FROM ${keys} WHERE id = ${id}::uuid) > (SELECT count(*) FROM free) AS "isChanging"`.pipe(
+          Effect.flatMap(decodeChanging),
+          Effect.map(([row]) => row?.isChanging ?? false),
+          Effect.mapError(toRepositoryError("look whether a key is being changed")),
+        ),
+    },
 
     reports: {
       isKnown: (report) =>
@@ -524,6 +566,11 @@ const clashesAmong = (keys: ReadonlyArray<ApiKey>): ReadonlySet<number> => {
   return clashes
 }
 
+/** In milliseconds. What the session's own settings bound more narrowly stays so. */
+const longest = 10_000
+const boundText = `SELECT set_config(name, '${longest}', true) FROM pg_catalog.pg_settings
+  WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') AND (setting::int8 = 0 OR setting::int8 > ${longest})`
+
 const idTaken = new StoreFailure({ reason: "UniqueViolation", sqlState: null, description: "The id is taken" })
 
 const labelPattern = "^\\$pepper=[A-Za-z0-9_-]{1,32}(?=\\$|$)"
@@ -549,6 +596,7 @@ const decodeVersion = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ ve
 const decodeSchemeCounts = Schema.decodeUnknownEffect(
   Schema.Array(Schema.Struct({ scheme: Schema.String, previousScheme: Schema.NullOr(Schema.String), count: Schema.Int })),
 )
+const decodeChanging = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ isChanging: Schema.Boolean })))
 const decodeTotal = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ total: Schema.Int })))
 
 function tokenCreated(prefix = ""): string {

@@ -67,6 +67,8 @@ export interface Statistics {
   restarts: number
   /** Changes that were made, and said to have failed. */
   lostAnswers: number
+  /** Changes that were made after they were said to have failed. */
+  lateWrites: number
   /** How often the register of nodes was lost. */
   lostRegisters: number
   /** Verifications that failed as the store was made to. */
@@ -140,6 +142,10 @@ export const simulate = ({
 const lease = 10_000
 /** How often a node asks for a confirmation, in milliseconds. */
 const askAgain = 500
+/** How long a change that was told of, and not again, is in doubt at least, in milliseconds. */
+const patience = 30_000
+/** How long a write goes on at most whose caller has given up, in milliseconds. */
+const latest = 25_000
 /** How long a refused token is refused again unasked, in milliseconds. */
 const refusalTimeToLive = 5_000
 
@@ -190,6 +196,9 @@ interface Bound {
   readonly startedAt: number
   readonly trustedSince: number
   readonly mustAsk: boolean
+  readonly started: number
+  /** Whether the record may be changing, so that nothing of it is remembered. */
+  readonly isInDoubt: boolean
 }
 
 /** What a change did, for those who wait for it. */
@@ -220,6 +229,8 @@ class NodeModel {
   readonly told = new Map<string, number>()
   /** When it last asked whether a key's change was applied, and the clock's time then. */
   readonly asked = new Map<string, { readonly moment: number; readonly millis: number }>()
+  /** The changes that it has heard of, or made itself, whose end it doesn't know, by record: until when they count. */
+  private readonly doubts = new Map<string, Map<string, number>>()
   /** Whether there is a change of which it couldn't tell. */
   private owes = false
   private hasBeaten: number | undefined
@@ -241,6 +252,13 @@ class NodeModel {
   isInTouch(millis: number): boolean {
     return millis < this.trustedUntil && millis <= this.endedAt
   }
+  /** Whether it may remember nothing of the record. A message counts when the millisecond in which it was delivered is over. */
+  isInDoubt(id: string, millis: number): boolean {
+    return Array.from(this.doubts.get(id)?.values() ?? []).some((until) => millis < until && millis > until - patience)
+  }
+  private doubt(id: string, change: string, until: number): void {
+    this.doubts.set(id, (this.doubts.get(id) ?? new Map()).set(change, until))
+  }
   oldestUsed(millis: number): number {
     return this.isInTouch(millis) ? this.trustedSince : Number.NEGATIVE_INFINITY
   }
@@ -261,7 +279,13 @@ class NodeModel {
       case "Everything":
         return this.ofAll.hear(moment, millis)
       case "Doubtful":
-        for (const keyId of this.keyIdsOf(message.id)) this.ofKey(keyId).hear(moment, millis)
+        // Its own it knows.
+        if (!isOf(message.change, this.name)) this.doubt(message.id, message.change, millis + patience)
+        return
+      case "Settled":
+        if (isOf(message.change, this.name)) return
+        this.doubts.get(message.id)?.delete(message.change)
+        for (const keyId of message.keyIds ?? this.keyIdsOf(message.id)) this.ofKey(keyId).hear(moment, millis)
         return
       case "Beat":
         if (!isOf(message.node, this.name)) return
@@ -276,8 +300,15 @@ class NodeModel {
   /** Tells what is wrong. */
   onPublish(message: Message, hasFailed: boolean, moment: number, millis: number): string | undefined {
     if (message._tag === "Changed") this.told.set(message.keyId, moment)
-    if (message._tag === "Doubtful") for (const keyId of this.keyIdsOf(message.id)) this.told.set(keyId, moment)
-    if ((message._tag === "Changed" || message._tag === "Doubtful") && hasFailed) this.owes = true
+    if (message._tag === "Doubtful") {
+      for (const keyId of this.keyIdsOf(message.id)) this.told.set(keyId, moment)
+      this.doubt(message.id, message.change, millis + patience)
+    }
+    if (message._tag === "Settled") {
+      for (const keyId of message.keyIds ?? this.keyIdsOf(message.id)) this.told.set(keyId, moment)
+      this.doubts.get(message.id)?.delete(message.change)
+    }
+    if ((message._tag === "Changed" || message._tag === "Doubtful" || message._tag === "Settled") && hasFailed) this.owes = true
     if (message._tag === "Confirm") this.asked.set(message.keyId, { moment, millis })
     if (message._tag === "Everything") {
       this.hasBeaten = undefined
@@ -374,6 +405,8 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
   const hashDelay = pick([storeDelay, storeDelay, 4_000])
   const storeFailures = pick([0, 0, 1])
   const lostAnswers = pick([0, 5, 20])
+  // By their messages alone nodes know of them: where the store tells of each write itself, it does so when it is made.
+  const lateWrites = pick([0, 5, 20])
 
   const statistics: Statistics = {
     steps: 0,
@@ -386,6 +419,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     unconfirmed: 0,
     restarts: 0,
     lostAnswers: 0,
+    lateWrites: 0,
     lostRegisters: 0,
     failed: 0,
   }
@@ -451,17 +485,22 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       return key.apiKey.keyId
     })
 
-  /** Whoever makes a change may not learn that it was made. */
+  /** Whoever makes a change may not learn that it was made, or may be told that it failed while it still goes on. */
   const answering = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | RepositoryError> =>
-    Effect.tap(effect, () =>
-      Effect.gen(function* () {
-        if (!chance(lostAnswers)) return
-        statistics.lostAnswers++
-        const change = yield* CurrentChange
-        if (change !== undefined) change.isAnswerLost = true
-        return yield* new RepositoryError({ operation: "write", isRetryable: true, cause: "simulated" })
-      }),
-    )
+    Effect.gen(function* () {
+      const change = yield* CurrentChange
+      const isLate = chance(lateWrites)
+      if (isLate) {
+        const made = Effect.tap(effect, () => Effect.sync(() => statistics.lateWrites++))
+        yield* Effect.forkIn(Effect.andThen(Effect.sleep(1 + draw(latest)), Effect.ignore(made)), episodeScope)
+        yield* pause
+      }
+      const result = isLate ? undefined : { value: yield* effect }
+      if (result !== undefined && !chance(lostAnswers)) return result.value
+      if (!isLate) statistics.lostAnswers++
+      if (change !== undefined) change.isAnswerLost = true
+      return yield* new RepositoryError({ operation: "write", isRetryable: true, cause: "simulated" })
+    })
 
   const repository: ApiKeyRepository["Service"] = {
     ...store,
@@ -529,6 +568,9 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
         const wrong = model.onPublish(message, hasFailed, ++moment, millis())
         if (hasFailed) log(undefined, `${name} can't publish ${message._tag}`)
         if (message._tag === "Changed" && !hasFailed) log(message.keyId, `${name} tells of a change`)
+        if ((message._tag === "Doubtful" || message._tag === "Settled") && !hasFailed) {
+          for (const keyId of keyIdsOf.get(message.id) ?? []) log(keyId, `${name} tells that ${message.change} is ${message._tag}`)
+        }
         if (wrong !== undefined) fail(undefined, wrong)
       },
       onSubscribe: () => {
@@ -538,7 +580,9 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       onDeliver: (message, sentAt) => {
         model.onDeliver(message, sentAt, ++moment, millis())
         if ("keyId" in message) log(message.keyId, `${name} hears ${message._tag}`)
-        else if (message._tag === "Everything") log(undefined, `${name} hears that everything has changed`)
+        else if ("change" in message && "id" in message) {
+          for (const keyId of keyIdsOf.get(message.id) ?? []) log(keyId, `${name} hears that ${message.change} is ${message._tag}`)
+        } else if (message._tag === "Everything") log(undefined, `${name} hears that everything has changed`)
       },
       onEnd: () => {
         model.onEnd(millis())
@@ -588,6 +632,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
 
   const boundOf = ({ model }: SimulatedNode, { keyId, maxAge = Number.POSITIVE_INFINITY }: Attempt): Bound => {
     const startedAt = millis()
+    const id = historyOf(keyId).findLast(({ apiKey }) => apiKey !== undefined)?.apiKey?.id
     const mustAsk = !model.isInTouch(startedAt) || maxAge === 0
     if (!model.isInTouch(startedAt)) statistics.outOfTouch++
     const started = ++moment
@@ -598,19 +643,23 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       startedAt,
       trustedSince: model.oldestUsed(startedAt),
       mustAsk,
+      started,
+      isInDoubt: id !== undefined && model.isInDoubt(id, startedAt),
     }
   }
 
-  const judge = (node: SimulatedNode, given: Attempt, bound: Bound, exit: Exit.Exit<ApiKeys.Verified, VerifyError>): void => {
+  const judge = (node: SimulatedNode, given: Attempt, known: Bound, exit: Exit.Exit<ApiKeys.Verified, VerifyError>): void => {
     const end = ++moment
     const now = millis()
     const answer = describe(exit)
     const { keyId } = given
+    const isForgotten = answer === "NotFound" || answer === "InvalidSecret"
+    // A refusal is remembered all the same, as nobody knows of which record it is.
+    const bound = known.isInDoubt && !isForgotten ? { ...known, moment: known.started, mustAsk: true } : known
     if (answer === "RepositoryError" && (storeFailedAt.get(keyId) ?? -1) > bound.moment) {
       statistics.failed++
       return
     }
-    const isForgotten = answer === "NotFound" || answer === "InvalidSecret"
     const after = Exit.isSuccess(exit) ? exit.value.checkedAt.epochMilliseconds : Number.NEGATIVE_INFINITY
     const oldest = isForgotten ? bound.refusalMillis : bound.millis
     let states = 0
