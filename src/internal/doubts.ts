@@ -119,6 +119,8 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
         settle: (keyIds) => Effect.andThen(Fiber.await(telling), end(change, id, keyIds)),
         leave: Effect.suspend(() => {
           change.leftAt = now()
+          // It may have taken place, and look-ups that are under way may have read what was before.
+          listener.recordChanged(id)
           return Effect.andThen(Fiber.await(telling), tellOf(change, id))
         }),
       }
