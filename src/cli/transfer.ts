@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { fstatSync } from "node:fs"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -238,8 +239,8 @@ export const exportKeys = Command.make(
     const written = fileFailure("written", file)
     if (yield* Effect.mapError(fs.exists(file), written)) return yield* there
     const bar = yield* makeProgress("Exporting", "keys")
-    // Under its own name there is only a whole file.
-    const draft = `${file}.${process.pid}.part`
+    // Under its own name there is only a whole file. Processes in containers may have the same number.
+    const draft = `${file}.${randomUUID()}.part`
     yield* lines.pipe(
       Stream.tap(() => bar.show(++exported, total)),
       Stream.encodeText,
