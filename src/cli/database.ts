@@ -1,6 +1,4 @@
 import * as crypto from "node:crypto"
-import { existsSync } from "node:fs"
-import { join } from "node:path"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,6 +14,7 @@ import { layerReachable } from "../server/databaseUrl.ts"
 import { loadPackage } from "../server/loadPackage.ts"
 import * as Settings from "../server/settings.ts"
 import { storageSettings, type StorageSettings } from "../server/settings.ts"
+import { look } from "../sql/dataDir.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
 import { CliFailure, fromError } from "./CliFailure.ts"
@@ -31,8 +30,13 @@ export const readSettings: Effect.Effect<DatabaseSettings, CliFailure> = Effect.
 }).pipe(Effect.mapError((error) => fromError(error)))
 
 /** The folder of the embedded database, if there is none in it yet. */
-export const isNew: Effect.Effect<Option.Option<string>, CliFailure> = Effect.map(readSettings, ({ databaseUrl, dataDir }) =>
-  Option.isNone(databaseUrl) && !existsSync(join(dataDir, "pgdata")) ? Option.some(dataDir) : Option.none(),
+export const isNew: Effect.Effect<Option.Option<string>, CliFailure> = Effect.flatMap(readSettings, ({ databaseUrl, dataDir }) =>
+  Option.isSome(databaseUrl)
+    ? Effect.succeedNone
+    : Effect.mapBoth(look(dataDir), {
+        onSuccess: (state) => (state === "present" ? Option.none() : Option.some(dataDir)),
+        onFailure: fromError,
+      }),
 )
 
 const failing = <A, E extends { readonly _tag: string; readonly message: string }, R>(

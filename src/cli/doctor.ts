@@ -8,7 +8,6 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import { existsSync } from "node:fs"
-import { join } from "node:path"
 import { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import { layerEphemeral } from "../ApiKeyHasher.ts"
 import { layerMemory } from "../ApiKeyRepository.ts"
@@ -19,8 +18,10 @@ import { readKey } from "../http/leaks.ts"
 import { readLeakOptions } from "../server/leaks.ts"
 import { serverSettings } from "../server/settings.ts"
 import { misspelt } from "../server/variables.ts"
+import { DamagedDataDir, look, othersMayWrite, pepperFile } from "../sql/dataDir.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { findMissing, type Missing } from "../sql/repair.ts"
+import { readByPrimaryKeys } from "../sql/soundness.ts"
 import { findUnmigrated } from "../sql/unmigrated.ts"
 import { CliFailure, fromError, rootMessage } from "./CliFailure.ts"
 import { type DatabaseSettings, layerRedis, layerService, layerSql, loadPeppers, readSettings } from "./database.ts"
@@ -67,8 +68,8 @@ const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, dataDir }
 const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
   const { peppers, databaseUrl, dataDir } = config
   if (peppers.every(Option.isNone) && Option.isNone(databaseUrl)) {
-    return existsSync(join(dataDir, "pepper"))
-      ? ok("peppers", `The pepper is the one in ${join(dataDir, "pepper")}`)
+    return existsSync(pepperFile(dataDir))
+      ? ok("peppers", `The pepper is the one in ${pepperFile(dataDir)}`)
       : warning("peppers", "There is no pepper yet", "The first command that needs one makes it; keep a copy of it apart from the data")
   }
   const loaded = yield* Effect.exit(Effect.flatMap(loadPeppers(config), Pepper.checkRing))
@@ -213,6 +214,16 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
   return { findings, isWhole }
 })
 
+/** What opening it has looked at in part. */
+const checkRows = ({ dataDir }: DatabaseSettings) =>
+  Effect.matchEffect(readByPrimaryKeys("every"), {
+    onSuccess: () => Effect.succeed<ReadonlyArray<Finding>>([]),
+    onFailure: ({ message, reason }) => {
+      const { found, advice } = new DamagedDataDir({ dataDir, reason: reason.message || message })
+      return Effect.succeed([error("database", found, capitalise(advice))])
+    },
+  })
+
 /** Tokens of another prefix than the configured one are refused here, but for those that adapters know. */
 const checkPrefixes = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.gen(function* () {
@@ -335,9 +346,16 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   const configured = yield* Effect.exit(readSettings)
   if (Exit.isFailure(configured)) return [error("configuration", messageOf(configured.cause), "Correct the variable that is named")]
   const config = configured.value
-  const findings: Array<Finding> = [...(yield* checkConfiguration(config)), yield* checkPeppers(config)]
+  const isEmbedded = Option.isNone(config.databaseUrl)
+  const findings: Array<Finding> = [...(yield* checkConfiguration(config))]
   for (const name of misspelt()) findings.push(warning("configuration", name, "Correct its name, or unset it"))
-  if (Option.isNone(config.databaseUrl) && !existsSync(join(config.dataDir, "pgdata"))) {
+  const state = isEmbedded ? yield* Effect.exit(Effect.mapError(look(config.dataDir), fromError)) : Exit.succeed("present" as const)
+  // The pepper is looked for in the same folder.
+  if (Exit.isFailure(state)) return [...findings, error("database", ...splitAdvice(state.cause))]
+  findings.push(yield* checkPeppers(config))
+  const others = isEmbedded ? yield* othersMayWrite(config.dataDir) : undefined
+  if (others !== undefined) findings.push(warning("database", others, "Make the folder this user's own: chown and chmod 700"))
+  if (state.value !== "present") {
     return [
       ...findings,
       warning("database", `There is none in ${config.dataDir} yet`, "The first command that needs it makes it; or set DATABASE_URL"),
@@ -345,9 +363,11 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   }
   const examined = yield* Effect.exit(
     checkDatabase(Option.isSome(config.redisUrl)).pipe(
+      Effect.tap(({ findings }) => (isEmbedded ? Effect.map(checkRows(config), (finding) => findings.push(...finding)) : Effect.void)),
       Effect.provide(layerSql(config), { local: true }),
       Effect.scoped,
-      Effect.timeout("10 seconds"),
+      // The embedded one is on this machine, and every row of it is read.
+      isEmbedded ? Effect.timeout("5 minutes") : Effect.timeout("10 seconds"),
     ),
   )
   if (Exit.isFailure(examined)) {
@@ -384,9 +404,11 @@ const splitAdvice = (cause: Cause.Cause<unknown>): readonly [message: string, ad
   const failure = Cause.squash(cause)
   const message = rootMessage(failure)
   return failure instanceof CliFailure && failure.advice !== undefined
-    ? [message.replace(`: ${failure.advice}`, ""), failure.advice.replace(/^./, (letter) => letter.toUpperCase())]
+    ? [message.replace(`: ${failure.advice}`, ""), capitalise(failure.advice)]
     : [`It can't be used: ${message}`, databaseAdvice[tagOf(cause) ?? ""] ?? "See that it runs, and that its files are whole"]
 }
+
+const capitalise = (text: string): string => text.replace(/^./, (letter) => letter.toUpperCase())
 
 const databaseAdvice: Readonly<Record<string, string>> = {
   MissingPackage: "Install the package",

@@ -26,7 +26,7 @@ import * as Argon2Node from "../hasher/Argon2Node.ts"
 import * as Pepper from "../hasher/Pepper.ts"
 import * as Invalidation from "../sql/Invalidation.ts"
 import * as Migrations from "../sql/Migrations.ts"
-import type { DataDirLocked, PgliteUnavailable } from "../sql/Pglite.ts"
+import type { PgliteError } from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
 import { acceptCredentials } from "../http/ApiKeyAuth.ts"
 import { layerRedactedHeaders } from "../http/auth.ts"
@@ -85,8 +85,7 @@ const layerStorage = ({
   | Invalidation.InvalidIdentifier
   | RedisUnavailable
   | MissingPackage
-  | DataDirLocked
-  | PgliteUnavailable
+  | PgliteError
 > =>
   Option.isSome(databaseUrl)
     ? Layer.mergeAll(layerRepository, Option.match(redisUrl, { onNone: () => Invalidation.layerPostgres(), onSome: layerRedis })).pipe(

@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto"
-import { chmod, link, mkdir, open, readFile, rm, stat } from "node:fs/promises"
-import { join } from "node:path"
+import { link, open, readFile, rm, stat } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { claim, type DataDirProblem, look, pepperFile } from "../sql/dataDir.ts"
 
-/** The folder of the embedded database can't be used. @category errors @since 0.1.0 */
+/** The pepper in the folder of the embedded database can't be used. @category errors @since 0.1.0 */
 export class DataDirError extends Schema.TaggedError<DataDirError>()("DataDirError", { reason: Schema.String }) {
   override get message(): string {
     return this.reason
@@ -17,16 +17,13 @@ export class DataDirError extends Schema.TaggedError<DataDirError>()("DataDirErr
  *
  * Once keys exist, a lost pepper is an error: a new one would silently turn every key invalid.
  */
-export const readOrMakePepper = (dataDir: string): Effect.Effect<Redacted.Redacted, DataDirError> =>
+export const readOrMakePepper = (dataDir: string): Effect.Effect<Redacted.Redacted, DataDirError | DataDirProblem> =>
   Effect.gen(function* () {
-    const file = join(dataDir, "pepper")
-    yield* attempt(`Can't use the folder ${dataDir}`, async () => {
-      await mkdir(dataDir, { recursive: true, mode: 0o700 })
-      await chmod(dataDir, 0o700)
-    })
+    const file = pepperFile(dataDir)
+    const state = yield* claim(dataDir)
     const known = yield* findPepper(dataDir)
     if (known !== undefined) return known
-    if (yield* exists(join(dataDir, "pgdata"))) {
+    if (state === "present") {
       return yield* new DataDirError({
         reason: `${dataDir} holds keys, but their pepper is neither in ${file} nor in API_KEY_PEPPER: restore one of them`,
       })
@@ -35,10 +32,13 @@ export const readOrMakePepper = (dataDir: string): Effect.Effect<Redacted.Redact
     return yield* readPepper(file)
   })
 
-/** The pepper beside the embedded data, if there is one. */
-export const findPepper = (dataDir: string): Effect.Effect<Redacted.Redacted | undefined, DataDirError> => {
-  const file = join(dataDir, "pepper")
-  return Effect.flatMap(exists(file), (isThere) => (isThere ? readPepper(file) : Effect.succeed(undefined)))
+/** The pepper beside the embedded data, if there is one. That of a folder which isn't ours is none. */
+export const findPepper = (dataDir: string): Effect.Effect<Redacted.Redacted | undefined, DataDirError | DataDirProblem> => {
+  const file = pepperFile(dataDir)
+  return Effect.gen(function* () {
+    yield* look(dataDir)
+    return (yield* exists(file)) ? yield* readPepper(file) : undefined
+  })
 }
 
 const readPepper = (file: string): Effect.Effect<Redacted.Redacted, DataDirError> =>
@@ -51,7 +51,7 @@ const readPepper = (file: string): Effect.Effect<Redacted.Redacted, DataDirError
 const writeOnce = async (file: string, text: string): Promise<void> => {
   const draft = `${file}.${randomUUID()}`
   try {
-    const handle = await open(draft, "w", 0o600)
+    const handle = await open(draft, "wx", 0o600)
     await handle
       .writeFile(text)
       .then(() => handle.sync())

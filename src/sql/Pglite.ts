@@ -7,8 +7,8 @@
  * Needs the package `@electric-sql/pglite`, and Node 22.13 or later for the folder's lock.
  * @since 0.1.0
  */
-import { chmod, mkdir } from "node:fs/promises"
-import { join, resolve } from "node:path"
+import { chmod, open as openFile, rename, rm, stat } from "node:fs/promises"
+import { resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { PGlite } from "@electric-sql/pglite"
 import * as Context from "effect/Context"
@@ -26,10 +26,26 @@ import * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
+import {
+  attempt,
+  claim,
+  clearDraft,
+  DamagedDataDir,
+  database,
+  type DataDirProblem,
+  DataDirUnusable,
+  draft,
+  explainUnopened,
+  lockFile,
+  othersMayWrite,
+  syncFolder,
+} from "./dataDir.ts"
 import * as Migrations from "./Migrations.ts"
 import { type Notification, PgliteClient } from "./PgliteClient.ts"
+import { readByPrimaryKeys } from "./soundness.ts"
 import * as SqlRepository from "./SqlRepository.ts"
 
+export { DamagedDataDir, type DataDirProblem, DataDirUnusable, ForeignDataDir } from "./dataDir.ts"
 export { type Notification, PgliteClient } from "./PgliteClient.ts"
 
 /** Another process uses the folder. @category errors @since 0.1.0 */
@@ -39,33 +55,42 @@ export class DataDirLocked extends Schema.TaggedError<DataDirLocked>()("DataDirL
   }
 }
 
-/** The database couldn't be opened. @category errors @since 0.1.0 */
+/** PGlite itself couldn't be started. @category errors @since 0.1.0 */
 export class PgliteUnavailable extends Schema.TaggedError<PgliteUnavailable>()("PgliteUnavailable", { cause: Schema.Defect() }) {
   override get message(): string {
-    return `The embedded database can't be opened: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+    return `The embedded database can't be started: ${messageOf(this.cause)}`
   }
 }
 
+/** Why there is no client. @category errors @since 0.1.0 */
+export type PgliteError = DataDirLocked | DataDirProblem | PgliteUnavailable
+
 /** @category models @since 0.1.0 */
 export interface PgliteOptions {
-  /** The folder, made with mode 0700. Without one the database lives in memory. */
+  /**
+   * The folder: a new one, which is made with mode 0700; an empty one, which keeps its mode; or one with a database that was made here. Without
+   * one the database lives in memory.
+   */
   readonly dataDir?: string | undefined
 }
 
 /**
  * The client. A second one on the same folder fails with {@link DataDirLocked}; the lock goes with the process, even one that is killed.
+ *
+ * A database is made only in a folder that is new or empty. One that holds other files is a `ForeignDataDir`, and one whose database isn't whole
+ * a `DamagedDataDir`; neither is changed.
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: PgliteOptions = {}): Layer.Layer<PgliteClient | SqlClient.SqlClient, DataDirLocked | PgliteUnavailable> =>
+export const layer = (options: PgliteOptions = {}): Layer.Layer<PgliteClient | SqlClient.SqlClient, PgliteError> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const pglite = yield* open(options)
       // There is one session, so a transaction must keep every other statement out while it lasts.
       const session = yield* Semaphore.make(1)
-      return Context.make(PgliteClient, { listen: listen(pglite, session) }).pipe(
-        Context.add(SqlClient.SqlClient, yield* makeClient(pglite, session)),
-      )
+      const client = yield* makeClient(pglite, session)
+      if (options.dataDir !== undefined) yield* checkRows(resolve(options.dataDir), client)
+      return Context.make(PgliteClient, { listen: listen(pglite, session) }).pipe(Context.add(SqlClient.SqlClient, client))
     }),
   ).pipe(Layer.provide(Reactivity.layer))
 
@@ -76,39 +101,72 @@ export const layer = (options: PgliteOptions = {}): Layer.Layer<PgliteClient | S
  */
 export const layerPglite = (
   options: PgliteOptions = {},
-): Layer.Layer<
-  ApiKeyRepository,
-  DataDirLocked | PgliteUnavailable | SqlError.SqlError | Migrator.MigrationError | SqlRepository.MissingMigrations
-> =>
+): Layer.Layer<ApiKeyRepository, PgliteError | SqlError.SqlError | Migrator.MigrationError | SqlRepository.MissingMigrations> =>
   SqlRepository.layer.pipe(
     // The default name is a good one.
     Layer.provide(Layer.effectDiscard(Effect.catchTag(Migrations.migrate(), "InvalidIdentifier", Effect.die))),
     Layer.provide(layer(options)),
   )
 
-const open = Effect.fnUntraced(function* ({
-  dataDir,
-}: PgliteOptions): Effect.fn.Return<PGlite, DataDirLocked | PgliteUnavailable, Scope.Scope> {
-  if (dataDir !== undefined) {
-    yield* attempt(async () => {
-      await mkdir(dataDir, { recursive: true, mode: 0o700 })
-      await chmod(dataDir, 0o700)
-    })
-    yield* lock(dataDir)
+const open = Effect.fnUntraced(function* ({ dataDir }: PgliteOptions): Effect.fn.Return<PGlite, PgliteError, Scope.Scope> {
+  if (dataDir === undefined) {
+    return yield* opened(Effect.tryPromise({ try: () => PGlite.create(), catch: (cause) => new PgliteUnavailable({ cause }) }))
   }
-  return yield* Effect.acquireRelease(
-    attempt(() => (dataDir === undefined ? PGlite.create() : PGlite.create({ dataDir: resolve(dataDir, "pgdata") }))),
-    (pglite) => Effect.promise(() => pglite.close()),
+  const folder = resolve(dataDir)
+  // Before the lock, whose file would be put among others'.
+  yield* claim(folder)
+  yield* lock(folder)
+  const warning = yield* othersMayWrite(folder)
+  if (warning !== undefined) yield* Effect.logWarning(warning)
+  // Another process may have had the lock until now.
+  if ((yield* claim(folder)) === "unfinished") yield* makeDatabase(folder)
+  yield* attempt(folder, async () => {
+    await rm(draft(folder), { recursive: true, force: true })
+    // PGlite writes its files for all to read and write, and so may a backup have been restored.
+    if (((await stat(database(folder))).mode & 0o077) !== 0) await chmod(database(folder), 0o700)
+  })
+  return yield* opened(
+    Effect.catch(
+      Effect.tryPromise({ try: () => PGlite.create({ dataDir: database(folder) }), catch: (cause) => messageOf(cause) }),
+      (message) => Effect.flatMap(explainUnopened(folder, message), Effect.fail),
+    ),
   )
 })
 
+/** A table that lost its rows would look as if there had been none. */
+const checkRows = (dataDir: string, client: SqlClient.SqlClient): Effect.Effect<void, DamagedDataDir> =>
+  readByPrimaryKeys("ends").pipe(
+    Effect.provideService(SqlClient.SqlClient, client),
+    Effect.mapError(({ message, reason }) => new DamagedDataDir({ dataDir, reason: reason.message || message })),
+  )
+
+const opened = <E>(create: Effect.Effect<PGlite, E>): Effect.Effect<PGlite, E, Scope.Scope> =>
+  Effect.acquireRelease(create, (pglite) => Effect.promise(() => pglite.close()))
+
+/** In a folder of its own, which gets the database's name when it is whole: whatever ends this halfway leaves no half for a whole. */
+const makeDatabase = Effect.fnUntraced(function* (folder: string): Effect.fn.Return<void, DataDirUnusable | PgliteUnavailable> {
+  yield* clearDraft(folder)
+  yield* Effect.uninterruptible(
+    Effect.tryPromise({
+      try: async () => (await PGlite.create({ dataDir: draft(folder) })).close(),
+      catch: (cause) => new PgliteUnavailable({ cause }),
+    }),
+  )
+  yield* attempt(folder, async () => {
+    await rename(draft(folder), database(folder))
+    await syncFolder(folder)
+  })
+})
+
 /** An exclusive SQLite transaction is a lock that the operating system takes away with the process; PGlite has none. */
-const lock = (dataDir: string): Effect.Effect<void, DataDirLocked | PgliteUnavailable, Scope.Scope> =>
-  Effect.asVoid(
-    Effect.acquireRelease(
+const lock = (dataDir: string): Effect.Effect<void, DataDirLocked | DataDirUnusable, Scope.Scope> =>
+  Effect.gen(function* () {
+    // Made here, as SQLite would let all read it, who could then lock it.
+    yield* attempt(dataDir, async () => (await openFile(lockFile(dataDir), "a", 0o600)).close())
+    yield* Effect.acquireRelease(
       Effect.try({
         try: () => {
-          const database = new DatabaseSync(join(dataDir, "lock.sqlite"))
+          const database = new DatabaseSync(lockFile(dataDir))
           try {
             database.exec("BEGIN EXCLUSIVE")
           } catch (cause) {
@@ -118,11 +176,15 @@ const lock = (dataDir: string): Effect.Effect<void, DataDirLocked | PgliteUnavai
           return database
         },
         catch: (cause) =>
-          cause instanceof Error && /locked|busy/.test(cause.message) ? new DataDirLocked({ dataDir }) : new PgliteUnavailable({ cause }),
+          cause instanceof Error && /locked|busy/.test(cause.message)
+            ? new DataDirLocked({ dataDir })
+            : new DataDirUnusable({ dataDir, reason: `lock.sqlite: ${messageOf(cause)}` }),
       }),
       (database) => Effect.sync(() => database.close()),
-    ),
-  )
+    )
+  })
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 // PGlite's own `listen` mistakes a channel whose name holds quotes.
 const listen = (pglite: PGlite, session: Semaphore.Semaphore): PgliteClient["Service"]["listen"] => {
@@ -153,9 +215,6 @@ const listen = (pglite: PGlite, session: Semaphore.Semaphore): PgliteClient["Ser
       return queue
     })
 }
-
-const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, PgliteUnavailable> =>
-  Effect.tryPromise({ try: run, catch: (cause) => new PgliteUnavailable({ cause }) })
 
 const makeClient = Effect.fnUntraced(function* (pglite: PGlite, session: Semaphore.Semaphore) {
   const run = (query: string, params: ReadonlyArray<unknown>, rowMode: "object" | "array") =>

@@ -1,6 +1,6 @@
 /** The server as a process: what an operator sees. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -249,18 +249,33 @@ describe("the server", () => {
       )
       const kept = readFileSync(join(directory, "pepper"), "utf8")
       assert.deepStrictEqual(made.map(Redacted.value), Array(4).fill(kept))
-      assert.deepStrictEqual(readdirSync(directory), ["pepper"])
+      assert.deepStrictEqual(readdirSync(directory).sort(), ["pepper", "pgdata.new"])
     }
   })
 
-  it("keeps the folder to itself even if it was open before", async () => {
+  it("leaves an empty folder's mode as it is, and refuses one that holds other files", async () => {
     const directory = makeDirectory()
     const dataDir = makeDirectory()
     chmodSync(dataDir, 0o755)
     const server = await startReady(directory, { API_KEY_DATA_DIR: dataDir })
-    assert.strictEqual(statSync(dataDir).mode & 0o777, 0o700)
-    assert.isAbove(readFileSync(join(dataDir, "pepper"), "utf8").length, 40)
+    assert.strictEqual(statSync(dataDir).mode & 0o777, 0o755)
+    assert.strictEqual(statSync(join(dataDir, "pgdata")).mode & 0o777, 0o700)
+    assert.strictEqual(statSync(join(dataDir, "pepper")).mode & 0o777, 0o600)
     server.child.kill("SIGTERM")
     assert.strictEqual(await server.exit, 0)
+
+    rmSync(join(dataDir, "pgdata/PG_VERSION"))
+    const foreign = makeDirectory()
+    writeFileSync(join(foreign, "notes.txt"), "theirs")
+    for (const [folder, message] of [
+      [dataDir, "is damaged: the file pgdata/PG_VERSION is missing: nothing was changed; restore the folder from its last backup"],
+      [foreign, "holds other files (notes.txt) and no embedded database: name a folder that is new or empty"],
+    ] as const) {
+      const refused = start(directory, { API_KEY_DATA_DIR: folder, PORT: "0" })
+      assert.strictEqual(await refused.exit, 1)
+      assert.match(refused.output(), /^effect-api-key: [^\n]+\n$/)
+      assert.include(refused.output(), message)
+    }
+    assert.deepStrictEqual(readdirSync(foreign), ["notes.txt"])
   })
 })

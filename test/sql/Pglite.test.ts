@@ -194,7 +194,7 @@ describe("PGlite on a folder", () => {
   it.effect("fails with a typed error where no folder can be", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(Layer.build(Pglite.layer({ dataDir: "/dev/null/data" }))))
-      assert.strictEqual(error._tag, "PgliteUnavailable")
+      assert.strictEqual(error._tag, "DataDirUnusable")
     }),
   )
 })
