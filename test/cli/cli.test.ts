@@ -60,7 +60,7 @@ beforeAll(async () => {
   await execute("CREATE DATABASE fresh")
   assert.strictEqual((await run(["migrate"], onPostgres("fresh"))).code, 0)
   for (const name of ["living", "moving", "moved"]) await execute(`CREATE DATABASE ${name} TEMPLATE fresh`)
-}, 120_000)
+}, 300_000)
 
 afterAll(async () => {
   const code = await served.stop()
