@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import { documented } from "./internal/documented.ts"
 import { parseInstant } from "./internal/instants.ts"
 import { isStorableText } from "./internal/storableText.ts"
 import { ScopeSet } from "./Scope.ts"
@@ -21,8 +22,10 @@ import { ScopeSet } from "./Scope.ts"
  * @since 0.1.0
  */
 export const ApiKeyId: Schema.brand<Schema.String, "ApiKeyId"> = Schema.String.check(
-  Schema.isPattern(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, { expected: "a UUIDv7" }),
-).pipe(Schema.brand("ApiKeyId"))
+  Schema.isPattern(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/u, { expected: "a UUIDv7" }),
+)
+  .annotate({ examples: ["01985d2c-6a00-7c3e-9f1b-2d4e6f8a0b1c"] })
+  .pipe(Schema.brand("ApiKeyId"))
 /** @since 0.1.0 */
 export type ApiKeyId = typeof ApiKeyId.Type
 
@@ -34,19 +37,29 @@ export type ApiKeyId = typeof ApiKeyId.Type
  */
 export const KeyId: Schema.brand<Schema.String, "KeyId"> = Schema.String.check(
   Schema.isMaxLength(128),
-  Schema.isPattern(/^[!-~]+$/, { expected: "visible ASCII characters" }),
-).pipe(Schema.brand("KeyId"))
+  Schema.isPattern(/^[!-~]+$/u, { expected: "visible ASCII characters" }),
+)
+  .annotate({ examples: ["7a74caa323a5410d"] })
+  .pipe(Schema.brand("KeyId"))
 /** @since 0.1.0 */
 export type KeyId = typeof KeyId.Type
 
-const isStorable = Schema.makeFilter<string>((text) => isStorableText(text) || "text without NUL and unpaired surrogates")
+const storable = "[^\\u0000\\uD800-\\uDFFF]"
+const isStorable = Schema.makeFilter<string>((text) => isStorableText(text) || "text without NUL and unpaired surrogates", {
+  toJsonSchema: () => ({ pattern: `^${storable}*$` }),
+})
 
 /**
  * 1 to 128 characters (Unicode code points) after trimming.
  * @category schemas
  * @since 0.1.0
  */
-export const Name: Schema.Codec<string> = Schema.Trim.check(Schema.isNonEmpty(), Schema.isMaxCodePoints(128), isStorable)
+export const Name: Schema.Codec<string> = Schema.String.check(
+  documented({ minLength: 1, maxLength: 128, pattern: `^${storable}*[^\\s\\u0000\\uD800-\\uDFFF]${storable}*$` }),
+)
+  .annotate({ examples: ["Acme's robot"] })
+  .pipe(Schema.decodeTo(Schema.Trimmed, SchemaTransformation.trim()))
+  .check(Schema.isNonEmpty(), Schema.isMaxCodePoints(128), isStorable)
 
 /** Up to 1,000 characters. @category schemas @since 0.1.0 */
 export const Description: Schema.Codec<string> = Schema.String.check(Schema.isMaxCodePoints(1_000), isStorable)
@@ -75,12 +88,37 @@ export const Metadata: Schema.Codec<Schema.JsonObject> = Schema.declare(
   },
 )
 
-// Not Effect's recursive JSON schema, which overflows the stack on deeply nested input.
+/** Names within metadata. Those that begin with `__` are left out, as one of them, `__proto__`, is refused. */
+const namesInMetadata = { propertyNames: { pattern: `^_?(?:[^_\\u0000\\uD800-\\uDFFF]${storable}*)?$` } }
+
+/** To documents alone: it would overflow the stack on deeply nested input. */
+const MetadataValue: Schema.Codec<Schema.Json> = Schema.Union([
+  Schema.Null,
+  Schema.Boolean,
+  Schema.Finite,
+  Schema.String.check(isStorable),
+  Schema.Array(Schema.suspend((): Schema.Codec<Schema.Json> => MetadataValue)),
+  Schema.Record(
+    Schema.String,
+    Schema.suspend((): Schema.Codec<Schema.Json> => MetadataValue),
+  ).check(Schema.makeFilter(() => true, { toJsonSchema: () => namesInMetadata })),
+]).annotate({ identifier: "MetadataValue" })
+
 const JsonObjectOnWire: Schema.Codec<Schema.JsonObject> = Schema.Record(
   Schema.String,
   Schema.declare((_value): _value is Schema.Json => true, { representation: { id: "effect/schema/Json", payload: null } }),
+).check(
+  Schema.makeFilter(() => true, {
+    description: "At most 8 KiB of JSON in UTF-8, and 32 levels",
+    examples: [{ team: "billing" }],
+    representation: { id: "effect-api-key/Metadata", payload: null, schemas: [MetadataValue.ast] },
+    toJsonSchema: ({ schemas: [value = true] }) => ({ ...namesInMetadata, additionalProperties: value }),
+  }),
 )
 
+const dayAndTime = "-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])[Tt ](?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,9})?"
+// An offset may lead out of the first year and of the last ones, so with one the document keeps away from them.
+const instantPattern = `^(?:19[7-9]\\d|[2-9]\\d{3})${dayAndTime}[Zz]$|^(?:19[89]\\d|2\\d{3})${dayAndTime}[+-](?:[01]\\d|2[0-3]):[0-5]\\d$`
 const instantExpected = "an instant such as 2027-01-31T00:00:00Z: with a day that there is, a time, and Z or an offset"
 
 /**
@@ -90,6 +128,12 @@ const instantExpected = "an instant such as 2027-01-31T00:00:00Z: with a day tha
  * @since 0.1.0
  */
 export const Instant: Schema.Codec<DateTime.Utc, string> = Schema.String.annotate({ format: "date-time", expected: instantExpected })
+  .check(documented({ pattern: instantPattern }))
+  .annotate({
+    identifier: "Instant",
+    description: "An instant as RFC 3339 has it, from 1970 to 9999",
+    examples: ["2027-01-31T00:00:00.000Z"],
+  })
   .pipe(
     Schema.decodeTo(Schema.DateTimeUtc, {
       decode: SchemaGetter.transformEffect((text: string) => {

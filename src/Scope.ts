@@ -22,8 +22,10 @@ export type Scope = typeof Scope.Type
  */
 export const Scope: Schema.brand<Schema.String, "Scope"> = Schema.String.check(
   Schema.isMaxLength(128),
-  Schema.isPattern(/^(?:[a-z0-9._-]+:)*(?:[a-z0-9._-]+|\*)$/, { expected: "a scope such as invoices:read" }),
-).pipe(Schema.brand("Scope"))
+  Schema.isPattern(/^(?:[a-z0-9._-]+:)*(?:[a-z0-9._-]+|\*)$/u, { expected: "a scope such as invoices:read" }),
+)
+  .annotate({ identifier: "Scope", examples: ["invoices:read"] })
+  .pipe(Schema.brand("Scope"))
 
 /** How many scopes a key can hold. @since 0.1.0 */
 export const maxScopes = 100

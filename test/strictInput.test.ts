@@ -90,7 +90,7 @@ describe("an instant", () => {
   })
 
   it("is a date and time to the document", () => {
-    assert.deepInclude(Schema.toJsonSchemaDocument(Instant).schema, { type: "string", format: "date-time" })
+    assert.deepInclude(Schema.toJsonSchemaDocument(Instant).definitions["Instant"], { type: "string", format: "date-time" })
   })
 
   it("of a line of ours is read back", () => {

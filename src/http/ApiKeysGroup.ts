@@ -18,6 +18,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Model from "../ApiKey.ts"
 import * as ApiKeyError from "../ApiKeyError.ts"
+import { documented } from "../internal/documented.ts"
 import { formatDuration, parseDuration } from "../internal/durations.ts"
 import { ScopeSet } from "../Scope.ts"
 import { ApiKeyAuth, requireScopes } from "./ApiKeyAuth.ts"
@@ -64,27 +65,38 @@ export const CreatedBody = Schema.Struct({
   token: Schema.RedactedFromValue(Schema.String),
 })
 
-const DurationText = Schema.String.check(Schema.isMaxLength(32))
-  .annotate({ description: "A time such as `2 seconds`, `500 millis` or `30d`: whole numbers with units" })
-  .pipe(
-    Schema.decodeTo(Schema.Duration, {
-      decode: SchemaGetter.transformEffect((text: string) => {
-        const duration = parseDuration(text)
-        return duration === undefined
-          ? Effect.fail(new SchemaIssue.InvalidValue({ message: "must be a time such as 2 seconds, 500 millis or 30d" }))
-          : Effect.succeed(duration)
+const millis = "(?:ms|millis?|milliseconds?)"
+const seconds = "(?:s|secs?|seconds?)"
+const longer = "(?:m|mins?|minutes?|h|hours?|d|days?)"
+
+const durationText = (pattern: string, description: string, example: string) =>
+  Schema.String.check(Schema.isMaxLength(32), documented({ pattern }))
+    .annotate({ description, examples: [example] })
+    .pipe(
+      Schema.decodeTo(Schema.Duration, {
+        decode: SchemaGetter.transformEffect((text: string) => {
+          const duration = parseDuration(text)
+          return duration === undefined
+            ? Effect.fail(new SchemaIssue.InvalidValue({ message: "must be a time such as 2 seconds, 500 millis or 30d" }))
+            : Effect.succeed(duration)
+        }),
+        encode: SchemaGetter.transform(formatDuration),
       }),
-      encode: SchemaGetter.transform(formatDuration),
-    }),
-  )
+    )
 
 /** How old an answer may be: a duration such as `2 seconds`, or `0 seconds`. @category schemas @since 0.1.0 */
-export const MaxAge = DurationText.check(
-  Schema.makeFilter((age: Duration.Duration) => Duration.isGreaterThanOrEqualTo(age, Duration.zero) || "must not be negative"),
-)
+export const MaxAge = durationText(
+  `^(?:0|\\d{1,12} ?${millis}|\\d{1,9} ?${seconds}|\\d{1,4} ?${longer})$`,
+  "How old an answer may be: `2 seconds`, `500 millis` or `30d`, say; `0 seconds` for one from the store itself",
+  "2 seconds",
+).check(Schema.makeFilter((age: Duration.Duration) => Duration.isGreaterThanOrEqualTo(age, Duration.zero) || "must not be negative"))
 
 /** How long to wait for the nodes: a duration of more than 0 and at most 30 seconds. @category schemas @since 0.1.0 */
-export const ConfirmWithin = DurationText.check(
+export const ConfirmWithin = durationText(
+  `^(?:(?:[1-9]\\d{0,3}|[12]\\d{4}|30000) ?${millis}|(?:[1-9]|[12]\\d|30) ?${seconds})$`,
+  "How long to wait until every node has applied the change: `2 seconds` or `500 millis`, say; up to 30 seconds",
+  "2 seconds",
+).check(
   Schema.makeFilter(
     (time: Duration.Duration) =>
       (Duration.isGreaterThan(time, Duration.zero) && Duration.isLessThanOrEqualTo(time, Duration.seconds(30))) ||
@@ -125,16 +137,20 @@ export const PageBody = Schema.Struct({
 })
 
 // Not `FiniteFromString`, which takes "" for 0.
-const WholeNumber = Schema.String.check(Schema.isPattern(/^\d{1,9}$/, { expected: "a whole number" })).pipe(
-  Schema.decodeTo(Schema.Int, { decode: SchemaGetter.transform(Number), encode: SchemaGetter.transform(String) }),
-)
+/** To the document, `pattern` is all of it; what else is wrong is told in words. */
+const wholeNumber = (pattern: string, description: string, example: string) =>
+  Schema.String.check(Schema.isPattern(/^\d{1,9}$/u, { expected: "a whole number", toJsonSchema: () => ({ pattern }) }))
+    .annotate({ description, examples: [example] })
+    .pipe(Schema.decodeTo(Schema.Int, { decode: SchemaGetter.transform(Number), encode: SchemaGetter.transform(String) }))
 const Flag = Schema.Literals(["true", "false"]).pipe(
   Schema.decodeTo(Schema.Boolean, {
     decode: SchemaGetter.transform((text) => text === "true"),
     encode: SchemaGetter.transform((flag) => (flag ? "true" : "false")),
   }),
 )
-const Limit = WholeNumber.check(Schema.isBetween({ minimum: 1, maximum: 200 }))
+const Limit = wholeNumber("^(?:[1-9]\\d?|1\\d\\d|200)$", "How many keys a page holds: 1 to 200, 50 unless told", "50").check(
+  Schema.isBetween({ minimum: 1, maximum: 200 }),
+)
 
 /** @category schemas @since 0.1.0 */
 export const FilterQuery = {
@@ -175,7 +191,7 @@ export const SearchQuery = {
   ...FilterQuery,
   sort: Schema.optionalKey(SortQuery),
   limit: Schema.optionalKey(Limit),
-  offset: Schema.optionalKey(WholeNumber),
+  offset: Schema.optionalKey(wholeNumber("^\\d{1,9}$", "How many keys to skip; not together with `cursor`", "0")),
   cursor: Schema.optionalKey(
     Schema.String.check(Schema.isMaxLength(4_096)).annotate({ description: "`nextCursor` of the page before; empty for the first page" }),
   ),
@@ -200,6 +216,7 @@ export class RequestProblems extends HttpApiMiddleware.Service<RequestProblems>(
 }) {}
 
 const errors = [Problem.InvalidRequestProblem, Problem.ServiceUnavailableProblem] as const
+const errorsOfBody = [...errors, Problem.BodyTooLargeProblem, Problem.UnsupportedMediaTypeProblem] as const
 
 /**
  * Makes the group under another path than `/api-keys`.
@@ -216,7 +233,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           "cache-control": Schema.String,
           ...entityTag,
         }),
-        error: [...errors, Problem.ScopeNotHeldProblem],
+        error: [...errorsOfBody, Problem.ScopeNotHeldProblem],
       }).pipe(
         explain({
           summary: "Create an API key",
@@ -250,7 +267,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
       HttpApiEndpoint.post("verify", "/verify", {
         payload: VerifyPayload,
         success: HttpApiSchema.WithHeaders(VerifiedBody, { "cache-control": Schema.String }),
-        error: [...errors, Problem.OverloadedProblem],
+        error: [...errorsOfBody, Problem.OverloadedProblem],
       }).pipe(
         explain({
           summary: "Verify a token",
@@ -279,7 +296,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         payload: UpdatePayload,
         success: ApiKeyBody,
         error: [
-          ...errors,
+          ...errorsOfBody,
           Problem.NotFoundProblem,
           Problem.ScopeNotHeldProblem,
           Problem.VersionConflictProblem,
@@ -343,7 +360,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         payload: RotatePayload,
         success: HttpApiSchema.WithHeaders(CreatedBody, { "cache-control": Schema.String, ...entityTag }),
         error: [
-          ...errors,
+          ...errorsOfBody,
           Problem.InactiveProblem,
           Problem.ExpiredProblem,
           Problem.InsufficientScopeProblem,

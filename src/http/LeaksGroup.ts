@@ -88,7 +88,13 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
       HttpApiEndpoint.post("revoke", "/revoke", {
         payload: RevokePayload,
         success: Accepted,
-        error: [Problem.InvalidRequestProblem, Problem.NotOfferedProblem, Problem.OverloadedProblem],
+        error: [
+          Problem.BodyTooLargeProblem,
+          Problem.InvalidRequestProblem,
+          Problem.NotOfferedProblem,
+          Problem.OverloadedProblem,
+          Problem.UnsupportedMediaTypeProblem,
+        ],
       }).pipe(
         explain({
           summary: "End a token by holding it",

@@ -30,6 +30,13 @@ export class BodyTooLargeProblem extends HttpApiError.Problem<BodyTooLargeProble
   title: "Body too large",
 }) {}
 
+/** The body isn't JSON, by what `Content-Type` says of it. @category problems @since 0.1.0 */
+export class UnsupportedMediaTypeProblem extends HttpApiError.Problem<UnsupportedMediaTypeProblem>()("UnsupportedMediaTypeProblem", {
+  type: urn("unsupported-media-type"),
+  status: 415,
+  title: "Unsupported media type",
+}) {}
+
 /** No credential was sent. @category problems @since 0.1.0 */
 export class MissingApiKeyProblem extends HttpApiError.Problem<MissingApiKeyProblem>()("MissingApiKeyProblem", {
   type: urn("missing-api-key"),

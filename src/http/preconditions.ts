@@ -3,8 +3,8 @@ import * as Schema from "effect/Schema"
 import type { ApiKey } from "../ApiKey.ts"
 
 // Each repetition begins with a comma and tags hold no quotes, so there is one way to read a field, in time linear in its length.
-const tag = '(?:W\\/)?"[!#-~\\u0080-\\u00ff]*"'
-const fieldPattern = new RegExp(`^(?:\\*|(?:${tag})?(?:[ \\t]*,(?:[ \\t]*${tag})?)*)[ \\t]*$`)
+const tag = '(?:W\\/)?"[!#-~\\u0080-\\u00FF]*"'
+const fieldPattern = new RegExp(`^(?:\\*|(?:${tag})?(?:[ \\t]*,(?:[ \\t]*${tag})?)*)[ \\t]*$`, "u")
 
 /** `*`, or a list of entity-tags (RFC 9110 §8.8.3), in which empty elements mean nothing (§5.6.1.2). */
 const EntityTags = Schema.String.check(Schema.isPattern(fieldPattern, { expected: "* or entity-tags" }))

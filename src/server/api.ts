@@ -1,3 +1,4 @@
+import type * as Context from "effect/Context"
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
@@ -20,6 +21,40 @@ class ProtectedGroup extends HttpApiGroup.make("protected")
   .annotate(OpenApi.Title, "Protected")
   .annotate(OpenApi.Description, "What an endpoint of an application is like that takes an API key.") {}
 
+const answerOf = (title: string) => ({
+  description: title,
+  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+})
+
+/** Answers that any request may get, whatever it is for: from the server's limits, and from Node's. */
+const generalAnswers = {
+  408: { description: "The request took too long to arrive" },
+  414: answerOf("URI too long"),
+  431: { description: "The headers are too large" },
+  500: answerOf("Internal server error"),
+}
+
+const GeneralProblem = Schema.Struct({ type: Schema.String, title: Schema.String, status: Schema.Int }).annotate({ identifier: "Problem" })
+
+/** To the router, a path whose parameter is too long is none of its own. */
+const NoSuchRouteProblem = Schema.Struct({
+  type: Schema.Literal("urn:effect-api-key:problem:no-such-route"),
+  title: Schema.Literal("No such route"),
+  status: Schema.Literal(404),
+}).annotate({ identifier: "NoSuchRouteProblem" })
+
+const addGeneralAnswers: Context.Service.Shape<typeof OpenApi.Transform> = (document) => {
+  for (const path of Object.values<Record<string, OpenApi.OpenAPISpecOperation>>(document["paths"])) {
+    for (const operation of Object.values(path)) {
+      operation.responses = { ...operation.responses, ...generalAnswers }
+      const notFound = operation.responses[404]?.content?.["application/problem+json"]
+      if (notFound === undefined || operation.parameters.every((parameter) => parameter.in !== "path")) continue
+      notFound.schema = { anyOf: [notFound.schema, { $ref: "#/components/schemas/NoSuchRouteProblem" }] }
+    }
+  }
+  return document
+}
+
 /**
  * What the server offers: the management group and a protected endpoint.
  * @category groups
@@ -33,6 +68,8 @@ export class ServerApi extends HttpApi.make("effect-api-key-server")
       version: "0.1.0",
       description: "Issue, verify and manage API keys",
       license: { name: "MIT", identifier: "MIT" },
+      transform: addGeneralAnswers,
       servers: [{ url: "/", description: "The server that this document is from" }],
     }),
-  ) {}
+  )
+  .annotate(HttpApi.AdditionalSchemas, [GeneralProblem, NoSuchRouteProblem]) {}

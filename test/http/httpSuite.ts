@@ -704,18 +704,23 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
           "/protected",
         ])
         assert.deepStrictEqual(spec.paths["/api-keys"].post.security, [{ bearer: ["api-keys:write"] }, { apiKey: ["api-keys:write"] }])
-        assert.sameMembers(Object.keys(spec.paths["/api-keys"].post.responses), ["201", "400", "401", "403", "503"])
-        const { requestBody, responses } = spec.paths["/api-keys/{id}/rotate"].post
-        assert.sameMembers(Object.keys(responses), ["200", "400", "401", "403", "404", "409", "412", "503", "504"])
-        assert.include(JSON.stringify(requestBody), "RotateApiKey")
+        const statusesOf = (operation: { readonly responses: object }) => Object.keys(operation.responses)
+        const general = ["408", "414", "431", "500"]
+        assert.sameMembers(statusesOf(spec.paths["/api-keys"].post), [...general, "201", "400", "401", "403", "413", "415", "503"])
+        const { post: rotation } = spec.paths["/api-keys/{id}/rotate"]
+        assert.sameMembers(statusesOf(rotation), [...general, "200", "400", "401", "403", "404", "409", "412", "413", "415", "503", "504"])
+        assert.include(JSON.stringify(rotation.requestBody), "RotateApiKey")
         assert.sameMembers(Object.keys(spec.components.schemas.RotateApiKey.properties), ["graceSeconds", "graceFrom", "ifPrevious"])
-        assert.sameMembers(Object.keys(spec.paths["/api-keys/{id}"].patch.responses), [
+        assert.sameMembers(statusesOf(spec.paths["/api-keys/{id}"].patch), [
+          ...general,
           "200",
           "400",
           "401",
           "403",
           "404",
           "412",
+          "413",
+          "415",
           "503",
           "504",
         ])
