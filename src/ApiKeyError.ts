@@ -175,7 +175,7 @@ export class Unconfirmed extends Schema.TaggedError<Unconfirmed>()("Unconfirmed"
   token: Schema.optionalKey(Schema.Redacted(Schema.String, { disallowJsonEncode: true })),
 }) {
   override get message(): string {
-    const whom = this.nodes.length === 0 ? "the other nodes can't be asked" : `not by ${this.nodes.join(", ")}`
+    const whom = this.nodes.length === 0 ? "it can't be found out which nodes there are" : `not by ${this.nodes.join(", ")}`
     return `The change of the API key ${this.id} was made, but isn't confirmed (${whom})`
   }
 }

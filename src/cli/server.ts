@@ -76,7 +76,7 @@ const describe = (error: Described, url: string): string => {
     case "ScopeNotHeldProblem":
       return `The token in EFFECT_API_KEY_TOKEN can't hand out scopes that it doesn't hold (${Array.isArray(error.scopes) ? error.scopes.join(" ") : ""})`
     case "UnconfirmedProblem":
-      return `The change of the API key ${String(error.id)} was made, but isn't confirmed (not by ${Array.isArray(error.nodes) ? error.nodes.join(", ") : "the other nodes"})`
+      return `The change of the API key ${String(error.id)} was made, but isn't confirmed (${Array.isArray(error.nodes) && error.nodes.length > 0 ? `not by ${error.nodes.join(", ")}` : "it can't be found out which nodes there are"})`
     default:
       return typeof error.title === "string" ? error.title : error.message
   }
