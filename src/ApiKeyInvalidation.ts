@@ -11,13 +11,13 @@ import type * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 
-/** The nodes can't be reached through what connects them. @category errors @since 0.1.0 */
+/** Changes of keys can't be told or heard: what connects the nodes, if there are several, is away. @category errors @since 0.1.0 */
 export class InvalidationError extends Schema.TaggedError<InvalidationError>()("InvalidationError", {
   operation: Schema.String,
   cause: Schema.Defect(),
 }) {
   override get message(): string {
-    return `The other nodes can't be reached (${this.operation})`
+    return `Changes of keys can't be told or heard (${this.operation})`
   }
 }
 
@@ -50,5 +50,7 @@ export class ApiKeyInvalidation extends Context.Service<
      * Left out where it is kept as safely as the keys.
      */
     readonly registerAge?: Effect.Effect<Duration.Duration, InvalidationError>
+    /** What is wrong, most likely, and what to do about it, where messages are sent and none is heard although nothing fails. For people. */
+    readonly advice?: string
   }
 >()("effect-api-key/ApiKeyInvalidation") {}

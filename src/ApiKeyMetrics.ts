@@ -81,12 +81,23 @@ export const rehashes: Metric.Counter<number> = Metric.counter("api_key_rehashes
 export const cacheEntries: Metric.Gauge<number> = Metric.gauge("api_key_cache_entries", { description: "Keys in the cache" })
 
 /**
- * How often this node lost its connection to the others, or began without one, and so without the use of its cache. Its name is
+ * How often this node stopped hearing what is changed elsewhere, or began so, and so without the use of its cache. Its name is
  * `api_key_invalidation_outages`.
  * @category metrics
  * @since 0.1.0
  */
 export const outages: Metric.Counter<number> = Metric.counter("api_key_invalidation_outages", {
-  description: "Times that the other nodes weren't heard any more, or from the beginning",
+  description: "Times that changes made elsewhere weren't heard any more, or from the beginning",
   incremental: true,
+})
+
+/**
+ * 1 while this node hears what is changed elsewhere, and so answers from memory; 0 while it doesn't, and asks the store for each request. 1 where
+ * no layer of `ApiKeyInvalidation` connects it to others. Of several services in one process the worst counts. Its name is
+ * `api_key_invalidation_in_touch`.
+ * @category metrics
+ * @since 0.1.0
+ */
+export const inTouch: Metric.Gauge<number> = Metric.gauge("api_key_invalidation_in_touch", {
+  description: "1 while changes made elsewhere are heard",
 })

@@ -359,6 +359,11 @@ export class ApiKeys extends Context.Service<
       readonly within: Duration.Input
       readonly maximumAge?: Duration.Input | undefined
     }) => Stream.Stream<Upcoming, InvalidInput | RepositoryError>
+    /**
+     * Whether this node hears what is changed elsewhere, and so answers from memory: `true` where no layer of `ApiKeyInvalidation` connects it to
+     * others. While it is `false`, each verification asks the store, so that none answers by what has been changed.
+     */
+    readonly isInTouch: Effect.Effect<boolean>
     /** How many hashes there are of each algorithm, parameters and pepper. It reads the whole table. */
     readonly hashReport: Effect.Effect<ReadonlyArray<HashUsage>, RepositoryError | HasherError>
     /**
@@ -527,7 +532,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const hashQueue = HashQueue.make(yield* decodeHashing(options.hashing ?? {}, hasher.threads ?? 1))
   yield* checkPeppers(repository, hasher, options.acceptMissingPeppers ?? false)
   const refusedAge = options.refuseAged === true && maximumAge !== undefined ? maximumAge : Duration.infinity
-  const counts = yield* VerifyCounts.register({ hashesInFlight: hashQueue.inFlight, cacheEntries: () => verification.cacheSize() })
+  const clock = yield* Clock.Clock
+  const counts = yield* VerifyCounts.register({
+    hashesInFlight: hashQueue.inFlight,
+    cacheEntries: () => verification.cacheSize(),
+    isInTouch: () => nodes.isInTouch(clock.currentTimeMillisUnsafe()),
+  })
   const cache = yield* decodeCache(options.cache)
   const invalidation = yield* Effect.serviceOption(ApiKeyInvalidation)
   const nodeName = Option.isNone(invalidation) ? "" : yield* nameNode(options.nodeName, random)
@@ -867,6 +877,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     }),
     upcoming: (options) =>
       Stream.withSpan(upcoming(repository, { ...options, maximumAge: options.maximumAge ?? maximumAge }), "ApiKeys.upcoming"),
+    isInTouch: Effect.map(Clock.currentTimeMillis, (now) => nodes.isInTouch(now)),
     hashReport: Effect.gen(function* () {
       const current = yield* currentScheme
       const counts = new Map<string, number>()

@@ -100,9 +100,11 @@ interface Cluster {
 
 const withCluster = <A, E>(test: (cluster: Cluster) => Effect.Effect<A, E, Scope.Scope>) => {
   const logged: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
+  const details: Array<string> = []
+  const logger = Logger.make(({ cause, logLevel, message }) => {
     const [text] = Array.isArray(message) ? message : [message]
     logged.push(`${logLevel}: ${String(text)}`)
+    details.push(`${String(text)} ${Cause.pretty(cause)}`)
   })
   return Effect.gen(function* () {
     const hub = makeHub(yield* Clock.Clock)
@@ -131,7 +133,10 @@ const withCluster = <A, E>(test: (cluster: Cluster) => Effect.Effect<A, E, Scope
         yield* TestClock.adjust(wait)
         return yield* Effect.provide(ApiKeys.ApiKeys, context)
       })
-    return yield* test({ hub, lookUps, repository, logged, store, start })
+    const result = yield* test({ hub, lookUps, repository, logged, store, start })
+    // A node may be the only one, and must not be told of others when it loses its database.
+    for (const detail of details) assert.notMatch(detail, /other nodes/i)
+    return result
   }).pipe(
     Effect.scoped,
     Effect.provide(Layer.merge(Layer.fresh(Repository.layerMemory), Logger.layer([logger]))),
@@ -142,8 +147,8 @@ const withCluster = <A, E>(test: (cluster: Cluster) => Effect.Effect<A, E, Scope
 /** Gives the nodes time to take what was published. */
 const delivered = TestClock.adjust("1 millis")
 
-const outage = "Warn: Changes that other nodes make aren't heard; asking the database for each request meanwhile"
-const recovery = "Info: Changes that other nodes make are heard again"
+const outage = "Warn: Changes made elsewhere aren't heard, so each request asks the database"
+const recovery = "Info: Changes made elsewhere are heard again"
 
 /** Runs an effect beside the test. */
 const begin = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })

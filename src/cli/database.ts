@@ -114,7 +114,7 @@ export const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidati
   )
 }
 
-const layerListening = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, CliFailure> =>
+export const layerListening = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, CliFailure> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const PgClient = yield* loadPg

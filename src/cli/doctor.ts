@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import { existsSync } from "node:fs"
@@ -18,13 +19,14 @@ import { readKey } from "../http/leaks.ts"
 import { readLeakOptions } from "../server/leaks.ts"
 import { serverSettings } from "../server/settings.ts"
 import { misspelt } from "../server/variables.ts"
+import { notHeard } from "../internal/nodes.ts"
 import { DamagedDataDir, look, othersMayWrite, pepperFile } from "../sql/dataDir.ts"
 import * as Migrations from "../sql/Migrations.ts"
 import { findMissing, type Missing } from "../sql/repair.ts"
 import { readByPrimaryKeys } from "../sql/soundness.ts"
 import { findUnmigrated } from "../sql/unmigrated.ts"
 import { CliFailure, fromError, rootMessage } from "./CliFailure.ts"
-import { type DatabaseSettings, layerRedis, layerService, layerSql, loadPeppers, readSettings } from "./database.ts"
+import { type DatabaseSettings, layerListening, layerRedis, layerService, layerSql, loadPeppers, readSettings } from "./database.ts"
 import type { Finding as FindingSchema } from "./Json.ts"
 import { counted } from "./output.ts"
 import { tokenFormat } from "./settings.ts"
@@ -163,7 +165,7 @@ export const checkClock = (before: number, after: number, database: number): Fin
       )
 }
 
-const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
+const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, databaseUrl: Option.Option<Redacted.Redacted>) {
   const sql = (yield* SqlClient).withoutTransforms()
   const findings: Array<Finding> = []
   const [version] = yield* sql<{ version: string; encoding: string }>`
@@ -205,7 +207,7 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean) {
       : warning("indexes", `Missing or invalid: ${missing.indexes.join(", ")}`, repairAdvice),
   )
   // With Redis nobody listens here.
-  if (!hasRedis) findings.push(yield* checkTriggers(missing))
+  if (!hasRedis) findings.push(yield* checkTriggers(missing, databaseUrl))
   if (!missing.hasReports) {
     findings.push(
       error("leaks", "The table api_keys_reports, without which reports of leaks can't be carried out, isn't there", repairAdvice),
@@ -250,7 +252,10 @@ const checkPrefixes = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Fi
 
 const repairAdvice = "Run: effect-api-key migrate --repair"
 
-const checkTriggers = Effect.fnUntraced(function* ({ triggers, hasNodes, hasTell }: Missing) {
+const checkTriggers = Effect.fnUntraced(function* (
+  { triggers, hasNodes, hasTell }: Missing,
+  databaseUrl: Option.Option<Redacted.Redacted>,
+) {
   const sql = (yield* SqlClient).withoutTransforms()
   if (triggers.length > 0 || !hasTell) {
     return error("invalidation", `Changes aren't told to the nodes: missing or disabled are ${triggers.join(", ")}`, repairAdvice)
@@ -258,17 +263,39 @@ const checkTriggers = Effect.fnUntraced(function* ({ triggers, hasNodes, hasTell
   if (!hasNodes) return error("invalidation", "The table api_keys_nodes, in which the nodes register, isn't there", repairAdvice)
   const [nodes] = yield* sql<{ count: number }>`SELECT count(*)::int AS count FROM api_keys_nodes WHERE live_until > now()`
   const [role] = yield* sql<{ standby: boolean }>`SELECT pg_is_in_recovery() AS standby`
-  return role?.standby === true
-    ? error("invalidation", "This database is a standby, which knows no LISTEN", "Set DATABASE_URL to the primary")
-    : ok("invalidation", `Changes are told; ${listening(nodes?.count ?? 0)}`)
+  if (role?.standby === true) {
+    return error("invalidation", "This database is a standby, which knows no LISTEN", "Set DATABASE_URL to the primary")
+  }
+  const listen = listening(nodes?.count ?? 0)
+  // What is embedded has one process, and nothing in between.
+  if (Option.isNone(databaseUrl)) return ok("invalidation", `Changes are told; ${listen}`)
+  return yield* checkHeard(`Changes are told and heard; ${listen}`).pipe(
+    Effect.provide(layerListening(databaseUrl.value), { local: true }),
+    Effect.catchCause((cause) =>
+      Effect.succeed(error("invalidation", messageOf(cause), "See that the database takes two more connections")),
+    ),
+  )
 })
 
 const listening = (count: number): string => `${counted(count, "node")} ${count === 1 ? "listens" : "listen"}`
 
+/** Whether what is said is heard, as a node hears it: by a connection on which nothing else is said. */
+const checkHeard = (message: string) =>
+  Effect.gen(function* () {
+    const { subscribe, publish, advice } = yield* ApiKeyInvalidation
+    const heard = yield* subscribe
+    // Nodes leave it alone.
+    const probe = `?doctor ${crypto.randomUUID()}`
+    yield* publish(probe)
+    const isHeard = yield* Effect.timeoutOption(Effect.repeat(Queue.take(heard), { until: (text) => text === probe }), "3 seconds")
+    if (Option.isSome(isHeard)) return ok("invalidation", message)
+    return error("invalidation", notHeard, advice ?? "See that what connects the servers passes on what they tell each other")
+  }).pipe(Effect.scoped)
+
 const checkRedis = (url: Redacted.Redacted): Effect.Effect<Finding> =>
   Effect.gen(function* () {
     const { nodes } = yield* ApiKeyInvalidation
-    return ok("invalidation", `Redis tells of changes; ${listening((yield* nodes).length)}`)
+    return yield* checkHeard(`Redis tells of changes; ${listening((yield* nodes).length)}`)
   }).pipe(
     Effect.provide(layerRedis(url), { local: true }),
     Effect.scoped,
@@ -362,7 +389,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
     ]
   }
   const examined = yield* Effect.exit(
-    checkDatabase(Option.isSome(config.redisUrl)).pipe(
+    checkDatabase(Option.isSome(config.redisUrl), config.databaseUrl).pipe(
       Effect.tap(({ findings }) => (isEmbedded ? Effect.map(checkRows(config), (finding) => findings.push(...finding)) : Effect.void)),
       Effect.provide(layerSql(config), { local: true }),
       Effect.scoped,

@@ -34,6 +34,8 @@ export interface Nodes {
   readonly tell: (message: string) => Effect.Effect<void>
   /** Returns when every live node has said that it applied the change. */
   readonly confirm: (id: ApiKeyId, keyId: KeyId, within: Duration.Duration) => Effect.Effect<void, Unconfirmed>
+  /** Whether changes that are made elsewhere are sure to be heard at this time (in milliseconds), so that the cache is used. */
+  readonly isInTouch: (now: number) => boolean
 }
 
 /** A node that knows of no others. Who asks it to have others confirm may have forgotten to connect them, and is told so once. */
@@ -47,6 +49,7 @@ export const alone = (): Nodes => {
         hasWarned = true
         return Effect.logWarning("confirmWithin asks this node alone: without a layer of ApiKeyInvalidation it knows of no others")
       }),
+    isInTouch: () => true,
   }
 }
 
@@ -58,6 +61,11 @@ const leaseTicks = BigInt(lease) * 1_000_000n
 const maxAnswers = 1_000
 /** How long the register counts it: longer, as clocks don't run alike. */
 const registered = Duration.seconds(20)
+/** What fails where a connection has heard no heartbeat at all. */
+const unheard = "hear any heartbeat"
+/** In a warning, in `/readyz`, and in `doctor`. */
+export const notHeard = "Changes made elsewhere aren't heard, so each request asks the database"
+const never = { from: Number.POSITIVE_INFINITY, until: Number.NEGATIVE_INFINITY }
 /** Asked again meanwhile, in case that a message is lost. */
 const askAgain = Duration.millis(500)
 /** Sooner at first, as whoever has just begun is registered in a moment. */
@@ -70,9 +78,10 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Nodes, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const waiting = new Map<string, Confirmation>()
-  let isTrusted = false
-  /** Whether it was told that the others aren't heard. */
-  let isOut = false
+  /** Between which moments what others change is sure to be heard, in milliseconds. */
+  let trusted = never
+  /** What was told of an outage that goes on. */
+  let told: "nothing" | "outage" | "unheard" = "nothing"
   let beats = 0
   let changes = 0
   let hasMissed = false
@@ -80,8 +89,8 @@ export const make = Effect.fnUntraced(function* (
   const answers = yield* Queue.dropping<string>(maxAnswers)
 
   const distrust = (): void => {
-    isTrusted = false
-    listener.trust(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY)
+    trusted = never
+    listener.trust(never.from, never.until)
     listener.everythingChanged()
   }
 
@@ -102,7 +111,7 @@ export const make = Effect.fnUntraced(function* (
         if (heard === undefined) return
         // Those before it came back too, or are lost; neither says more.
         for (const earlier of sent.keys()) if (earlier <= count) sent.delete(earlier)
-        isTrusted = true
+        trusted = heard
         // By the wall clock, as others don't go on while the machine sleeps; and from a moment on, as this one may be set back. What was
         // read before the register knew this node isn't kept: who asked for a confirmation may not have asked it.
         return listener.trust(heard.from, heard.until)
@@ -131,7 +140,7 @@ export const make = Effect.fnUntraced(function* (
     const ticks = clock.monotonicTimeNanosUnsafe()
     const [oldest] = sent.values()
     if (oldest !== undefined && ticks - oldest.ticks >= leaseTicks) {
-      return yield* new InvalidationError({ operation: "hear its own heartbeat", cause: "silence" })
+      return yield* new InvalidationError({ operation: trusted === never ? unheard : "hear its own heartbeat", cause: "silence" })
     }
     yield* invalidation.register(node, registered)
     const count = ++beats
@@ -147,9 +156,9 @@ export const make = Effect.fnUntraced(function* (
     const sent = new Map<number, Sent>()
     const listen = Effect.flatMap(Queue.takeAll(messages), (texts) => {
       for (const text of texts) hear(text, sent)
-      if (!isOut || !isTrusted) return Effect.void
-      isOut = false
-      return Effect.logInfo("Changes that other nodes make are heard again")
+      if (told === "nothing" || trusted === never) return Effect.void
+      told = "nothing"
+      return Effect.logInfo("Changes made elsewhere are heard again")
     })
     const answer = Effect.flatMap(Queue.take(answers), (text) => Effect.ignore(invalidation.publish(text)))
     return yield* Effect.raceAllFirst([
@@ -160,16 +169,18 @@ export const make = Effect.fnUntraced(function* (
   }).pipe(
     // Whatever ends it, it is begun anew: a defect in a channel mustn't leave the node alone for good.
     Effect.catchCause((cause) => Effect.fail(new InvalidationError({ operation: "stay in touch", cause: Cause.squash(cause) }))),
-    Effect.tapCause((cause) =>
+    Effect.tapError((error) =>
       Effect.suspend(() => {
         // What isn't trusted needn't be distrusted again: each time makes all look-ups under way begin anew.
-        if (isTrusted) distrust()
-        if (isOut) return Effect.logDebug("Other nodes still can't be heard", cause)
-        isOut = true
-        return Effect.andThen(
-          Metric.update(ApiKeyMetrics.outages, 1),
-          Effect.logWarning("Changes that other nodes make aren't heard; asking the database for each request meanwhile", cause),
-        )
+        if (trusted !== never) distrust()
+        const { advice } = invalidation
+        // Nothing has failed, so the cause tells nobody what to do.
+        const isUnheard = advice !== undefined && error.cause instanceof InvalidationError && error.cause.operation === unheard
+        if (told === "unheard" || (told === "outage" && !isUnheard)) return Effect.logDebug(notHeard, Cause.fail(error))
+        const count = told === "nothing" ? Metric.update(ApiKeyMetrics.outages, 1) : Effect.void
+        told = isUnheard ? "unheard" : "outage"
+        const warn = isUnheard ? Effect.logWarning(`${notHeard}. ${advice}`) : Effect.logWarning(notHeard, Cause.fail(error))
+        return Effect.andThen(count, warn)
       }),
     ),
     Effect.scoped,
@@ -209,12 +220,13 @@ export const make = Effect.fnUntraced(function* (
     })
 
   return {
+    isInTouch: (now) => now >= trusted.from && now < trusted.until,
     tell: (message) =>
       invalidation.announcesWrites
         ? Effect.void
         : invalidation.publish(message).pipe(
             Effect.onError(() => Effect.sync(() => void (hasMissed = true))),
-            Effect.catch((error) => Effect.logWarning("Could not tell the other nodes of a change; trying again", error)),
+            Effect.catch((error) => Effect.logWarning("Could not tell of a change; trying again", error)),
           ),
     confirm: (id, keyId, within) =>
       Effect.suspend(() => {

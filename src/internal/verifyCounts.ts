@@ -14,6 +14,7 @@ export interface Counts {
 interface Gauges {
   readonly hashesInFlight: () => number
   readonly cacheEntries: () => number
+  readonly isInTouch: () => boolean
 }
 
 interface Registered {
@@ -53,15 +54,16 @@ const registerSeries = (context: Context.Context<never>): Registered => {
   const counter = (metric: Metric.Counter<number>, count: () => number): void => {
     Metric.registerUnsafe(metric, context, { get: () => ({ count: count(), incremental: true }), ...unused })
   }
-  const gauge = (metric: Metric.Gauge<number>, read: (source: Gauges) => number): void => {
-    const get = () => ({ value: Array.from(gauges, read).reduce((sum, value) => sum + value, 0) })
-    Metric.registerUnsafe(metric, context, { get, ...unused })
+  const gauge = (metric: Metric.Gauge<number>, read: () => number): void => {
+    Metric.registerUnsafe(metric, context, { get: () => ({ value: read() }), ...unused })
   }
+  const sumOf = (read: (source: Gauges) => number): number => Array.from(gauges, read).reduce((sum, value) => sum + value, 0)
   counter(ApiKeyMetrics.hits, () => counts.hits)
   counter(ApiKeyMetrics.misses, () => counts.misses)
   for (const tag of ApiKeyMetrics.failureTags) counter(ApiKeyMetrics.failures(tag), () => failures[tag])
-  gauge(ApiKeyMetrics.hashesInFlight, (source) => source.hashesInFlight())
-  gauge(ApiKeyMetrics.cacheEntries, (source) => source.cacheEntries())
+  gauge(ApiKeyMetrics.hashesInFlight, () => sumOf((source) => source.hashesInFlight()))
+  gauge(ApiKeyMetrics.cacheEntries, () => sumOf((source) => source.cacheEntries()))
+  gauge(ApiKeyMetrics.inTouch, () => (Array.from(gauges).every((source) => source.isInTouch()) ? 1 : 0))
   return { counts, gauges }
 }
 

@@ -6,7 +6,7 @@ import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
 import { KeyId } from "../ApiKey.ts"
 import { ApiKeyRepository } from "../ApiKeyRepository.ts"
-import type { ApiKeys } from "../ApiKeys.ts"
+import { ApiKeys } from "../ApiKeys.ts"
 import { acceptCredentials, assertProtected, type CredentialOptions, CurrentApiKey } from "../http/ApiKeyAuth.ts"
 import {
   type InvalidSigningKey,
@@ -18,6 +18,7 @@ import {
   layerProblems,
   layerRequestProblems,
 } from "../http/implementation.ts"
+import { notHeard } from "../internal/nodes.ts"
 import { ServerApi } from "./api.ts"
 
 /** @category models @since 0.1.0 */
@@ -92,15 +93,21 @@ const layerPolicy = HttpRouter.use((router) =>
 const layerReady = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const repository = yield* ApiKeyRepository
+    const { isInTouch } = yield* ApiKeys
     const askDatabase = repository.findByKeyId(KeyId.make("0000000000000000")).pipe(
       Effect.timeout("2 seconds"),
       Effect.match({
-        onSuccess: () => HttpServerResponse.text("ready\n"),
-        onFailure: () => HttpServerResponse.empty({ status: 503 }),
+        onSuccess: () => true,
+        onFailure: () => false,
       }),
     )
     // Whoever asks often, or all at once, has the database asked once a second.
-    const answer = yield* Effect.cachedWithTTL(askDatabase, "1 second")
+    const hasAnswered = yield* Effect.cachedWithTTL(askDatabase, "1 second")
+    const answer = Effect.gen(function* () {
+      if (!(yield* hasAnswered)) return HttpServerResponse.empty({ status: 503 })
+      // It serves all the same, and rightly, if more slowly.
+      return HttpServerResponse.text((yield* isInTouch) ? "ready\n" : `ready\n${notHeard}: see the log, or run effect-api-key doctor\n`)
+    })
     // Callers who go away don't end the look-up that they share, lest each next one begin another.
     yield* router.add("GET", "/readyz", Effect.uninterruptible(answer))
   }),

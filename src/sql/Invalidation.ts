@@ -38,9 +38,17 @@ export { InvalidIdentifier, type TableOptions } from "./table.ts"
 /**
  * Through PostgreSQL. The options are those of the repository.
  *
- * Whoever listens has a connection of its own, made with the client's options beside its pool, and says what it has to say over it: neither
- * a pool that is busy nor a connection that has gone silent keeps anybody waiting. A pooler between the program and the database has to
- * pool sessions: in PgBouncer's transaction mode nothing is heard.
+ * Two connections are made with the client's options beside its pool: one listens, and the other says what there is to say. So neither a
+ * pool that is busy nor a connection that has gone silent keeps anybody waiting, and a heartbeat that is heard vouches for the messages of
+ * others.
+ *
+ * A pooler between the program and the database has to pool sessions: in PgBouncer's transaction mode nothing is heard, so each request
+ * asks the database, and a warning says so. Where the pool has to be such a one, give this layer a client of its own, with the URL of
+ * PostgreSQL itself:
+ *
+ * ```ts
+ * const nodes = Invalidation.layerPostgres().pipe(Layer.provide(PgClient.layer({ url: direct, maxConnections: 1 })))
+ * ```
  *
  * What the service sends joins no transaction of the caller's.
  * @category layers
@@ -61,11 +69,15 @@ export const layerPostgres = (options: TableOptions = {}): Layer.Layer<ApiKeyInv
           const [session] = sessions
           return (session?.ask ?? pool)(operation, text, params)
         })
+      const open = openSession(connect(client.config))
+      // A pooler hands a notification to whatever speaks over the server's connection just then. A connection that speaks hears its own
+      // messages there, and nobody else's; so the one that listens says nothing.
+      const pair = Effect.map(Effect.all([open, open]), ([{ listen }, { ask }]): Session => ({ listen, ask }))
       const begin = Effect.acquireRelease(
-        Effect.tap(openSession(connect(client.config)), (session) => Effect.sync(() => sessions.add(session))),
+        Effect.tap(pair, (session) => Effect.sync(() => sessions.add(session))),
         (session) => Effect.sync(() => sessions.delete(session)),
       )
-      return make(table, ask, begin)
+      return { ...make(table, ask, begin), advice: poolerAdvice }
     }),
   )
 
@@ -107,6 +119,10 @@ const patience = Duration.seconds(5)
 
 type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>
 type Ask = (operation: string, text: string, params: ReadonlyArray<string | number>) => Effect.Effect<Rows, InvalidationError>
+
+/** What is wrong, most likely, where messages are sent and none is heard. */
+const poolerAdvice =
+  "A pooler between this program and PostgreSQL that pools transactions or statements, such as PgBouncer, drops what PostgreSQL tells: let DATABASE_URL (or the client of Invalidation.layerPostgres) name PostgreSQL itself, or a pooler with pool_mode = session"
 
 /** What speaks and listens. */
 interface Session {

@@ -311,12 +311,12 @@ export const cutRedis = (url: string): Promise<number> =>
     ),
   )
 
-/** The connections that listen, by what they did last. The database is the tests' own. */
+/** The connections that listen, and so do nothing else. The database is the tests' own. */
 export const findListeners = ({ sql }: Cluster): Promise<ReadonlyArray<number>> =>
   sql((sql) =>
     Effect.map(
       sql<{ readonly pid: number }>`SELECT pid FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'effect-api-key' AND query ~ '^LISTEN|pg_notify[(]|_nodes'`,
+        WHERE datname = current_database() AND application_name = 'effect-api-key' AND query ~ '^LISTEN'`,
       (rows) => rows.map(({ pid }) => pid),
     ),
   )
