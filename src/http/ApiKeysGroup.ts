@@ -22,6 +22,7 @@ import { documented } from "../internal/documented.ts"
 import { formatDuration, parseDuration } from "../internal/durations.ts"
 import { ScopeSet } from "../Scope.ts"
 import { ApiKeyAuth, requireScopes } from "./ApiKeyAuth.ts"
+import { CacheControl } from "./credentials.ts"
 import { explain } from "./explain.ts"
 import { preconditionHeaders } from "./preconditions.ts"
 import * as Problem from "./Problem.ts"
@@ -403,6 +404,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
     .middleware(ApiKeyAuth)
     .middleware(RequestProblems)
     .prefix(prefix)
+    .annotate(CacheControl, "no-store")
     .annotate(HttpApi.ParseOptions, { onExcessProperty: "ignore", errors: "all" })
     .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error", errors: "all" })
     .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error", errors: "all" })

@@ -34,7 +34,7 @@ import {
   requiredScopes,
   UsedToken,
 } from "./ApiKeyAuth.ts"
-import { type Credentials, credentialsOf, headersOf, isAuthorization, redactAlso } from "./credentials.ts"
+import { CacheControl, type Credentials, credentialsOf, headersOf, isAuthorization, redactAlso, varyOf } from "./credentials.ts"
 import * as Problem from "./Problem.ts"
 import { makeReadCredential, missing, type ReadCredential } from "./readCredential.ts"
 
@@ -62,14 +62,15 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
             const demands = demandsOf(target)
             const { door } = demands
             const credential = door.read(request, apiKeys.isToken)
-            if (typeof credential !== "string") return door.refuse(request, fiber.context, credential)
-            return Effect.matchEffect(apiKeys.verify(credential, demands), {
+            if (typeof credential !== "string") return demands.keepPrivate(door.refuse(request, fiber.context, credential))
+            const answer = Effect.matchEffect(apiKeys.verify(credential, demands), {
               onFailure: (error) => door.refuse(request, fiber.context, error),
               onSuccess: (verified) =>
                 Effect.updateContext(next, (context: Context.Context<never>) =>
                   Context.add(mention(context, verified, door), CurrentApiKey, verified.apiKey),
                 ),
             })
+            return demands.keepPrivate(answer)
           }),
         )
       }),
@@ -84,15 +85,18 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
             const demands = demandsOf(target)
             const { door } = demands
             const credential = door.read(request, apiKeys.isToken)
-            if (credential === missing && demands.scopes.length === 0) return Effect.provideService(next, OptionalApiKey, Option.none())
-            if (typeof credential !== "string") return door.refuse(request, fiber.context, credential)
-            return Effect.matchEffect(apiKeys.verify(credential, demands), {
+            if (credential === missing && demands.scopes.length === 0) {
+              return door.tellApart(Effect.provideService(next, OptionalApiKey, Option.none()))
+            }
+            if (typeof credential !== "string") return demands.keepPrivate(door.refuse(request, fiber.context, credential))
+            const answer = Effect.matchEffect(apiKeys.verify(credential, demands), {
               onFailure: (error) => door.refuse(request, fiber.context, error),
               onSuccess: (verified) =>
                 Effect.updateContext(next, (context: Context.Context<never>) =>
                   Context.add(mention(context, verified, door), OptionalApiKey, Option.some(verified.apiKey)),
                 ),
             })
+            return demands.keepPrivate(answer)
           }),
         )
       }),
@@ -163,9 +167,9 @@ const addChallenge = (
  * A challenge for each scheme that `Authorization` is taken with. Keys in other headers have no scheme of HTTP's; where there are no others,
  * their headers' names stand for it, as a 401 must challenge (RFC 9110 §15.5.2).
  */
-const makeChallenge = ({ places }: Credentials, realm: string): ((parameters: Parameters) => string) => {
-  const ofHttp = places.flatMap((place) => (isAuthorization(place) && place.scheme !== undefined ? [place.scheme] : []))
-  const schemes = ofHttp.length > 0 ? ofHttp : Array.from(new Set(places.map(({ header }) => header)))
+const makeChallenge = (credentials: Credentials, realm: string): ((parameters: Parameters) => string) => {
+  const ofHttp = credentials.places.flatMap((place) => (isAuthorization(place) && place.scheme !== undefined ? [place.scheme] : []))
+  const schemes = ofHttp.length > 0 ? ofHttp : varyOf(credentials)
   return (parameters) => {
     const all = [["realm", realm] as const, ...parameters].map(([name, value]) => `${name}=${quote(value)}`).join(", ")
     return schemes.map((scheme) => `${scheme} ${all}`).join(", ")
@@ -210,6 +214,8 @@ interface Demands {
   readonly group: HttpApiGroup.Top
   readonly scopes: ReadonlyArray<Scope>
   readonly door: Door
+  /** Tells caches that the answer is for who sent the key, too. */
+  readonly keepPrivate: AnswerBy
 }
 
 /** How requests to an endpoint carry their keys, and are refused. */
@@ -218,7 +224,13 @@ interface Door {
   readonly refuse: Refuse
   /** Those whose values Effect shows, unless told otherwise. */
   readonly unusualHeaders: ReadonlyArray<string>
+  /** As they were written. */
+  readonly vary: ReadonlyArray<string>
+  /** Tells caches by which headers the answer differs. */
+  readonly tellApart: AnswerBy
 }
+
+type AnswerBy = <A, E, R>(answer: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** What an endpoint asks of a key, and where it takes it. An endpoint may be in several groups, which ask for more. */
 const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target: Target) => Demands) => {
@@ -227,7 +239,10 @@ const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target:
   const doorOf = (credentials: Credentials): Door => {
     const known = doors.get(credentials)
     if (known !== undefined) return known
+    const vary = varyOf(credentials)
     const door = {
+      vary,
+      tellApart: makeAnswerBy(tellCaches(vary, undefined)),
       read: makeReadCredential(credentials),
       refuse: makeRefuse(makeChallenge(credentials, realm)),
       unusualHeaders: headersOf(credentials).filter((header) => !usualHeaders.has(header)),
@@ -238,10 +253,46 @@ const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target:
   return ({ endpoint, group }) => {
     const known = demands.get(endpoint)
     if (known !== undefined && known.group === group) return known
-    const found = { group, scopes: requiredScopes({ endpoint, group }), door: doorOf(credentialsOf(endpoint, auth)) }
+    const door = doorOf(credentialsOf(endpoint, auth))
+    const keepPrivate = makeAnswerBy(tellCaches(door.vary, Context.get(group.annotations, CacheControl)))
+    const found = { group, scopes: requiredScopes({ endpoint, group }), door, keepPrivate }
     demands.set(endpoint, found)
     return found
   }
+}
+
+/** Adds it when the answer is there, and so behind what a handler does to the response itself. */
+const makeAnswerBy =
+  (handler: HttpEffect.PreResponseHandler): AnswerBy =>
+  (answer) =>
+    Effect.onExit(answer, () =>
+      Effect.withFiber((fiber) => {
+        HttpEffect.appendPreResponseHandlerUnsafe(fiber.context, handler)
+        return Effect.void
+      }),
+    )
+
+/** RFC 9111 §3.5 keeps answers to `Authorization` from shared caches, and those to other headers only if they say so. */
+const tellCaches = (names: ReadonlyArray<string>, cacheControl: "private" | "no-store" | undefined): HttpEffect.PreResponseHandler => {
+  const usual = { vary: names.join(", "), ...(cacheControl !== undefined && { "cache-control": cacheControl }) }
+  return (_request, response) => {
+    const { vary, "cache-control": said } = response.headers
+    if (vary === undefined && said === undefined) return Effect.succeed(HttpServerResponse.setHeaders(response, usual))
+    const headers = {
+      ...usual,
+      ...(vary !== undefined && { vary: addToVary(vary, names) }),
+      ...(said !== undefined && { "cache-control": said }),
+    }
+    return Effect.succeed(HttpServerResponse.setHeaders(response, headers))
+  }
+}
+
+/** `*` says of any header that the answer differs by it. */
+const addToVary = (vary: string, names: ReadonlyArray<string>): string => {
+  const listed = vary.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]))
+  if (listed.includes("*")) return vary
+  const known = new Set(listed.map((name) => name.toLowerCase()))
+  return [...listed, ...names.filter((name) => !known.has(name.toLowerCase()))].join(", ")
 }
 
 const usualHeaders = new Set(["authorization", "x-api-key"])

@@ -2,6 +2,7 @@
  * Where a request carries its key: in which headers, and after which schemes. The definition's half, fit for a browser: how it is written
  * down, and what OpenAPI and a derived client make of it.
  */
+import * as Context from "effect/Context"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Headers from "effect/http/Headers"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
@@ -17,7 +18,7 @@ import * as Redacted from "effect/Redacted"
 export interface CredentialOptions {
   /**
    * Each a header that holds the key (`"X-API-Key"`), or one that holds it after a scheme (`"Authorization: Bearer"`). Names are in any case,
-   * of letters, digits, `-` and `_`. Derived clients use the first one. Default: `Authorization: Bearer` and `X-API-Key`.
+   * of letters, digits, `-` and `_`; up to 16 places. Derived clients use the first one. Default: `Authorization: Bearer` and `X-API-Key`.
    */
   readonly accept?: ReadonlyArray<string> | undefined
   /**
@@ -39,6 +40,9 @@ export interface Credentials {
   readonly foreignAuthorization: "ignore" | "refuse"
 }
 
+/** Places there may be. */
+const maxPlaces = 16
+
 const name = "[A-Za-z][A-Za-z0-9_-]{0,63}"
 const notation = new RegExp(`^(${name})(?:: *(${name}))?$`)
 
@@ -52,7 +56,7 @@ const identify = ({ header, scheme = "" }: Place): string => `${header}:${scheme
 /** Gives nothing unless each is written as it should be, none is there twice, and there is at least one. */
 export const parsePlaces = (texts: ReadonlyArray<string>): Credentials["places"] | undefined => {
   const [first, ...rest] = texts.flatMap((text) => parsePlace(text) ?? [])
-  if (first === undefined || rest.length + 1 !== texts.length) return undefined
+  if (first === undefined || rest.length + 1 !== texts.length || texts.length > maxPlaces) return undefined
   const places = [first, ...rest] as const
   return new Set(places.map(identify)).size === places.length ? places : undefined
 }
@@ -91,8 +95,18 @@ export const credentialsOf = ({ middlewares }: HttpApiEndpoint.Top, { key }: { r
 export const isAuthorization = ({ header }: Place): boolean => header.toLowerCase() === "authorization"
 
 /** The headers' names in lower case, each once. */
-export const headersOf = ({ places }: Credentials): ReadonlyArray<string> =>
-  Array.from(new Set(places.map(({ header }) => header.toLowerCase())))
+export const headersOf = (credentials: Credentials): ReadonlyArray<string> => varyOf(credentials).map((header) => header.toLowerCase())
+
+/**
+ * What caches are told of the answers to keys (RFC 9111 §5.2.2), unless a handler says otherwise: for a group, an annotation.
+ */
+export const CacheControl = Context.Reference<"private" | "no-store">("effect-api-key/http/CacheControl", { defaultValue: () => "private" })
+
+/** The headers by whose values answers differ, as they were written. */
+export const varyOf = ({ places }: Credentials): ReadonlyArray<string> =>
+  places
+    .map(({ header }) => header)
+    .filter((header, at, all) => all.findIndex((each) => each.toLowerCase() === header.toLowerCase()) === at)
 
 /** The schemes of OpenAPI, by the names that its documents call them. */
 export const securityOf = ({ places }: Credentials): Record<string, HttpApiSecurity.HttpApiSecurity> =>

@@ -672,7 +672,7 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         const request = (line: string, ...headers: Array<string>) =>
           raw([line, "Host: x", "Connection: close", ...headers, "", ""].join("\r\n"))
         assert.match(yield* request("GET /protected HTTP/1.1", "Authorization: Bearer \xff\xfe\x80"), /^HTTP\/1\.1 401/)
-        assert.match(yield* request("GET /protected HTTP/1.1", "X-API-Key: a", "X-API-Key: b"), /^HTTP\/1\.1 401/)
+        assert.match(yield* request("GET /protected HTTP/1.1", "X-API-Key: a", "X-API-Key: b"), /^HTTP\/1\.1 400/)
         assert.match(yield* request("GET /protected HTTP/1.1", `Authorization: Bearer ${"a".repeat(10_000)}`), /^HTTP\/1\.1 401/)
         assert.match(yield* request("GET /api-keys/%ff%fe HTTP/1.1"), /^HTTP\/1\.1 4\d\d/)
         assert.match(yield* request("GET /%00 HTTP/1.1"), /^HTTP\/1\.1 404/)
