@@ -37,8 +37,12 @@ export const failedPrecondition = (headers: Preconditions, apiKey: ApiKey): keyo
   const { "if-match": match, "if-none-match": noneMatch } = headers
   if (match !== undefined && !isAny(match) && !tagsOf(match).includes(current)) return "if-match"
   if (noneMatch === undefined) return undefined
-  return isAny(noneMatch) || tagsOf(noneMatch).some((each) => each.replace(/^W\//, "") === current) ? "if-none-match" : undefined
+  return namesTag(noneMatch, current) ? "if-none-match" : undefined
 }
+
+/** Whether an `If-None-Match` names the tag, compared weakly. What isn't such a field names none. */
+export const namesTag = (field: string | undefined, tag: string): boolean =>
+  field !== undefined && (isAny(field) || tagsOf(field).some((each) => each.replace(/^W\//, "") === tag))
 
 const isAny = (field: string): boolean => field.trim() === "*"
 

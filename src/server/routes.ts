@@ -3,6 +3,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import * as OpenApi from "effect/http-api/OpenApi"
 import * as Layer from "effect/Layer"
 import { KeyId } from "../ApiKey.ts"
 import { ApiKeyRepository } from "../ApiKeyRepository.ts"
@@ -20,6 +21,8 @@ import {
 } from "../http/implementation.ts"
 import { notHeard } from "../internal/nodes.ts"
 import { ServerApi } from "./api.ts"
+import { keepAnswers } from "./keptAnswers.ts"
+import { layerSecurityHeaders } from "./securityHeaders.ts"
 
 /** @category models @since 0.1.0 */
 export interface RoutesOptions {
@@ -32,6 +35,8 @@ export interface RoutesOptions {
 /** Without what leads to the page's vendor, or sends something there. Effect's type of the options knows some of them. */
 const referencePage = {
   withDefaultFonts: false,
+  // Else the browser asks for one that isn't there.
+  favicon: "data:,",
   hideClientButton: true,
   showDeveloperTools: "never",
   telemetry: false,
@@ -57,13 +62,14 @@ export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSi
     ),
   ).pipe(Layer.provide(middleware))
   return Layer.mergeAll(
-    HttpApiBuilder.layer(api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(groups)),
-    HttpApiScalar.layer(api, { path: "/docs", scalar: referencePage }),
+    // In front of all that answers, the limits of the server included.
+    layerSecurityHeaders,
+    layerProblems,
+    HttpApiBuilder.layer(api).pipe(Layer.provide(groups)),
+    Layer.mergeAll(layerDocument(api), HttpApiScalar.layer(api, { path: "/docs", scalar: referencePage })).pipe(Layer.provide(keepAnswers)),
     HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok\n")),
     layerReady,
     layerMethodNotAllowed(api, { "/docs": ["GET"], "/openapi.json": ["GET"], "/healthz": ["GET"], "/readyz": ["GET"] }),
-    layerProblems,
-    layerPolicy,
   )
 }
 
@@ -75,20 +81,13 @@ export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSi
 // No signing key is a good one.
 export const routes: Layer.Layer<never, never, Needs> = Layer.suspend(() => Layer.orDie(routesWith({})))
 
-/** The reference page brings all it needs; the browser is told to load nothing from elsewhere. */
-const layerPolicy = HttpRouter.use((router) =>
-  router.addGlobalMiddleware((effect) =>
-    Effect.map(effect, (response) =>
-      response.headers["content-type"]?.startsWith("text/html")
-        ? HttpServerResponse.setHeader(
-            response,
-            "content-security-policy",
-            "default-src 'self' 'unsafe-inline' data: blob:; frame-ancestors 'none'",
-          )
-        : response,
-    ),
-  ),
-)
+const layerDocument = (api: typeof ServerApi) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      const document = yield* Effect.cached(Effect.sync(() => HttpServerResponse.jsonUnsafe(OpenApi.fromApi(api))))
+      yield* router.add("GET", "/openapi.json", document)
+    }),
+  )
 
 const layerReady = HttpRouter.use(
   Effect.fnUntraced(function* (router) {

@@ -3,37 +3,23 @@
  * and body. Requests that break it a little are answered as it says too.
  */
 import { generateKeyPairSync, sign } from "node:crypto"
-import { createServer } from "node:http"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, layer as describeWith } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import formats from "ajv-formats"
-import { Arbitrary, ByteSize, Effect, JsonSchema, Layer, Logger, Redacted, type Schema, SchemaRepresentation } from "effect"
-import { HttpIncomingMessage, HttpRouter, HttpServer } from "effect/http"
+import { Arbitrary, Effect, type JsonSchema, Redacted, type Schema, SchemaRepresentation } from "effect"
+import { HttpServer } from "effect/http"
 import { OpenApi } from "effect/http-api"
-import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
-import { layerMemory } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import { ServerApi } from "../../src/server/api.ts"
-import { defaultLimits, layerRequestLimits } from "../../src/server/limits.ts"
-import { routesWith } from "../../src/server/routes.ts"
+import { defaultLimits } from "../../src/server/limits.ts"
+import { layerServer } from "../support/server.ts"
 
 const requestsOfEach = Number(process.env["DOCUMENT_REQUESTS"] ?? 60)
 
 const github = generateKeyPairSync("ec", { namedCurve: "P-256" })
 const signingKeys = [{ identifier: "k1", publicKey: github.publicKey.export({ type: "spki", format: "pem" }).toString() }]
 
-const services = ApiKeys.layer.pipe(Layer.provide(layerEphemeral), Layer.provideMerge(Layer.fresh(layerMemory)))
-const routes = Layer.mergeAll(
-  routesWith({ leaks: { signingKeys, revokeByPossession: true, revocationsPerSecond: 1_000 } }),
-  layerRequestLimits(defaultLimits),
-)
-const server = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
-  Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(defaultLimits.bodyBytes))),
-  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
-  Layer.provideMerge(services),
-  Layer.provide(Logger.layer([])),
-)
+const server = layerServer({ leaks: { signingKeys, revokeByPossession: true, revocationsPerSecond: 1_000 } })
 
 const spec = OpenApi.fromApi(ServerApi)
 // The document's own references become those of a schema that stands alone.
