@@ -1,5 +1,10 @@
 /** The document of the server's interface, and the page that shows it. */
-import { assert, describe, it } from "@effect/vitest"
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { assert, describe, it, onTestFinished } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import formats from "ajv-formats"
 import { OpenApi } from "effect/http-api"
@@ -53,5 +58,22 @@ describe("the document", () => {
       const schema = JSON.parse(JSON.stringify(media?.schema).replaceAll('"#/components', '"document#/components'))
       assert.isTrue(ajv.validate(schema, example), `${name}: ${ajv.errorsText()}`)
     }
+  })
+
+  it("has nothing that a linter of such documents would have otherwise", { timeout: 60_000 }, () => {
+    const directory = mkdtempSync(join(tmpdir(), "effect-api-key-document-"))
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const file = join(directory, "openapi.json")
+    writeFileSync(file, JSON.stringify(spec))
+    const redocly = join(dirname(createRequire(import.meta.url).resolve("@redocly/cli/package.json")), "bin/cli.js")
+    const output = execFileSync(process.execPath, [redocly, "lint", file, "--extends", "recommended", "--format", "json"], {
+      cwd: directory,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      // It reports its use, and asks for newer versions, unless told not to.
+      env: { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
+    })
+    const { totals, problems } = JSON.parse(output)
+    assert.deepStrictEqual(totals, { errors: 0, warnings: 0, ignored: 0 }, JSON.stringify(problems))
   })
 })
