@@ -571,19 +571,25 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   /** The same of a write for many, outside of any transaction, which gives those that were changed: those in `ids`, and possibly others. */
   const changingAll = <E>(ids: ReadonlyArray<Model.ApiKeyId>, write: Effect.Effect<ReadonlyArray<Model.ApiKey>, E>) =>
-    Effect.acquireUseRelease(
-      Effect.forEach(ids, (id) => Effect.map(doubts.begin(id), (doubt) => ({ id, doubt }))),
-      () => write,
-      (begun, exit) => {
-        if (Exit.isFailure(exit)) return Effect.forEach(begun, ({ doubt }) => doubt.leave, { discard: true })
-        const changed = new Map(exit.value.map((apiKey) => [apiKey.id, apiKey]))
-        return Effect.forEach(begun, ({ id, doubt }) => {
-          const apiKey = changed.get(id)
-          changed.delete(id)
-          return doubt.settle(apiKey === undefined ? [] : Model.keyIdsOf(apiKey))
-        }).pipe(Effect.andThen(Effect.suspend(() => Effect.forEach(changed.values(), announce, { discard: true }))))
-      },
-    )
+    Effect.suspend(() => {
+      let telling: ReadonlyArray<Effect.Effect<void>> = []
+      return Effect.acquireUseRelease(
+        Effect.forEach(ids, (id) => Effect.map(doubts.begin(id), (doubt) => [id, doubt] as const)),
+        () => write,
+        (begun, exit) =>
+          Effect.sync(() => {
+            // Those that are left are told of again by and by.
+            if (Exit.isFailure(exit)) return begun.forEach(([, doubt]) => void doubt.leaveUnsafe())
+            const own = new Map(begun)
+            const changed = new Map(exit.value.map((apiKey) => [apiKey.id, Model.keyIdsOf(apiKey)]))
+            const others = exit.value.filter(({ id }) => !own.has(id))
+            telling = [...begun.map(([id, doubt]) => doubt.settleUnsafe(changed.get(id) ?? [])), ...others.map(announce)]
+          }),
+      ).pipe(
+        // Outside of what can't be interrupted: a channel that is out takes seconds for each.
+        Effect.tap(() => Effect.forEach(telling, (tell) => tell, { concurrency: 16, discard: true })),
+      )
+    })
 
   const rehash = yield* Rehash.make(repository, hasher, currentScheme, hashQueue)
   const verification = Verification.make({
@@ -608,8 +614,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
     : yield* Nodes.make(invalidation.value, nodeName, { ...verification, doubtful: doubts.doubtful, settled: doubts.settled })
 
   /**
-   * A write and its announcement are one. Whoever gives up on it leaves it to end by itself, lest it take place and nobody hear of it; in a
-   * transaction of the caller's it is undone then.
+   * A write and its announcement are one. Whoever gives up on it leaves it to end by itself, lest it take place and nobody hear of it. In a
+   * transaction of the caller's it ends with that.
    */
   const changing = <E extends { readonly _tag: string }>(
     id: Model.ApiKeyId,
@@ -621,12 +627,17 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const whole = Effect.acquireUseRelease(
         doubts.begin(id),
         () => write,
-        (doubt, exit) => {
-          if (Exit.isFailure(exit)) return isRefused(exit.cause) ? doubt.settle([]) : doubt.leave
-          const settle = doubt.settle(keyIdsOf(exit.value))
-          // Nobody learns of a commit whose answer is lost, nor of one that is undone.
-          return isOpen && transaction !== undefined ? Effect.andThen(doubt.leave, transaction.afterCommit(settle)) : settle
-        },
+        (doubt, exit) =>
+          Effect.suspend(() => {
+            const isFailure = Exit.isFailure(exit)
+            if (isFailure && isRefused(exit.cause)) return doubt.settleUnsafe([])
+            if (isFailure && !isOpen) return doubt.leaveUnsafe()
+            const settle = Effect.suspend(() => doubt.settleUnsafe(isFailure ? undefined : keyIdsOf(exit.value)))
+            if (!isOpen || transaction === undefined) return settle
+            // Nobody learns of a commit whose answer is lost, nor of one that is undone.
+            doubt.waitUnsafe()
+            return transaction.afterCommit(settle)
+          }),
       )
       return isOpen ? whole : Effect.flatMap(Effect.forkDetach(whole, { startImmediately: true }), Fiber.join)
     })

@@ -1,9 +1,9 @@
 /**
  * Which records may be other than the store says, as a change of them has been sent and it isn't known yet whether it took place.
  *
- * What is in doubt is looked up for each request and not remembered, here and on the nodes that were told. A change is in doubt before it is
- * sent, so a node that dies in between has told the others. It ends with its answer. Without one it ends when no statement can still be under
- * way: the store bounds its own to less than {@link patience}, and says of a caller's transaction whether it goes on.
+ * What is in doubt is looked up for each request and not remembered, here and on the nodes that were told. The others are told before a change
+ * is sent, as the node may die in between. It ends with its answer. Without one it ends when no statement can still be under way: the store
+ * bounds its own to less than {@link patience}, and says of a caller's transaction whether it goes on.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -15,10 +15,12 @@ import * as Message from "./invalidationMessage.ts"
 
 /** A change whose answer isn't known. */
 export interface Doubt {
-  /** It took place for these key ids, or for none. */
-  readonly settle: (keyIds: ReadonlyArray<KeyId>) => Effect.Effect<void>
-  /** There may be no answer: it is waited for. */
-  readonly leave: Effect.Effect<void>
+  /** Ends it at once: it took place for these key ids, or for those of the record if `undefined`. Gives what tells the others. */
+  readonly settleUnsafe: (keyIds: ReadonlyArray<KeyId> | undefined) => Effect.Effect<void>
+  /** The answer is waited for, and may never come. */
+  readonly waitUnsafe: () => void
+  /** There is none: it may have taken place. Gives what tells the others. */
+  readonly leaveUnsafe: () => Effect.Effect<void>
 }
 
 export interface Doubts {
@@ -47,11 +49,11 @@ export interface Dependencies {
   readonly isChanging: (id: ApiKeyId) => Effect.Effect<boolean, RepositoryError>
 }
 
-/** How long a change without an answer is waited for, in milliseconds: longer than the store's own statements take at most. */
-export const patience = 30_000
+/** How long a change without an answer is waited for, in nanoseconds: longer than the store's own statements take at most. */
+const patience = 30_000_000_000n
 /** How often others are told meanwhile: some may have joined, or missed it. */
-const tellAgain = 5_000
-const watchInterval = 1_000
+const tellAgain = 5_000_000_000n
+const watchInterval = "1 seconds"
 /** How many records others may have in doubt until all are. */
 const capacity = 10_000
 
@@ -60,22 +62,33 @@ interface Change {
   readonly change: string
   /** That of this node; `undefined` if it is another's. */
   readonly own: ApiKeyId | undefined
-  /** When it was last told or heard of. */
-  toldAt: number
-  /** Since when no answer is awaited any more. */
-  leftAt: number
+  /** When it was last told or heard of, in nanoseconds of a clock that nobody sets. */
+  toldAt: bigint
+  /** Since when its answer is waited for. */
+  leftAt: bigint | undefined
 }
 
 export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChanging }: Dependencies): Effect.fn.Return<Doubts> {
   const clock = yield* Clock.Clock
+  const context = yield* Effect.context<never>()
   const records = new Map<string, Map<string, Change>>()
   const isDoubting = Latch.makeUnsafe()
   let count = 0
   /** While it lies ahead there is more in doubt than fits, and so everything. */
-  let overflowsUntil = Number.NEGATIVE_INFINITY
+  let overflowsUntil = 0n
   let isOverflowing = false
 
-  const now = (): number => clock.currentTimeMillisUnsafe()
+  // By a clock that nobody sets: one that is set back would prolong a doubt here, and keep the others from being told of it.
+  const now = (): bigint => clock.monotonicTimeNanosUnsafe()
+
+  /** For a while at most and whatever happens, or a channel would keep changes from ending; and not in the caller's transaction. */
+  const say = (message: string): Effect.Effect<void> =>
+    tell(message).pipe(
+      Effect.timeoutOption("5 seconds"),
+      Effect.catchDefect((defect) => Effect.logWarning("Could not tell the other nodes of a change", defect)),
+      Effect.asVoid,
+      Effect.updateContext(() => context),
+    )
 
   const add = (change: Change): void => {
     const changes = records.get(change.id)
@@ -83,12 +96,12 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
     else changes.set(change.change, change)
     isDoubting.openUnsafe()
   }
-  const remove = (id: string, change: string): boolean => {
+  const remove = ({ id, change }: Pick<Change, "id" | "change">): void => {
     const changes = records.get(id)
-    if (changes === undefined || !changes.delete(change)) return false
-    if (changes.size === 0) records.delete(id)
-    return true
+    changes?.delete(change)
+    if (changes?.size === 0) records.delete(id)
   }
+  const isThere = ({ id, change }: Change): boolean => records.get(id)?.has(change) === true
 
   /** Nothing that was read before is used: neither what was remembered nor what is being looked up. */
   const apply = (id: string, keyIds: ReadonlyArray<string> | undefined): void => {
@@ -96,66 +109,86 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
     else keyIds.forEach(listener.changed)
   }
 
-  const end = ({ id, change }: Change, own: ApiKeyId, keyIds: ReadonlyArray<KeyId> | undefined): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      apply(id, keyIds)
-      remove(id, change)
-      return tell(Message.settled(own, change, keyIds))
-    })
+  const endUnsafe = (change: Change, keyIds: ReadonlyArray<KeyId> | undefined): Effect.Effect<void> => {
+    apply(change.id, keyIds)
+    remove(change)
+    return change.own === undefined ? Effect.void : say(Message.settled(change.own, change.change, keyIds))
+  }
 
-  const tellOf = (change: Change, own: ApiKeyId): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      change.toldAt = now()
-      return tell(Message.doubtful(own, change.change))
-    })
+  const tellUnsafe = (change: Change, own: ApiKeyId): Effect.Effect<void> => {
+    change.toldAt = now()
+    return say(Message.doubtful(own, change.change))
+  }
 
   const begin = (id: ApiKeyId): Effect.Effect<Doubt> =>
     Effect.gen(function* () {
-      const change: Change = { id, change: `${node}/${++count}`, own: id, toldAt: now(), leftAt: Number.POSITIVE_INFINITY }
+      const change: Change = { id, change: `${node}/${++count}`, own: id, toldAt: now(), leftAt: undefined }
       add(change)
       // The write needn't wait for it. What is told last must come last.
-      const telling = yield* Effect.forkDetach(tellOf(change, id), { startImmediately: true })
+      const telling = yield* Effect.forkDetach(tellUnsafe(change, id), { startImmediately: true })
+      const waitUnsafe = (): void => {
+        // One that is waited for from now on stands for those that have been waited for.
+        for (const earlier of records.get(id)?.values() ?? []) {
+          if (earlier.own !== undefined && earlier.leftAt !== undefined) remove(earlier)
+        }
+        change.leftAt = now()
+        add(change)
+      }
       return {
-        settle: (keyIds) => Effect.andThen(Fiber.await(telling), end(change, id, keyIds)),
-        leave: Effect.suspend(() => {
-          change.leftAt = now()
+        settleUnsafe: (keyIds) => Effect.andThen(Fiber.await(telling), endUnsafe(change, keyIds)),
+        waitUnsafe,
+        leaveUnsafe: () => {
+          waitUnsafe()
           // It may have taken place, and look-ups that are under way may have read what was before.
           listener.recordChanged(id)
-          return Effect.andThen(Fiber.await(telling), tellOf(change, id))
-        }),
+          return Effect.andThen(Fiber.await(telling), tellUnsafe(change, id))
+        },
       }
     })
 
   /** What can't be found out stays in doubt. */
-  const mayGoOn = (id: ApiKeyId): Effect.Effect<boolean> =>
-    isChanging(id).pipe(
+  const mayGoOn = (id: string): Effect.Effect<boolean> =>
+    // Nodes tell of no others.
+    isChanging(id as ApiKeyId).pipe(
       Effect.timeout("5 seconds"),
       Effect.catchCause(() => Effect.succeed(true)),
     )
 
-  const watchOwn = (change: Change, own: ApiKeyId): Effect.Effect<void> =>
-    Effect.gen(function* () {
-      if (now() - change.leftAt >= patience && !(yield* mayGoOn(own))) return yield* end(change, own, undefined)
-      if (now() - change.toldAt >= tellAgain) yield* tellOf(change, own)
-    })
+  /** A few at a time, as long as they are there. */
+  const forAll = (condition: (change: Change) => boolean, each: (change: Change) => Effect.Effect<void>) =>
+    Effect.suspend(() =>
+      Effect.forEach(
+        Array.from(records.values()).flatMap((changes) => Array.from(changes.values()).filter(condition)),
+        (change) => Effect.suspend(() => (isThere(change) ? each(change) : Effect.void)),
+        { concurrency: 8, discard: true },
+      ),
+    )
 
-  const watchAll = Effect.suspend(() => {
-    const isOver = (change: Change): boolean => change.own === undefined && now() - change.toldAt >= patience
-    const all = Array.from(records.values()).flatMap((changes) => Array.from(changes.values()))
-    const over = all.filter(isOver)
-    for (const { id, change } of over) remove(id, change)
-    if (over.length > 10) listener.everythingChanged()
-    else over.forEach(({ id }) => listener.recordChanged(id))
+  const isOver = ({ own, leftAt, toldAt }: Change): boolean => {
+    const since = own === undefined ? toldAt : leftAt
+    return since !== undefined && now() - since >= patience
+  }
+  const endAll = forAll(isOver, (change) =>
+    // Whoever told of it may be gone, and its transaction not yet.
+    Effect.flatMap(mayGoOn(change.id), (goesOn) =>
+      goesOn || !isThere(change) || !isOver(change) ? Effect.void : endUnsafe(change, undefined),
+    ),
+  )
+  // In a loop of their own, as others mustn't wait for a database that doesn't answer.
+  const tellAll = forAll(
+    ({ own, toldAt }) => own !== undefined && now() - toldAt >= tellAgain,
+    (change) => (change.own === undefined ? Effect.void : tellUnsafe(change, change.own)),
+  )
+  const settleOverflow = Effect.sync(() => {
     if (isOverflowing && now() >= overflowsUntil) {
       isOverflowing = false
       listener.everythingChanged()
     }
     if (records.size === 0 && !isOverflowing) isDoubting.closeUnsafe()
-    return Effect.forEach(all, (change) => (change.own === undefined ? Effect.void : watchOwn(change, change.own)), {
-      concurrency: 8,
-      discard: true,
-    })
   })
+
+  const whileDoubting = (turn: Effect.Effect<void>): Effect.Effect<never> =>
+    Effect.forever(Effect.andThen(isDoubting.await, Effect.andThen(turn, Effect.sleep(watchInterval))))
 
   const isOwn = (change: string): boolean => change.startsWith(`${node}/`)
 
@@ -172,13 +205,13 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
         isDoubting.openUnsafe()
         return
       }
-      add({ id, change, own: undefined, toldAt: now(), leftAt: Number.POSITIVE_INFINITY })
+      add({ id, change, own: undefined, toldAt: now(), leftAt: undefined })
     },
     settled: (id, change, keyIds) => {
       if (isOwn(change)) return
       apply(id, keyIds)
-      remove(id, change)
+      remove({ id, change })
     },
-    watch: Effect.forever(Effect.andThen(isDoubting.await, Effect.andThen(watchAll, Effect.sleep(watchInterval)))),
+    watch: Effect.raceFirst(whileDoubting(tellAll), whileDoubting(Effect.andThen(endAll, settleOverflow))),
   }
 })

@@ -15,7 +15,7 @@ import * as Redacted from "effect/Redacted"
 import * as Request from "effect/Request"
 import * as RequestResolver from "effect/RequestResolver"
 import * as Schema from "effect/Schema"
-import { SqlClient } from "effect/sql/SqlClient"
+import { BeginTransaction, SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
@@ -155,6 +155,8 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
     Effect.contextWith((context: Context.Context<never>) => {
       if (isInTransaction(context)) return write
       return sql.withTransaction(Effect.andThen(sql.unsafe(boundText), write)).pipe(
+        // As the caller would begin transactions of its own, read-only ones say.
+        Effect.provideService(BeginTransaction, undefined),
         Effect.mapError((error) => (isSqlError(error) ? toRepositoryError(operation)(error) : error)),
         // A lost connection can't be rolled back on either.
         Effect.catchDefect((defect) => (isSqlError(defect) ? Effect.fail(toRepositoryError(operation)(defect)) : Effect.die(defect))),
@@ -534,6 +536,11 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
           SELECT (SELECT count(*) FROM ${keys} WHERE id = ${id}::uuid) > (SELECT count(*) FROM free) AS "isChanging"`.pipe(
           Effect.flatMap(decodeChanging),
           Effect.map(([row]) => row?.isChanging ?? false),
+          // Who may not lock a record may not change it either.
+          Effect.catchIf(
+            (error) => isSqlError(error) && error.reason._tag === "AuthorizationError",
+            () => Effect.succeed(false),
+          ),
           Effect.mapError(toRepositoryError("look whether a key is being changed")),
         ),
     },
@@ -569,7 +576,7 @@ const clashesAmong = (keys: ReadonlyArray<ApiKey>): ReadonlySet<number> => {
 /** In milliseconds. What the session's own settings bound more narrowly stays so. */
 const longest = 10_000
 const boundText = `SELECT set_config(name, '${longest}', true) FROM pg_catalog.pg_settings
-  WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout') AND (setting::int8 = 0 OR setting::int8 > ${longest})`
+  WHERE CASE WHEN name IN ('statement_timeout', 'idle_in_transaction_session_timeout') THEN setting::int8 NOT BETWEEN 1 AND ${longest} END`
 
 const idTaken = new StoreFailure({ reason: "UniqueViolation", sqlState: null, description: "The id is taken" })
 
