@@ -144,7 +144,8 @@ describe("When keys were last used", () => {
           yield* TestClock.adjust("1 second")
         }
         const pauses = written.slice(1).map(({ at }, index) => at - (written[index]?.at ?? 0))
-        for (const pause of pauses) assert.isTrue(pause >= 8_000 && pause <= 12_000, `${pause}`)
+        // From the first use after a write, which comes within a second.
+        for (const pause of pauses) assert.isTrue(pause >= 8_000 && pause <= 13_000, `${pause}`)
         assert.isAbove(new Set(pauses).size, 5)
       }),
     ),

@@ -6,10 +6,11 @@
  */
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schedule from "effect/Schedule"
+import * as Latch from "effect/Latch"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { ApiKey, ApiKeyId, KeyId } from "../ApiKey.ts"
 import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
@@ -41,8 +42,10 @@ export const make = Effect.fnUntraced(function* (
   /** Makes a change of these records, and has it heard of. It gives those that were changed. */
   changing: <E>(ids: ReadonlyArray<ApiKeyId>, write: Effect.Effect<ReadonlyArray<ApiKey>, E>) => Effect.Effect<ReadonlyArray<ApiKey>, E>,
 ): Effect.fn.Return<LastUsed, never, Scope.Scope> {
+  const every = Duration.fromInputUnsafe(interval)
   /** By token, as each look-up brings a use of its own. */
   const pending = new Map<KeyId, Use>()
+  const arrival = Latch.makeUnsafe()
 
   const enqueue = (use: Use): void => {
     const known = pending.get(use.keyId)
@@ -54,6 +57,7 @@ export const make = Effect.fnUntraced(function* (
     }
     use.isPending = true
     pending.set(use.keyId, use)
+    if (pending.size === 1) arrival.openUnsafe()
   }
   const record = (use: Use, at: number): void => {
     if (at > use.lastUsedAt) use.lastUsedAt = at
@@ -94,6 +98,13 @@ export const make = Effect.fnUntraced(function* (
 
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(flushAll, "5 seconds")))
   // Jittered, lest nodes that started together write together.
-  yield* Effect.forkScoped(Effect.repeat(flushAll, Schedule.jittered(Schedule.spaced(interval))))
+  const pause = Effect.flatMap(Random.nextBetween(0.8, 1.2), (share) => Effect.sleep(Duration.millis(Duration.toMillis(every) * share)))
+  // Nothing runs while there is nothing to write: a test's clock has no turn to give for the days that it leaps over.
+  const writeNext = Effect.suspend(() => {
+    // Before looking, lest one come in between.
+    arrival.closeUnsafe()
+    return pending.size === 0 ? arrival.await : Effect.andThen(pause, flushAll)
+  })
+  yield* Effect.forkScoped(Effect.forever(writeNext))
   return { record }
 })
