@@ -59,6 +59,14 @@ export const authProblems = [
   Problem.OverloadedProblem,
 ] as const
 
+/**
+ * What {@link ApiKeyAuth} and {@link OptionalApiKeyAuth} say of a request that they refuse: a derived client of an endpoint that they protect
+ * fails with these, besides the endpoint's own.
+ * @category models
+ * @since 0.1.0
+ */
+export type AuthProblem = (typeof authProblems)[number]["Type"]
+
 // With the names that the types of the middlewares have; `acceptCredentials` gives them others.
 const security = {
   bearer: HttpApiSecurity.http({ scheme: "bearer" }),

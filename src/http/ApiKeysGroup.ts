@@ -419,6 +419,22 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
 export class ApiKeysGroup extends make("/api-keys") {}
 
 /**
+ * What each endpoint of the group says when it fails, by the endpoint's name: a derived client fails with these, besides `HttpClientError`
+ * and `SchemaError`. The tag of each is its class's name in `Problem`.
+ * @category models
+ * @since 0.1.0
+ */
+export type ApiKeysProblems = ProblemsOf<typeof ApiKeysGroup>
+
+/** What any endpoint of the group may say when it fails. @category models @since 0.1.0 */
+export type ApiKeysProblem = ApiKeysProblems[keyof ApiKeysProblems]
+
+/** What the endpoints of a group say when they fail, by their names. @category models @since 0.1.0 */
+export type ProblemsOf<Group> = {
+  readonly [Endpoint in HttpApiGroup.Endpoints<Group> as Endpoint["identifier"]]: HttpApiEndpoint.Errors<Endpoint>
+}
+
+/**
  * An api of just the group, for a client or a server that needs no more.
  * @category groups
  * @since 0.1.0

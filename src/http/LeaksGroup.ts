@@ -10,7 +10,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
-import { RequestProblems } from "./ApiKeysGroup.ts"
+import { type ProblemsOf, RequestProblems } from "./ApiKeysGroup.ts"
 import { explain } from "./explain.ts"
 import * as Problem from "./Problem.ts"
 
@@ -115,6 +115,16 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
  * @since 0.1.0
  */
 export class LeaksGroup extends make("/leaks") {}
+
+/**
+ * What each endpoint of the group says when it fails, by the endpoint's name, as `ApiKeysProblems` does for the management group.
+ * @category models
+ * @since 0.1.0
+ */
+export type LeaksProblems = ProblemsOf<typeof LeaksGroup>
+
+/** What any endpoint of the group may say when it fails. @category models @since 0.1.0 */
+export type LeaksProblem = LeaksProblems[keyof LeaksProblems]
 
 /** An api of just the group. @category groups @since 0.1.0 */
 export class LeaksApi extends HttpApi.make("effect-api-key-leaks").add(LeaksGroup) {}

@@ -25,15 +25,7 @@ import type { HasherError, MissingApiKey, Overloaded, RepositoryError, VerifyErr
 import { ApiKeys, type Verified } from "../ApiKeys.ts"
 import { recordOfPrevious } from "../internal/verification.ts"
 import type { Scope } from "../Scope.ts"
-import {
-  ApiKeyAuth,
-  type authProblems,
-  CurrentApiKey,
-  OptionalApiKey,
-  OptionalApiKeyAuth,
-  requiredScopes,
-  UsedToken,
-} from "./ApiKeyAuth.ts"
+import { ApiKeyAuth, type AuthProblem, CurrentApiKey, OptionalApiKey, OptionalApiKeyAuth, requiredScopes, UsedToken } from "./ApiKeyAuth.ts"
 import { CacheControl, type Credentials, credentialsOf, headersOf, isAuthorization, redactAlso, varyOf } from "./credentials.ts"
 import * as Problem from "./Problem.ts"
 import { makeReadCredential, missing, type ReadCredential } from "./readCredential.ts"
@@ -62,7 +54,7 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
             const demands = demandsOf(target)
             const { door } = demands
             const credential = door.read(request, apiKeys.isToken)
-            if (typeof credential !== "string") return demands.keepPrivate(door.refuse(request, fiber.context, credential))
+            if (typeof credential !== "string") return demands.keepPrivate(fiber.context, door.refuse(request, fiber.context, credential))
             const answer = Effect.matchEffect(apiKeys.verify(credential, demands), {
               onFailure: (error) => door.refuse(request, fiber.context, error),
               onSuccess: (verified) =>
@@ -70,7 +62,7 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
                   Context.add(mention(context, verified, door), CurrentApiKey, verified.apiKey),
                 ),
             })
-            return demands.keepPrivate(answer)
+            return demands.keepPrivate(fiber.context, answer)
           }),
         )
       }),
@@ -86,9 +78,9 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
             const { door } = demands
             const credential = door.read(request, apiKeys.isToken)
             if (credential === missing && demands.scopes.length === 0) {
-              return door.tellApart(Effect.provideService(next, OptionalApiKey, Option.none()))
+              return door.tellApart(fiber.context, Effect.provideService(next, OptionalApiKey, Option.none()))
             }
-            if (typeof credential !== "string") return demands.keepPrivate(door.refuse(request, fiber.context, credential))
+            if (typeof credential !== "string") return demands.keepPrivate(fiber.context, door.refuse(request, fiber.context, credential))
             const answer = Effect.matchEffect(apiKeys.verify(credential, demands), {
               onFailure: (error) => door.refuse(request, fiber.context, error),
               onSuccess: (verified) =>
@@ -96,7 +88,7 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
                   Context.add(mention(context, verified, door), OptionalApiKey, Option.some(verified.apiKey)),
                 ),
             })
-            return demands.keepPrivate(answer)
+            return demands.keepPrivate(fiber.context, answer)
           }),
         )
       }),
@@ -230,7 +222,7 @@ interface Door {
   readonly tellApart: AnswerBy
 }
 
-type AnswerBy = <A, E, R>(answer: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+type AnswerBy = <A, E, R>(context: Context.Context<never>, answer: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** What an endpoint asks of a key, and where it takes it. An endpoint may be in several groups, which ask for more. */
 const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target: Target) => Demands) => {
@@ -264,13 +256,11 @@ const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target:
 /** Adds it when the answer is there, and so behind what a handler does to the response itself. */
 const makeAnswerBy =
   (handler: HttpEffect.PreResponseHandler): AnswerBy =>
-  (answer) =>
-    Effect.onExit(answer, () =>
-      Effect.withFiber((fiber) => {
-        HttpEffect.appendPreResponseHandlerUnsafe(fiber.context, handler)
-        return Effect.void
-      }),
-    )
+  (context, answer) =>
+    Effect.onExitPrimitive(answer, () => {
+      HttpEffect.appendPreResponseHandlerUnsafe(context, handler)
+      return undefined
+    })
 
 /** RFC 9111 §3.5 keeps answers to `Authorization` from shared caches, and those to other headers only if they say so. */
 const tellCaches = (names: ReadonlyArray<string>, cacheControl: "private" | "no-store" | undefined): HttpEffect.PreResponseHandler => {
@@ -332,7 +322,6 @@ const deprecate = (context: Context.Context<never>, apiKey: ApiKey): void => {
   )
 }
 
-type AuthProblem = (typeof authProblems)[number]["Type"]
 type Refused = VerifyError | MissingApiKey | Problem.InvalidRequestProblem
 
 /** A problem, and the header that goes with it. */

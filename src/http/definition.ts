@@ -4,6 +4,14 @@
  * @since 0.1.0
  */
 export * from "./ApiKeyAuth.ts"
-export { ApiKeysApi, ApiKeysGroup, make as makeApiKeysGroup, RequestProblems } from "./ApiKeysGroup.ts"
-export { LeaksApi, LeaksGroup, make as makeLeaksGroup } from "./LeaksGroup.ts"
+export {
+  ApiKeysApi,
+  ApiKeysGroup,
+  type ApiKeysProblem,
+  type ApiKeysProblems,
+  make as makeApiKeysGroup,
+  type ProblemsOf,
+  RequestProblems,
+} from "./ApiKeysGroup.ts"
+export { LeaksApi, LeaksGroup, type LeaksProblem, type LeaksProblems, make as makeLeaksGroup } from "./LeaksGroup.ts"
 export * as Problem from "./Problem.ts"

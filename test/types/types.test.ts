@@ -1,5 +1,6 @@
 /** What the types promise. `tsc` checks them; the assertions at run time are only there to have a test. */
-import type { Effect, Layer, Redacted, Stream } from "effect"
+import type { Effect, Layer, Redacted, Schema, Stream } from "effect"
+import type { HttpClientError } from "effect/http"
 import { Command } from "effect/cli"
 import type { HttpApiClient } from "effect/http-api"
 import { describe, expectTypeOf, it } from "vitest"
@@ -10,12 +11,13 @@ import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import { command, layerApiKeys } from "../../src/cli/Command.ts"
 import { runMain } from "../../src/cli/CommandLine.ts"
-import type { ApiKeysApi } from "../../src/http/definition.ts"
+import type { ApiKeysApi, ApiKeysProblem, ApiKeysProblems, AuthProblem, LeaksApi, LeaksProblem } from "../../src/http/definition.ts"
 
 type Service = ApiKeys.ApiKeys["Service"]
 type ErrorOf<F> = F extends (...args: never) => Effect.Effect<unknown, infer E, infer _R> ? E : never
 
 type Client = HttpApiClient.ForApi<typeof ApiKeysApi>["apiKeys"]
+type LeaksClient = HttpApiClient.ForApi<typeof LeaksApi>["leaks"]
 type ClientErrorOf<Name extends keyof Client> = ErrorOf<Client[Name]>
 type Overload = Extract<ClientErrorOf<"verify">, { _tag: "OverloadedProblem" }>
 
@@ -64,6 +66,19 @@ describe("types", () => {
     expectTypeOf<Extract<ClientErrorOf<"deactivate">, { _tag: "UnconfirmedProblem" }>["nodes"]>().toEqualTypeOf<ReadonlyArray<string>>()
     expectTypeOf<Extract<ClientErrorOf<"rotate">, { _tag: "UnconfirmedProblem" }>["token"]>().toEqualTypeOf<Redacted.Redacted | undefined>()
     expectTypeOf<Extract<ClientErrorOf<"get">, { _tag: "UnconfirmedProblem" }>>().toEqualTypeOf<never>()
+  })
+
+  it("a derived client fails with the problems that are exported, and with what any client fails with", () => {
+    type Usual = HttpClientError.HttpClientError | Schema.SchemaError
+    expectTypeOf<ClientErrorOf<"rotate">>().toEqualTypeOf<ApiKeysProblems["rotate"] | Usual>()
+    expectTypeOf<ClientErrorOf<"get">>().toEqualTypeOf<ApiKeysProblems["get"] | Usual>()
+    expectTypeOf<ClientErrorOf<keyof Client>>().toEqualTypeOf<ApiKeysProblem | Usual>()
+    expectTypeOf<keyof ApiKeysProblems>().toEqualTypeOf<keyof Client>()
+    expectTypeOf<ErrorOf<LeaksClient[keyof LeaksClient]>>().toEqualTypeOf<LeaksProblem | Usual>()
+    expectTypeOf<AuthProblem>().toExtend<ApiKeysProblem>()
+    expectTypeOf<ApiKeysProblems["create"]["_tag"]>().toEqualTypeOf<
+      AuthProblem["_tag"] | "ScopeNotHeldProblem" | "UnsupportedMediaTypeProblem" | "BodyTooLargeProblem"
+    >()
   })
 
   it("the layer needs a hasher and a repository, and nothing else", () => {
