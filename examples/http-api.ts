@@ -20,7 +20,7 @@ const groups = Layer.mergeAll(
   HttpApiBuilder.group(Api, "invoices", (group) =>
     group.handle("mine", () => Effect.map(CurrentApiKey, ({ ownerId }) => `invoices of ${ownerId}`)),
   ),
-).pipe(Layer.provide([layerAuth({ realm: "shop" }), layerRequestProblems]))
+).pipe(Layer.provideMerge([layerAuth({ realm: "shop" }), layerRequestProblems]))
 
 const server = HttpRouter.serve(Layer.mergeAll(HttpApiBuilder.layer(Api).pipe(Layer.provide(groups)), layerProblems), {
   disableLogger: true,

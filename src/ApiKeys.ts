@@ -456,14 +456,33 @@ export const layerConfig: Layer.Layer<
 const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> => Config.map(Config.option(config), Option.getOrUndefined)
 
 /**
- * The service in memory, with {@link layerEphemeral} as its hasher: for tests and first steps.
+ * The service in memory, with {@link layerEphemeral} as its hasher and with options: for tests of an app that has some.
+ *
+ * Fails with `InvalidTokenConfig` for a bad prefix or separator, and with `InvalidOptions` for what makes no sense.
+ * @example
+ * ```ts
+ * import { ApiKeys } from "effect-api-key"
+ *
+ * const layer = ApiKeys.layerMemoryWith({ token: { prefix: "acme" }, maximumLifetime: "90 days" })
+ * ```
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemoryWith = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions> =>
+  // Its hasher always hashes; a failure would mean a runtime without WebCrypto.
+  Layer.catchTag(layerWith(options), ["HasherError", "MissingPeppers"], (error) => Layer.effectContext(Effect.die(error))).pipe(
+    Layer.provide([layerEphemeral, Repository.layerMemory]),
+  )
+
+/**
+ * {@link layerMemoryWith} the default options: for tests and first steps.
  * @category layers
  * @since 0.1.0
  */
 export const layerMemory: Layer.Layer<ApiKeys> = Layer.suspend(() =>
-  // Its hasher always hashes; a failure would mean a runtime without WebCrypto.
-  Layer.catchTag(layer, ["HasherError", "MissingPeppers"], (error) => Layer.effectContext(Effect.die(error))),
-).pipe(Layer.provide([layerEphemeral, Repository.layerMemory]))
+  // The defaults are valid.
+  Layer.catchTag(layerMemoryWith({}), ["InvalidTokenConfig", "InvalidOptions"], (error) => Layer.effectContext(Effect.die(error))),
+)
 
 const insertAttempts = 5
 
