@@ -314,3 +314,14 @@ describeWith(server, { excludeTestServices: true })("the server and its document
     }),
   )
 })
+
+describeWith(layerServer(), { excludeTestServices: true })("the server and its document, without reports of leaks", (it) => {
+  for (const operation of operations.filter(({ path }) => path.startsWith("/leaks"))) {
+    it.effect(`${operation.name} isn't offered, as the document says`, () =>
+      Effect.gen(function* () {
+        const { status } = yield* send(operation, yield* sampleOf(operation), {})
+        assert.strictEqual(status, 404)
+      }),
+    )
+  }
+})
