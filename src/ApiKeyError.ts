@@ -210,6 +210,31 @@ export class MissingPeppers extends Schema.TaggedError<MissingPeppers>()("Missin
   }
 }
 
+/**
+ * Peppers have the ids of those that the keys in the store were made under, and aren't those, so the service wasn't built. `start` is what the
+ * hashes begin with, and says which row of the store notes the pepper; `count` says how many keys need it.
+ * @category errors
+ * @since 0.1.0
+ */
+export class OtherPeppers extends Schema.TaggedError<OtherPeppers>()("OtherPeppers", {
+  peppers: Schema.Array(Schema.Struct({ id: Schema.String, start: Schema.String, count: Schema.Int, isAssumed: Schema.Boolean })),
+}) {
+  get found(): string {
+    const each = this.peppers.map(
+      ({ id, count, isAssumed }) =>
+        `${id === "" ? "the one without an id (API_KEY_PEPPER, the file pepper in API_KEY_DATA_DIR, or built-in)" : `${id} (API_KEY_PEPPERS, API_KEY_PEPPERS_FILE)`}, which ${count === 1 ? "1 key needs" : `${count} keys need`}${isAssumed ? ", and which was noted when there were keys already" : ""}`,
+    )
+    return `A configured pepper isn't the one that the keys in the database were made under: ${each.join("; ")}`
+  }
+  get advice(): string {
+    const rows = this.peppers.map(({ start }) => `'${start}'`).join(", ")
+    return `set it back to what it was, and give a new one an id of its own (docs/guides/pepper.md); if it is right and what was noted is wrong: DELETE FROM api_keys_peppers WHERE start IN (${rows})`
+  }
+  override get message(): string {
+    return `${this.found}: ${this.advice}`
+  }
+}
+
 /** Why a token isn't good, as opposed to infrastructure that failed. @category schemas @since 0.1.0 */
 export const InvalidKey = Schema.Union([MalformedToken, NotFound, InvalidSecret, Inactive, Expired, InsufficientScope])
 /** @since 0.1.0 */

@@ -14,6 +14,24 @@ import { HasherError } from "./ApiKeyError.ts"
 import { schemePattern } from "./internal/schemePattern.ts"
 
 /**
+ * A pepper that a hasher is configured with, by what tells it from others. Its value stays in the hasher.
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConfiguredPepper {
+  /** Its id, `""` for the one without a label. */
+  readonly id: string
+  /** What hashes under it begin with, algorithm included, and a {@link scheme} too: `$argon2id`, `$pepper=2026a$hmac-sha256`. */
+  readonly start: string
+  /** Whether it is the built-in one, which anybody can read. */
+  readonly isBuiltIn: boolean
+  /** A value to keep beside the hashes, by which the pepper is known again. A guess at the pepper by it costs tens of milliseconds. */
+  readonly makeCheck: Effect.Effect<string, HasherError>
+  /** Whether a value of `makeCheck` was made of this pepper. */
+  readonly matches: (check: string) => Effect.Effect<boolean, HasherError>
+}
+
+/**
  * Hashes secrets and checks them against hash strings that describe themselves (PHC string format where one exists).
  *
  * `verify` gives `false` only for a wrong secret, in constant time; a hash string that it can't judge is a `HasherError`.
@@ -40,6 +58,11 @@ export class ApiKeyHasher extends Context.Service<
      * `verify` does, it fails with `UnsupportedHash` for one that isn't its own. Without it nobody can tell, and no pepper counts as missing.
      */
     readonly missingPepper?: (scheme: string) => Effect.Effect<string | undefined, HasherError>
+    /**
+     * The peppers that are configured now, the current one first. Without it nobody can tell whether they are those that the keys in a store
+     * were made under.
+     */
+    readonly peppers?: Effect.Effect<ReadonlyArray<ConfiguredPepper>, HasherError>
   }
 >()("effect-api-key/ApiKeyHasher") {}
 
@@ -47,7 +70,7 @@ export class ApiKeyHasher extends Context.Service<
  * Writes with the first hasher and checks with all: a hash string that one of them doesn't support goes to the next. Which one checks
  * follows from the hash string alone.
  *
- * `currentScheme` is the first's, `threads` the most of any, and `missingPepper` that of the one that checks.
+ * `currentScheme` is the first's, `threads` the most of any, `missingPepper` that of the one that checks, and `peppers` those of all.
  * @category constructors
  * @since 0.1.0
  */
@@ -65,6 +88,12 @@ export const several = (first: ApiKeyHasher["Service"], ...others: ReadonlyArray
     ...(all.some(({ missingPepper }) => missingPepper !== undefined) && {
       missingPepper: (scheme: string) =>
         ask(({ missingPepper }) => missingPepper?.(scheme) ?? Effect.fail(new HasherError({ reason: "UnsupportedHash" }))),
+    }),
+    ...(all.some(({ peppers }) => peppers !== undefined) && {
+      peppers: Effect.map(
+        Effect.forEach(all, ({ peppers }) => peppers ?? Effect.succeed([])),
+        (each) => each.flat(),
+      ),
     }),
   }
 }

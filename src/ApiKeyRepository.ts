@@ -120,6 +120,27 @@ export interface ReportSupport {
   readonly remember: (report: string, at: DateTime.Utc) => Effect.Effect<void, RepositoryError>
 }
 
+/** How one knows a pepper again that hashes in the store were made under. @category models @since 0.1.0 */
+export interface PepperNote {
+  /** What hashes under it begin with: `ConfiguredPepper.start` of the hasher. At most 64 visible ASCII characters. */
+  readonly start: string
+  /** `ConfiguredPepper.makeCheck` of the hasher. At most 256 visible ASCII characters. */
+  readonly check: string
+  /** Whether there were hashes with that beginning already, so that it isn't known whether they were made under it. */
+  readonly isAssumed: boolean
+}
+
+/**
+ * The peppers that hashes in the store were made under. Kept for as long as the keys are, and restored with them.
+ * @category models
+ * @since 0.1.0
+ */
+export interface PepperSupport {
+  readonly read: Effect.Effect<ReadonlyArray<PepperNote>, RepositoryError>
+  /** A beginning that is noted already keeps its note. */
+  readonly note: (note: PepperNote, at: DateTime.Utc) => Effect.Effect<void, RepositoryError>
+}
+
 /** A use of a key by the token with this key id. @category models @since 0.1.0 */
 export interface Use {
   readonly id: ApiKeyId
@@ -220,6 +241,10 @@ export class ApiKeyRepository extends Context.Service<
     readonly transaction?: TransactionSupport
     /** For a store that remembers the reports of leaks. Without it each node remembers the latest 10,000 in memory. */
     readonly reports?: ReportSupport
+    /**
+     * For a store that outlives the program. A pepper that isn't the one noted in it then keeps `ApiKeys` from being built. Without it nobody can tell.
+     */
+    readonly peppers?: PepperSupport
   }
 >()("effect-api-key/ApiKeyRepository") {}
 

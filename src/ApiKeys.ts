@@ -30,6 +30,7 @@ import {
   InvalidInput,
   MissingPeppers,
   NotFound,
+  type OtherPeppers,
   RepositoryError,
   UnstorableText,
   Unconfirmed,
@@ -51,7 +52,7 @@ import * as Message from "./internal/invalidationMessage.ts"
 import * as LastUsed from "./internal/lastUsed.ts"
 import * as MemoryReports from "./internal/memoryReports.ts"
 import * as Nodes from "./internal/nodes.ts"
-import { checkPeppers, missingPepper } from "./internal/peppers.ts"
+import { checkPeppers, missingPepper, notePeppers } from "./internal/peppers.ts"
 import * as Rehash from "./internal/rehash.ts"
 import * as Rotation from "./internal/rotation.ts"
 import { isLifetime, upcoming } from "./internal/upcoming.ts"
@@ -384,7 +385,8 @@ export class ApiKeys extends Context.Service<
  * The service over the hasher and repository provided, with options.
  *
  * Fails with `InvalidTokenConfig` for a bad prefix or separator, with `InvalidOptions` for lifetimes that make no sense, and with
- * `HasherError` if the hasher can't check what it hashes, and with `MissingPeppers` if hashes need a pepper that isn't configured (which
+ * `HasherError` if the hasher can't check what it hashes, with `OtherPeppers` if a pepper isn't the one that keys in the store were made under,
+ * and with `MissingPeppers` if hashes need a pepper that isn't configured (which
  * nobody can tell, and a warning says, as long as the store can't be read).
  * @category layers
  * @since 0.1.0
@@ -393,7 +395,7 @@ export const layerWith = (
   options: Options,
 ): Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers,
   ApiKeyHasher | Repository.ApiKeyRepository
 > => Layer.effect(ApiKeys, make(options)).pipe(Layer.provide([layerWebCrypto, Digest.layerWebCrypto]))
 
@@ -402,10 +404,11 @@ export const layerWith = (
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<ApiKeys, HasherError | MissingPeppers, ApiKeyHasher | Repository.ApiKeyRepository> = Layer.suspend(() =>
-  // The defaults are valid.
-  Layer.catchTag(layerWith({}), ["InvalidTokenConfig", "InvalidOptions"], (error) => Layer.effectContext(Effect.die(error))),
-)
+export const layer: Layer.Layer<ApiKeys, HasherError | MissingPeppers | OtherPeppers, ApiKeyHasher | Repository.ApiKeyRepository> =
+  Layer.suspend(() =>
+    // The defaults are valid.
+    Layer.catchTag(layerWith({}), ["InvalidTokenConfig", "InvalidOptions"], (error) => Layer.effectContext(Effect.die(error))),
+  )
 
 /**
  * As {@link layerWith}, from configuration. How keys are issued: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and
@@ -418,7 +421,7 @@ export const layer: Layer.Layer<ApiKeys, HasherError | MissingPeppers, ApiKeyHas
  */
 export const layerConfig: Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | Config.ConfigError,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository
 > = Layer.unwrap(
   Effect.gen(function* () {
@@ -470,9 +473,9 @@ const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> => 
  */
 export const layerMemoryWith = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions> =>
   // Its hasher always hashes; a failure would mean a runtime without WebCrypto.
-  Layer.catchTag(layerWith(options), ["HasherError", "MissingPeppers"], (error) => Layer.effectContext(Effect.die(error))).pipe(
-    Layer.provide([layerEphemeral, Repository.layerMemory]),
-  )
+  Layer.catchTag(layerWith(options), ["HasherError", "MissingPeppers", "OtherPeppers"], (error) =>
+    Layer.effectContext(Effect.die(error)),
+  ).pipe(Layer.provide([layerEphemeral, Repository.layerMemory]))
 
 /**
  * {@link layerMemoryWith} the default options: for tests and first steps.
@@ -550,6 +553,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   const hashQueue = HashQueue.make(yield* decodeHashing(options.hashing ?? {}, hasher.threads ?? 1))
   yield* checkPeppers(repository, hasher, options.acceptMissingPeppers ?? false)
+  yield* notePeppers(repository, hasher)
   const refusedAge = options.refuseAged === true && maximumAge !== undefined ? maximumAge : Duration.infinity
   const clock = yield* Clock.Clock
   const counts = yield* VerifyCounts.register({

@@ -8,6 +8,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import * as ApiKeys from "../ApiKeys.ts"
 import type { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import * as Argon2Node from "../hasher/Argon2Node.ts"
 import * as Pepper from "../hasher/Pepper.ts"
 import { layerReachable } from "../server/databaseUrl.ts"
@@ -77,7 +78,7 @@ export const layerSql = ({ databaseUrl, dataDir }: DatabaseSettings): Layer.Laye
 const hasArgon2 = (crypto.argon2 as typeof crypto.argon2 | undefined) !== undefined
 
 /** Argon2id by Node itself where it has it, else by the package. */
-const layerHasher = (ring: Pepper.PepperRing): Layer.Layer<ApiKeyHasher, CliFailure> => {
+export const layerHasher = (ring: Pepper.PepperRing): Layer.Layer<ApiKeyHasher, CliFailure> => {
   const hasher = hasArgon2
     ? failing(Argon2Node.layerPeppers())
     : Layer.unwrap(
@@ -125,20 +126,25 @@ export const layerListening = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvali
 
 /**
  * The service on the database that is configured. The embedded one is migrated, as nobody else does it; a server's is left to `migrate`.
- * Only one that `confirms` can tell whether the servers have applied a change.
+ * Only one that `confirms` can tell whether the servers have applied a change. One that doesn't note peppers writes nothing at its start.
  */
-export const layerService = (config: DatabaseSettings, { confirms = false } = {}) =>
+export const layerService = (config: DatabaseSettings, { confirms = false, notesPeppers = true } = {}) =>
   Layer.unwrap(
     // Before there is a database, as one without a pepper counts as having lost it.
     Effect.map(Effect.mapError(Effect.flatMap(loadPeppers(config), Pepper.checkRing), fromError), (ring) => {
       const repository = failing(SqlRepository.layer)
       const migrated = Option.isSome(config.databaseUrl) ? repository : Layer.provide(repository, failing(Migrations.layer()))
+      const kept = notesPeppers
+        ? migrated
+        : Layer.effect(ApiKeyRepository, Effect.map(ApiKeyRepository, withoutPeppers)).pipe(Layer.provide(migrated))
       return failing(ApiKeys.layerConfig).pipe(
-        Layer.provide([layerHasher(ring), migrated, layerNodes(config, confirms)]),
+        Layer.provide([layerHasher(ring), kept, layerNodes(config, confirms)]),
         Layer.provideMerge(layerSql(config)),
       )
     }),
   )
+
+const withoutPeppers = ({ peppers: _, ...repository }: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => repository
 
 /** Keys that are looked at for their prefix. */
 const newest = 20

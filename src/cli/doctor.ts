@@ -10,11 +10,12 @@ import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import { existsSync } from "node:fs"
 import { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
-import { layerEphemeral } from "../ApiKeyHasher.ts"
-import { layerMemory } from "../ApiKeyRepository.ts"
+import { ApiKeyHasher, type ConfiguredPepper, layerEphemeral } from "../ApiKeyHasher.ts"
+import { ApiKeyRepository, layerMemory } from "../ApiKeyRepository.ts"
 import { ApiKeys, type HashUsage, layerConfig } from "../ApiKeys.ts"
 import * as Argon2Hash from "../hasher/argon2Hash.ts"
 import * as Pepper from "../hasher/Pepper.ts"
+import { comparePeppers, unreadableNotes } from "../internal/peppers.ts"
 import { readKey } from "../http/leaks.ts"
 import { readLeakOptions } from "../server/leaks.ts"
 import { serverSettings } from "../server/settings.ts"
@@ -24,9 +25,19 @@ import { DamagedDataDir, look, othersMayWrite, pepperFile } from "../sql/dataDir
 import * as Migrations from "../sql/Migrations.ts"
 import { findMissing, type Missing } from "../sql/repair.ts"
 import { readByPrimaryKeys } from "../sql/soundness.ts"
+import * as SqlRepository from "../sql/SqlRepository.ts"
 import { findUnmigrated } from "../sql/unmigrated.ts"
 import { CliFailure, fromError, rootMessage } from "./CliFailure.ts"
-import { type DatabaseSettings, layerListening, layerRedis, layerService, layerSql, loadPeppers, readSettings } from "./database.ts"
+import {
+  type DatabaseSettings,
+  layerHasher,
+  layerListening,
+  layerRedis,
+  layerService,
+  layerSql,
+  loadPeppers,
+  readSettings,
+} from "./database.ts"
 import type { Finding as FindingSchema } from "./Json.ts"
 import { counted } from "./output.ts"
 import { tokenFormat } from "./settings.ts"
@@ -90,8 +101,7 @@ const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
       "Put a pepper of your own first, and keep built-in as an older one",
     )
   }
-  // Hashes tell labels alone.
-  const name = current.id === "" ? "without a label, so only a token tells whether it is the right one" : current.id
+  const name = current.id === "" ? "without a label" : current.id
   return ok("peppers", `${1 + older.length} configured; the current one is ${name}`)
 })
 
@@ -125,7 +135,7 @@ const checkMigrations = (
     return error(
       "migrations",
       "They have run, but the table api_keys isn't there",
-      "If it was renamed, rename it back; if it was lost, restore it from a backup. To begin anew: DROP TABLE IF EXISTS api_keys_nodes, api_keys_reports, effect_api_key_migrations; DROP FUNCTION IF EXISTS api_keys_tell; and effect-api-key migrate",
+      "If it was renamed, rename it back; if it was lost, restore it from a backup. To begin anew: DROP TABLE IF EXISTS api_keys_nodes, api_keys_reports, api_keys_peppers, effect_api_key_migrations; DROP FUNCTION IF EXISTS api_keys_tell; and effect-api-key migrate",
     )
   }
   if (last > newest)
@@ -213,8 +223,52 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, databaseUr
       error("leaks", "The table api_keys_reports, without which reports of leaks can't be carried out, isn't there", repairAdvice),
     )
   }
+  if (!missing.hasPeppers) {
+    findings.push(
+      error("peppers", "The table api_keys_peppers, which tells whether the peppers are the right ones, isn't there", repairAdvice),
+    )
+  }
   return { findings, isWhole }
 })
+
+/** Whether the peppers are those that the keys were made under. */
+const comparePepperValues = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Finding>, CliFailure> =>
+  Effect.gen(function* () {
+    const ring = yield* Effect.mapError(loadPeppers(config), fromError)
+    return yield* Effect.gen(function* () {
+      const repository = yield* ApiKeyRepository
+      const hasher = yield* ApiKeyHasher
+      if (repository.peppers === undefined || hasher.peppers === undefined) return []
+      const { other, unknown, assumed, unreadable } = yield* comparePeppers(repository, repository.peppers, yield* hasher.peppers)
+      const nameOf = ({ id }: ConfiguredPepper) => (id === "" ? "The pepper without an id" : `The pepper ${id}`)
+      const onlyTokens = "Verify a token that should be good: effect-api-key verify"
+      return [
+        ...(other === undefined ? [] : [error("peppers", other.found, capitalise(other.advice))]),
+        ...(unreadable.length === 0 ? [] : [warning("peppers", unreadableNotes(unreadable), onlyTokens)]),
+        ...unknown
+          .filter(({ count }) => count > 0)
+          .map(({ pepper, count }) =>
+            warning(
+              "peppers",
+              `${nameOf(pepper)} isn't vouched for yet: ${counted(count, "key")} from before it was noted may need another one`,
+              `${onlyTokens}. The next start of the server or the application notes the pepper`,
+            ),
+          ),
+        ...assumed.map((pepper) =>
+          ok(
+            "peppers",
+            `${nameOf(pepper)} is the one that was noted when there were keys already; only their tokens tell whether it is theirs`,
+          ),
+        ),
+      ]
+    }).pipe(
+      Effect.mapError(fromError),
+      Effect.provide(Layer.mergeAll(layerHasher(ring), Layer.orDie(SqlRepository.layer)), { local: true }),
+      Effect.scoped,
+      Effect.provide(layerSql(config), { local: true }),
+      Effect.scoped,
+    )
+  })
 
 /** What opening it has looked at in part. */
 const checkRows = ({ dataDir }: DatabaseSettings) =>
@@ -403,12 +457,17 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   findings.push(...examined.value.findings)
   if (Option.isSome(config.redisUrl)) findings.push(yield* checkRedis(config.redisUrl.value))
   if (!examined.value.isWhole) return findings
+  if (findings.every(({ check, level }) => check !== "peppers" || level !== "error")) {
+    const compared = yield* Effect.exit(comparePepperValues(config))
+    if (Exit.isSuccess(compared)) findings.push(...compared.value)
+    else findings.push(error("peppers", messageOf(compared.cause), "See that the database can be read"))
+  }
   // Without these there is no service that could count hashes.
   if (findings.some(({ check, level }) => (check === "configuration" || check === "peppers") && level === "error")) return findings
   const report = yield* Effect.exit(
     // Whatever Redis does, hashes can be counted.
     ApiKeys.use(({ hashReport }) => hashReport).pipe(
-      Effect.provide(layerService({ ...config, redisUrl: Option.none() }).pipe(Layer.orDie), { local: true }),
+      Effect.provide(layerService({ ...config, redisUrl: Option.none() }, { notesPeppers: false }).pipe(Layer.orDie), { local: true }),
       Effect.scoped,
     ),
   )

@@ -4,11 +4,13 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
-import { ApiKeyHasher, label, splitLabel } from "../ApiKeyHasher.ts"
+import { ApiKeyHasher, type ConfiguredPepper, label, splitLabel } from "../ApiKeyHasher.ts"
 import * as Pepper from "./Pepper.ts"
+import * as PepperCheck from "./pepperCheck.ts"
 
 /** The peppers of a ring as keys of type `K`. */
 interface Keys<K> {
+  readonly ring: Pepper.PepperRing
   readonly currentId: string
   readonly current: K
   readonly byId: ReadonlyMap<string, K>
@@ -40,7 +42,8 @@ export const layer = <K, Parsed>(
     ApiKeyHasher,
     Effect.map(Pepper.toBytes(options), (bytes) => {
       const current = algorithm.prepare(bytes)
-      const keys = { currentId: "", current, byId: new Map([["", current]]) }
+      const ring = { current: { id: "", value: options.pepper ?? Pepper.builtIn.value }, older: [] }
+      const keys = { ring, currentId: "", current, byId: new Map([["", current]]) }
       // Suspended, since inspecting an effect shows what it is made of.
       return {
         ...hasher(
@@ -112,6 +115,24 @@ const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>)
     if (!algorithm.supports(`${inner}$`)) return unsupported
     return Effect.map(keyring, ({ byId }) => (byId.has(pepper) ? undefined : pepper))
   },
+  // Suspended, lest inspecting it show the ring.
+  peppers: Effect.suspend(() =>
+    Effect.map(keyring, ({ ring }) => [ring.current, ...ring.older].map((pepper) => describe(pepper, nameOf(algorithm.scheme)))),
+  ),
 })
+
+/** Its beginning without parameters: `$argon2id`. */
+const nameOf = (scheme: string): string => /^\$[^$]*/.exec(scheme)?.[0] ?? ""
+
+const describe = ({ id, value }: Pepper.Pepper, name: string): ConfiguredPepper => {
+  const bytes = () => Buffer.from(Redacted.value(value), "utf8")
+  return {
+    id,
+    start: label(id, name),
+    isBuiltIn: Redacted.value(value) === Redacted.value(Pepper.builtIn.value),
+    makeCheck: Effect.suspend(() => PepperCheck.make(bytes())),
+    matches: (check) => PepperCheck.matches(bytes(), check),
+  }
+}
 
 const unsupported = Effect.suspend(() => Effect.fail(new HasherError({ reason: "UnsupportedHash" })))

@@ -15,6 +15,7 @@ import {
   columnsMade,
   createIndex,
   createNodes,
+  createPeppers,
   createReports,
   createTable,
   createTriggers,
@@ -44,6 +45,7 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  *   "0004_rotate_api_keys": Migrations.migrations()["0003_rotate_tokens"],
  *   "0005_note_deactivated_api_keys": Migrations.migrations()["0004_note_deactivation"],
  *   "0006_remember_reports_of_api_keys": Migrations.migrations()["0006_remember_reports"],
+ *   "0007_note_peppers_of_api_keys": Migrations.migrations()["0008_note_peppers"],
  * })
  * ```
  *
@@ -66,6 +68,8 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  *
  * `0006_remember_reports` makes the table `<table>_reports` of the reports of leaks that were carried out, lest one that is sent again end a
  * key that was activated since. It grows by a row for each leaked token of a report, and nothing is deleted from it.
+ *
+ * `0008_note_peppers` makes the table `<table>_peppers`, by which a pepper is known again that hashes were made under.
  * @category migrations
  * @since 0.1.0
  */
@@ -75,6 +79,7 @@ export const migrations = (options: TableOptions = {}): Readonly<Record<Migratio
   "0003_rotate_tokens": rotateTokens(options),
   "0004_note_deactivation": noteDeactivation(options),
   "0006_remember_reports": rememberReports(options),
+  "0008_note_peppers": notePeppers(options),
 })
 
 /**
@@ -217,4 +222,11 @@ const rememberReports = (options: TableOptions): Migration =>
     const { reports } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     yield* sql`${sql.literal(createReports(reports))}`
+  })
+
+const notePeppers = (options: TableOptions): Migration =>
+  Effect.gen(function* () {
+    const { peppers } = yield* resolve(options)
+    const sql = (yield* SqlClient).withoutTransforms()
+    yield* sql`${sql.literal(createPeppers(peppers))}`
   })

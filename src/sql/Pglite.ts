@@ -90,7 +90,9 @@ export const layer = (options: PgliteOptions = {}): Layer.Layer<PgliteClient | S
       const session = yield* Semaphore.make(1)
       const client = yield* makeClient(pglite, session)
       if (options.dataDir !== undefined) yield* checkRows(resolve(options.dataDir), client)
-      return Context.make(PgliteClient, { listen: listen(pglite, session) }).pipe(Context.add(SqlClient.SqlClient, client))
+      return Context.make(PgliteClient, { isDurable: options.dataDir !== undefined, listen: listen(pglite, session) }).pipe(
+        Context.add(SqlClient.SqlClient, client),
+      )
     }),
   ).pipe(Layer.provide(Reactivity.layer))
 

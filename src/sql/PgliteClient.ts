@@ -19,6 +19,8 @@ export interface Notification {
 export class PgliteClient extends Context.Service<
   PgliteClient,
   {
+    /** Whether the database is in a folder, and so outlives the program. */
+    readonly isDurable: boolean
     /**
      * Hears `NOTIFY` on the channel until the scope closes. Must not be called in a transaction, which it would wait for. As with
      * `PgClient`, the queue holds whatever the listener hasn't taken.

@@ -28,6 +28,7 @@ import { schemePattern } from "../internal/schemePattern.ts"
 import { isStorableText } from "../internal/storableText.ts"
 import { toSimpleLowerCase } from "../internal/lowerCase.ts"
 import { columnList, decodeKeys, decodeManyStored, decodeStored, decodeTaken, insertColumns, storedColumnList, toArrays } from "./row.ts"
+import { PgliteClient } from "./PgliteClient.ts"
 import { type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
 import { findUnmigrated, type MissingMigrations } from "./unmigrated.ts"
 
@@ -66,7 +67,11 @@ export const layerWith = (options: TableOptions): Layer.Layer<ApiKeyRepository, 
       const missing = yield* Effect.catchTag(findUnmigrated(options), "SqlError", (error) =>
         Effect.as(Effect.logWarning("Could not look whether the migrations of API keys have run", error.reason.message), undefined),
       )
-      return missing === undefined ? make(yield* SqlClient, table) : yield* missing
+      if (missing !== undefined) return yield* missing
+      const { peppers, ...repository } = make(yield* SqlClient, table)
+      const pglite = yield* Effect.serviceOption(PgliteClient)
+      // In memory the keys go along with the program that knows their pepper.
+      return Option.isSome(pglite) && !pglite.value.isDurable ? repository : { ...repository, peppers }
     }),
   )
 
@@ -82,7 +87,9 @@ export const layer: Layer.Layer<ApiKeyRepository, MissingMigrations, SqlClient> 
   (error) => Layer.effectContext(Effect.die(error)),
 )
 
-const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
+type Repository = ApiKeyRepository["Service"] & Pick<Required<ApiKeyRepository["Service"]>, "peppers">
+
+const make = (client: SqlClient, table: Table): Repository => {
   // Names are literals and rows are taken as they come, so the application's transforms have nothing to change.
   const sql = client.withoutTransforms()
   const keys = sql.literal(table.qualified)
@@ -555,6 +562,22 @@ const make = (client: SqlClient, table: Table): ApiKeyRepository["Service"] => {
         sql`INSERT INTO ${sql.literal(table.reports)} (report, handled_at) VALUES (${report}::text, ${toDate(at)}::timestamptz)
           ON CONFLICT DO NOTHING`.pipe(Effect.asVoid, Effect.mapError(toRepositoryError("remember a report"))),
     },
+
+    // A span keeps what its effect gave, and by a check a weak pepper can be guessed.
+    peppers: {
+      read: sql`SELECT start, value AS "check", is_assumed AS "isAssumed" FROM ${sql.literal(table.peppers)} ORDER BY start`.pipe(
+        Effect.withTracerEnabled(false),
+        Effect.flatMap(decodePepperNotes),
+        Effect.mapError(toRepositoryError("read which peppers hashes were made under")),
+      ),
+      note: ({ start, check, isAssumed }, at) =>
+        sql`INSERT INTO ${sql.literal(table.peppers)} (start, value, is_assumed, noted_at)
+          VALUES (${start}::text, ${check}::text, ${isAssumed}::boolean, ${toDate(at)}::timestamptz) ON CONFLICT DO NOTHING`.pipe(
+          Effect.withTracerEnabled(false),
+          Effect.asVoid,
+          Effect.mapError(toRepositoryError("note which pepper hashes are made under")),
+        ),
+    },
   }
 }
 
@@ -602,6 +625,9 @@ const inBatches = <A, Position, E>(
 const decodeVersion = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ version: Schema.Int })))
 const decodeSchemeCounts = Schema.decodeUnknownEffect(
   Schema.Array(Schema.Struct({ scheme: Schema.String, previousScheme: Schema.NullOr(Schema.String), count: Schema.Int })),
+)
+const decodePepperNotes = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ start: Schema.String, check: Schema.String, isAssumed: Schema.Boolean })),
 )
 const decodeChanging = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ isChanging: Schema.Boolean })))
 const decodeTotal = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ total: Schema.Int })))

@@ -44,6 +44,15 @@ export const columnsMade = {
   "0004_note_deactivation": { "": { deactivated_at: "timestamptz(3)", deactivation_reason: 'text COLLATE "C"' } },
   // Reports of leaks that were carried out.
   "0006_remember_reports": { _reports: { report: 'text COLLATE "C" PRIMARY KEY', handled_at: "timestamptz(3) NOT NULL" } },
+  // The peppers that hashes were made under.
+  "0008_note_peppers": {
+    _peppers: {
+      start: 'text COLLATE "C" PRIMARY KEY',
+      value: 'text COLLATE "C" NOT NULL',
+      is_assumed: "boolean NOT NULL",
+      noted_at: "timestamptz(3) NOT NULL",
+    },
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>
 
 export type MigrationName = keyof typeof columnsMade
@@ -157,6 +166,9 @@ export const createTriggers = (
 
 /** The table in which nodes register. */
 export const createNodes = (nodes: string): string => createTable(nodes, columnsMade["0002_announce_changes"]._nodes)
+
+/** The table of the peppers that hashes were made under. */
+export const createPeppers = (peppers: string): string => createTable(peppers, columnsMade["0008_note_peppers"]._peppers)
 
 /** The table of the reports of leaks that were carried out. */
 export const createReports = (reports: string): string => createTable(reports, columnsMade["0006_remember_reports"]._reports)

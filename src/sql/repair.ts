@@ -2,7 +2,16 @@
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { createIndex, createNodes, createReports, createTriggers, indexNames, replaceTell, triggerNames } from "./definitions.ts"
+import {
+  createIndex,
+  createNodes,
+  createPeppers,
+  createReports,
+  createTriggers,
+  indexNames,
+  replaceTell,
+  triggerNames,
+} from "./definitions.ts"
 import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
 
 /** What is missing of a table that is there: names of indexes, constraints, triggers and tables. */
@@ -13,12 +22,13 @@ export interface Missing {
   readonly triggers: ReadonlyArray<string>
   readonly hasNodes: boolean
   readonly hasReports: boolean
+  readonly hasPeppers: boolean
   readonly hasTell: boolean
 }
 
 export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
-    const { table, schema, qualified, nodes, reports } = yield* resolve(options)
+    const { table, schema, qualified, nodes, reports, peppers } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     const rows = yield* sql<{ name: string }>`
       SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -28,8 +38,9 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
       SELECT tgname AS name FROM pg_trigger
       WHERE tgrelid = ${qualified}::regclass AND NOT tgisinternal AND tgenabled IN ('A', 'O')`
     const firing = new Set(enabled.map(({ name }) => name))
-    const [rest] = yield* sql<{ nodes: boolean; reports: boolean; tell: boolean }>`
-      SELECT to_regclass(${nodes}) IS NOT NULL AS nodes, to_regclass(${reports}) IS NOT NULL AS reports, to_regproc(${qualify(schema, `${table}_tell`)}) IS NOT NULL AS tell`
+    const [rest] = yield* sql<{ nodes: boolean; reports: boolean; peppers: boolean; tell: boolean }>`
+      SELECT to_regclass(${nodes}) IS NOT NULL AS nodes, to_regclass(${reports}) IS NOT NULL AS reports,
+        to_regclass(${peppers}) IS NOT NULL AS peppers, to_regproc(${qualify(schema, `${table}_tell`)}) IS NOT NULL AS tell`
     return {
       indexes: [`${table}_pkey`, `${table}_key_id_key`, ...indexNames.map((name) => `${table}_${name}_idx`)].filter(
         (name) => !sound.has(name),
@@ -37,6 +48,7 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
       triggers: triggerNames.map((name) => `${table}_tell_${name}`).filter((name) => !firing.has(name)),
       hasNodes: rest?.nodes ?? false,
       hasReports: rest?.reports ?? false,
+      hasPeppers: rest?.peppers ?? false,
       hasTell: rest?.tell ?? false,
     }
   })
@@ -44,7 +56,7 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
 /** Makes what is missing, in one transaction, and gives its names. All migrations have to have run. */
 export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<string>, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
-    const { table, schema, qualified, nodes, reports } = yield* resolve(options)
+    const { table, schema, qualified, nodes, reports, peppers } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     const tell = qualify(schema, `${table}_tell`)
     const triggers = createTriggers(table, qualified, tell)
@@ -68,6 +80,7 @@ export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<
         }
         if (!missing.hasNodes) statements.push(createNodes(nodes))
         if (!missing.hasReports) statements.push(createReports(reports))
+        if (!missing.hasPeppers) statements.push(createPeppers(peppers))
         for (const statement of statements) yield* sql`${sql.literal(statement)}`
         return [
           ...missing.indexes,
@@ -75,6 +88,7 @@ export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<
           ...missing.triggers,
           ...(missing.hasNodes ? [] : [`${table}_nodes`]),
           ...(missing.hasReports ? [] : [`${table}_reports`]),
+          ...(missing.hasPeppers ? [] : [`${table}_peppers`]),
         ]
       }),
     )

@@ -30,6 +30,8 @@ export interface Table {
   readonly nodes: string
   /** The table of reports that were carried out, quoted likewise. */
   readonly reports: string
+  /** The table of the peppers that hashes were made under, quoted likewise. */
+  readonly peppers: string
 }
 
 /**
@@ -50,6 +52,7 @@ export const resolve = ({ table = defaultTable, schema }: TableOptions): Effect.
     qualified: qualify(schema, table),
     nodes: qualify(schema, `${table}_nodes`),
     reports: qualify(schema, `${table}_reports`),
+    peppers: qualify(schema, `${table}_peppers`),
   })
 }
 

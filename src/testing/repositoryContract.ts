@@ -452,6 +452,23 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
       }),
     )
 
+    it.effect("notes peppers, if it does, and keeps the first note of each", () =>
+      Effect.gen(function* () {
+        const { peppers } = yield* ApiKeyRepository
+        if (peppers === undefined) return
+        const [start, labelled] = [`$${crypto.randomUUID()}`, `$pepper=2026a$${crypto.randomUUID()}`]
+        const notes = Effect.map(peppers.read, (notes) => notes.filter((note) => note.start === start || note.start === labelled))
+        assert.deepStrictEqual(yield* notes, [])
+        yield* peppers.note({ start, check: "first", isAssumed: true }, instant(1))
+        yield* peppers.note({ start, check: "second", isAssumed: false }, instant(2))
+        yield* peppers.note({ start: labelled, check: "third", isAssumed: false }, instant(3))
+        assert.sameDeepMembers(Array.from(yield* notes), [
+          { start, check: "first", isAssumed: true },
+          { start: labelled, check: "third", isAssumed: false },
+        ])
+      }),
+    )
+
     it.effect("ends a previous token only of a record at the version that is expected", () =>
       Effect.gen(function* () {
         const repository = yield* ApiKeyRepository

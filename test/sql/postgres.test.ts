@@ -231,6 +231,7 @@ describe("Migrations on PostgreSQL", () => {
           [3, "rotate_tokens"],
           [4, "note_deactivation"],
           [6, "remember_reports"],
+          [8, "note_peppers"],
         ])
       }
     }),
