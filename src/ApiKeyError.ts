@@ -211,6 +211,23 @@ export class MissingPeppers extends Schema.TaggedError<MissingPeppers>()("Missin
 }
 
 /**
+ * New keys would be hashed with the built-in pepper, which anybody can read, in a store that outlives the program, so the service wasn't built.
+ * @category errors
+ * @since 0.1.0
+ */
+export class BuiltInPepper extends Schema.TaggedError<BuiltInPepper>()("BuiltInPepper", {}) {
+  get found(): string {
+    return "No pepper is configured (API_KEY_PEPPER, API_KEY_PEPPERS, API_KEY_PEPPERS_FILE), or built-in is the first, and the keys are kept for good"
+  }
+  get advice(): string {
+    return "set API_KEY_PEPPER to at least 16 random bytes (openssl rand -base64 32); where there are keys already, made under the built-in one, write API_KEY_PEPPERS=2026a:…,built-in instead; for a trial, acceptBuiltInPepper (API_KEY_ACCEPT_BUILT_IN_PEPPER=true) goes on with the built-in one, which protects nothing"
+  }
+  override get message(): string {
+    return `${this.found}: ${this.advice}`
+  }
+}
+
+/**
  * Peppers have the ids of those that the keys in the store were made under, and aren't those, so the service wasn't built. `start` is what the
  * hashes begin with, and says which row of the store notes the pepper; `count` says how many keys need it.
  * @category errors

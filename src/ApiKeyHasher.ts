@@ -23,6 +23,8 @@ export interface ConfiguredPepper {
   readonly id: string
   /** What hashes under it begin with, algorithm included, and a {@link scheme} too: `$argon2id`, `$pepper=2026a$hmac-sha256`. */
   readonly start: string
+  /** Whether new hashes are made under it. */
+  readonly isCurrent: boolean
   /** Whether it is the built-in one, which anybody can read. */
   readonly isBuiltIn: boolean
   /** A value to keep beside the hashes, by which the pepper is known again. A guess at the pepper by it costs tens of milliseconds. */
@@ -92,7 +94,7 @@ export const several = (first: ApiKeyHasher["Service"], ...others: ReadonlyArray
     ...(all.some(({ peppers }) => peppers !== undefined) && {
       peppers: Effect.map(
         Effect.forEach(all, ({ peppers }) => peppers ?? Effect.succeed([])),
-        (each) => each.flat(),
+        (each) => each.flatMap((peppers, index) => (index === 0 ? peppers : peppers.map((pepper) => ({ ...pepper, isCurrent: false })))),
       ),
     }),
   }

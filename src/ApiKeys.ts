@@ -23,6 +23,7 @@ import * as Stream from "effect/Stream"
 import * as Model from "./ApiKey.ts"
 import {
   ApiKeyNotFound,
+  type BuiltInPepper,
   type DuplicateKeyId,
   GraceRunning,
   HasherError,
@@ -52,7 +53,7 @@ import * as Message from "./internal/invalidationMessage.ts"
 import * as LastUsed from "./internal/lastUsed.ts"
 import * as MemoryReports from "./internal/memoryReports.ts"
 import * as Nodes from "./internal/nodes.ts"
-import { checkPeppers, missingPepper, notePeppers } from "./internal/peppers.ts"
+import { checkPeppers, missingPepper, notePeppers, refuseBuiltIn } from "./internal/peppers.ts"
 import * as Rehash from "./internal/rehash.ts"
 import * as Rotation from "./internal/rotation.ts"
 import { isLifetime, upcoming } from "./internal/upcoming.ts"
@@ -260,6 +261,11 @@ export interface Options {
   readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
   /** Whether to start although hashes need a pepper that isn't configured, whose keys then fail with `HasherError`. Default: no. */
   readonly acceptMissingPeppers?: boolean | undefined
+  /**
+   * Whether to start although new keys are hashed with the built-in pepper, which anybody can read, in a store that outlives the program. For
+   * trials. Default: no.
+   */
+  readonly acceptBuiltInPepper?: boolean | undefined
   /** How often `lastUsedAt` is written, in one statement for all keys. Default: 10 seconds. */
   readonly lastUsedInterval?: Duration.Input | undefined
   /** What verification remembers. Default: 100,000 keys for 60 seconds each, {@link VerificationCache.Options}. */
@@ -384,9 +390,9 @@ export class ApiKeys extends Context.Service<
 /**
  * The service over the hasher and repository provided, with options.
  *
- * Fails with `InvalidTokenConfig` for a bad prefix or separator, with `InvalidOptions` for lifetimes that make no sense, and with
- * `HasherError` if the hasher can't check what it hashes, with `OtherPeppers` if a pepper isn't the one that keys in the store were made under,
- * and with `MissingPeppers` if hashes need a pepper that isn't configured (which
+ * Fails with `InvalidTokenConfig` for a bad prefix or separator, with `InvalidOptions` for lifetimes that make no sense, with `HasherError` if
+ * the hasher can't check what it hashes, with `BuiltInPepper` if it hashes with the built-in pepper for a store that outlives the program, with
+ * `OtherPeppers` if a pepper isn't the one that keys in the store were made under, and with `MissingPeppers` if hashes need a pepper that isn't configured (which
  * nobody can tell, and a warning says, as long as the store can't be read).
  * @category layers
  * @since 0.1.0
@@ -395,7 +401,7 @@ export const layerWith = (
   options: Options,
 ): Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper,
   ApiKeyHasher | Repository.ApiKeyRepository
 > => Layer.effect(ApiKeys, make(options)).pipe(Layer.provide([layerWebCrypto, Digest.layerWebCrypto]))
 
@@ -404,16 +410,19 @@ export const layerWith = (
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<ApiKeys, HasherError | MissingPeppers | OtherPeppers, ApiKeyHasher | Repository.ApiKeyRepository> =
-  Layer.suspend(() =>
-    // The defaults are valid.
-    Layer.catchTag(layerWith({}), ["InvalidTokenConfig", "InvalidOptions"], (error) => Layer.effectContext(Effect.die(error))),
-  )
+export const layer: Layer.Layer<
+  ApiKeys,
+  HasherError | MissingPeppers | OtherPeppers | BuiltInPepper,
+  ApiKeyHasher | Repository.ApiKeyRepository
+> = Layer.suspend(() =>
+  // The defaults are valid.
+  Layer.catchTag(layerWith({}), ["InvalidTokenConfig", "InvalidOptions"], (error) => Layer.effectContext(Effect.die(error))),
+)
 
 /**
  * As {@link layerWith}, from configuration. How keys are issued: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and
  * `API_KEY_MAXIMUM_LIFETIME` (times such as `90 days` or `30d`). How old their tokens grow: `API_KEY_MAXIMUM_AGE` and `API_KEY_REFUSE_AGED`
- * (`true`). Whether a pepper may be missing: `API_KEY_ACCEPT_MISSING_PEPPERS` (`true`). How they are verified: `API_KEY_CACHE` (`on` or `off`), `API_KEY_CACHE_ENTRIES`,
+ * (`true`). Whether a pepper may be missing, or the built-in one: `API_KEY_ACCEPT_MISSING_PEPPERS` and `API_KEY_ACCEPT_BUILT_IN_PEPPER` (`true`). How they are verified: `API_KEY_CACHE` (`on` or `off`), `API_KEY_CACHE_ENTRIES`,
  * `API_KEY_CACHE_BYTES`, `API_KEY_CACHE_TIME_TO_LIVE`, `API_KEY_HASHING_PERMITS`, `API_KEY_HASHING_QUEUE`, `API_KEY_HASHING_MAX_WAIT`,
  * `API_KEY_LAST_USED_INTERVAL`, `API_KEY_TELEMETRY` and `API_KEY_NODE_NAME`.
  * @category layers
@@ -421,7 +430,7 @@ export const layer: Layer.Layer<ApiKeys, HasherError | MissingPeppers | OtherPep
  */
 export const layerConfig: Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | Config.ConfigError,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository
 > = Layer.unwrap(
   Effect.gen(function* () {
@@ -443,6 +452,7 @@ export const layerConfig: Layer.Layer<
       maximumAge: yield* optional(Variable.duration("API_KEY_MAXIMUM_AGE")),
       refuseAged: yield* optional(Variable.flag("API_KEY_REFUSE_AGED")),
       acceptMissingPeppers: yield* optional(Variable.flag("API_KEY_ACCEPT_MISSING_PEPPERS")),
+      acceptBuiltInPepper: yield* optional(Variable.flag("API_KEY_ACCEPT_BUILT_IN_PEPPER")),
       lastUsedInterval: yield* optional(Variable.duration("API_KEY_LAST_USED_INTERVAL")),
       cache: cacheSwitch === "off" ? "off" : cache,
       hashing: {
@@ -473,7 +483,7 @@ const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> => 
  */
 export const layerMemoryWith = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions> =>
   // Its hasher always hashes; a failure would mean a runtime without WebCrypto.
-  Layer.catchTag(layerWith(options), ["HasherError", "MissingPeppers", "OtherPeppers"], (error) =>
+  Layer.catchTag(layerWith(options), ["HasherError", "MissingPeppers", "OtherPeppers", "BuiltInPepper"], (error) =>
     Layer.effectContext(Effect.die(error)),
   ).pipe(Layer.provide([layerEphemeral, Repository.layerMemory]))
 
@@ -552,6 +562,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const currentScheme = hasher.currentScheme ?? Effect.succeed(scheme(Redacted.value(decoy)))
 
   const hashQueue = HashQueue.make(yield* decodeHashing(options.hashing ?? {}, hasher.threads ?? 1))
+  if (options.acceptBuiltInPepper !== true) yield* refuseBuiltIn(repository, hasher)
   yield* checkPeppers(repository, hasher, options.acceptMissingPeppers ?? false)
   yield* notePeppers(repository, hasher)
   const refusedAge = options.refuseAged === true && maximumAge !== undefined ? maximumAge : Duration.infinity

@@ -95,7 +95,7 @@ const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
   }
   const { current, older } = loaded.value
   if (Redacted.value(current.value) === Redacted.value(Pepper.builtIn.value)) {
-    return error(
+    return (config.acceptsBuiltInPepper ? warning : error)(
       "peppers",
       "New keys are hashed with the built-in pepper, which anybody can read",
       "Put a pepper of your own first, and keep built-in as an older one",

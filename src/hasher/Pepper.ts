@@ -24,7 +24,7 @@ export const minimumBytes = 16
 
 /** @category models @since 0.1.0 */
 export interface PepperOptions {
-  /** At least 16 bytes of UTF-8, random. Without it a built-in one is used, which protects nothing, and a warning is logged. */
+  /** At least 16 bytes of UTF-8, random. Without it a built-in one is used, which protects nothing: with a warning, and where keys are kept for good only if it is accepted. */
   readonly pepper?: Redacted.Redacted | undefined
 }
 

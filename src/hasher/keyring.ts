@@ -117,14 +117,19 @@ const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>)
   },
   // Suspended, lest inspecting it show the ring.
   peppers: Effect.suspend(() =>
-    Effect.map(keyring, ({ ring }) => [ring.current, ...ring.older].map((pepper) => describe(pepper, nameOf(algorithm.scheme)))),
+    Effect.map(keyring, ({ ring }) =>
+      [ring.current, ...ring.older].map((pepper) => ({
+        ...describe(pepper, nameOf(algorithm.scheme)),
+        isCurrent: pepper === ring.current,
+      })),
+    ),
   ),
 })
 
 /** Its beginning without parameters: `$argon2id`. */
 const nameOf = (scheme: string): string => /^\$[^$]*/.exec(scheme)?.[0] ?? ""
 
-const describe = ({ id, value }: Pepper.Pepper, name: string): ConfiguredPepper => {
+const describe = ({ id, value }: Pepper.Pepper, name: string): Omit<ConfiguredPepper, "isCurrent"> => {
   const bytes = () => Buffer.from(Redacted.value(value), "utf8")
   return {
     id,

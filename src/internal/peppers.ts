@@ -1,7 +1,7 @@
 /** Looks whether the peppers that hashes need are there, and whether they are those that the hashes were made under. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import { type HasherError, MissingPeppers, OtherPeppers, type RepositoryError } from "../ApiKeyError.ts"
+import { BuiltInPepper, type HasherError, MissingPeppers, OtherPeppers, type RepositoryError } from "../ApiKeyError.ts"
 import type { ApiKeyHasher, ConfiguredPepper } from "../ApiKeyHasher.ts"
 import type { ApiKeyRepository, PepperNote, PepperSupport } from "../ApiKeyRepository.ts"
 
@@ -37,6 +37,15 @@ export const checkPeppers = Effect.fnUntraced(
     Effect.logWarning("Could not look whether API keys need peppers that aren't configured", error),
   ),
 )
+
+/** Of a store that outlives the program. The hasher itself warns of the built-in pepper wherever it is accepted. */
+export const refuseBuiltIn = Effect.fnUntraced(function* (
+  repository: ApiKeyRepository["Service"],
+  hasher: ApiKeyHasher["Service"],
+): Effect.fn.Return<void, BuiltInPepper | HasherError> {
+  if (repository.peppers === undefined || hasher.peppers === undefined) return
+  if ((yield* hasher.peppers).some(({ isCurrent, isBuiltIn }) => isCurrent && isBuiltIn)) return yield* new BuiltInPepper()
+})
 
 /** What the store knows of the peppers that are configured. */
 export interface Comparison {

@@ -12,7 +12,7 @@ import { DataDirError, findPepper, readOrMakePepper } from "./embedded.ts"
 /** With `DATABASE_URL`, keys outlive this machine's disk, and so must their pepper. @category errors @since 0.1.0 */
 export class PepperRequired extends Schema.TaggedError<PepperRequired>()("PepperRequired", {}) {
   override get message(): string {
-    return "API_KEY_PEPPER must be set along with DATABASE_URL, to at least 16 random bytes (openssl rand -base64 32), the same for every node"
+    return "API_KEY_PEPPER must be set along with DATABASE_URL, to at least 16 random bytes (openssl rand -base64 32), the same for every node; for a trial, API_KEY_ACCEPT_BUILT_IN_PEPPER=true goes on with the built-in one, which protects nothing"
   }
 }
 
@@ -25,6 +25,7 @@ export const storageSettings = {
     Config.option(Config.Redacted("API_KEY_PEPPERS_FILE")),
     Config.option(Config.Redacted("API_KEY_PEPPER")),
   ]),
+  acceptsBuiltInPepper: Variable.flag("API_KEY_ACCEPT_BUILT_IN_PEPPER").pipe(Config.withDefault(false)),
 }
 /** All that says where the server listens, and where its keys are. */
 export const serverSettings = Config.all({
@@ -40,9 +41,10 @@ export const loadPeppers = Effect.fnUntraced(function* ({
   peppers,
   databaseUrl,
   dataDir,
-}: Pick<StorageSettings, "peppers" | "databaseUrl" | "dataDir">) {
+  acceptsBuiltInPepper,
+}: Pick<StorageSettings, "peppers" | "databaseUrl" | "dataDir" | "acceptsBuiltInPepper">) {
   if (peppers.every(Option.isNone)) {
-    if (Option.isSome(databaseUrl)) return yield* new PepperRequired()
+    if (Option.isSome(databaseUrl)) return yield* acceptsBuiltInPepper ? Pepper.loadConfig : new PepperRequired()
     return { current: { id: "", value: yield* readOrMakePepper(dataDir) }, older: [] }
   }
   const ring = yield* Pepper.loadConfig

@@ -3,6 +3,7 @@ import { safeLine } from "../internal/safeText.ts"
 
 /** All that are read, each of which `docs/guides/configuration.md` or `docs/command-line.md` describes. */
 export const variables: ReadonlyArray<string> = [
+  "API_KEY_ACCEPT_BUILT_IN_PEPPER",
   "API_KEY_ACCEPT_MISSING_PEPPERS",
   "API_KEY_CACHE",
   "API_KEY_CACHE_BYTES",

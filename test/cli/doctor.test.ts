@@ -132,7 +132,7 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "60 seconds", exclu
 
       yield* sql(`DELETE FROM ${log} WHERE migration_id = (SELECT max(migration_id) FROM ${log})`)
       assert.include(only(yield* doctor(), "migrations", "error").advice, "Run: effect-api-key migrate")
-      yield* sql("DROP TABLE api_keys_reports")
+      yield* sql("DROP TABLE api_keys_peppers")
       yield* Migrations.migrate()
 
       yield* sql("ALTER TABLE api_keys RENAME TO x")

@@ -1,16 +1,18 @@
 /** A pepper that isn't the one that keys were made under keeps the service from starting, and `doctor` tells of it. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, describe, it as plain, layer } from "@effect/vitest"
-import { ConfigProvider, Context, Effect, Exit, Layer, Logger, Redacted } from "effect"
+import { ConfigProvider, Context, Effect, Exit, Layer, Logger, Predicate, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import type { OtherPeppers } from "../../src/ApiKeyError.ts"
 import * as ApiKeyHasher from "../../src/ApiKeyHasher.ts"
-import { ApiKeys, layer as layerApiKeys } from "../../src/ApiKeys.ts"
+import { ApiKeys, layer as layerApiKeys, layerConfig } from "../../src/ApiKeys.ts"
+import { layerDatabase } from "../../src/cli/database.ts"
 import { examine } from "../../src/cli/doctor.ts"
 import * as Bcrypt from "../../src/hasher/Bcrypt.ts"
 import * as Hmac from "../../src/hasher/Hmac.ts"
 import * as Pepper from "../../src/hasher/Pepper.ts"
 import * as PepperCheck from "../../src/hasher/pepperCheck.ts"
+import * as ApiKeyServer from "../../src/server/ApiKeyServer.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import * as Pglite from "../../src/sql/Pglite.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
@@ -27,7 +29,7 @@ const database = Layer.provideMerge(
   Postgres.layer,
 )
 
-const pepper = (id: string, text: string): Pepper.Pepper => ({ id, value: Redacted.make(`${text}, sixteen bytes or more`) })
+const pepper = (id: string, text: string): Pepper.Pepper => ({ id, value: Redacted.make(`${text} - sixteen bytes or more`) })
 const old = pepper("", "the one that was there first")
 const next = pepper("2026a", "the one that comes after it")
 const wrong = pepper("", "a mistake")
@@ -45,6 +47,7 @@ const refused = <E>(hasher: Layer.Layer<ApiKeyHasher.ApiKeyHasher, E>) =>
     // Told by the tag just now.
     return error as OtherPeppers
   })
+const tagOf = (error: unknown): unknown => (Predicate.hasProperty(error, "_tag") ? error._tag : undefined)
 const create = ApiKeys.use((apiKeys) => apiKeys.create({ name: "k" }))
 
 const sql = (statement: string) => SqlClient.SqlClient.use((client) => client.unsafe<{ start: string; is_assumed: boolean }>(statement))
@@ -74,8 +77,6 @@ layer(database, { timeout: "120 seconds", excludeTestServices: true })("peppers"
       )
       assert.include(error.message, "set it back to what it was, and give a new one an id of its own (docs/guides/pepper.md)")
       for (const { value } of [old, wrong]) assert.notInclude(error.message, Redacted.value(value))
-      // So is setting one where the built-in one was in use, or unsetting it.
-      yield* refused(hmac(Pepper.builtIn))
       yield* started(
         hmac(old),
         ApiKeys.use((apiKeys) => apiKeys.verify(token)),
@@ -172,6 +173,61 @@ layer(database, { timeout: "120 seconds", excludeTestServices: true })("peppers"
     }),
   )
 
+  it.effect("of one's own are asked for where keys are kept for good, unless the built-in one is accepted", () =>
+    Effect.gen(function* () {
+      yield* empty
+      const { url } = yield* Postgres
+      const error = yield* Effect.flip(start(hmac(Pepper.builtIn)))
+      assert.strictEqual(error._tag, "BuiltInPepper")
+      assert.match(error.message, /API_KEY_PEPPER.*openssl rand -base64 32.*acceptBuiltInPepper \(API_KEY_ACCEPT_BUILT_IN_PEPPER=true\)/)
+      assert.strictEqual((yield* Effect.flip(start(Hmac.layer())))._tag, "BuiltInPepper")
+      assert.strictEqual((yield* Effect.flip(start(hmac(Pepper.builtIn, next))))._tag, "BuiltInPepper")
+      assert.deepStrictEqual(yield* notes, [])
+      const several = ApiKeyHasher.layerSeveral(hmac(next), Bcrypt.layer({ cost: 4 }))
+      for (const fine of [hmac(next, Pepper.builtIn), several]) yield* start(fine)
+
+      yield* empty
+      const trial = (env: Readonly<Record<string, string>>) =>
+        Effect.void.pipe(
+          Effect.provide(Layer.fresh(layerConfig.pipe(Layer.provide([Hmac.layerConfig, SqlRepository.layer]))), { local: true }),
+          Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env))),
+        )
+      assert.propertyVal(yield* Effect.flip(trial({})), "_tag", "BuiltInPepper")
+      assert.propertyVal(yield* Effect.flip(trial({ API_KEY_ACCEPT_BUILT_IN_PEPPER: "false" })), "_tag", "BuiltInPepper")
+      yield* trial({ API_KEY_ACCEPT_BUILT_IN_PEPPER: "true" })
+      // What goes on where it was accepted keeps it as an older one.
+      assert.propertyVal(yield* Effect.flip(trial({ API_KEY_PEPPER: Redacted.value(old.value) })), "_tag", "OtherPeppers")
+      yield* trial({ API_KEY_PEPPERS: `2026a:${Redacted.value(next.value)},built-in` })
+
+      // The server and the command line do as an application does.
+      yield* empty
+      for (const [env, result] of [
+        [{}, "PepperRequired"],
+        [{ API_KEY_PEPPERS: "built-in" }, "BuiltInPepper"],
+        [{ API_KEY_ACCEPT_BUILT_IN_PEPPER: "true" }, "started"],
+        [{ API_KEY_ACCEPT_BUILT_IN_PEPPER: "true", API_KEY_PEPPERS: "built-in" }, "started"],
+      ] as const) {
+        const config = ConfigProvider.layer(ConfigProvider.fromUnknown({ DATABASE_URL: Redacted.value(url), PORT: "0", ...env }))
+        const outcome = (layer: Layer.Layer<never, unknown>) =>
+          Layer.build(layer).pipe(
+            Effect.scoped,
+            Effect.match({
+              onSuccess: () => "started",
+              onFailure: (error) => (Predicate.hasProperty(error, "tag") ? error.tag : tagOf(error)),
+            }),
+            Effect.provide(config),
+          )
+        assert.strictEqual(yield* outcome(Layer.fresh(ApiKeyServer.layerWith({ onFirstKey: () => Effect.void }))), result)
+        assert.strictEqual(
+          yield* outcome(Layer.fresh(Layer.effectDiscard(Effect.void).pipe(Layer.provide(layerDatabase({ confirms: false }))))),
+          result,
+        )
+        const level = result === "started" ? "warning" : "error"
+        assert.deepInclude((yield* doctor(env))[0], { check: "peppers", level })
+      }
+    }),
+  )
+
   it.effect("are compared by doctor, which notes none", () =>
     Effect.gen(function* () {
       yield* empty
@@ -218,6 +274,7 @@ layer(Pglite.layer())("in memory", (it) => {
       yield* start(hmac(old))
       assert.deepStrictEqual(yield* notes, [])
       yield* start(hmac(wrong))
+      yield* start(hmac(Pepper.builtIn))
     }),
   )
 })
