@@ -420,6 +420,26 @@ export const layer: Layer.Layer<
 )
 
 /**
+ * {@link layerConfig} with adapters of other systems, which configuration alone can't hold.
+ * @category layers
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeys } from "effect-api-key"
+ * import * as Unkey from "effect-api-key/legacy/Unkey"
+ *
+ * const layer = ApiKeys.layerConfigWith({ legacy: [Unkey.make({ prefix: "shop_" })] })
+ * ```
+ */
+export const layerConfigWith = ({
+  legacy,
+}: Pick<Options, "legacy">): Layer.Layer<
+  ApiKeys,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
+  ApiKeyHasher | Repository.ApiKeyRepository
+> => Layer.unwrap(Effect.map(readOptions, (options) => layerWith({ ...options, legacy })))
+
+/**
  * As {@link layerWith}, from configuration. How keys are issued: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and
  * `API_KEY_MAXIMUM_LIFETIME` (times such as `90 days` or `30d`). How old their tokens grow: `API_KEY_MAXIMUM_AGE` and `API_KEY_REFUSE_AGED`
  * (`true`). Whether a pepper may be missing, or the built-in one: `API_KEY_ACCEPT_MISSING_PEPPERS` and `API_KEY_ACCEPT_BUILT_IN_PEPPER` (`true`). How they are verified: `API_KEY_CACHE` (`on` or `off`), `API_KEY_CACHE_ENTRIES`,
@@ -432,39 +452,39 @@ export const layerConfig: Layer.Layer<
   ApiKeys,
   ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository
-> = Layer.unwrap(
-  Effect.gen(function* () {
-    const prefix = yield* Config.option(Config.String("API_KEY_PREFIX"))
-    const separator = yield* Config.option(Config.Literals(["-", "_", ".", "~", ":"], "API_KEY_SEPARATOR"))
-    const cacheSwitch = yield* optional(Config.Literals(["on", "off"], "API_KEY_CACHE"))
-    const cache = {
-      entries: yield* optional(Variable.whole("API_KEY_CACHE_ENTRIES")),
-      bytes: yield* optional(Variable.whole("API_KEY_CACHE_BYTES")),
-      timeToLive: yield* optional(Variable.duration("API_KEY_CACHE_TIME_TO_LIVE")),
-    }
-    return layerWith({
-      token: {
-        ...(Option.isSome(prefix) ? { prefix: prefix.value } : {}),
-        ...(Option.isSome(separator) ? { separator: separator.value } : {}),
-      },
-      defaultLifetime: yield* optional(Variable.duration("API_KEY_DEFAULT_LIFETIME")),
-      maximumLifetime: yield* optional(Variable.duration("API_KEY_MAXIMUM_LIFETIME")),
-      maximumAge: yield* optional(Variable.duration("API_KEY_MAXIMUM_AGE")),
-      refuseAged: yield* optional(Variable.flag("API_KEY_REFUSE_AGED")),
-      acceptMissingPeppers: yield* optional(Variable.flag("API_KEY_ACCEPT_MISSING_PEPPERS")),
-      acceptBuiltInPepper: yield* optional(Variable.flag("API_KEY_ACCEPT_BUILT_IN_PEPPER")),
-      lastUsedInterval: yield* optional(Variable.duration("API_KEY_LAST_USED_INTERVAL")),
-      cache: cacheSwitch === "off" ? "off" : cache,
-      hashing: {
-        permits: yield* optional(Variable.whole("API_KEY_HASHING_PERMITS")),
-        queue: yield* optional(Variable.whole("API_KEY_HASHING_QUEUE")),
-        maxWait: yield* optional(Variable.duration("API_KEY_HASHING_MAX_WAIT")),
-      },
-      telemetry: yield* optional(Config.Literals(["counters", "metrics", "traces"], "API_KEY_TELEMETRY")),
-      nodeName: yield* optional(Config.String("API_KEY_NODE_NAME")),
-    })
-  }),
-)
+> = Layer.suspend(() => layerConfigWith({}))
+
+const readOptions: Effect.Effect<Options, Config.ConfigError> = Effect.gen(function* () {
+  const prefix = yield* Config.option(Config.String("API_KEY_PREFIX"))
+  const separator = yield* Config.option(Config.Literals(["-", "_", ".", "~", ":"], "API_KEY_SEPARATOR"))
+  const cacheSwitch = yield* optional(Config.Literals(["on", "off"], "API_KEY_CACHE"))
+  const cache = {
+    entries: yield* optional(Variable.whole("API_KEY_CACHE_ENTRIES")),
+    bytes: yield* optional(Variable.whole("API_KEY_CACHE_BYTES")),
+    timeToLive: yield* optional(Variable.duration("API_KEY_CACHE_TIME_TO_LIVE")),
+  }
+  return {
+    token: {
+      ...(Option.isSome(prefix) ? { prefix: prefix.value } : {}),
+      ...(Option.isSome(separator) ? { separator: separator.value } : {}),
+    },
+    defaultLifetime: yield* optional(Variable.duration("API_KEY_DEFAULT_LIFETIME")),
+    maximumLifetime: yield* optional(Variable.duration("API_KEY_MAXIMUM_LIFETIME")),
+    maximumAge: yield* optional(Variable.duration("API_KEY_MAXIMUM_AGE")),
+    refuseAged: yield* optional(Variable.flag("API_KEY_REFUSE_AGED")),
+    acceptMissingPeppers: yield* optional(Variable.flag("API_KEY_ACCEPT_MISSING_PEPPERS")),
+    acceptBuiltInPepper: yield* optional(Variable.flag("API_KEY_ACCEPT_BUILT_IN_PEPPER")),
+    lastUsedInterval: yield* optional(Variable.duration("API_KEY_LAST_USED_INTERVAL")),
+    cache: cacheSwitch === "off" ? "off" : cache,
+    hashing: {
+      permits: yield* optional(Variable.whole("API_KEY_HASHING_PERMITS")),
+      queue: yield* optional(Variable.whole("API_KEY_HASHING_QUEUE")),
+      maxWait: yield* optional(Variable.duration("API_KEY_HASHING_MAX_WAIT")),
+    },
+    telemetry: yield* optional(Config.Literals(["counters", "metrics", "traces"], "API_KEY_TELEMETRY")),
+    nodeName: yield* optional(Config.String("API_KEY_NODE_NAME")),
+  }
+})
 
 const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> => Config.map(Config.option(config), Option.getOrUndefined)
 

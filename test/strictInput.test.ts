@@ -12,6 +12,8 @@ import { encodeLine, readRow } from "../src/ApiKeyTransfer.ts"
 import * as CliValues from "../src/cli/values.ts"
 import { ConfirmWithin, MaxAge } from "../src/http/ApiKeysGroup.ts"
 import * as Sha256 from "../src/legacy/Sha256.ts"
+import { namedAdapters } from "../src/server/adapters.ts"
+import { readCredentialOptions } from "../src/server/credentials.ts"
 import { readLeakOptions } from "../src/server/leaks.ts"
 import { routes } from "../src/server/routes.ts"
 import { serverSettings } from "../src/server/settings.ts"
@@ -226,7 +228,7 @@ describe("the environment", () => {
   const read = (env: Readonly<Record<string, string>>) =>
     Effect.gen(function* () {
       yield* Layer.build(ApiKeys.layerConfig.pipe(Layer.provide([layerEphemeral, Repository.layerMemory])))
-      return { ...(yield* readLeakOptions), ...(yield* serverSettings) }
+      return { ...(yield* readLeakOptions), ...(yield* serverSettings), ...(yield* readCredentialOptions), names: yield* namedAdapters }
     }).pipe(Effect.scoped, Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))
 
   it.effect("takes an empty variable for one that isn't set", () =>
@@ -279,6 +281,28 @@ describe("the environment", () => {
           const error = String(yield* Effect.flip(read({ [name]: text, API_KEY_MAXIMUM_AGE: "30d" })))
           assert.include(error, "must be true or false", `${name}=${text}`)
         }
+      }
+    }),
+  )
+
+  it.effect("takes one of the words alone where there are few", () =>
+    Effect.gen(function* () {
+      const words = {
+        API_KEY_CACHE: "on, off",
+        API_KEY_TELEMETRY: "counters, metrics, traces",
+        API_KEY_LEAKS: "end, log",
+        API_KEY_SEPARATOR: "-, _, ., ~, :",
+        API_KEY_FOREIGN_AUTHORIZATION: "ignore, refuse",
+      }
+      for (const [name, all] of Object.entries(words)) {
+        for (const word of all.split(", ")) yield* read({ [name]: word })
+        for (const text of [" ", "ON", "true", "1"]) {
+          assert.include(String(yield* Effect.flip(read({ [name]: text }))), `Expected "${all.replaceAll(", ", '" | "')}"`, name)
+        }
+      }
+      assert.deepStrictEqual((yield* read({ API_KEY_ADAPTERS: "unkey, sha256" })).names, ["unkey", "sha256"])
+      for (const text of ["unkey;sha256", "Unkey", "unkey,", "sha256,sha256", " "]) {
+        assert.include(String(yield* Effect.flip(read({ API_KEY_ADAPTERS: text }))), "such as unkey,sha256", text)
       }
     }),
   )

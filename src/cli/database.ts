@@ -5,12 +5,14 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { SqlClient } from "effect/sql/SqlClient"
+import type { ApiKey } from "../ApiKey.ts"
 import * as ApiKeys from "../ApiKeys.ts"
 import type { ApiKeyInvalidation } from "../ApiKeyInvalidation.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import * as Argon2Node from "../hasher/Argon2Node.ts"
 import * as Pepper from "../hasher/Pepper.ts"
+import { loadAdapters } from "../server/adapters.ts"
 import { layerReachable } from "../server/databaseUrl.ts"
 import { loadPackage } from "../server/loadPackage.ts"
 import * as Settings from "../server/settings.ts"
@@ -131,13 +133,15 @@ export const layerListening = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvali
 export const layerService = (config: DatabaseSettings, { confirms = false, notesPeppers = true } = {}) =>
   Layer.unwrap(
     // Before there is a database, as one without a pepper counts as having lost it.
-    Effect.map(Effect.mapError(Effect.flatMap(loadPeppers(config), Pepper.checkRing), fromError), (ring) => {
+    Effect.gen(function* () {
+      const ring = yield* Effect.mapError(Effect.flatMap(loadPeppers(config), Pepper.checkRing), fromError)
+      const legacy = yield* Effect.mapError(loadAdapters, fromError)
       const repository = failing(SqlRepository.layer)
       const migrated = Option.isSome(config.databaseUrl) ? repository : Layer.provide(repository, failing(Migrations.layer()))
       const kept = notesPeppers
         ? migrated
         : Layer.effect(ApiKeyRepository, Effect.map(ApiKeyRepository, withoutPeppers)).pipe(Layer.provide(migrated))
-      return failing(ApiKeys.layerConfig).pipe(
+      return failing(ApiKeys.layerConfigWith({ legacy })).pipe(
         Layer.provide([layerHasher(ring), kept, layerNodes(config, confirms)]),
         Layer.provideMerge(layerSql(config)),
       )
@@ -145,6 +149,9 @@ export const layerService = (config: DatabaseSettings, { confirms = false, notes
   )
 
 const withoutPeppers = ({ peppers: _, ...repository }: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => repository
+
+/** A token of another system says nothing of the prefix of ours, which it gets at its rotation. */
+const isOurs = ({ keyId }: ApiKey): boolean => /^[0-9a-f]{16}$/.test(keyId)
 
 /** Keys that are looked at for their prefix. */
 const newest = 20
@@ -166,14 +173,15 @@ const guardPrefix = Effect.fnUntraced(function* (backend: KeysBackend["Service"]
   return KeysBackend.of({
     ...backend,
     create: Effect.fnUntraced(function* (input) {
-      const { items } = yield* backend.search({ limit: newest, cursor: "" })
+      const page = yield* backend.search({ limit: newest, cursor: "" })
+      const items = page.items.filter(isOurs)
       const [first] = items
       if (first !== undefined && items.every((item) => item.prefix !== prefix)) return yield* refuse("The keys here have", first.prefix)
       return yield* backend.create(input)
     }),
     rotate: Effect.fnUntraced(function* (id, rotation) {
       const key = yield* backend.get(id)
-      return yield* key.prefix === prefix ? backend.rotate(id, rotation) : refuse("This key has", key.prefix)
+      return yield* key.prefix === prefix || !isOurs(key) ? backend.rotate(id, rotation) : refuse("This key has", key.prefix)
     }),
   })
 })

@@ -17,6 +17,8 @@ import * as Argon2Hash from "../hasher/argon2Hash.ts"
 import * as Pepper from "../hasher/Pepper.ts"
 import { comparePeppers, unreadableNotes } from "../internal/peppers.ts"
 import { readKey } from "../http/leaks.ts"
+import { type AdapterName, adapterNames, hashLabels, loadAdapters, namedAdapters } from "../server/adapters.ts"
+import { readCredentialOptions } from "../server/credentials.ts"
 import { readLeakOptions } from "../server/leaks.ts"
 import { serverSettings } from "../server/settings.ts"
 import { misspelt } from "../server/variables.ts"
@@ -57,6 +59,11 @@ const tagOf = (cause: Cause.Cause<unknown>): string | undefined => {
 
 const messageOf = (cause: Cause.Cause<unknown>): string => rootMessage(Cause.squash(cause))
 
+const configurationAdvice: Readonly<Record<string, string>> = {
+  MissingPackage: "Install the package",
+  AdapterOptionMissing: "Set the variable that is named, or take the adapter out of API_KEY_ADAPTERS",
+}
+
 /** All that the server is configured with, tried where it costs nothing. What is wrong in several places is told of each. */
 const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, dataDir }: DatabaseSettings) {
   const service = layerConfig.pipe(Layer.provide([layerEphemeral, layerMemory]))
@@ -66,15 +73,22 @@ const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, dataDir }
       Effect.forEach(signingKeys, ({ identifier, publicKey }) => readKey(identifier, publicKey)),
     ),
     Effect.scoped(Layer.build(service)),
+    readCredentialOptions,
+    loadAdapters,
   ]
   const findings: Array<Finding> = []
   for (const part of parts) {
     const tried = yield* Effect.exit(Effect.mapError(part, (error) => fromError(error)))
-    if (Exit.isFailure(tried)) findings.push(error("configuration", messageOf(tried.cause), "Correct the variable that is named"))
+    if (Exit.isFailure(tried)) {
+      const advice = configurationAdvice[tagOf(tried.cause) ?? ""] ?? "Correct the variable that is named"
+      findings.push(error("configuration", messageOf(tried.cause), advice))
+    }
   }
   if (findings.length > 0) return findings
+  const names = yield* Effect.orElseSucceed(namedAdapters, () => [])
   return [
     ok("configuration", Option.isSome(databaseUrl) ? "The database is the one in DATABASE_URL" : `The database is embedded in ${dataDir}`),
+    ...(names.length === 0 ? [] : [ok("configuration", `Tokens of other systems are taken too: ${names.join(", ")}`)]),
   ]
 })
 
@@ -286,7 +300,8 @@ const checkPrefixes = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Fi
     const sql = (yield* SqlClient).withoutTransforms()
     const { prefix } = yield* tokenFormat
     const others = yield* sql<{ prefix: string; count: number }>`
-      SELECT prefix, count(*)::int AS count FROM api_keys WHERE prefix <> ${prefix}::text AND NOT starts_with(hash, '$legacy-')
+      SELECT prefix, count(*)::int AS count FROM api_keys
+      WHERE prefix <> ${prefix}::text AND NOT starts_with(hash, '$legacy-') AND key_id ~ '^[0-9a-f]{16}$'
       GROUP BY prefix ORDER BY count DESC, prefix LIMIT 5`
     if (others.length === 0) return []
     const list = others.map((other) => `${counted(other.count, "key")} with ${other.prefix}`).join(", ")
@@ -366,7 +381,8 @@ const checkRedis = (url: Redacted.Redacted): Effect.Effect<Finding> =>
   )
 
 /** Whether the server's hasher, and that of the command line, can check hashes of a kind at all. */
-const isChecked = ({ algorithm, parameters }: HashUsage): boolean => {
+const isChecked = ({ algorithm, parameters }: HashUsage, adapters: ReadonlyArray<AdapterName>): boolean => {
+  if (adapters.some((name) => hashLabels[name].includes(algorithm))) return true
   const [, memory, passes, lanes] = /^v=19,m=(\d+),t=(\d+),p=(\d+)$/.exec(parameters) ?? []
   return (
     /^argon2(?:id|i|d)$/.test(algorithm) &&
@@ -378,12 +394,18 @@ const isChecked = ({ algorithm, parameters }: HashUsage): boolean => {
 }
 
 /** Hashes of which nothing can be said but that they aren't ours, and those of which something can be done. */
-export const judgeHashes = (report: ReadonlyArray<HashUsage>, ring: Pepper.PepperRing): ReadonlyArray<Finding> => {
+export const judgeHashes = (
+  report: ReadonlyArray<HashUsage>,
+  ring: Pepper.PepperRing,
+  adapters: ReadonlyArray<AdapterName> = [],
+): ReadonlyArray<Finding> => {
+  const isKnown = (usage: HashUsage) => isChecked(usage, adapters)
+  const systems = adapterNames.filter((name) => report.some(({ algorithm }) => hashLabels[name].includes(algorithm)))
   const peppers = new Set([ring.current, ...ring.older].map(({ id }) => id))
   const isPeppered = ({ pepper }: HashUsage) => pepper === null || peppers.has(pepper)
-  const foreign = report.filter((usage) => !isChecked(usage))
-  const lost = report.filter((usage) => isChecked(usage) && !isPeppered(usage))
-  const stale = report.filter((usage) => isChecked(usage) && isPeppered(usage) && !usage.isCurrent)
+  const foreign = report.filter((usage) => !isKnown(usage))
+  const lost = report.filter((usage) => isKnown(usage) && !isPeppered(usage))
+  const stale = report.filter((usage) => isKnown(usage) && isPeppered(usage) && !usage.isCurrent)
   const list = (usages: ReadonlyArray<HashUsage>) =>
     usages
       .map(({ algorithm, parameters, pepper, count }) =>
@@ -406,7 +428,9 @@ export const judgeHashes = (report: ReadonlyArray<HashUsage>, ring: Pepper.Peppe
           warning(
             "hashes",
             `Neither serve nor this command line can check: ${list(foreign)}`,
-            "An application with the hasher or adapter that made them can (ApiKeyHasher.layerSeveral, docs/guides/moving-in.md); where there is none, rotate or delete their keys",
+            foreign.every(({ algorithm }) => algorithm.startsWith("legacy-"))
+              ? `Name the system that they are of in API_KEY_ADAPTERS (${systems.join(" or ")}), for the server too: see docs/guides/moving-in.md`
+              : "An application with the hasher or adapter that made them can (ApiKeyHasher.layerSeveral, docs/guides/moving-in.md; adapters also by API_KEY_ADAPTERS); where there is none, rotate or delete their keys",
           ),
         ]),
     ...(stale.length === 0
@@ -472,7 +496,10 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
     ),
   )
   if (Exit.isSuccess(report)) findings.push(...(yield* checkPrefixes(config)))
-  if (Exit.isSuccess(report)) return [...findings, ...judgeHashes(report.value, yield* Effect.orDie(loadPeppers(config)))]
+  if (Exit.isSuccess(report)) {
+    const names = yield* Effect.orElseSucceed(namedAdapters, () => [])
+    return [...findings, ...judgeHashes(report.value, yield* Effect.orDie(loadPeppers(config)), names)]
+  }
   return [
     ...findings,
     error(

@@ -9,7 +9,6 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
@@ -24,27 +23,7 @@ import { counted, makeProgress, note, print, sanitize } from "./output.ts"
 import * as Settings from "./settings.ts"
 import { safeJson } from "../internal/safeText.ts"
 import { parseOwnerRule } from "../legacy/internal/owner.ts"
-
-interface ReaderOptions {
-  readonly prefix: string | undefined
-  readonly owner: ReadonlyArray<string> | undefined
-}
-
-// To read rows takes neither peppers nor the package that checks a hash.
-const adapters = {
-  "better-auth": ({ owner }: ReaderOptions) => import("../legacy/BetterAuth.ts").then(({ make }) => make({ owner })),
-  django: ({ owner }: ReaderOptions) => import("../legacy/Django.ts").then(({ make }) => make({ owner })),
-  "fastapi-api-key": (options: ReaderOptions) =>
-    import("../legacy/FastapiApiKey.ts").then(({ make }) => make({ pepper: Redacted.make(""), ...options })),
-  keypal: ({ owner }: ReaderOptions) => import("../legacy/Keypal.ts").then(({ make }) => make({ owner })),
-  "prefixed-api-key": ({ prefix, owner }: ReaderOptions) =>
-    import("../legacy/PrefixedApiKey.ts").then(({ make }) => (prefix === undefined ? undefined : make({ prefix, owner }))),
-  sha256: ({ owner }: ReaderOptions) => import("../legacy/Sha256.ts").then(({ make }) => make({ owner })),
-  unkey: ({ owner }: ReaderOptions) => import("../legacy/Unkey.ts").then(({ make }) => make({ owner })),
-} as const
-
-// The keys of a literal are its own.
-const adapterNames = Object.keys(adapters) as ReadonlyArray<keyof typeof adapters>
+import { adapterNames, loadRowReaders, namedAdapters } from "../server/adapters.ts"
 
 const delimiters: Readonly<Record<string, CsvOptions["delimiter"]>> = {
   ",": ",",
@@ -72,7 +51,7 @@ export const importKeys = Command.make(
       Flag.optional,
     ),
     prefix: string("prefix").pipe(
-      Flag.withDescription("Of the tokens that the rows are about, where these don't say: with prefixed-api-key, and fastapi-api-key"),
+      Flag.withDescription("Of the tokens that the rows are about, where these don't say: required with prefixed-api-key"),
       Flag.optional,
     ),
     owner: string("owner").pipe(
@@ -121,9 +100,19 @@ export const importKeys = Command.make(
     const rule = owner.length === 0 ? undefined : owner
     const parsed = rule === undefined ? undefined : parseOwnerRule(rule)
     if (parsed !== undefined && Result.isFailure(parsed)) return yield* usage(`--owner: ${parsed.failure}`)
+    if (Option.isSome(prefix) && (Option.isNone(from) || from.value === "django"))
+      return yield* usage("--prefix says nothing of these rows")
     const options = { prefix: Option.getOrUndefined(prefix), owner: rule }
-    const reader = Option.isSome(from) ? yield* Effect.promise(() => adapters[from.value](options)) : undefined
-    if (Option.isSome(from) && reader === undefined) return yield* usage(`--from ${from.value} needs --prefix`)
+    const readers = Option.isNone(from)
+      ? []
+      : yield* loadRowReaders(from.value, options).pipe(
+          Effect.catchTag("AdapterOptionMissing", ({ variable }) =>
+            Effect.fail(usage(`--from ${from.value} needs --prefix (or ${variable})`)),
+          ),
+          Effect.mapError((error) => fromError(error)),
+        )
+    const [reader] = readers
+    if (readers.length > 1) return yield* usage(`--from ${Option.getOrElse(from, () => "")} needs --prefix, as several are configured`)
     const fs = yield* FileSystem.FileSystem
     const stdio = yield* Stdio.Stdio
     let file = named
@@ -182,8 +171,11 @@ export const importKeys = Command.make(
       )
     }
     if (Option.isSome(from) && inserted > 0) {
+      const names = yield* Effect.mapError(namedAdapters, (error) => fromError(error))
       yield* note(
-        `The tokens of ${from.value} are good in an application that has its adapter (ApiKeys.layerWith, legacy); neither verify nor serve takes them.`,
+        names.includes(from.value)
+          ? `serve and verify take the tokens of ${from.value}, as API_KEY_ADAPTERS names it here. An application has its adapter in ApiKeys.layerWith (legacy).`
+          : `The tokens of ${from.value} are good where its adapter is: for serve and verify set API_KEY_ADAPTERS=${[...names, from.value].join(",")}; an application has it in ApiKeys.layerWith (legacy). See docs/guides/moving-in.md.`,
       )
     }
     if (refused > 0)

@@ -38,9 +38,23 @@ export const make = <A>(
 export const duration = (name: string): Config.Config<Duration.Duration> =>
   make(name, Schema.Duration, "a time such as 30d, 12 hours or 500 millis", parseDuration, formatDuration)
 
-/** Digits alone. What is too small or too large for its use is refused there. */
-export const whole = (name: string): Config.Config<number> =>
-  make(name, Schema.Int, "a whole number such as 100, in digits alone", (text) => (/^\d{1,15}$/.test(text) ? Number(text) : undefined))
+/** Digits alone. Without bounds, what is too small or too large for its use is refused there. */
+export const whole = (name: string, bounds?: { readonly minimum: number; readonly maximum: number }): Config.Config<number> =>
+  make(
+    name,
+    Schema.Int,
+    bounds === undefined
+      ? "a whole number such as 100, in digits alone"
+      : `a whole number from ${bounds.minimum} to ${bounds.maximum}, in digits alone`,
+    (text) => {
+      const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN
+      return bounds === undefined || (value >= bounds.minimum && value <= bounds.maximum)
+        ? Number.isNaN(value)
+          ? undefined
+          : value
+        : undefined
+    },
+  )
 
 /** A port to listen on. */
 export const port = (name: string): Config.Config<number> =>
@@ -58,3 +72,20 @@ export const between = (name: string, minimum: number, maximum: number): Config.
 /** `true` or `false`. */
 export const flag = (name: string): Config.Config<boolean> =>
   make(name, Schema.Boolean, "true or false", (text) => (text === "true" ? true : text === "false" ? false : undefined))
+
+/** One of a few words. */
+export const word = <const Words extends ReadonlyArray<string>>(name: string, words: Words): Config.Config<Words[number]> =>
+  make<Words[number]>(name, Schema.Literals(words), `one of ${words.join(", ")}`, (text) => words.find((each) => each === text))
+
+/** Texts with commas between them, each as the pattern has it, and each once. */
+export const list = (name: string, pattern: RegExp, expected: string): Config.Config<ReadonlyArray<string>> =>
+  make(
+    name,
+    Schema.Array(Schema.String),
+    expected,
+    (text) => {
+      const items = text.split(",").map((item) => item.trim())
+      return items.every((item) => pattern.test(item)) && new Set(items).size === items.length ? items : undefined
+    },
+    (items) => items.join(","),
+  )

@@ -30,6 +30,7 @@ import type { PgliteError } from "../sql/Pglite.ts"
 import * as SqlRepository from "../sql/SqlRepository.ts"
 import { acceptCredentials } from "../http/ApiKeyAuth.ts"
 import { layerRedactedHeaders } from "../http/auth.ts"
+import { loadAdapters } from "./adapters.ts"
 import { explainAddress } from "./address.ts"
 import { type DatabaseUnavailable, layerReachable } from "./databaseUrl.ts"
 import { makeFirstKey, printFirstKey } from "./firstKey.ts"
@@ -43,6 +44,7 @@ import { loadPeppers, serverSettings } from "./settings.ts"
 import { misspelt } from "./variables.ts"
 
 export { ServerApi } from "./api.ts"
+export { AdapterOptionMissing } from "./adapters.ts"
 export { AddressUnavailable } from "./address.ts"
 export { DatabaseUnavailable } from "./databaseUrl.ts"
 export { DataDirError } from "./embedded.ts"
@@ -155,7 +157,10 @@ export const layerWith = (options: Options) =>
       // Before there is a database, lest a first start that fails leave one behind.
       yield* load
       const hasher = layerArgon2.pipe(Layer.provide(Pepper.layerReloading({ load, every: "1 minute" })))
-      const services = ApiKeys.layerConfig.pipe(Layer.provide(hasher), Layer.provideMerge(layerStorage(config)))
+      const services = ApiKeys.layerConfigWith({ legacy: yield* loadAdapters }).pipe(
+        Layer.provide(hasher),
+        Layer.provideMerge(layerStorage(config)),
+      )
       const { host, port } = config
       const server = explainAddress(
         NodeHttpServer.layer(yield* makeServer(limits), { host, port, gracefulShutdownTimeout: "10 seconds" }),

@@ -7,6 +7,10 @@ export class MissingPackage extends Schema.TaggedError<MissingPackage>()("Missin
   override get message(): string {
     return this.reason
   }
+  /** With another way out. */
+  orElse(advice: string): MissingPackage {
+    return new MissingPackage({ reason: `${this.reason}; ${advice}` })
+  }
 }
 
 const isMissing = (cause: unknown): boolean =>

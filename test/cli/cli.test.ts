@@ -270,7 +270,7 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
     const rowOf = { id: "1", key_id: "7a74caa323a5410d", key_hash: `$argon2id$v=19$m=65536,t=3,p=4$${"A".repeat(22)}$${"A".repeat(43)}` }
     const theirs = JSON.stringify({ ...rowOf, name: "old", is_active: true, expires_at: null, created_at: "2024-01-01T00:00:00Z" })
     const told = await run(["import", "--from", "fastapi-api-key", "--dry-run"], other, `${theirs}\n`)
-    assert.match(told.stderr, /neither verify nor serve takes them/)
+    assert.match(told.stderr, /for serve and verify set API_KEY_ADAPTERS=fastapi-api-key;/)
     const fastapi = await json(["import", "--from", "fastapi-api-key", "--dry-run"], other, `${theirs}\n`)
     assert.deepStrictEqual(decode(Json.ImportEvent, lines(fastapi.stdout).at(-1) ?? ""), {
       _tag: "Progress",

@@ -6,6 +6,7 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import { afterAll, assert, describe, it, layer } from "@effect/vitest"
 import { ConfigProvider, Context, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
+import { ApiKeyId } from "../../src/ApiKey.ts"
 import type { HashUsage } from "../../src/ApiKeys.ts"
 import { checkClock, examine, judgeHashes } from "../../src/cli/doctor.ts"
 import { layerDatabase } from "../../src/cli/database.ts"
@@ -192,6 +193,19 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "60 seconds", exclu
       assert.include(verdict.valid ? "" : verdict.error.message, "tokens begin with ak- here")
       assert.strictEqual((yield* withKeys(acme, (keys) => keys.rotate(apiKey.id, { ifPrevious: "end" }))).apiKey.prefix, "acme_live")
       assert.strictEqual((yield* withKeys({ API_KEY_PREFIX: "ak" }, (keys) => keys.create({ name: "meant" }))).apiKey.prefix, "ak")
+      yield* sql("TRUNCATE api_keys")
+      // Tokens of another system say nothing of ours.
+      const imported = "01911111-0000-7000-8000-000000000001"
+      yield* sql(`INSERT INTO api_keys (id, key_id, hash, prefix, name, name_lower, scopes, metadata, is_active, created_at, updated_at, hint, version)
+        VALUES ('${imported}', 'legacy-${"a".repeat(32)}', '$legacy-sha256$${"A".repeat(43)}', 'shop_', 'k', 'k', '{}', '{}', true, now(), now(), '', 1)`)
+      assert.strictEqual((yield* withKeys({}, (keys) => keys.create({ name: "ours" }))).apiKey.prefix, "ak")
+      const asked = yield* doctor()
+      assert.include(
+        only(asked, "hashes", "warning").advice,
+        "API_KEY_ADAPTERS (better-auth or keypal or prefixed-api-key or sha256 or unkey)",
+      )
+      assert.include(only(yield* doctor({ API_KEY_ADAPTERS: "sha256" }), "hashes", "warning").message, "Not of the current kind")
+      assert.strictEqual((yield* withKeys({}, (keys) => keys.rotate(ApiKeyId.make(imported), { ifPrevious: "end" }))).apiKey.prefix, "ak")
       yield* sql("TRUNCATE api_keys")
     }),
   )

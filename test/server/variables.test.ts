@@ -5,7 +5,7 @@ import { findMisspelt, variables } from "../../src/server/variables.ts"
 
 const root = new URL("../..", import.meta.url).pathname
 const read = (path: string) => readFileSync(join(root, path), "utf8")
-const named = (text: string) => new Set(Array.from(text.matchAll(/\b(?:EFFECT_)?API_KEY_[A-Z]+(?:_[A-Z]+)*\b/g), ([name]) => name))
+const named = (text: string) => new Set(Array.from(text.matchAll(/\b(?:EFFECT_)?API_KEY_[A-Z\d]+(?:_[A-Z\d]+)*\b/g), ([name]) => name))
 
 describe("variables", () => {
   it("are all in the list, and each is described", () => {
