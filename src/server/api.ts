@@ -43,10 +43,24 @@ const NoSuchRouteProblem = Schema.Struct({
   status: Schema.Literal(404),
 }).annotate({ identifier: "NoSuchRouteProblem" })
 
-const addGeneralAnswers: Context.Service.Shape<typeof OpenApi.Transform> = (document) => {
+/** The first example of a schema, or of the one that it refers to. */
+const exampleOf = (schema: Record<string, unknown>, schemas: Record<string, Record<string, unknown>>): unknown => {
+  const { $ref, examples, enum: members } = schema
+  if (typeof $ref === "string") return exampleOf(schemas[$ref.replace(/.*\//, "")] ?? {}, schemas)
+  const values = examples ?? members
+  return Array.isArray(values) ? values[0] : undefined
+}
+
+const completeDocument: Context.Service.Shape<typeof OpenApi.Transform> = (document) => {
   for (const path of Object.values<Record<string, OpenApi.OpenAPISpecOperation>>(document["paths"])) {
     for (const operation of Object.values(path)) {
       operation.responses = { ...operation.responses, ...generalAnswers }
+      // The reference page would send the example of each parameter, whether somebody wants that filter or not.
+      operation.parameters = operation.parameters.map((parameter) => {
+        const value = exampleOf({ ...parameter.schema }, document["components"].schemas)
+        if (parameter.required || value === undefined) return parameter
+        return { ...parameter, examples: { default: { value, "x-disabled": true } } }
+      })
       const notFound = operation.responses[404]?.content?.["application/problem+json"]
       if (notFound === undefined || operation.parameters.every((parameter) => parameter.in !== "path")) continue
       notFound.schema = { anyOf: [notFound.schema, { $ref: "#/components/schemas/NoSuchRouteProblem" }] }
@@ -68,7 +82,7 @@ export class ServerApi extends HttpApi.make("effect-api-key-server")
       version: "0.1.0",
       description: "Issue, verify and manage API keys",
       license: { name: "MIT", identifier: "MIT" },
-      transform: addGeneralAnswers,
+      transform: completeDocument,
       servers: [{ url: "/", description: "The server that this document is from" }],
     }),
   )
