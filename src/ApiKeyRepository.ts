@@ -5,6 +5,7 @@
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
@@ -141,6 +142,20 @@ export interface PepperSupport {
   readonly note: (note: PepperNote, at: DateTime.Utc) => Effect.Effect<void, RepositoryError>
 }
 
+/**
+ * The register of the nodes that use the store, each with its lease, by a clock that all of them share. Where what connects the nodes may lose
+ * its own register, or be split so that each part has one (as Redis may), confirmations ask this one: every node that can read a key is in it.
+ * @category models
+ * @since 0.1.0
+ */
+export interface NodeRegister {
+  /** Counts a node as live for that long. It is asked every two seconds, outside of any transaction, and doesn't wait for long. */
+  readonly register: (node: string, lease: Duration.Duration) => Effect.Effect<void, RepositoryError>
+  readonly unregister: (node: string) => Effect.Effect<void, RepositoryError>
+  /** The nodes that are live now. */
+  readonly nodes: Effect.Effect<ReadonlyArray<string>, RepositoryError>
+}
+
 /** A use of a key by the token with this key id. @category models @since 0.1.0 */
 export interface Use {
   readonly id: ApiKeyId
@@ -245,6 +260,8 @@ export class ApiKeyRepository extends Context.Service<
      * For a store that outlives the program. A pepper that isn't the one noted in it then keeps `ApiKeys` from being built. Without it nobody can tell.
      */
     readonly peppers?: PepperSupport
+    /** For a store that registers the nodes. Without it their channel's register is the only one. */
+    readonly nodeRegister?: NodeRegister
   }
 >()("effect-api-key/ApiKeyRepository") {}
 

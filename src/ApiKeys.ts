@@ -665,7 +665,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.forkScoped(doubts.watch)
   const nodes = Option.isNone(invalidation)
     ? Nodes.alone()
-    : yield* Nodes.make(invalidation.value, nodeName, { ...verification, doubtful: doubts.doubtful, settled: doubts.settled })
+    : yield* Nodes.make(
+        Nodes.withRegister(invalidation.value, repository.nodeRegister),
+        nodeName,
+        { ...verification, doubtful: doubts.doubtful, settled: doubts.settled },
+        rememberedByNodes(cache),
+      )
 
   /**
    * A write and its announcement are one. Whoever gives up on it leaves it to end by itself, lest it take place and nobody hear of it. In a
@@ -994,6 +999,10 @@ const decodeCache = (options: VerificationCache.Options | "off" | undefined): Ef
     ? Effect.succeed(settings)
     : Effect.fail(new InvalidOptions({ reason: `cache.${wrong[0]} must be finite and at least 0` }))
 }
+
+/** Nodes share their configuration, and one that doesn't has the default most likely. With a leeway, as clocks don't run alike. */
+const rememberedByNodes = ({ timeToLive }: CacheSettings.Settings): Duration.Duration =>
+  Duration.sum(Duration.max(Duration.millis(timeToLive), Duration.seconds(60)), Duration.seconds(10))
 
 const nameNode = Effect.fnUntraced(function* (
   name: string = "node",

@@ -545,13 +545,14 @@ describe("Nodes", () => {
     () =>
       withCluster(({ start, hub }) =>
         Effect.gen(function* () {
-          const a = yield* start("a")
           const b = yield* start("b")
-          const { apiKey, token } = yield* a.create({ name: "k" })
+          const { apiKey, token } = yield* b.create({ name: "k" })
           yield* b.verify(token)
-          // `b` goes on with what there was before.
+          // `b` goes on with what there was before, and `a` has never heard it.
           hub.silent.add("b")
+          hub.state.isLost = (name) => name === "b"
           hub.state.beforeRegistering = (name) => (name === "b" ? Effect.never : Effect.void)
+          const a = yield* start("a")
           yield* hub.loseRegister
           yield* TestClock.adjust("2 seconds")
           assert.strictEqual(hub.live.size, 1)
@@ -566,6 +567,59 @@ describe("Nodes", () => {
           assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
         }),
       ),
+  )
+
+  it.effect("that have vanished from the register are asked until it has forgotten them, and they what they remembered", () =>
+    withCluster(({ start, hub }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const b = yield* start("b")
+        const { apiKey, token } = yield* b.create({ name: "k" })
+        yield* b.verify(token)
+        // As when Redis is split: each side goes on, and forgets those of the other.
+        hub.silent.add("b")
+        hub.state.isLost = (name) => name === "b"
+        hub.state.beforeRegistering = (name) => (name === "b" ? Effect.never : Effect.void)
+        yield* TestClock.adjust("28 seconds")
+        assert.strictEqual(hub.live.size, 2)
+        const confirm = (change: Effect.Effect<unknown, { readonly _tag: string; readonly nodes?: ReadonlyArray<string> }>) =>
+          Effect.gen(function* () {
+            const confirming = yield* begin(Effect.exit(change))
+            yield* TestClock.adjust("2 seconds")
+            return yield* Fiber.join(confirming)
+          })
+        const within = { confirmWithin: "2 seconds" } as const
+        for (const [at, change] of [
+          [30, a.deactivate(apiKey.id, within)],
+          [87, a.activate(apiKey.id, within)],
+        ] as const) {
+          const exit = yield* confirm(change)
+          assert.isTrue(Exit.isFailure(exit), `at ${at}`)
+          if (Exit.isFailure(exit)) assert.match(JSON.stringify(Cause.squash(exit.cause)), /"Unconfirmed".*"nodes":\["b-/)
+          yield* TestClock.adjust("55 seconds")
+        }
+        assert.isTrue(Exit.isSuccess(yield* confirm(a.deactivate(apiKey.id, within))))
+      }),
+    ),
+  )
+
+  it.effect("that stop are waited for no longer", () =>
+    withCluster(({ start, hub }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const scope = yield* Scope.make()
+        yield* Scope.provide(start("b"), scope)
+        const { apiKey } = yield* a.create({ name: "k" })
+        hub.silent.add("b")
+        const confirming = yield* begin(a.deactivate(apiKey.id, { confirmWithin: "30 seconds" }))
+        yield* TestClock.adjust("1 second")
+        assert.isUndefined(confirming.pollUnsafe())
+        yield* Scope.close(scope, Exit.void)
+        yield* delivered
+        yield* Fiber.join(confirming)
+        yield* a.activate(apiKey.id, { confirmWithin: "1 second" })
+      }),
+    ),
   )
 
   it.effect("hear of a change of which it isn't known whether it was made, nor of which key id", () =>

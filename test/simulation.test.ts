@@ -24,6 +24,7 @@ it.effect("A simulation comes to all that it is about, and twice to the same", (
       "lostAnswers",
       "lateWrites",
       "lostRegisters",
+      "splits",
     ] as const) {
       assert.isAbove(
         first.reduce((sum, statistics) => sum + statistics[what], 0),

@@ -222,7 +222,7 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, databaseUr
   findings.push(checkClock(before, yield* Clock.currentTimeMillis, clock?.now ?? 0))
   // What hasn't been made yet isn't missing.
   const isWhole = hasTable && migrations.level !== "error"
-  if (!isWhole) return { findings, isWhole }
+  if (!isWhole) return { findings, isWhole, nodes: 0 }
 
   const missing = yield* findMissing()
   findings.push(
@@ -230,8 +230,11 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, databaseUr
       ? ok("indexes", "All are there")
       : warning("indexes", `Missing or invalid: ${missing.indexes.join(", ")}`, repairAdvice),
   )
-  // With Redis nobody listens here.
-  if (!hasRedis) findings.push(yield* checkTriggers(missing, databaseUrl))
+  // Nodes register here whatever connects them, but with Redis nobody listens here.
+  const nodes = missing.hasNodes ? yield* countNodes : 0
+  if (!missing.hasNodes) {
+    findings.push(error("invalidation", "The table api_keys_nodes, in which the nodes register, isn't there", repairAdvice))
+  } else if (!hasRedis) findings.push(yield* checkTriggers(missing, nodes, databaseUrl))
   if (!missing.hasReports) {
     findings.push(
       error("leaks", "The table api_keys_reports, without which reports of leaks can't be carried out, isn't there", repairAdvice),
@@ -242,7 +245,7 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, databaseUr
       error("peppers", "The table api_keys_peppers, which tells whether the peppers are the right ones, isn't there", repairAdvice),
     )
   }
-  return { findings, isWhole }
+  return { findings, isWhole, nodes }
 })
 
 /** Whether the peppers are those that the keys were made under. */
@@ -321,21 +324,26 @@ const checkPrefixes = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Fi
 
 const repairAdvice = "Run: effect-api-key migrate --repair"
 
+const countNodes = Effect.gen(function* () {
+  const sql = (yield* SqlClient).withoutTransforms()
+  const [nodes] = yield* sql<{ count: number }>`SELECT count(*)::int AS count FROM api_keys_nodes WHERE live_until > now()`
+  return nodes?.count ?? 0
+})
+
 const checkTriggers = Effect.fnUntraced(function* (
-  { triggers, hasNodes, hasTell }: Missing,
+  { triggers, hasTell }: Missing,
+  nodes: number,
   databaseUrl: Option.Option<Redacted.Redacted>,
 ) {
   const sql = (yield* SqlClient).withoutTransforms()
   if (triggers.length > 0 || !hasTell) {
     return error("invalidation", `Changes aren't told to the nodes: missing or disabled are ${triggers.join(", ")}`, repairAdvice)
   }
-  if (!hasNodes) return error("invalidation", "The table api_keys_nodes, in which the nodes register, isn't there", repairAdvice)
-  const [nodes] = yield* sql<{ count: number }>`SELECT count(*)::int AS count FROM api_keys_nodes WHERE live_until > now()`
   const [role] = yield* sql<{ standby: boolean }>`SELECT pg_is_in_recovery() AS standby`
   if (role?.standby === true) {
     return error("invalidation", "This database is a standby, which knows no LISTEN", "Set DATABASE_URL to the primary")
   }
-  const listen = listening(nodes?.count ?? 0)
+  const listen = listening(nodes)
   // What is embedded has one process, and nothing in between.
   if (Option.isNone(databaseUrl)) return ok("invalidation", `Changes are told; ${listen}`)
   return yield* checkHeard(`Changes are told and heard; ${listen}`).pipe(
@@ -361,11 +369,8 @@ const checkHeard = (message: string) =>
     return error("invalidation", notHeard, advice ?? "See that what connects the servers passes on what they tell each other")
   }).pipe(Effect.scoped)
 
-const checkRedis = (url: Redacted.Redacted): Effect.Effect<Finding> =>
-  Effect.gen(function* () {
-    const { nodes } = yield* ApiKeyInvalidation
-    return yield* checkHeard(`Redis tells of changes; ${listening((yield* nodes).length)}`)
-  }).pipe(
+const checkRedis = (url: Redacted.Redacted, nodes: number): Effect.Effect<Finding> =>
+  checkHeard(`Redis tells of changes; ${listening(nodes)}`).pipe(
     Effect.provide(layerRedis(url), { local: true }),
     Effect.scoped,
     Effect.timeout("10 seconds"),
@@ -479,7 +484,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
     return [...findings, error("database", ...splitAdvice(examined.cause))]
   }
   findings.push(...examined.value.findings)
-  if (Option.isSome(config.redisUrl)) findings.push(yield* checkRedis(config.redisUrl.value))
+  if (Option.isSome(config.redisUrl)) findings.push(yield* checkRedis(config.redisUrl.value, examined.value.nodes))
   if (!examined.value.isWhole) return findings
   if (findings.every(({ check, level }) => check !== "peppers" || level !== "error")) {
     const compared = yield* Effect.exit(comparePepperValues(config))

@@ -14,6 +14,8 @@ export type Message =
   /** As `Changed`, and whoever has applied it is to say so to the node that asks. */
   | { readonly _tag: "Confirm"; readonly change: string; readonly keyId: string }
   | { readonly _tag: "Confirmed"; readonly change: string; readonly node: string }
+  /** The node has stopped, and uses nothing any more of what it remembered. */
+  | { readonly _tag: "Left"; readonly node: string }
   /** Of a newer node, and no change of a record. */
   | { readonly _tag: "Ignored" }
 
@@ -26,11 +28,14 @@ export const beat = (node: string, count: string): string => `beat ${node} ${cou
 export const confirm = (change: string, keyId: KeyId): string => `confirm ${change} ${keyId}`
 export const confirmed = (change: string, node: string): string => `confirmed ${change} ${node}`
 
-/** What begins with this may be left alone by those who don't know it. None does yet: it is for versions to come. */
+/** What begins with this may be left alone by those who don't know it. */
 const ignorable = "?"
+const hasLeft = `${ignorable}left `
+export const left = (node: string): string => `${hasLeft}${node}`
 
 /** What else can't be understood, a newer node's message perhaps, may mean any change. */
 export const parse = (text: string): Message => {
+  if (text.startsWith(hasLeft)) return { _tag: "Left", node: text.slice(hasLeft.length) }
   if (text.startsWith(ignorable)) return { _tag: "Ignored" }
   const [tag, first, second, ...more] = text.split(" ")
   if (tag === "settled" && first && second) {

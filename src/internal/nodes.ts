@@ -15,8 +15,9 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { ApiKeyId, KeyId } from "../ApiKey.ts"
-import { Unconfirmed } from "../ApiKeyError.ts"
+import { type RepositoryError, Unconfirmed } from "../ApiKeyError.ts"
 import { type ApiKeyInvalidation, InvalidationError } from "../ApiKeyInvalidation.ts"
+import type { NodeRegister } from "../ApiKeyRepository.ts"
 import * as ApiKeyMetrics from "../ApiKeyMetrics.ts"
 import * as Message from "./invalidationMessage.ts"
 
@@ -71,12 +72,30 @@ const askAgain = Duration.millis(500)
 /** Sooner at first, as whoever has just begun is registered in a moment. */
 const readAgain = Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced(askAgain)])
 
+/** The channel with the store's register, in the place of one that it may lose, or that may be split. */
+export const withRegister = (channel: ApiKeyInvalidation["Service"], register: NodeRegister | undefined): ApiKeyInvalidation["Service"] => {
+  if (register === undefined || channel.registerAge === undefined) return channel
+  const { registerAge: _, ...rest } = channel
+  const failing = <A>(operation: string, effect: Effect.Effect<A, RepositoryError>) =>
+    Effect.mapError(effect, (cause) => new InvalidationError({ operation, cause }))
+  return {
+    ...rest,
+    register: (node, lease) => failing("register", register.register(node, lease)),
+    unregister: (node) => failing("unregister", register.unregister(node)),
+    nodes: failing("nodes", register.nodes),
+  }
+}
+
+/** `remembered` is how long any node uses what it has read. */
 export const make = Effect.fnUntraced(function* (
   invalidation: ApiKeyInvalidation["Service"],
   node: string,
   listener: Listener,
+  remembered: Duration.Duration,
 ): Effect.fn.Return<Nodes, never, Scope.Scope> {
   const clock = yield* Clock.Clock
+  // A register that is kept as safely as the keys, and for all nodes, knows all of them.
+  const known = invalidation.registerAge === undefined ? undefined : makeKnown(clock, registered, remembered)
   const waiting = new Map<string, Confirmation>()
   /** Between which moments what others change is sure to be heard, in milliseconds. */
   let trusted = never
@@ -106,6 +125,7 @@ export const make = Effect.fnUntraced(function* (
       case "Settled":
         return listener.settled(message.id, message.change, message.keyIds)
       case "Beat": {
+        known?.hear(message.node)
         const count = Number(message.beat)
         const heard = message.node === node ? sent.get(count) : undefined
         if (heard === undefined) return
@@ -123,6 +143,10 @@ export const make = Effect.fnUntraced(function* (
         return
       case "Confirmed":
         return waiting.get(message.change)?.hear(message.node)
+      case "Left":
+        known?.leave(message.node)
+        for (const confirmation of waiting.values()) confirmation.hear(message.node)
+        return
       case "Ignored":
         return
     }
@@ -192,7 +216,8 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       distrust()
-      return Effect.ignore(Effect.timeout(Effect.andThen(Effect.ignore(tellMissed), invalidation.unregister(node)), "1 second"))
+      const leave = Effect.andThen(invalidation.unregister(node), invalidation.publish(Message.left(node)))
+      return Effect.ignore(Effect.timeout(Effect.andThen(Effect.ignore(tellMissed), leave), "1 second"))
     }),
   )
   yield* Effect.forkScoped(stayInTouch)
@@ -205,7 +230,9 @@ export const make = Effect.fnUntraced(function* (
     // Nor has one that is younger than a lease heard from all who still use theirs. It is asked last, so that a loss in between shows.
     const age = invalidation.registerAge === undefined ? Duration.infinity : yield* invalidation.registerAge
     if (Duration.toMillis(age) < lease) return yield* new InvalidationError({ operation: "find all nodes", cause: "a new register" })
-    return nodes
+    if (known === undefined) return nodes
+    for (const other of nodes) known.hear(other)
+    return known.all()
   })
 
   const askAll = (change: string, keyId: KeyId, confirmation: Confirmation) =>
@@ -250,6 +277,28 @@ interface Sent {
   readonly until: number
   /** In nanoseconds. */
   readonly ticks: bigint
+}
+
+/** Nodes that were seen, of which one may vanish from the register without having stopped: when Redis is split, say. */
+interface Known {
+  readonly hear: (node: string) => void
+  readonly leave: (node: string) => void
+  /** All but those that have left, or whose entry in the register, and then all that they may have remembered, has expired. */
+  readonly all: () => ReadonlyArray<string>
+}
+
+const makeKnown = (clock: Clock.Clock, registered: Duration.Duration, remembered: Duration.Duration): Known => {
+  const kept = Duration.toNanosUnsafe(Duration.sum(registered, remembered))
+  const seen = new Map<string, { at: bigint; hasLeft: boolean }>()
+  return {
+    hear: (node) => void seen.set(node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: seen.get(node)?.hasLeft ?? false }),
+    leave: (node) => void seen.set(node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: true }),
+    all: () => {
+      const oldest = clock.monotonicTimeNanosUnsafe() - kept
+      for (const [node, { at }] of seen) if (at < oldest) seen.delete(node)
+      return Array.from(seen).flatMap(([node, { hasLeft }]) => (hasLeft ? [] : [node]))
+    },
+  }
 }
 
 /** Waits for nodes to say that they applied a change. */

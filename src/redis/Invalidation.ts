@@ -2,6 +2,9 @@
  * Connects the nodes through Redis, for programs that have it, or whose keys aren't in PostgreSQL. Redis tells only what a node's service
  * has changed: a change by hand isn't heard.
  *
+ * Redis may lose its register of the nodes, or be split so that each part has one. So confirmations ask the register of the store, where that
+ * has one (`nodeRegister`), as that of PostgreSQL does; the register in Redis is for stores without.
+ *
  * Needs the packages `@effect/platform-node` and `redis` (node-redis, 5 or later), and Redis 6 or later. The program's Redis user needs
  * the channel `<prefix>changes`, the key `<prefix>nodes`, and the commands `PUBLISH`, `SUBSCRIBE`, `EVAL`, `TIME`, `PEXPIREAT`, `DEL` and those
  * on hashes.

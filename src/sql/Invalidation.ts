@@ -30,6 +30,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { ApiKeyInvalidation, InvalidationError } from "../ApiKeyInvalidation.ts"
 import * as MessageQueue from "../internal/messageQueue.ts"
+import * as Register from "./nodes.ts"
 import { PgliteClient } from "./PgliteClient.ts"
 import { channelOf, type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
 
@@ -117,8 +118,7 @@ const PgClient = Context.Service<Pg.PgClient>("@effect/sql-pg/PgClient")
 /** How long the database may take to answer, the wait for a connection of the pool included. */
 const patience = Duration.seconds(5)
 
-type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>
-type Ask = (operation: string, text: string, params: ReadonlyArray<string | number>) => Effect.Effect<Rows, InvalidationError>
+type Ask = Register.Ask<InvalidationError>
 
 /** What is wrong, most likely, where messages are sent and none is heard. */
 const poolerAdvice =
@@ -141,7 +141,7 @@ const bounded = <A, R>(operation: string, effect: Effect.Effect<A, InvalidationE
 const askThrough = (client: SqlClient): Ask => {
   const sql = client.withoutTransforms()
   return (operation, text, params) =>
-    bounded(operation, failing(operation, sql.unsafe<Rows[number]>(text, params))).pipe(
+    bounded(operation, failing(operation, sql.unsafe<Register.Rows[number]>(text, params))).pipe(
       // The caller's transaction must not decide on what is told here, nor be broken by it. Statements take a transaction that is there but
       // don't ask for one in their type.
       Effect.updateContext((context: Context.Context<never>) => Context.omit(client.transactionService)(context) as Context.Context<never>),
@@ -208,25 +208,5 @@ const make = (
     )
     return heard
   }),
-  register: (node, lease) =>
-    // A node that is gone for long leaves its row to the others. Two that find it there don't wait for each other.
-    Effect.asVoid(
-      ask(
-        "register",
-        `WITH gone AS (
-          DELETE FROM ${nodes} WHERE node IN (
-            SELECT node FROM ${nodes} WHERE live_until < clock_timestamp() - interval '1 hour' AND node <> $1::text
-            FOR UPDATE SKIP LOCKED
-          )
-        )
-        INSERT INTO ${nodes} (node, live_until)
-        VALUES ($1::text, clock_timestamp() + $2::float8 * interval '1 millisecond')
-        ON CONFLICT (node) DO UPDATE SET live_until = EXCLUDED.live_until`,
-        [node, Duration.toMillis(lease)],
-      ),
-    ),
-  unregister: (node) => Effect.asVoid(ask("unregister", `DELETE FROM ${nodes} WHERE node = $1::text`, [node])),
-  nodes: Effect.map(ask("nodes", `SELECT node FROM ${nodes} WHERE live_until > clock_timestamp() ORDER BY node`, []), (rows) =>
-    rows.map(({ node }) => String(node)),
-  ),
+  ...Register.make(nodes, ask),
 })

@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -28,6 +29,7 @@ import { schemePattern } from "../internal/schemePattern.ts"
 import { isStorableText } from "../internal/storableText.ts"
 import { toSimpleLowerCase } from "../internal/lowerCase.ts"
 import { columnList, decodeKeys, decodeManyStored, decodeStored, decodeTaken, insertColumns, storedColumnList, toArrays } from "./row.ts"
+import * as Register from "./nodes.ts"
 import { PgliteClient } from "./PgliteClient.ts"
 import { type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
 import { findUnmigrated, type MissingMigrations } from "./unmigrated.ts"
@@ -551,6 +553,20 @@ const make = (client: SqlClient, table: Table): Repository => {
           Effect.mapError(toRepositoryError("look whether a key is being changed")),
         ),
     },
+
+    nodeRegister: Register.make(table.nodes, (operation, text, params) =>
+      sql.unsafe<Register.Rows[number]>(text, params).pipe(
+        Effect.withTracerEnabled(false),
+        Effect.mapError(toRepositoryError(operation)),
+        // The driver would wait for the end of a statement that is interrupted, on a connection that has gone silent too.
+        (statement) => Effect.forkDetach(statement, { startImmediately: true }),
+        Effect.flatMap(Fiber.join),
+        Effect.timeoutOrElse({
+          duration: "5 seconds",
+          orElse: () => Effect.fail(new RepositoryError({ operation, isRetryable: true, cause: new Error("The database doesn't answer") })),
+        }),
+      ),
+    ),
 
     reports: {
       isKnown: (report) =>

@@ -37,6 +37,19 @@ export interface Watcher {
   readonly onEnd: () => void
 }
 
+/** Counts nodes as live for their leases, and takes its time as the faults have it. */
+export interface Register {
+  readonly register: (node: string, lease: Duration.Duration) => Effect.Effect<void>
+  readonly unregister: (node: string) => Effect.Effect<void>
+  readonly nodes: Effect.Effect<ReadonlyArray<string>>
+}
+
+/** A register, of which a copy goes on by itself. */
+interface Copyable extends Register {
+  readonly age: Effect.Effect<Duration.Duration>
+  readonly copy: () => Copyable
+}
+
 /** A node's end of the hub. */
 export interface Channel {
   readonly service: ApiKeyInvalidation["Service"]
@@ -46,6 +59,8 @@ export interface Channel {
   isDeaf: boolean
   /** While it is set, the node can neither publish nor be registered, nor listen anew. */
   isMute: boolean
+  /** The part of the hub that it is on while that is split: 0 or 1. */
+  side: number
 }
 
 export interface Hub {
@@ -54,12 +69,40 @@ export interface Hub {
   readonly announce: (message: string) => Effect.Effect<void>
   /** Loses the register, which begins anew with the next node that comes. */
   readonly loseRegister: Effect.Effect<void>
+  /**
+   * Splits the hub and its register in two, which go on by themselves, until it is healed: then the second part is gone, and its nodes' connections
+   * with it. A node that comes meanwhile finds itself on either.
+   */
+  readonly split: Effect.Effect<void>
+  readonly heal: Effect.Effect<void>
 }
 
 interface Subscription {
   readonly channel: Channel
   readonly watcher: Watcher
   readonly queue: Queue.Queue<string, InvalidationError>
+}
+
+/** A register in memory. @category constructors @since 0.1.0 */
+export const makeRegister = (clock: Clock.Clock, draw: Draw, faults: Faults): Register =>
+  startRegister(clock, draw, faults, new Map(), now(clock))
+
+const now = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe()
+
+const startRegister = (clock: Clock.Clock, draw: Draw, faults: Faults, live: Map<string, number>, began: number): Copyable => {
+  const takesItsTime = Effect.suspend(() => (faults.registering > 0 ? Effect.sleep(draw(1 + draw(1 + faults.registering))) : Effect.void))
+  return {
+    register: (node, lease) =>
+      Effect.gen(function* () {
+        yield* takesItsTime
+        live.set(node, now(clock) + Duration.toMillis(lease))
+        yield* takesItsTime
+      }),
+    unregister: (node) => Effect.sync(() => void live.delete(node)),
+    nodes: Effect.sync(() => Array.from(live.entries()).flatMap(([node, until]) => (now(clock) < until ? [node] : []))),
+    age: Effect.sync(() => Duration.millis(now(clock) - began)),
+    copy: () => startRegister(clock, draw, faults, new Map(live), began),
+  }
 }
 
 /**
@@ -75,8 +118,10 @@ export const makeHub = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const subscriptions = new Set<Subscription>()
-  const register = new Map<string, number>()
-  let registerBegan = clock.currentTimeMillisUnsafe()
+  const begin = () => startRegister(clock, draw, faults, new Map(), now(clock))
+  const channels = new Set<Channel>()
+  /** That of each side. */
+  let registers = [begin()]
 
   const end = (subscription: Subscription): void => {
     if (subscriptions.delete(subscription)) subscription.watcher.onEnd()
@@ -89,11 +134,12 @@ export const makeHub = Effect.fnUntraced(function* (
       subscription.watcher.onDeliver(parse(text), sentAt)
     })
 
-  const send = (text: string): Effect.Effect<void> =>
+  const send = (text: string, side?: number): Effect.Effect<void> =>
     Effect.suspend(() => {
       const sentAt = clock.currentTimeMillisUnsafe()
       const deliveries: Array<Effect.Effect<unknown>> = []
       for (const subscription of subscriptions) {
+        if (side !== undefined && subscription.channel.side !== side) continue
         if (draw(million) < faults.lost) continue
         for (let copies = draw(million) < faults.doubled ? 2 : 1; copies > 0; copies--) {
           // At least one, so that it is the clock that wakes the listener, and waits until it is done. Few take long.
@@ -109,9 +155,11 @@ export const makeHub = Effect.fnUntraced(function* (
       Effect.suspend((): Effect.Effect<A, InvalidationError, R> =>
         channel.isMute ? Effect.fail(new InvalidationError({ operation, cause: "mute" })) : effect,
       )
+    const register = Effect.sync(() => registers[channel.side] ?? begin())
     const channel: Channel = {
       isDeaf: false,
       isMute: false,
+      side: draw(registers.length),
       cut: Effect.sync(() => {
         for (const subscription of subscriptions) {
           if (subscription.channel !== channel) continue
@@ -125,7 +173,7 @@ export const makeHub = Effect.fnUntraced(function* (
           Effect.suspend(() => {
             const hasFailed = channel.isMute || draw(million) < faults.failed
             watcher.onPublish(parse(text), hasFailed)
-            return hasFailed ? Effect.fail(new InvalidationError({ operation: "publish", cause: "failed" })) : send(text)
+            return hasFailed ? Effect.fail(new InvalidationError({ operation: "publish", cause: "failed" })) : send(text, channel.side)
           }),
         subscribe: unlessMute(
           "subscribe",
@@ -142,40 +190,44 @@ export const makeHub = Effect.fnUntraced(function* (
         register: (node, lease) =>
           unlessMute(
             "register",
-            Effect.gen(function* () {
-              const takesItsTime = Effect.suspend(() => Effect.sleep(draw(1 + draw(1 + faults.registering))))
-              if (faults.registering > 0) yield* takesItsTime
-              register.set(node, clock.currentTimeMillisUnsafe() + Duration.toMillis(lease))
-              if (faults.registering > 0) yield* takesItsTime
-            }),
+            Effect.flatMap(register, (register) => register.register(node, lease)),
           ),
         unregister: (node) =>
           unlessMute(
             "unregister",
-            Effect.sync(() => void register.delete(node)),
+            Effect.flatMap(register, (register) => register.unregister(node)),
           ),
         nodes: unlessMute(
           "list the nodes",
-          Effect.sync(() => {
-            const now = clock.currentTimeMillisUnsafe()
-            return Array.from(register.entries()).flatMap(([node, until]) => (now < until ? [node] : []))
-          }),
+          Effect.flatMap(register, ({ nodes }) => nodes),
         ),
         registerAge: unlessMute(
           "read the register's age",
-          Effect.sync(() => Duration.millis(clock.currentTimeMillisUnsafe() - registerBegan)),
+          Effect.flatMap(register, ({ age }) => age),
         ),
       },
     }
+    channels.add(channel)
     return channel
   }
 
   const loseRegister = Effect.sync(() => {
-    register.clear()
-    registerBegan = clock.currentTimeMillisUnsafe()
+    registers[0] = begin()
+  })
+  const split = Effect.sync(() => {
+    const [first = begin()] = registers
+    registers = [first, first.copy()]
+    for (const channel of channels) channel.side = draw(2)
+  })
+  const heal = Effect.suspend(() => {
+    const [first = begin()] = registers
+    registers = [first]
+    const moved = Array.from(channels).filter(({ side }) => side === 1)
+    for (const channel of moved) channel.side = 0
+    return Effect.forEach(moved, ({ cut }) => cut, { discard: true })
   })
 
-  return { connect, announce: send, loseRegister }
+  return { connect, announce: (message) => send(message), loseRegister, split, heal }
 })
 
 const million = 1_000_000

@@ -1,12 +1,14 @@
 import { assert, layer as describeWith } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import { ApiKey, type ApiKeyId, type DeactivationReason, KeyId, keyIdsOf, PreviousToken, StoredApiKey } from "../ApiKey.ts"
 import { scheme } from "../ApiKeyHasher.ts"
 import { ApiKeyRepository, type Changes, type Filter, type Page, type Sort } from "../ApiKeyRepository.ts"
@@ -434,6 +436,29 @@ export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRep
         const ended = yield* repository.endPrevious(running.id, { at: instant(8) })
         assert.deepStrictEqual((yield* update(ended, 2)).updatedAt, instant(8))
         assert.deepStrictEqual((yield* update(ended, 20)).updatedAt, instant(20))
+      }),
+    )
+
+    it.effect("registers nodes for as long as their leases, if it does", () =>
+      Effect.gen(function* () {
+        const { nodeRegister } = yield* ApiKeyRepository
+        if (nodeRegister === undefined) return
+        const { register, unregister, nodes } = nodeRegister
+        // By the store's own clock.
+        const settled = (expected: ReadonlyArray<string>) =>
+          TestClock.withLive(
+            Effect.repeat(Effect.delay(nodes, "20 millis"), { until: (found) => found.toSorted().join() === expected.join() }),
+          )
+        yield* register("contract-a", Duration.hours(1))
+        yield* register("contract-b", Duration.millis(1))
+        yield* settled(["contract-a"])
+        yield* register("contract-b", Duration.hours(1))
+        yield* register("contract-b", Duration.hours(1))
+        yield* settled(["contract-a", "contract-b"])
+        yield* unregister("contract-a")
+        yield* unregister("contract-a")
+        yield* register("contract-b", Duration.millis(1))
+        yield* settled([])
       }),
     )
 

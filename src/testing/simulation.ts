@@ -24,7 +24,7 @@ import * as ApiKeys from "../ApiKeys.ts"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
 import { changed, type Message } from "../internal/invalidationMessage.ts"
 import { set } from "../Scope.ts"
-import { type Channel, type Draw, type Faults, type Hub, makeHub } from "./faultyInvalidation.ts"
+import { type Channel, type Draw, type Faults, type Hub, makeHub, makeRegister } from "./faultyInvalidation.ts"
 
 /**
  * A promise of verification was broken. The message tells how to see it again.
@@ -71,6 +71,8 @@ export interface Statistics {
   lateWrites: number
   /** How often the register of nodes was lost. */
   lostRegisters: number
+  /** How often what connects the nodes was split, and its register with it. */
+  splits: number
   /** Verifications that failed as the store was made to. */
   failed: number
 }
@@ -293,6 +295,7 @@ class NodeModel {
         this.trustedUntil = Math.max(this.trustedUntil, sentAt + lease)
         return
       case "Confirmed":
+      case "Left":
       case "Ignored":
         return
     }
@@ -400,6 +403,8 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     delay: pick([5, 200, 3_000]),
     registering: pick([0, 50, 2_000]),
   }
+  /** Whether the store has a register too, which all nodes see whatever becomes of the hub's. */
+  const hasRegister = chance(50)
   const storeDelay = pick([2, 30, 400])
   // Longer, at times, than a node needs to come into touch, and than what it has read may be used.
   const hashDelay = pick([storeDelay, storeDelay, 4_000])
@@ -421,6 +426,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     lostAnswers: 0,
     lateWrites: 0,
     lostRegisters: 0,
+    splits: 0,
     failed: 0,
   }
   let moment = 0
@@ -502,8 +508,11 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       return yield* new RepositoryError({ operation: "write", isRetryable: true, cause: "simulated" })
     })
 
+  // One of its own would go by a clock of its own.
+  const { nodeRegister: _, ...keys } = store
   const repository: ApiKeyRepository["Service"] = {
-    ...store,
+    ...keys,
+    ...(hasRegister ? { nodeRegister: makeRegister(clock, draw, faults) } : {}),
     insert,
     update: (id, changes, options) =>
       answering(
@@ -892,6 +901,28 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
     return kind === 3 ? mute : Effect.all([mute, cut], { concurrency: 2, discard: true })
   }
 
+  let isSplit = false
+  const split = (node: SimulatedNode): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      isSplit = true
+      statistics.splits++
+      // Longer, at times, than a node that has vanished is remembered.
+      const length = 1 + draw(pick([60_000, 200_000]))
+      log(undefined, `what connects the nodes is split for ${length} ms`)
+      yield* hub.split
+      for (const { name, channel } of nodes) log(undefined, `${name} is on side ${channel.side}`)
+      const later = Effect.suspend(() =>
+        Effect.andThen(
+          Effect.sleep(draw(length)),
+          Effect.suspend(() => flurry(node)),
+        ),
+      )
+      yield* Effect.all([flurry(node), later, later, later, Effect.sleep(length)], { concurrency: 5, discard: true })
+      yield* hub.heal
+      log(undefined, "what connects the nodes is whole again")
+      isSplit = false
+    })
+
   // --- the history --------------------------------------------------------------------------------------------------------------------
 
   const step = Effect.suspend((): Effect.Effect<unknown> => {
@@ -904,8 +935,10 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       log(undefined, "the register of nodes is lost")
       return Effect.andThen(hub.loseRegister, flurry(node))
     }
-    if (what < 60) return inBackground(disturb(node))
-    if (what < 75 && nodes.length > 1) return inBackground(restart(index))
+    // With triggers it is the store that connects the nodes; and without a register in it a long split can't be told from a crash.
+    if (what < 25 && hasRegister && !announcesWrites && !isSplit) return inBackground(split(node))
+    if (what < 75) return inBackground(disturb(node))
+    if (what < 90 && nodes.length > 1) return inBackground(restart(index))
     if (what < 230 && keyIds.length < 30) return inBackground(create(node))
     if (what < 1_130) return inBackground(changeOne(node))
     const attempt = drawAttempt()
@@ -937,7 +970,7 @@ const runEpisode = Effect.fnUntraced(function* (seed: number, steps: number) {
       yield* step
       yield* letTimePass
     }
-    yield* TestClock.adjust("1 minute")
+    yield* TestClock.adjust(isSplit ? "5 minutes" : "1 minute")
     if (underWay > 0) fail(undefined, `${underWay} operations never end`)
     if (failure !== undefined) return yield* failure
     yield* Effect.forEach(histories.keys(), (keyId) => {

@@ -312,8 +312,6 @@ describe.skipIf(redisUrl === undefined)("Two nodes, PostgreSQL and Redis", () =>
   const own = makeEndings()
   beforeAll(async () => {
     cluster = await startCluster(own, (await startPostgres(own)).url, redisUrl)
-    // A register that is younger confirms nothing.
-    await sleep(lease)
   })
   afterAll(own.run)
 
