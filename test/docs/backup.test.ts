@@ -52,9 +52,9 @@ beforeAll(() => {
   mkdirSync(join(place, "bin"))
   writeFileSync(join(place, "bin/effect-api-key"), `#!/bin/sh\nexec "${process.execPath}" "${join(binFolder, "effect-api-key.js")}" "$@"\n`)
   chmodSync(join(place, "bin/effect-api-key"), 0o755)
-}, 60_000)
+}, 300_000)
 
-describe("the guide to backups", { concurrent: false, timeout: 120_000 }, () => {
+describe("the guide to backups", { concurrent: false, timeout: 300_000 }, () => {
   it("is run here as a whole", () => assert.deepStrictEqual(more, []))
 
   it("backs the embedded database up and restores it, with its pepper", async () => {
