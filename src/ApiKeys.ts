@@ -456,8 +456,8 @@ export const layerConfig: Layer.Layer<
 
 const readOptions: Effect.Effect<Options, Config.ConfigError> = Effect.gen(function* () {
   const prefix = yield* Config.option(Config.String("API_KEY_PREFIX"))
-  const separator = yield* Config.option(Config.Literals(["-", "_", ".", "~", ":"], "API_KEY_SEPARATOR"))
-  const cacheSwitch = yield* optional(Config.Literals(["on", "off"], "API_KEY_CACHE"))
+  const separator = yield* Config.option(Variable.word("API_KEY_SEPARATOR", ["-", "_", ".", "~", ":"]))
+  const cacheSwitch = yield* optional(Variable.word("API_KEY_CACHE", ["on", "off"]))
   const cache = {
     entries: yield* optional(Variable.whole("API_KEY_CACHE_ENTRIES")),
     bytes: yield* optional(Variable.whole("API_KEY_CACHE_BYTES")),
@@ -481,7 +481,7 @@ const readOptions: Effect.Effect<Options, Config.ConfigError> = Effect.gen(funct
       queue: yield* optional(Variable.whole("API_KEY_HASHING_QUEUE")),
       maxWait: yield* optional(Variable.duration("API_KEY_HASHING_MAX_WAIT")),
     },
-    telemetry: yield* optional(Config.Literals(["counters", "metrics", "traces"], "API_KEY_TELEMETRY")),
+    telemetry: yield* optional(Variable.word("API_KEY_TELEMETRY", ["counters", "metrics", "traces"])),
     nodeName: yield* optional(Config.String("API_KEY_NODE_NAME")),
   }
 })

@@ -17,5 +17,5 @@ export const readCredentialOptions: Config.Config<CredentialOptions> = Config.al
     Config.map((places): ReadonlyArray<string> | undefined => places.map(formatPlace)),
     Config.withDefault(undefined),
   ),
-  foreignAuthorization: Config.Literals(["ignore", "refuse"], "API_KEY_FOREIGN_AUTHORIZATION").pipe(Config.withDefault("ignore" as const)),
+  foreignAuthorization: Variable.word("API_KEY_FOREIGN_AUTHORIZATION", ["ignore", "refuse"]).pipe(Config.withDefault("ignore" as const)),
 })

@@ -25,7 +25,7 @@ const decodeSigningKeys = Schema.decodeUnknownEffect(SigningKeys)
 export const readLeakOptions: Effect.Effect<LeakOptions, SigningKeysUnreadable | Config.ConfigError> = Effect.gen(function* () {
   const { file, ...options } = yield* Config.all({
     file: Config.option(Config.String("API_KEY_LEAK_SIGNING_KEYS_FILE")),
-    onReport: Config.Literals(["end", "log"], "API_KEY_LEAKS").pipe(Config.withDefault("end" as const)),
+    onReport: Variable.word("API_KEY_LEAKS", ["end", "log"]).pipe(Config.withDefault("end" as const)),
     revokeByPossession: Variable.flag("API_KEY_REVOKE_BY_POSSESSION").pipe(Config.withDefault(false)),
     revocationsPerSecond: Variable.between("API_KEY_REVOCATIONS_PER_SECOND", 0.1, 10_000).pipe(Config.withDefault(10)),
   })

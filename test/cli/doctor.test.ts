@@ -59,6 +59,8 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "60 seconds", exclu
       writeFileSync(broken, JSON.stringify({ public_keys: [{ key_identifier: "k", key: "no key" }] }))
       for (const [env, message] of [
         [{ PORT: "abc" }, /PORT/],
+        [{ API_KEY_CREDENTIALS: "no header" }, /API_KEY_CREDENTIALS: must be a list of headers.*"no header" isn't/],
+        [{ API_KEY_FOREIGN_AUTHORIZATION: "no" }, /API_KEY_FOREIGN_AUTHORIZATION: must be one of ignore, refuse; "no" isn't/],
         [{ API_KEY_LEAKS: "wrong" }, /API_KEY_LEAKS/],
         [{ API_KEY_LEAK_SIGNING_KEYS_FILE: "/nonexistent" }, /API_KEY_LEAK_SIGNING_KEYS_FILE.*ENOENT/],
         [{ API_KEY_LEAK_SIGNING_KEYS_FILE: broken }, /signing key k/],

@@ -374,7 +374,9 @@ describe("the server", () => {
         assert.include(message, "API_KEY_CREDENTIALS")
         assert.notInclude(message, "\u001b")
       }
-      assert.include((yield* Effect.flip(read({ API_KEY_FOREIGN_AUTHORIZATION: "no" }))).message, "API_KEY_FOREIGN_AUTHORIZATION")
+      const { message } = yield* Effect.flip(read({ API_KEY_FOREIGN_AUTHORIZATION: "no" }))
+      assert.include(message, "API_KEY_FOREIGN_AUTHORIZATION")
+      assert.include(message, `must be one of ignore, refuse; "no" isn't`)
     }),
   )
 

@@ -150,7 +150,10 @@ describe("the server", () => {
     for (const [env, message] of [
       [{ PORT: "abc" }, /PORT/],
       [{ PORT: "70000" }, /^effect-api-key: PORT: /],
-      [{ API_KEY_SEPARATOR: "x", API_KEY_DATA_DIR: "other3" }, /^effect-api-key: API_KEY_SEPARATOR: Expected "-"/],
+      [
+        { API_KEY_SEPARATOR: "x", API_KEY_DATA_DIR: "other3" },
+        /^effect-api-key: API_KEY_SEPARATOR: must be one of -, _, \., ~, :; "x" isn't/,
+      ],
       [{ API_KEY_MAXIMUM_LIFETIME: "soon", API_KEY_DATA_DIR: "other4" }, /^effect-api-key: API_KEY_MAXIMUM_LIFETIME: /],
       [{ DATABASE_URL: "postgres://127.0.0.1:1/none" }, /API_KEY_PEPPER must be set along with DATABASE_URL/],
       [{ DATABASE_URL: "postgres://127.0.0.1:1/none", API_KEY_PEPPER: "x".repeat(16) }, /DATABASE_URL names no user/],
