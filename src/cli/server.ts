@@ -127,7 +127,12 @@ const toHeaders = ({ ifVersion }: IfVersion): { readonly "if-match"?: string } =
 const answerTime = Duration.seconds(30)
 
 /** Over the server at `url`, through the client derived from its definition. */
-export const layerServer = (options: { readonly url: string; readonly token: Redacted.Redacted }): Layer.Layer<KeysBackend> =>
+export const layerServer = (options: {
+  readonly url: string
+  readonly token: Redacted.Redacted
+  /** Where the server takes it. Default: `Authorization: Bearer`. */
+  readonly place?: string | undefined
+}): Layer.Layer<KeysBackend> =>
   Layer.effect(
     KeysBackend,
     Effect.gen(function* () {
@@ -240,7 +245,7 @@ export const layerServer = (options: { readonly url: string; readonly token: Red
             ),
           ),
       })
-    }).pipe(Effect.provide([ApiKeyAuth.layerClient(options.token), FetchHttpClient.layer])),
+    }).pipe(Effect.provide([ApiKeyAuth.layerClient(options.token, options.place), FetchHttpClient.layer])),
   )
 
 const compact = <A extends object>(input: A): { readonly [Field in keyof A]: Exclude<A[Field], undefined> } =>

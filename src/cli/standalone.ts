@@ -25,8 +25,10 @@ const layerServer = Effect.fnUntraced(function* (url: string) {
     return yield* usage("--url has a password in it, which your shell's history has now too: leave it out")
   const configured = yield* Effect.orDie(Config.option(Config.Redacted("EFFECT_API_KEY_TOKEN")))
   const token = Option.isSome(configured) ? configured.value : yield* askForToken
+  const { readCredentialOptions } = yield* Effect.promise(() => import("../server/credentials.ts"))
+  const { accept } = yield* readCredentialOptions
   const { layerServer } = yield* Effect.promise(() => import("./server.ts"))
-  return layerServer({ url, token })
+  return layerServer({ url, token, place: accept?.[0] })
 })
 
 // Standard input may be what a command reads, so it isn't read for the token unless somebody types it.

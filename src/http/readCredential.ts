@@ -65,6 +65,8 @@ export const makeReadCredential = (credentials: Credentials): ReadCredential => 
 const isSentTwice = (source: object, names: ReadonlyArray<string>): boolean => {
   if (!("rawHeaders" in source) || !Array.isArray(source.rawHeaders)) return false
   const lines: ReadonlyArray<unknown> = source.rawHeaders
+  // Node leaves out what is beyond: 1,000 headers in some versions, unless told otherwise.
+  if (lines.length >= maxLines) return true
   let seen = 0
   // Names and values in turn.
   for (let at = 0; at < lines.length; at += 2) {
@@ -79,11 +81,15 @@ const isSentTwice = (source: object, names: ReadonlyArray<string>): boolean => {
   return false
 }
 
+/** Names and values. */
+const maxLines = 2_000
+
 /** Whether a value with a comma holds a credential of ours and something else. Other schemes, such as `Digest`, have lists of their own. */
-const isList = ({ schemes }: Door, value: string, credential: string | undefined, isToken: (text: string) => boolean): boolean => {
+const isList = ({ schemes, isBare }: Door, value: string, credential: string | undefined, isToken: (text: string) => boolean): boolean => {
   if (credential !== undefined) return !isToken(credential)
-  const elements = value.split(",").map((element) => element.trimStart().toLowerCase())
-  return elements.some((element) => schemes.some((scheme) => element.startsWith(scheme)))
+  const elements = value.split(",").map((element) => element.trim())
+  if (isBare && elements.some(isToken)) return true
+  return elements.some((element) => schemes.some((scheme) => element.toLowerCase().startsWith(scheme)))
 }
 
 /** RFC 9110 §11.1: a scheme is case-insensitive, and one or more spaces follow it. An `Authorization` of another scheme is none of ours. */

@@ -121,9 +121,9 @@ const verdict = ({ apiKey, hash }: Model.StoredApiKey, isOther: boolean, ...inde
     for (const { byKeyId } of indexes) {
       const there = byKeyId.get(keyId)
       if (there === undefined) continue
+      if (isOther && isOneRow(there.id, apiKey.id)) return "present"
       const isOneToken = isOther && (isDerivedKeyId(keyId) || Redacted.value(there.hash) === Redacted.value(hash))
-      if (!isOneToken) return { what: "keyId", there }
-      return isOneRow(there.id, apiKey.id) ? "present" : { what: "hash", there }
+      return { what: isOneToken ? "hash" : "keyId", there }
     }
   }
   return undefined

@@ -108,6 +108,8 @@ export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
         connectionsCheckingInterval: Math.min(1_000, Math.ceil(headersTimeout / 4)),
       })
       server.maxConnections = limits.connections
+      // How many bytes they take is bounded. Beyond a number Node would leave headers out, and one that was sent twice go unseen.
+      server.maxHeadersCount = 0
       server.on("drop", () => connectionsRefused.updateUnsafe(1, context))
       // Blank lines between requests begin Node's time for idling anew, and no other. By then all that may take time has taken it, Node's own seconds too.
       const nextRequestTimeout = toTimeout(responseTimeout + requestTimeout + keepAliveTimeout + headersTimeout + 3_000)

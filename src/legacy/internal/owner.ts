@@ -66,8 +66,8 @@ const readBy =
 const fill = ({ texts, columns }: Template, values: ReadonlyArray<string>, refuse: Refuse): string =>
   values.reduce((owner, value, index) => {
     const next = texts[index + 1] ?? ""
-    // `a:b` and `c` would be the same owner as `a` and `b:c`.
-    if (index + 1 < values.length && value.includes(next)) {
+    // `a:b` and `c` would be the same owner as `a` and `b:c`, and so would `a-` and `b` as `a` and `-b` with `--` in between.
+    if (index + 1 < values.length && (value + next).indexOf(next) !== value.length) {
       refuse(columns[index] ?? "", `It has in it what the rule for the owner puts behind it (${next}); put something else there`)
     }
     return owner + value + next

@@ -267,13 +267,10 @@ export const toRecord = (reader: Reader, parts: Parts): LegacyRecord => {
     hint: parts.hint ?? "",
     hash: parts.hash,
   }
-  const id = text(reader.cell("id")) ?? idOf(record, parts)
+  // Not of what may change there: the row would be a new key, and its token work again that rotations here have replaced.
+  const id = text(reader.cell("id")) ?? parts.fallbackId
   return { id: toRecordId(options.name ?? table.name, id, createdAt), ...record }
 }
-
-/** Where the table has no id, two rows with one token are one key only if they say the same of it. */
-const idOf = ({ name, ownerId, isActive, expiresAt, createdAt }: Omit<LegacyRecord, "id">, { fallbackId }: Parts): string =>
-  JSON.stringify([fallbackId, name, ownerId, isActive, expiresAt?.epochMilliseconds ?? null, createdAt.epochMilliseconds])
 
 /** A text, or a number as one; `null` if there is none. */
 export const text = ({ column, value }: Cell): string | null => {
