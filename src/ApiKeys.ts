@@ -633,7 +633,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
         (begun, exit) =>
           Effect.sync(() => {
             // Those that are left are told of again by and by.
-            if (Exit.isFailure(exit)) return begun.forEach(([, doubt]) => void doubt.leaveUnsafe())
+            if (Exit.isFailure(exit)) {
+              // Each would look through all that is remembered.
+              if (begun.length <= 16) return begun.forEach(([, doubt]) => void doubt.leaveUnsafe())
+              begun.forEach(([, doubt]) => doubt.waitUnsafe())
+              return verification.everythingChanged()
+            }
             const own = new Map(begun)
             const changed = new Map(exit.value.map((apiKey) => [apiKey.id, Model.keyIdsOf(apiKey)]))
             const others = exit.value.filter(({ id }) => !own.has(id))

@@ -377,7 +377,7 @@ describe("Nodes", () => {
         const b = yield* start("b")
         const { apiKey, token } = yield* a.create({ name: "k" })
         yield* b.verify(token)
-        hub.state.isLost = (name, message) => name === "a" && message.startsWith("changed")
+        hub.state.isLost = (name, message) => name === "a" && /^(changed|doubtful|settled) /.test(message)
         yield* a.deactivate(apiKey.id, { confirmWithin: "1 second" })
         assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
       }),
@@ -485,7 +485,7 @@ describe("Nodes", () => {
         const verifying = yield* begin(tagOf(b.verify(token)))
         yield* delivered
         // Not told, and confirmed by all that there are.
-        hub.state.isLost = (name, message) => name === "a" && message.startsWith("changed")
+        hub.state.isLost = (name, message) => name === "a" && /^(changed|doubtful|settled) /.test(message)
         yield* a.deactivate(apiKey.id, { confirmWithin: "5 seconds" })
         yield* TestClock.adjust("200 millis")
         yield* Fiber.join(verifying)

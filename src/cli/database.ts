@@ -138,15 +138,23 @@ export const layerService = (config: DatabaseSettings, { confirms = false, notes
       const legacy = yield* Effect.mapError(loadAdapters, fromError)
       const repository = failing(SqlRepository.layer)
       const migrated = Option.isSome(config.databaseUrl) ? repository : Layer.provide(repository, failing(Migrations.layer()))
-      const kept = notesPeppers
-        ? migrated
-        : Layer.effect(ApiKeyRepository, Effect.map(ApiKeyRepository, withoutPeppers)).pipe(Layer.provide(migrated))
+      const withPeppers = !notesPeppers ? withoutPeppers : Option.isSome(config.databaseUrl) ? withoutNotes : undefined
+      const kept =
+        withPeppers === undefined
+          ? migrated
+          : Layer.effect(ApiKeyRepository, Effect.map(ApiKeyRepository, withPeppers)).pipe(Layer.provide(migrated))
       return failing(ApiKeys.layerConfigWith({ legacy })).pipe(
         Layer.provide([layerHasher(ring), kept, layerNodes(config, confirms)]),
         Layer.provideMerge(layerSql(config)),
       )
     }),
   )
+
+/** Which peppers a server's database has is for the servers to say: one that was mistyped here would keep them from starting again. */
+const withoutNotes = (repository: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => {
+  const { peppers } = repository
+  return peppers === undefined ? repository : { ...repository, peppers: { ...peppers, note: () => Effect.void } }
+}
 
 const withoutPeppers = ({ peppers: _, ...repository }: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => repository
 

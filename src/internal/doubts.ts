@@ -54,7 +54,7 @@ const patience = 30_000_000_000n
 /** How often others are told meanwhile: some may have joined, or missed it. */
 const tellAgain = 5_000_000_000n
 const watchInterval = "1 seconds"
-/** How many records others may have in doubt until all are. */
+/** How many changes others may have in doubt until everything is. */
 const capacity = 10_000
 
 interface Change {
@@ -74,6 +74,8 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
   const records = new Map<string, Map<string, Change>>()
   const isDoubting = Latch.makeUnsafe()
   let count = 0
+  /** How many changes are in doubt. */
+  let size = 0
   /** While it lies ahead there is more in doubt than fits, and so everything. */
   let overflowsUntil = 0n
   let isOverflowing = false
@@ -91,14 +93,15 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
     )
 
   const add = (change: Change): void => {
-    const changes = records.get(change.id)
-    if (changes === undefined) records.set(change.id, new Map([[change.change, change]]))
-    else changes.set(change.change, change)
+    const changes = records.get(change.id) ?? new Map<string, Change>()
+    records.set(change.id, changes)
+    if (!changes.has(change.change)) size++
+    changes.set(change.change, change)
     isDoubting.openUnsafe()
   }
   const remove = ({ id, change }: Pick<Change, "id" | "change">): void => {
     const changes = records.get(id)
-    changes?.delete(change)
+    if (changes?.delete(change) === true) size--
     if (changes?.size === 0) records.delete(id)
   }
   const isThere = ({ id, change }: Change): boolean => records.get(id)?.has(change) === true
@@ -199,7 +202,7 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
     doubtful: (id, change) => {
       // It is known here, or has ended before its message came back.
       if (isOwn(change)) return
-      if (records.size >= capacity && !records.has(id)) {
+      if (size >= capacity && records.get(id)?.has(change) !== true) {
         isOverflowing = true
         overflowsUntil = now() + patience
         isDoubting.openUnsafe()

@@ -33,11 +33,15 @@ const ignorable = "?"
 const hasLeft = `${ignorable}left `
 export const left = (node: string): string => `${hasLeft}${node}`
 
+const isId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 /** What else can't be understood, a newer node's message perhaps, may mean any change. */
 export const parse = (text: string): Message => {
   if (text.startsWith(hasLeft)) return { _tag: "Left", node: text.slice(hasLeft.length) }
   if (text.startsWith(ignorable)) return { _tag: "Ignored" }
   const [tag, first, second, ...more] = text.split(" ")
+  // An id that is none can't be asked about.
+  if ((tag === "doubtful" || tag === "settled") && !isId.test(first ?? "")) return { _tag: "Everything" }
   if (tag === "settled" && first && second) {
     const [only] = more
     return { _tag: "Settled", id: first, change: second, keyIds: only === "*" ? undefined : more }

@@ -287,11 +287,18 @@ interface Known {
   readonly all: () => ReadonlyArray<string>
 }
 
+const maxKnown = 10_000
+
 const makeKnown = (clock: Clock.Clock, registered: Duration.Duration, remembered: Duration.Duration): Known => {
   const kept = Duration.toNanosUnsafe(Duration.sum(registered, remembered))
   const seen = new Map<string, { at: bigint; hasLeft: boolean }>()
   return {
-    hear: (node) => void seen.set(node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: seen.get(node)?.hasLeft ?? false }),
+    hear: (node) => {
+      // Whoever may speak on the channel may make names up.
+      const [oldest] = seen.size >= maxKnown && !seen.has(node) ? seen.keys() : []
+      if (oldest !== undefined) seen.delete(oldest)
+      seen.set(node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: seen.get(node)?.hasLeft ?? false })
+    },
     leave: (node) => void seen.set(node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: true }),
     all: () => {
       const oldest = clock.monotonicTimeNanosUnsafe() - kept

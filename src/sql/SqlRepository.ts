@@ -545,11 +545,6 @@ const make = (client: SqlClient, table: Table): Repository => {
           SELECT (SELECT count(*) FROM ${keys} WHERE id = ${id}::uuid) > (SELECT count(*) FROM free) AS "isChanging"`.pipe(
           Effect.flatMap(decodeChanging),
           Effect.map(([row]) => row?.isChanging ?? false),
-          // Who may not lock a record may not change it either.
-          Effect.catchIf(
-            (error) => isSqlError(error) && error.reason._tag === "AuthorizationError",
-            () => Effect.succeed(false),
-          ),
           Effect.mapError(toRepositoryError("look whether a key is being changed")),
         ),
     },
@@ -560,7 +555,8 @@ const make = (client: SqlClient, table: Table): Repository => {
         Effect.mapError(toRepositoryError(operation)),
         // The driver would wait for the end of a statement that is interrupted, on a connection that has gone silent too.
         (statement) => Effect.forkDetach(statement, { startImmediately: true }),
-        Effect.flatMap(Fiber.join),
+        // Told to end, but not waited for.
+        Effect.flatMap((fiber) => Effect.onInterrupt(Fiber.join(fiber), () => Effect.sync(() => fiber.interruptUnsafe()))),
         Effect.timeoutOrElse({
           duration: "5 seconds",
           orElse: () => Effect.fail(new RepositoryError({ operation, isRetryable: true, cause: new Error("The database doesn't answer") })),
