@@ -138,7 +138,7 @@ export const layerService = (config: DatabaseSettings, { confirms = false, notes
       const legacy = yield* Effect.mapError(loadAdapters, fromError)
       const repository = failing(SqlRepository.layer)
       const migrated = Option.isSome(config.databaseUrl) ? repository : Layer.provide(repository, failing(Migrations.layer()))
-      const withPeppers = !notesPeppers ? withoutPeppers : Option.isSome(config.databaseUrl) ? withoutNotes : undefined
+      const withPeppers = !notesPeppers ? withoutPeppers : Option.isSome(config.databaseUrl) ? withoutAssumptions : undefined
       const kept =
         withPeppers === undefined
           ? migrated
@@ -150,10 +150,11 @@ export const layerService = (config: DatabaseSettings, { confirms = false, notes
     }),
   )
 
-/** Which peppers a server's database has is for the servers to say: one that was mistyped here would keep them from starting again. */
-const withoutNotes = (repository: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => {
+/** Under which pepper keys were made before there were notes is for the servers to say: one that was mistyped here would keep them from starting again. */
+const withoutAssumptions = (repository: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => {
   const { peppers } = repository
-  return peppers === undefined ? repository : { ...repository, peppers: { ...peppers, note: () => Effect.void } }
+  if (peppers === undefined) return repository
+  return { ...repository, peppers: { ...peppers, note: (pepper, at) => (pepper.isAssumed ? Effect.void : peppers.note(pepper, at)) } }
 }
 
 const withoutPeppers = ({ peppers: _, ...repository }: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => repository
