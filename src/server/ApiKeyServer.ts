@@ -153,9 +153,10 @@ export const layerWith = (options: Options) =>
       const config = yield* serverSettings
       const credentials = yield* readCredentialOptions
       for (const warning of misspelt()) yield* Effect.logWarning(warning)
-      const load = loadPeppers(config)
       // Before there is a database, lest a first start that fails leave one behind.
-      yield* load
+      yield* loadPeppers(config)
+      // A folder that is gone while the server runs, a volume say, isn't made anew.
+      const load = loadPeppers(config, { mayMake: false })
       const hasher = layerArgon2.pipe(Layer.provide(Pepper.layerReloading({ load, every: "1 minute" })))
       const services = ApiKeys.layerConfigWith({ legacy: yield* loadAdapters }).pipe(
         Layer.provide(hasher),

@@ -41,7 +41,8 @@ export const findPepper = (dataDir: string): Effect.Effect<Redacted.Redacted | u
   })
 }
 
-const readPepper = (file: string): Effect.Effect<Redacted.Redacted, DataDirError> =>
+/** Reads it from its file, which there must be. */
+export const readPepper = (file: string): Effect.Effect<Redacted.Redacted, DataDirError> =>
   Effect.map(
     attempt(`Can't read ${file}`, () => readFile(file, "utf8")),
     (pepper) => Redacted.make(pepper.trim(), { label: "pepper" }),

@@ -7,7 +7,8 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Pepper from "../hasher/Pepper.ts"
 import * as Variable from "../internal/variable.ts"
-import { DataDirError, findPepper, readOrMakePepper } from "./embedded.ts"
+import { pepperFile } from "../sql/dataDir.ts"
+import { DataDirError, findPepper, readOrMakePepper, readPepper } from "./embedded.ts"
 
 /** With `DATABASE_URL`, keys outlive this machine's disk, and so must their pepper. @category errors @since 0.1.0 */
 export class PepperRequired extends Schema.TaggedError<PepperRequired>()("PepperRequired", {}) {
@@ -36,16 +37,19 @@ export const serverSettings = Config.all({
 const allStorage = Config.all(storageSettings)
 export type StorageSettings = Config.Success<typeof allStorage>
 
-/** As configured; embedded, the one that is kept beside the data hashes, or checks what it has hashed. */
-export const loadPeppers = Effect.fnUntraced(function* ({
-  peppers,
-  databaseUrl,
-  dataDir,
-  acceptsBuiltInPepper,
-}: Pick<StorageSettings, "peppers" | "databaseUrl" | "dataDir" | "acceptsBuiltInPepper">) {
+/** As configured; embedded, the one that is kept beside the data hashes, or checks what it has hashed. Where there is no data yet, one is made if it may. */
+export const loadPeppers = Effect.fnUntraced(function* (
+  {
+    peppers,
+    databaseUrl,
+    dataDir,
+    acceptsBuiltInPepper,
+  }: Pick<StorageSettings, "peppers" | "databaseUrl" | "dataDir" | "acceptsBuiltInPepper">,
+  { mayMake = true } = {},
+) {
   if (peppers.every(Option.isNone)) {
     if (Option.isSome(databaseUrl)) return yield* acceptsBuiltInPepper ? Pepper.loadConfig : new PepperRequired()
-    return { current: { id: "", value: yield* readOrMakePepper(dataDir) }, older: [] }
+    return { current: { id: "", value: yield* mayMake ? readOrMakePepper(dataDir) : readPepper(pepperFile(dataDir)) }, older: [] }
   }
   const ring = yield* Pepper.loadConfig
   const kept = Option.isSome(databaseUrl) ? undefined : yield* findPepper(dataDir)
