@@ -7,8 +7,8 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // One fewer than there are cores by default; but many tests wait for processes and databases.
     maxWorkers: "100%",
   },

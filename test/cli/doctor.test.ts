@@ -50,7 +50,7 @@ const only = (found: ReadonlyArray<Found>, check: Found["check"], level: Found["
   return found[0]!
 }
 
-layer(Layer.provideMerge(client, Postgres.layer), { timeout: "60 seconds", excludeTestServices: true })("doctor", (it) => {
+layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excludeTestServices: true })("doctor", (it) => {
   it.effect("looks at all that the server is configured with", () =>
     Effect.gen(function* () {
       yield* Migrations.migrate()

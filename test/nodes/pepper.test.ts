@@ -186,7 +186,7 @@ describe("A change of the pepper under load", () => {
     )
   })
 
-  it("keeps a node from starting without a pepper that is needed, and says how many hashes need it", { timeout: 120_000 }, async () => {
+  it("keeps a node from starting without a pepper that is needed, and says how many hashes need it", { timeout: 300_000 }, async () => {
     const place: Place = { port: await freePort(), child: undefined, output: "", caller: makeCaller(0) }
     const child = launch(place, { API_KEY_PEPPERS: "2027a:yet another pepper that nobody used" })
     endings.add(() => stop(place))

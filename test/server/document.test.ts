@@ -183,7 +183,7 @@ describeWith(server, { excludeTestServices: true })("the server and its document
             `${operation.name}: ${Array.from(seen).join()}`,
           )
         }),
-      { timeout: 120_000 },
+      { timeout: 300_000 },
     )
   }
 })
@@ -271,7 +271,7 @@ describeWith(server, { excludeTestServices: true })("the server and its document
             assert.isTrue(status >= 400 && status < 500, said)
           }
         }),
-      { timeout: 120_000 },
+      { timeout: 300_000 },
     )
 
     it.effect(
@@ -290,7 +290,7 @@ describeWith(server, { excludeTestServices: true })("the server and its document
           const long = { ...request, query: { ...request.query, long: "x".repeat(defaultLimits.urlLength) } }
           yield* send(operation, long, { token: lacking.token })
         }),
-      { timeout: 120_000 },
+      { timeout: 300_000 },
     )
   }
 

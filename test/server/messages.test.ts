@@ -34,7 +34,7 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>)
         execFile(
           process.execPath,
           [...args],
-          { cwd: folder, env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...env }, timeout: 60_000 },
+          { cwd: folder, env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...env }, timeout: 200_000 },
           (error, _stdout, stderr) => resolve([error === null ? 0 : Number(error.code ?? -1), stderr]),
         ),
       ),
@@ -63,7 +63,7 @@ class Postgres extends Context.Service<Postgres, { readonly url: string }>()("te
 }
 const client = Layer.unwrap(Effect.map(Postgres, ({ url }) => PgClient.layer({ url: Redacted.make(url) })))
 
-layer(Layer.provideMerge(client, Postgres.layer), { timeout: "120 seconds", excludeTestServices: true })("DATABASE_URL", (it) => {
+layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excludeTestServices: true })("DATABASE_URL", (it) => {
   it.effect("that leads nowhere is told alike by the server, the command line and doctor", () =>
     Effect.gen(function* () {
       const { url } = yield* Postgres

@@ -170,7 +170,7 @@ describe("the server", () => {
     }
   })
 
-  it("starts twice at once on an empty PostgreSQL, and makes one administrator's key", { timeout: 120_000 }, () =>
+  it("starts twice at once on an empty PostgreSQL, and makes one administrator's key", { timeout: 300_000 }, () =>
     Effect.runPromise(
       Effect.gen(function* () {
         const env = { DATABASE_URL: Redacted.value(yield* startPostgres()), API_KEY_PEPPER: "a pepper that both nodes share" }
@@ -200,7 +200,7 @@ describe("the server", () => {
   it.each([
     ["PostgreSQL", {}],
     ...(process.env["TEST_REDIS_URL"] === undefined ? [] : [["Redis", { REDIS_URL: process.env["TEST_REDIS_URL"] }] as const]),
-  ] as const)("tells other nodes of changes through %s before it says that they are confirmed", { timeout: 120_000 }, (_, connection) =>
+  ] as const)("tells other nodes of changes through %s before it says that they are confirmed", { timeout: 300_000 }, (_, connection) =>
     Effect.runPromise(
       Effect.gen(function* () {
         const env = {

@@ -82,7 +82,7 @@ const copy = (): string => {
   return dataDir
 }
 
-describe("a folder", { timeout: 60_000 }, () => {
+describe("a folder", { timeout: 300_000 }, () => {
   it.live("that is new is made for its user alone, and so is what is in it", () =>
     Effect.gen(function* () {
       const mode = (...path: ReadonlyArray<string>) => statSync(join(template, ...path)).mode & 0o777
@@ -202,7 +202,7 @@ describe("a folder", { timeout: 60_000 }, () => {
   )
 })
 
-describe("a damaged database", { timeout: 60_000 }, () => {
+describe("a damaged database", { timeout: 300_000 }, () => {
   const cases: ReadonlyArray<readonly [what: string, damage: (dataDir: string) => void, reason: string]> = [
     ["without PG_VERSION", (dataDir) => rmSync(join(dataDir, "pgdata/PG_VERSION")), "the file pgdata/PG_VERSION is missing"],
     ["with an empty PG_VERSION", (dataDir) => truncateSync(join(dataDir, "pgdata/PG_VERSION")), "pgdata/PG_VERSION holds no version"],

@@ -63,7 +63,7 @@ const doctor = (env: Readonly<Record<string, string>>) =>
     return findings.filter(({ check, level }) => check === "peppers" || level === "error")
   })
 
-layer(database, { timeout: "120 seconds", excludeTestServices: true })("peppers", (it) => {
+layer(database, { timeout: "300 seconds", excludeTestServices: true })("peppers", (it) => {
   it.effect("are noted at the first start, and one that isn't the noted one is refused from then on", () =>
     Effect.gen(function* () {
       yield* empty

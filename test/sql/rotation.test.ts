@@ -37,7 +37,7 @@ const ask = (node: Node, token: Redacted.Redacted): Effect.Effect<string> =>
 /** Long before what is remembered has had its time. */
 const soon = (node: Node, token: Redacted.Redacted, answer: string) =>
   Effect.repeat(Effect.delay(ask(node, token), "10 millis"), { until: (given) => given === answer }).pipe(
-    Effect.timeout("5 seconds"),
+    Effect.timeout("20 seconds"),
     Effect.mapError(() => `It never answers ${answer}`),
   )
 
