@@ -54,6 +54,7 @@ const layerKeys = (options = { confirms: false }) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const url = yield* Settings.Url
+      yield* noteMisspelt
       if (Option.isSome(url)) return yield* layerServer(url.value)
       const { layerDatabase } = yield* Effect.promise(() => import("./database.ts"))
       yield* announceNew

@@ -37,7 +37,7 @@ const explain = (error: SqlError, url: string): DatabaseUnavailable => {
   if (!URL.canParse(url)) return because("DATABASE_URL isn't a URL", form)
   const { protocol, username, hostname, port, pathname } = new URL(url)
   if (protocol !== "postgres:" && protocol !== "postgresql:")
-    return because(`DATABASE_URL begins with ${protocol}//`, `only PostgreSQL is known, and ${form}`)
+    return because(`DATABASE_URL begins with ${protocol}`, `only PostgreSQL is known, and ${form}`)
   if (username === "") return because("DATABASE_URL names no user", form)
   const place = `${hostname === "" ? "this machine" : hostname}:${port === "" ? "5432" : port}`
   const { code, message, name } = rootOf(error)

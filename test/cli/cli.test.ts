@@ -935,6 +935,13 @@ describe("help, completions and generate", { concurrent: true }, () => {
       failed(await run([...args, "--json"], { API_KEY_SEPARATOR: "x" }), 1, "ConfigError")
     }
   })
+
+  it("warns of a variable that it doesn't read, and goes on", async () => {
+    const { code, stdout, stderr } = await run(["count"], { ...database("misspelt"), API_KEY_DATADIR: "elsewhere" })
+    assert.deepStrictEqual([code, stdout], [0, "0\n"])
+    assert.include(stderr, "API_KEY_DATADIR is set, but isn't a variable of effect-api-key, and isn't read: did you mean API_KEY_DATA_DIR?")
+    assert.notInclude(stderr, "elsewhere")
+  })
 })
 
 describe.skipIf(noTerminal !== undefined)(

@@ -73,7 +73,7 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
       const stranger = yield* listening
       const cases: ReadonlyArray<readonly [url: string, found: RegExp, advice: RegExp]> = [
         ["foo", /^DATABASE_URL isn't a URL$/, /postgres:\/\/user:password@host:5432\/database/],
-        ["mysql://root:sesame@127.0.0.1/keys", /^DATABASE_URL begins with mysql:\/\/$/, /only PostgreSQL is known/i],
+        ["mysql://root:sesame@127.0.0.1/keys", /^DATABASE_URL begins with mysql:$/, /only PostgreSQL is known/i],
         [`postgres://${host}/postgres`, /^DATABASE_URL names no user$/, /postgres:\/\/user:password/],
         ["postgres://root:sesame@127.0.0.1:1/keys", /^Nothing listens at 127\.0\.0\.1:1 \(DATABASE_URL\)$/, /that PostgreSQL runs/],
         ["postgres://root:sesame@no-such-host.invalid/keys", /^The host no-such-host\.invalid of DATABASE_URL isn't found$/, /its name/],
