@@ -48,14 +48,18 @@ export const variables: ReadonlyArray<string> = [
   "EFFECT_API_KEY_TOKEN",
 ]
 
+/** Others read these too. */
+const usual = ["DATABASE_URL", "REDIS_URL"]
+
 /** What is said of each name that is no variable of ours but begins as one, or is within two letters of one. Values are never shown. */
 export const findMisspelt = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const known = new Set(variables)
+  const all = [...variables, ...usual]
+  const known = new Set(all)
   return names
     .filter((name) => !known.has(name))
     .sort()
     .flatMap((name) => {
-      const distances = variables.map((variable) => ({ variable, distance: editDistance(name.toUpperCase(), variable) }))
+      const distances = all.map((variable) => ({ variable, distance: editDistance(name.toUpperCase(), variable) }))
       const nearest = distances.reduce((best, each) => (each.distance < best.distance ? each : best))
       const begins = /^(?:EFFECT_)?API_KEY_/i.test(name)
       if (nearest.distance > 2 && !begins) return []

@@ -28,6 +28,8 @@ describe("variables", () => {
         `${name} is set, but isn't a variable of effect-api-key, and isn't read${meant === undefined ? "" : `: did you mean ${meant}?`}`,
       ])
     told("API_KEY_PEPER", "API_KEY_PEPPER")
+    told("DATABSE_URL", "DATABASE_URL")
+    told("REDISS_URL", "REDIS_URL")
     told("API_KEYS_PEPPER", "API_KEY_PEPPER")
     told("APIKEY_PREFIX", "API_KEY_PREFIX")
     told("API_KEY_MAX_LIFETIME", "API_KEY_MAXIMUM_LIFETIME")
