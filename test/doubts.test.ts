@@ -168,7 +168,8 @@ describe("A change without an answer", () => {
       yield* settleUnsafe([])
       const [first] = told
       const [, id = "", change = ""] = first?.message.split(" ") ?? []
-      doubts.doubtful(id, change)
+      assert.strictEqual(id, idOf(1))
+      doubts.doubtful(idOf(1), change)
       assert.isTrue(doubts.isEmpty())
     }),
   )

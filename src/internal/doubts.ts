@@ -29,9 +29,9 @@ export interface Doubts {
   /** Called before the change is sent. */
   readonly begin: (id: ApiKeyId) => Effect.Effect<Doubt>
   /** Another node tells of a change that has begun, or goes on. */
-  readonly doubtful: (id: string, change: string) => void
+  readonly doubtful: (id: ApiKeyId, change: string) => void
   /** Another node tells that it has ended: for these key ids, or for those of the record. */
-  readonly settled: (id: string, change: string, keyIds: ReadonlyArray<string> | undefined) => void
+  readonly settled: (id: ApiKeyId, change: string, keyIds: ReadonlyArray<string> | undefined) => void
   /** Ends what stays without an answer. */
   readonly watch: Effect.Effect<never>
 }
@@ -58,10 +58,10 @@ const watchInterval = "1 seconds"
 const capacity = 10_000
 
 interface Change {
-  readonly id: string
+  readonly id: ApiKeyId
   readonly change: string
-  /** That of this node; `undefined` if it is another's. */
-  readonly own: ApiKeyId | undefined
+  /** Whether this node makes it. */
+  readonly isOwn: boolean
   /** When it was last told or heard of, in nanoseconds of a clock that nobody sets. */
   toldAt: bigint
   /** Since when its answer is waited for. */
@@ -115,24 +115,24 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
   const endUnsafe = (change: Change, keyIds: ReadonlyArray<KeyId> | undefined): Effect.Effect<void> => {
     apply(change.id, keyIds)
     remove(change)
-    return change.own === undefined ? Effect.void : say(Message.settled(change.own, change.change, keyIds))
+    return change.isOwn ? say(Message.settled(change.id, change.change, keyIds)) : Effect.void
   }
 
-  const tellUnsafe = (change: Change, own: ApiKeyId): Effect.Effect<void> => {
+  const tellUnsafe = (change: Change): Effect.Effect<void> => {
     change.toldAt = now()
-    return say(Message.doubtful(own, change.change))
+    return say(Message.doubtful(change.id, change.change))
   }
 
   const begin = (id: ApiKeyId): Effect.Effect<Doubt> =>
     Effect.gen(function* () {
-      const change: Change = { id, change: `${node}/${++count}`, own: id, toldAt: now(), leftAt: undefined }
+      const change: Change = { id, change: `${node}/${++count}`, isOwn: true, toldAt: now(), leftAt: undefined }
       add(change)
       // The write needn't wait for it. What is told last must come last.
-      const telling = yield* Effect.forkDetach(tellUnsafe(change, id), { startImmediately: true })
+      const telling = yield* Effect.forkDetach(tellUnsafe(change), { startImmediately: true })
       const waitUnsafe = (): void => {
         // One that is waited for from now on stands for those that have been waited for.
         for (const earlier of records.get(id)?.values() ?? []) {
-          if (earlier.own !== undefined && earlier.leftAt !== undefined) remove(earlier)
+          if (earlier.isOwn && earlier.leftAt !== undefined) remove(earlier)
         }
         change.leftAt = now()
         add(change)
@@ -144,15 +144,14 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
           waitUnsafe()
           // It may have taken place, and look-ups that are under way may have read what was before.
           listener.recordChanged(id)
-          return Effect.andThen(Fiber.await(telling), tellUnsafe(change, id))
+          return Effect.andThen(Fiber.await(telling), tellUnsafe(change))
         },
       }
     })
 
   /** What can't be found out stays in doubt. */
-  const mayGoOn = (id: string): Effect.Effect<boolean> =>
-    // Nodes tell of no others.
-    isChanging(id as ApiKeyId).pipe(
+  const mayGoOn = (id: ApiKeyId): Effect.Effect<boolean> =>
+    isChanging(id).pipe(
       Effect.timeout("5 seconds"),
       Effect.catchCause(() => Effect.succeed(true)),
     )
@@ -167,8 +166,8 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
       ),
     )
 
-  const isOver = ({ own, leftAt, toldAt }: Change): boolean => {
-    const since = own === undefined ? toldAt : leftAt
+  const isOver = ({ isOwn, leftAt, toldAt }: Change): boolean => {
+    const since = isOwn ? leftAt : toldAt
     return since !== undefined && now() - since >= patience
   }
   const endAll = forAll(isOver, (change) =>
@@ -178,10 +177,7 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
     ),
   )
   // In a loop of their own, as others mustn't wait for a database that doesn't answer.
-  const tellAll = forAll(
-    ({ own, toldAt }) => own !== undefined && now() - toldAt >= tellAgain,
-    (change) => (change.own === undefined ? Effect.void : tellUnsafe(change, change.own)),
-  )
+  const tellAll = forAll(({ isOwn, toldAt }) => isOwn && now() - toldAt >= tellAgain, tellUnsafe)
   const settleOverflow = Effect.sync(() => {
     if (isOverflowing && now() >= overflowsUntil) {
       isOverflowing = false
@@ -193,7 +189,7 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
   const whileDoubting = (turn: Effect.Effect<void>): Effect.Effect<never> =>
     Effect.forever(Effect.andThen(isDoubting.await, Effect.andThen(turn, Effect.sleep(watchInterval))))
 
-  const isOwn = (change: string): boolean => change.startsWith(`${node}/`)
+  const isOfThisNode = (change: string): boolean => change.startsWith(`${node}/`)
 
   return {
     isEmpty: () => records.size === 0 && !isOverflowing,
@@ -201,17 +197,17 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
     begin,
     doubtful: (id, change) => {
       // It is known here, or has ended before its message came back.
-      if (isOwn(change)) return
+      if (isOfThisNode(change)) return
       if (size >= capacity && records.get(id)?.has(change) !== true) {
         isOverflowing = true
         overflowsUntil = now() + patience
         isDoubting.openUnsafe()
         return
       }
-      add({ id, change, own: undefined, toldAt: now(), leftAt: undefined })
+      add({ id, change, isOwn: false, toldAt: now(), leftAt: undefined })
     },
     settled: (id, change, keyIds) => {
-      if (isOwn(change)) return
+      if (isOfThisNode(change)) return
       apply(id, keyIds)
       remove({ id, change })
     },

@@ -1,5 +1,6 @@
 /** What nodes tell each other. The triggers of the SQL migrations write the first two. */
-import type { ApiKeyId, KeyId } from "../ApiKey.ts"
+import * as Schema from "effect/Schema"
+import { ApiKeyId, type KeyId } from "../ApiKey.ts"
 
 export type Message =
   /** The record with this key id was created, changed or deleted. */
@@ -7,9 +8,9 @@ export type Message =
   /** Any record may have changed. */
   | { readonly _tag: "Everything" }
   /** A change of the record with this id is under way, or may be. */
-  | { readonly _tag: "Doubtful"; readonly id: string; readonly change: string }
+  | { readonly _tag: "Doubtful"; readonly id: ApiKeyId; readonly change: string }
   /** It has ended. Changed are the records with these key ids, or the one with the id if they aren't known. */
-  | { readonly _tag: "Settled"; readonly id: string; readonly change: string; readonly keyIds: ReadonlyArray<string> | undefined }
+  | { readonly _tag: "Settled"; readonly id: ApiKeyId; readonly change: string; readonly keyIds: ReadonlyArray<string> | undefined }
   | { readonly _tag: "Beat"; readonly node: string; readonly beat: string }
   /** As `Changed`, and whoever has applied it is to say so to the node that asks. */
   | { readonly _tag: "Confirm"; readonly change: string; readonly keyId: string }
@@ -33,7 +34,7 @@ const ignorable = "?"
 const hasLeft = `${ignorable}left `
 export const left = (node: string): string => `${hasLeft}${node}`
 
-const isId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const isId = Schema.is(ApiKeyId)
 
 /** What else can't be understood, a newer node's message perhaps, may mean any change. */
 export const parse = (text: string): Message => {
@@ -41,14 +42,13 @@ export const parse = (text: string): Message => {
   if (text.startsWith(ignorable)) return { _tag: "Ignored" }
   const [tag, first, second, ...more] = text.split(" ")
   // An id that is none can't be asked about.
-  if ((tag === "doubtful" || tag === "settled") && !isId.test(first ?? "")) return { _tag: "Everything" }
-  if (tag === "settled" && first && second) {
+  if (tag === "settled" && isId(first) && second) {
     const [only] = more
     return { _tag: "Settled", id: first, change: second, keyIds: only === "*" ? undefined : more }
   }
   if (more.length > 0) return { _tag: "Everything" }
   if (tag === "changed" && first && second === undefined) return { _tag: "Changed", keyId: first }
-  if (tag === "doubtful" && first && second) return { _tag: "Doubtful", id: first, change: second }
+  if (tag === "doubtful" && isId(first) && second) return { _tag: "Doubtful", id: first, change: second }
   if (tag === "beat" && first && second) return { _tag: "Beat", node: first, beat: second }
   if (tag === "confirm" && first && second) return { _tag: "Confirm", change: first, keyId: second }
   if (tag === "confirmed" && first && second) return { _tag: "Confirmed", change: first, node: second }

@@ -24,8 +24,8 @@ import * as Message from "./invalidationMessage.ts"
 /** What the node's cache is told. */
 export interface Listener {
   readonly changed: (keyId: string) => void
-  readonly doubtful: (id: string, change: string) => void
-  readonly settled: (id: string, change: string, keyIds: ReadonlyArray<string> | undefined) => void
+  readonly doubtful: (id: ApiKeyId, change: string) => void
+  readonly settled: (id: ApiKeyId, change: string, keyIds: ReadonlyArray<string> | undefined) => void
   readonly everythingChanged: () => void
   readonly trust: (from: number, until: number) => void
 }
