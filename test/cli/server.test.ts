@@ -63,6 +63,37 @@ describe("a server", () => {
     ),
   )
 
+  it.live("is sent the token where it says that it takes it", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const seen = Promise.withResolvers<string>()
+        const server = createServer((socket) => {
+          socket.on("error", () => undefined)
+          socket.on("data", (data) => {
+            seen.resolve(data.toString("latin1").toLowerCase())
+            socket.destroy()
+          })
+        })
+        const port = yield* Effect.acquireRelease(
+          Effect.callback<number>((resume) => {
+            server.listen(0, "127.0.0.1", () => {
+              const address = server.address()
+              resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+            })
+          }),
+          () => Effect.sync(() => server.close()),
+        )
+        const token = Redacted.make("tok", { label: "token" })
+        yield* Effect.flip(KeysBackend.use((keys) => keys.count({}))).pipe(
+          Effect.provide(layerServer({ url: `http://127.0.0.1:${port}`, token, place: "X-Shop: Token" })),
+        )
+        const request = yield* Effect.promise(() => seen.promise)
+        assert.include(request, "x-shop: token tok\r\n")
+        assert.notInclude(request, "authorization:")
+      }),
+    ),
+  )
+
   it.effect("is sent nothing that it has no place for", () =>
     Effect.gen(function* () {
       const excess = { name: "x", colour: "red" }
