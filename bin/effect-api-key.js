@@ -9,5 +9,5 @@ if (major < 22 || (major === 22 && minor < 19)) {
 } else {
   // A clone runs its source: it needs no build, and a build may be older. What is published has no such file.
   const isClone = existsSync(new URL("../tsconfig.build.json", import.meta.url))
-  await import(isClone ? "../src/cli/main.ts" : "../dist/bin/effect-api-key.js")
+  await import(isClone ? "../src/internal/cli/main.ts" : "../dist/bin/effect-api-key.js")
 }

@@ -25,7 +25,7 @@ await build({
     minify: true,
     rolldownOptions: {
       // The scanner looks for its thread's code beside its own.
-      input: { "effect-api-key": join(root, "src/cli/main.ts"), worker: join(root, "src/scan/internal/worker.ts") },
+      input: { "effect-api-key": join(root, "src/internal/cli/main.ts"), worker: join(root, "src/internal/scan/worker.ts") },
       output: { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" },
     },
   },

@@ -11,9 +11,9 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { documented } from "./internal/documented.ts"
-import { parseInstant } from "./internal/instants.ts"
-import { isStorableText } from "./internal/storableText.ts"
+import { documented } from "./internal/schema/documented.ts"
+import { parseInstant } from "./internal/time/instants.ts"
+import { isStorableText } from "./internal/text/storable.ts"
 import { ScopeSet } from "./Scope.ts"
 
 /**

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "./ApiKeyError.ts"
-import { schemePattern } from "./internal/schemePattern.ts"
+import { schemePattern } from "./internal/hash/schemePattern.ts"
 
 /**
  * A pepper that a hasher is configured with, by what tells it from others. Its value stays in the hasher.

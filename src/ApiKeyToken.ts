@@ -14,7 +14,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { KeyId } from "./ApiKey.ts"
 import { MalformedToken } from "./ApiKeyError.ts"
-import { alphabet, checksumLength, hintOf, keyIdLength, randomLength, secretLength } from "./internal/tokenFormat.ts"
+import { alphabet, checksumLength, hintOf, keyIdLength, randomLength, secretLength } from "./internal/token/tokenFormat.ts"
 
 /** A longer token is refused unread. @since 0.1.0 */
 export const maxTokenLength = 512

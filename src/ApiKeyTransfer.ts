@@ -14,9 +14,9 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
 import { ApiKey, StoredApiKey } from "./ApiKey.ts"
 import { InvalidInput } from "./ApiKeyError.ts"
-import { ofChecked } from "./internal/ofChecked.ts"
-import { arePlain } from "./internal/plainFields.ts"
-import { isStorableText } from "./internal/storableText.ts"
+import { ofChecked } from "./internal/schema/ofChecked.ts"
+import { arePlain } from "./internal/record/plainFields.ts"
+import { isStorableText } from "./internal/text/storable.ts"
 import type { LegacyRecord } from "./LegacyTokens.ts"
 
 /** What each line says of itself. @category models @since 0.1.0 */

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { ApiKeyRepository, layerMemory } from "../src/ApiKeyRepository.ts"
-import { makeStoredApiKey, repositoryContract } from "../src/testing/index.ts"
+import { makeStoredApiKey, repositoryContract } from "../src/testing.ts"
 
 repositoryContract("memory", Layer.fresh(layerMemory))
 

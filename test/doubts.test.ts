@@ -4,7 +4,7 @@ import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { ApiKeyId } from "../src/ApiKey.ts"
 import { RepositoryError } from "../src/ApiKeyError.ts"
-import * as Doubts from "../src/internal/doubts.ts"
+import * as Doubts from "../src/internal/nodes/doubts.ts"
 
 // Ids as they are written.
 const idOf = (index: number) => `01985d2c-6a00-7c3e-9f1b-${String(index).padStart(12, "0")}` as ApiKeyId

@@ -6,7 +6,7 @@ import * as ApiKeyMetrics from "../src/ApiKeyMetrics.ts"
 import * as Repository from "../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../src/ApiKeys.ts"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
-import * as HashQueue from "../src/internal/hashQueue.ts"
+import * as HashQueue from "../src/internal/verifier/hashQueue.ts"
 
 const guess = (token: Redacted.Redacted, number: number) => {
   const text = Redacted.value(token)

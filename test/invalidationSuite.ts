@@ -5,8 +5,8 @@ import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { ApiKeyInvalidation, InvalidationError } from "../src/ApiKeyInvalidation.ts"
 import { ApiKeyRepository } from "../src/ApiKeyRepository.ts"
-import { parse } from "../src/internal/invalidationMessage.ts"
-import { makeStoredApiKey } from "../src/testing/index.ts"
+import { parse } from "../src/internal/nodes/message.ts"
+import { makeStoredApiKey } from "../src/testing.ts"
 
 /** Two channels of one transport. */
 export class Channels extends Context.Service<

@@ -4,8 +4,8 @@ import { Clock, Deferred, Effect, Exit, Fiber, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { RepositoryError } from "../src/ApiKeyError.ts"
 import { ApiKeyRepository, layerMemory } from "../src/ApiKeyRepository.ts"
-import * as LastUsed from "../src/internal/lastUsed.ts"
-import { makeStoredApiKey } from "../src/testing/index.ts"
+import * as LastUsed from "../src/internal/verifier/lastUsed.ts"
+import { makeStoredApiKey } from "../src/testing.ts"
 
 const { apiKey } = makeStoredApiKey()
 

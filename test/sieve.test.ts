@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Node, Sieve } from "../src/internal/sieve.ts"
+import { type Node, Sieve } from "../src/internal/verifier/sieve.ts"
 
 interface Item extends Node<Item> {}
 

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Pglite from "../src/sql/Pglite.ts"
-import { layerRepository, simulate, verificationSimulation } from "../src/testing/index.ts"
+import { layerRepository, simulate, verificationSimulation } from "../src/testing.ts"
 
 verificationSimulation("a store in memory", layerRepository)
 verificationSimulation("PGlite", Pglite.layerPglite(), { steps: 2_000 })

@@ -34,7 +34,7 @@ import * as Sha256 from "../src/legacy/Sha256.ts"
 import * as Unkey from "../src/legacy/Unkey.ts"
 import type { LegacyTokens } from "../src/LegacyTokens.ts"
 import { set } from "../src/Scope.ts"
-import { arbitraries, makeStoredApiKey } from "../src/testing/index.ts"
+import { arbitraries, makeStoredApiKey } from "../src/testing.ts"
 import betterAuth from "./legacy/fixtures/better-auth.json" with { type: "json" }
 import django from "./legacy/fixtures/django.json" with { type: "json" }
 import fastapi from "./legacy/fixtures/fastapi.json" with { type: "json" }

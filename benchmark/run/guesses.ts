@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import { ApiKeys } from "../../src/ApiKeys.ts"
-import { defaultPermits, defaultQueue } from "../../src/internal/hashQueue.ts"
+import { defaultPermits, defaultQueue } from "../../src/internal/verifier/hashQueue.ts"
 import { emit } from "../figure.ts"
 import { share } from "../measure.ts"
 import { keepBusy, measureUnder } from "../support/assault.ts"

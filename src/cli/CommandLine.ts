@@ -30,11 +30,11 @@ import * as Logger from "effect/Logger"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
-import { safeJson, safeLine } from "../internal/safeText.ts"
-import { CliFailure, exitCodes } from "./CliFailure.ts"
-import { completions } from "./completions.ts"
-import { hasToken, refusePepper, refuseSecret } from "./keyName.ts"
-import { renderFailure, watchOutput } from "./streams.ts"
+import { safeJson, safeLine } from "../internal/text/safe.ts"
+import { CliFailure, exitCodes } from "../internal/cli/CliFailure.ts"
+import { completions } from "../internal/cli/completions.ts"
+import { hasToken, refusePepper, refuseSecret } from "../internal/cli/keyName.ts"
+import { renderFailure, watchOutput } from "../internal/cli/streams.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options {

@@ -11,11 +11,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { HasherError } from "../ApiKeyError.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
-import * as Argon2id from "./argon2id.ts"
-import * as Keyring from "./keyring.ts"
+import * as Argon2id from "../internal/hasher/argon2id.ts"
+import * as Keyring from "../internal/hasher/keyring.ts"
 import * as Pepper from "./Pepper.ts"
 
-export type { Options, Parameters } from "./argon2id.ts"
+export type { Options, Parameters } from "../internal/hasher/argon2id.ts"
 
 /**
  * Hashes with Argon2id.

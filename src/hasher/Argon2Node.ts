@@ -9,11 +9,11 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { HasherError } from "../ApiKeyError.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
-import * as Argon2id from "./argon2id.ts"
-import * as Keyring from "./keyring.ts"
+import * as Argon2id from "../internal/hasher/argon2id.ts"
+import * as Keyring from "../internal/hasher/keyring.ts"
 import * as Pepper from "./Pepper.ts"
 
-export type { Options, Parameters } from "./argon2id.ts"
+export type { Options, Parameters } from "../internal/hasher/argon2id.ts"
 
 /** This runtime has no `argon2` in `node:crypto`. @category errors @since 0.1.0 */
 export class Argon2Unavailable extends Schema.TaggedError<Argon2Unavailable>()("Argon2Unavailable", {}) {

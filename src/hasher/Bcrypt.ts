@@ -12,8 +12,8 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
-import { defaultMaximumCost, parse } from "./bcryptHash.ts"
-import * as Keyring from "./keyring.ts"
+import { defaultMaximumCost, parse } from "../internal/hasher/bcryptHash.ts"
+import * as Keyring from "../internal/hasher/keyring.ts"
 import * as Pepper from "./Pepper.ts"
 
 /** @category models @since 0.1.0 */

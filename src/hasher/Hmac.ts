@@ -15,8 +15,8 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
-import { startsWithDigest } from "../internal/digest.ts"
-import * as Keyring from "./keyring.ts"
+import { startsWithDigest } from "../internal/hash/digest.ts"
+import * as Keyring from "../internal/hasher/keyring.ts"
 import * as Pepper from "./Pepper.ts"
 
 /**

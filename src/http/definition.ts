@@ -3,7 +3,7 @@
  * small.
  * @since 0.1.0
  */
-export * from "./ApiKeyAuth.ts"
+export * from "../internal/http/ApiKeyAuth.ts"
 export {
   ApiKeysApi,
   ApiKeysGroup,
@@ -12,6 +12,6 @@ export {
   make as makeApiKeysGroup,
   type ProblemsOf,
   RequestProblems,
-} from "./ApiKeysGroup.ts"
-export { LeaksApi, LeaksGroup, type LeaksProblem, type LeaksProblems, make as makeLeaksGroup } from "./LeaksGroup.ts"
-export * as Problem from "./Problem.ts"
+} from "../internal/http/ApiKeysGroup.ts"
+export { LeaksApi, LeaksGroup, type LeaksProblem, type LeaksProblems, make as makeLeaksGroup } from "../internal/http/LeaksGroup.ts"
+export * as Problem from "../internal/http/Problem.ts"

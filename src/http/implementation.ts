@@ -2,7 +2,7 @@
  * The HTTP interface at work: handlers and middleware as layers over `ApiKeys`.
  * @since 0.1.0
  */
-export { layerAuth, layerRedactedHeaders, type AuthOptions } from "./auth.ts"
-export { layerHandlers } from "./handlers.ts"
-export { InvalidSigningKey, layerLeaks, type LeakOptions, type SigningKey } from "./leaks.ts"
-export { layerMethodNotAllowed, layerProblems, layerRequestProblems } from "./problems.ts"
+export { layerAuth, layerRedactedHeaders, type AuthOptions } from "../internal/http/auth.ts"
+export { layerHandlers } from "../internal/http/handlers.ts"
+export { InvalidSigningKey, layerLeaks, type LeakOptions, type SigningKey } from "../internal/http/leaks.ts"
+export { layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../internal/http/problems.ts"

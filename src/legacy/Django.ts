@@ -13,9 +13,9 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import type { LegacyTokens } from "../LegacyTokens.ts"
-import { isToken, toSecret } from "./internal/lookUp.ts"
-import { orRefuse, type Refusal, toHasherError } from "./internal/refusal.ts"
-import * as Row from "./internal/row.ts"
+import { isToken, toSecret } from "../internal/legacy/lookUp.ts"
+import { orRefuse, type Refusal, toHasherError } from "../internal/legacy/refusal.ts"
+import * as Row from "../internal/legacy/row.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options extends Row.Options {

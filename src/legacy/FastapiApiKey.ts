@@ -14,12 +14,12 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../ApiKeyError.ts"
 import { Argon2Unavailable } from "../hasher/Argon2Node.ts"
-import { type Argon2Hash, defaultBounds, parse as parseArgon2 } from "../hasher/argon2Hash.ts"
-import { defaultMaximumCost, parse as parseBcrypt } from "../hasher/bcryptHash.ts"
+import { type Argon2Hash, defaultBounds, parse as parseArgon2 } from "../internal/hasher/argon2Hash.ts"
+import { defaultMaximumCost, parse as parseBcrypt } from "../internal/hasher/bcryptHash.ts"
 import type { Candidate, LegacyTokens } from "../LegacyTokens.ts"
-import { isToken, toSecret } from "./internal/lookUp.ts"
-import { orRefuse, type Refusal, toHasherError } from "./internal/refusal.ts"
-import * as Row from "./internal/row.ts"
+import { isToken, toSecret } from "../internal/legacy/lookUp.ts"
+import { orRefuse, type Refusal, toHasherError } from "../internal/legacy/refusal.ts"
+import * as Row from "../internal/legacy/row.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options extends Row.Options {

@@ -5,8 +5,8 @@
  * @since 0.1.0
  */
 import type { LegacyTokens } from "../LegacyTokens.ts"
-import * as LookUp from "./internal/lookUp.ts"
-import * as Row from "./internal/row.ts"
+import * as LookUp from "../internal/legacy/lookUp.ts"
+import * as Row from "../internal/legacy/row.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options extends Row.Options, LookUp.PrefixOptions {}

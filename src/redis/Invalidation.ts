@@ -19,7 +19,7 @@ import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { ApiKeyInvalidation, InvalidationError } from "../ApiKeyInvalidation.ts"
-import * as MessageQueue from "../internal/messageQueue.ts"
+import * as MessageQueue from "../internal/nodes/queue.ts"
 
 /** @category models @since 0.1.0 */
 export interface RedisOptions {

@@ -6,7 +6,7 @@
  */
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { safeLine, safeText, scrub } from "../internal/safeText.ts"
+import { safeLine, safeText, scrub } from "../internal/text/safe.ts"
 import type { Find } from "./Scanner.ts"
 
 /**

@@ -16,19 +16,19 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
-import { safeLine } from "../internal/safeText.ts"
-import { hintOf, keyIdLength, secretLength } from "../internal/tokenFormat.ts"
-import * as Blobs from "./internal/blobs.ts"
-import * as Files from "./internal/files.ts"
-import * as Git from "./internal/git.ts"
-import { failureOf, type Outcome, type Part } from "./internal/job.ts"
-import * as Locator from "./internal/locator.ts"
-import type { Encoding } from "./internal/encoding.ts"
-import * as Matcher from "./internal/matcher.ts"
-import * as Obstacles from "./internal/obstacles.ts"
-import * as Pool from "./internal/pool.ts"
-import * as Window from "./internal/window.ts"
-import { GitFailed, PathNotFound, type ScanError, type ScanProblem, ShallowRepository, Unreadable } from "./ScanError.ts"
+import { safeLine } from "../internal/text/safe.ts"
+import { hintOf, keyIdLength, secretLength } from "../internal/token/tokenFormat.ts"
+import * as Blobs from "../internal/scan/blobs.ts"
+import * as Files from "../internal/scan/files.ts"
+import * as Git from "../internal/scan/git.ts"
+import { failureOf, type Outcome, type Part } from "../internal/scan/job.ts"
+import * as Locator from "../internal/scan/locator.ts"
+import type { Encoding } from "../internal/scan/encoding.ts"
+import * as Matcher from "../internal/scan/matcher.ts"
+import * as Obstacles from "../internal/scan/obstacles.ts"
+import * as Pool from "../internal/scan/pool.ts"
+import * as Window from "../internal/scan/window.ts"
+import { GitFailed, PathNotFound, type ScanError, type ScanProblem, ShallowRepository, Unreadable } from "../internal/scan/ScanError.ts"
 
 export {
   GitFailed,
@@ -39,7 +39,7 @@ export {
   type ScanProblem,
   ShallowRepository,
   Unreadable,
-} from "./ScanError.ts"
+} from "../internal/scan/ScanError.ts"
 
 /**
  * A token, and where it is.

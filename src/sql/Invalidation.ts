@@ -29,12 +29,12 @@ import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { ApiKeyInvalidation, InvalidationError } from "../ApiKeyInvalidation.ts"
-import * as MessageQueue from "../internal/messageQueue.ts"
-import * as Register from "./nodes.ts"
-import { PgliteClient } from "./PgliteClient.ts"
-import { channelOf, type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
+import * as MessageQueue from "../internal/nodes/queue.ts"
+import * as Register from "../internal/sql/nodes.ts"
+import { PgliteClient } from "../internal/sql/PgliteClient.ts"
+import { channelOf, type InvalidIdentifier, resolve, type Table, type TableOptions } from "../internal/sql/table.ts"
 
-export { InvalidIdentifier, type TableOptions } from "./table.ts"
+export { InvalidIdentifier, type TableOptions } from "../internal/sql/table.ts"
 
 /**
  * Through PostgreSQL. The options are those of the repository.

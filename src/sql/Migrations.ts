@@ -21,12 +21,12 @@ import {
   createTriggers,
   type MigrationName,
   replaceTell,
-} from "./definitions.ts"
-import { findUnmigrated, isMountedElsewhere, logOf, type MissingMigrations } from "./unmigrated.ts"
-import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
+} from "../internal/sql/definitions.ts"
+import { findUnmigrated, isMountedElsewhere, logOf, type MissingMigrations } from "../internal/sql/unmigrated.ts"
+import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "../internal/sql/table.ts"
 
-export { InvalidIdentifier, type TableOptions } from "./table.ts"
-export { MissingMigrations } from "./unmigrated.ts"
+export { InvalidIdentifier, type TableOptions } from "../internal/sql/table.ts"
+export { MissingMigrations } from "../internal/sql/unmigrated.ts"
 
 /** @category models @since 0.1.0 */
 export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlClient>
@@ -171,7 +171,7 @@ const announceChanges = (options: TableOptions): Migration =>
     const { table, schema, qualified, nodes } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     const tell = qualify(schema, `${table}_tell`)
-    // The messages are those of `internal/invalidationMessage.ts`. A row written by hand may have a key id that is too long for one, which
+    // The messages are those of `internal/nodes/message.ts`. A row written by hand may have a key id that is too long for one, which
     // mustn't make the write fail.
     const message = (row: string) => `CASE WHEN octet_length(${row}.key_id) <= 128 THEN 'changed ' || ${row}.key_id ELSE 'everything' END`
     // A function finds names along the path of whoever writes, unless it has one of its own.

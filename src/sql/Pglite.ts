@@ -39,14 +39,14 @@ import {
   lockFile,
   othersMayWrite,
   syncFolder,
-} from "./dataDir.ts"
+} from "../internal/sql/dataDir.ts"
 import * as Migrations from "./Migrations.ts"
-import { type Notification, PgliteClient } from "./PgliteClient.ts"
-import { readByPrimaryKeys } from "./soundness.ts"
+import { type Notification, PgliteClient } from "../internal/sql/PgliteClient.ts"
+import { readByPrimaryKeys } from "../internal/sql/soundness.ts"
 import * as SqlRepository from "./SqlRepository.ts"
 
-export { DamagedDataDir, type DataDirProblem, DataDirUnusable, ForeignDataDir } from "./dataDir.ts"
-export { type Notification, PgliteClient } from "./PgliteClient.ts"
+export { DamagedDataDir, type DataDirProblem, DataDirUnusable, ForeignDataDir } from "../internal/sql/dataDir.ts"
+export { type Notification, PgliteClient } from "../internal/sql/PgliteClient.ts"
 
 /** Another process uses the folder. @category errors @since 0.1.0 */
 export class DataDirLocked extends Schema.TaggedError<DataDirLocked>()("DataDirLocked", { dataDir: Schema.String }) {

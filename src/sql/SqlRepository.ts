@@ -23,19 +23,28 @@ import * as Stream from "effect/Stream"
 import { type ApiKey, type ApiKeyId, type KeyId, keyIdsOf, type StoredApiKey } from "../ApiKey.ts"
 import { ApiKeyNotFound, DuplicateKeyId, type InvalidCursor, RepositoryError, UnstorableText, VersionConflict } from "../ApiKeyError.ts"
 import { ApiKeyRepository, type Changes, defaultSort, type Filter, type Sort, type Taken } from "../ApiKeyRepository.ts"
-import * as Cursor from "../internal/cursor.ts"
-import { safeLine } from "../internal/safeText.ts"
-import { schemePattern } from "../internal/schemePattern.ts"
-import { isStorableText } from "../internal/storableText.ts"
-import { toSimpleLowerCase } from "../internal/lowerCase.ts"
-import { columnList, decodeKeys, decodeManyStored, decodeStored, decodeTaken, insertColumns, storedColumnList, toArrays } from "./row.ts"
-import * as Register from "./nodes.ts"
-import { PgliteClient } from "./PgliteClient.ts"
-import { type InvalidIdentifier, resolve, type Table, type TableOptions } from "./table.ts"
-import { findUnmigrated, type MissingMigrations } from "./unmigrated.ts"
+import * as Cursor from "../internal/record/cursor.ts"
+import { safeLine } from "../internal/text/safe.ts"
+import { schemePattern } from "../internal/hash/schemePattern.ts"
+import { isStorableText } from "../internal/text/storable.ts"
+import { toSimpleLowerCase } from "../internal/text/lowerCase.ts"
+import {
+  columnList,
+  decodeKeys,
+  decodeManyStored,
+  decodeStored,
+  decodeTaken,
+  insertColumns,
+  storedColumnList,
+  toArrays,
+} from "../internal/sql/row.ts"
+import * as Register from "../internal/sql/nodes.ts"
+import { PgliteClient } from "../internal/sql/PgliteClient.ts"
+import { type InvalidIdentifier, resolve, type Table, type TableOptions } from "../internal/sql/table.ts"
+import { findUnmigrated, type MissingMigrations } from "../internal/sql/unmigrated.ts"
 
-export { InvalidIdentifier, type TableOptions } from "./table.ts"
-export { MissingMigrations } from "./unmigrated.ts"
+export { InvalidIdentifier, type TableOptions } from "../internal/sql/table.ts"
+export { MissingMigrations } from "../internal/sql/unmigrated.ts"
 
 /**
  * What a `RepositoryError` tells of its cause: the kind of failure, PostgreSQL's code for it and its message. Unlike the driver's error

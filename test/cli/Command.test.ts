@@ -7,8 +7,8 @@ import { DateTime, Duration, Effect, Exit, Option, Schema } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { ApiKeys, ApiKeyToken } from "../../src/index.ts"
-import { CliFailure, command, Json, layerApiKeys } from "../../src/cli/Command.ts"
-import { parseDuration, parseInstant } from "../../src/cli/values.ts"
+import { CliFailure, command, Json, layerApiKeys } from "../../src/cli.ts"
+import { parseDuration, parseInstant } from "../../src/internal/cli/values.ts"
 
 const app = Command.make("shop").pipe(Command.withSubcommands([command.pipe(Command.provide(layerApiKeys))]))
 const run = Command.runWith(app, { version: "1.0.0" })

@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql"
 import { ApiKeyToken, ApiKeyTransfer } from "../../src/index.ts"
-import { Json } from "../../src/cli/Command.ts"
+import { Json } from "../../src/cli.ts"
 import { startPostgres } from "../support/postgres.ts"
 import {
   binFolder,

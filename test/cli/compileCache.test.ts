@@ -10,7 +10,7 @@ const folder = temporary()
 beforeAll(() => chmodSync(folder, 0o700))
 afterAll(() => remove(folder))
 
-const module = pathToFileURL(join(import.meta.dirname, "../../src/cli/compileCache.ts")).href
+const module = pathToFileURL(join(import.meta.dirname, "../../src/internal/cli/compileCache.ts")).href
 const script = `import { enableOwnCompileCache } from ${JSON.stringify(module)}
 import { getCompileCacheDir } from "node:module"
 enableOwnCompileCache()

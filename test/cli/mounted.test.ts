@@ -3,7 +3,7 @@ import { execFile } from "node:child_process"
 import { tmpdir } from "node:os"
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { Json } from "../../src/cli/Command.ts"
+import { Json } from "../../src/cli.ts"
 import type { Ran } from "./support.ts"
 
 const program = new URL("shop.ts", import.meta.url).pathname

@@ -13,7 +13,7 @@ import keypal from "../legacy/fixtures/keypal.json" with { type: "json" }
 import prefixedApiKey from "../legacy/fixtures/prefixed-api-key.json" with { type: "json" }
 import { startPostgres } from "../support/postgres.ts"
 
-const main = new URL("../../src/cli/main.ts", import.meta.url).pathname
+const main = new URL("../../src/internal/cli/main.ts", import.meta.url).pathname
 const folder = mkdtempSync(join(tmpdir(), "effect-api-key-moving-"))
 const scope = Scope.makeUnsafe()
 let postgres: Readonly<Record<string, string>>
@@ -55,7 +55,7 @@ const serve = async (env: Readonly<Record<string, string>>) => {
     })
   })
   const { PATH = "" } = process.env
-  const program = new URL("../../src/server/main.ts", import.meta.url).pathname
+  const program = new URL("../../src/internal/server/main.ts", import.meta.url).pathname
   const child = spawn(process.execPath, [program], { cwd: folder, env: { PATH, HOME: folder, PORT: String(port), ...postgres, ...env } })
   children.push(child)
   let output = ""

@@ -3,9 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { DateTime } from "effect"
 import { CliOutput } from "effect/cli"
 import type { ApiKey } from "../../src/ApiKey.ts"
-import { counted, describeKey, keyColumns, type Look, makeTable, relative, table } from "../../src/cli/output.ts"
+import { counted, describeKey, keyColumns, type Look, makeTable, relative, table } from "../../src/internal/cli/output.ts"
 import { Scope } from "../../src/index.ts"
-import { makeStoredApiKey } from "../../src/testing/index.ts"
+import { makeStoredApiKey } from "../../src/testing.ts"
 
 const now = Date.UTC(2026, 0, 1)
 const look = (width: number): Look => ({ width, now, style: (_style, text) => text })

@@ -3,8 +3,8 @@ import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { KeysBackend } from "../../src/cli/Command.ts"
-import { layerServer } from "../../src/cli/server.ts"
+import { KeysBackend } from "../../src/cli.ts"
+import { layerServer } from "../../src/internal/cli/server.ts"
 
 const listen = (onRequest: string | undefined) =>
   Effect.acquireRelease(

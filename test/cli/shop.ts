@@ -6,7 +6,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { ApiKeys } from "../../src/index.ts"
-import * as ApiKeyCommands from "../../src/cli/Command.ts"
+import * as ApiKeyCommands from "../../src/cli.ts"
 import { runMain } from "../../src/cli/CommandLine.ts"
 
 const apiKeys = ApiKeyCommands.command.pipe(Command.provide(ApiKeyCommands.layerApiKeys))

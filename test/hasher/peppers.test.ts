@@ -11,7 +11,7 @@ import * as Argon2 from "../../src/hasher/Argon2.ts"
 import * as Argon2Node from "../../src/hasher/Argon2Node.ts"
 import * as Bcrypt from "../../src/hasher/Bcrypt.ts"
 import * as Hmac from "../../src/hasher/Hmac.ts"
-import * as Keyring from "../../src/hasher/keyring.ts"
+import * as Keyring from "../../src/internal/hasher/keyring.ts"
 import * as Pepper from "../../src/hasher/Pepper.ts"
 
 type Hasher = ApiKeyHasher["Service"]

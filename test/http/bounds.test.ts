@@ -14,9 +14,9 @@ import * as Repository from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
 import { ApiKeyAuth } from "../../src/http/definition.ts"
-import { ServerApi } from "../../src/server/api.ts"
-import { defaultLimits, layerRequestLimits, makeServer } from "../../src/server/limits.ts"
-import { routes } from "../../src/server/routes.ts"
+import { ServerApi } from "../../src/internal/server/api.ts"
+import { defaultLimits, layerRequestLimits, makeServer } from "../../src/internal/server/limits.ts"
+import { routes } from "../../src/internal/server/routes.ts"
 import { tracerInto } from "../support/spans.ts"
 
 type Service = ApiKeys.ApiKeys["Service"]

@@ -13,7 +13,7 @@ import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
 import * as Hmac from "../../src/hasher/Hmac.ts"
 import * as Pepper from "../../src/hasher/Pepper.ts"
-import { routes } from "../../src/server/routes.ts"
+import { routes } from "../../src/internal/server/routes.ts"
 import { makeHub } from "../support/nodes.ts"
 
 type Service = Repository.ApiKeyRepository["Service"]

@@ -11,7 +11,7 @@ import { ApiKeyRepository, type Changes } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
 import { set } from "../../src/Scope.ts"
-import { routes } from "../../src/server/routes.ts"
+import { routes } from "../../src/internal/server/routes.ts"
 
 interface Reply {
   readonly status: number

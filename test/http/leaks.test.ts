@@ -11,9 +11,9 @@ import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import * as ApiKeyRepository from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
-import * as Possession from "../../src/http/possession.ts"
+import * as Possession from "../../src/internal/http/possession.ts"
 import type { LeakOptions } from "../../src/http/implementation.ts"
-import { routesWith } from "../../src/server/routes.ts"
+import { routesWith } from "../../src/internal/server/routes.ts"
 
 const github = generateKeyPairSync("ec", { namedCurve: "P-256" })
 const stranger = generateKeyPairSync("ec", { namedCurve: "P-256" })

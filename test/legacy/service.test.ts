@@ -14,7 +14,7 @@ import * as Keypal from "../../src/legacy/Keypal.ts"
 import * as PrefixedApiKey from "../../src/legacy/PrefixedApiKey.ts"
 import * as Sha256 from "../../src/legacy/Sha256.ts"
 import * as Unkey from "../../src/legacy/Unkey.ts"
-import { makeStoredApiKey } from "../../src/testing/fixtures.ts"
+import { makeStoredApiKey } from "../../src/internal/testing/fixtures.ts"
 import type { LegacyTokens } from "../../src/LegacyTokens.ts"
 import { createHash } from "node:crypto"
 import django from "./fixtures/django.json" with { type: "json" }

@@ -11,7 +11,7 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, ManagedRuntime, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 
-const main = new URL("../../src/server/main.ts", import.meta.url).pathname
+const main = new URL("../../src/internal/server/main.ts", import.meta.url).pathname
 
 export const sleep = (millis: number) => new Promise<void>((resolve) => setTimeout(resolve, millis))
 

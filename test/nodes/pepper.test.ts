@@ -9,7 +9,7 @@ import { SqlClient } from "effect/sql"
 import * as Postgres from "../support/postgres.ts"
 import { type Caller, makeCaller, makeEndings, sleep, until } from "./cluster.ts"
 
-const main = new URL("../../src/server/main.ts", import.meta.url).pathname
+const main = new URL("../../src/internal/server/main.ts", import.meta.url).pathname
 
 const freePort = () =>
   new Promise<number>((resolve) => {

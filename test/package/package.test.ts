@@ -9,7 +9,10 @@ import { build } from "vite"
 
 const root = new URL("../..", import.meta.url).pathname
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-const subpaths = Object.keys(manifest.exports).filter((path) => path !== "./package.json")
+/** The folder tells what is public: each module outside of `internal` is a subpath. */
+const subpaths = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".ts") && !path.startsWith("internal"))
+  .map((path) => (path === "index.ts" ? "." : `./${path.slice(0, -3)}`))
 
 /** Whether what is built is of these sources. */
 const isBuilt = (): boolean => {
@@ -77,9 +80,9 @@ describe("the tarball", () => {
   it("holds every subpath, with types, and no optional package", () => {
     const installed = join(project, "node_modules/effect-api-key")
     for (const path of subpaths) {
-      const { types, default: code } = manifest.exports[path]
-      assert.isTrue(existsSync(join(installed, types)), types)
-      assert.isTrue(existsSync(join(installed, code)), code)
+      const file = join(installed, "dist", path === "." ? "index" : path)
+      assert.isTrue(existsSync(`${file}.d.ts`), path)
+      assert.isTrue(existsSync(`${file}.js`), path)
     }
     for (const peer of Object.keys(manifest.peerDependenciesMeta)) assert.isFalse(existsSync(join(project, "node_modules", peer)), peer)
   })

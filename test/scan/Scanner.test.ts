@@ -16,7 +16,7 @@ import { join } from "node:path"
 import { inspect } from "node:util"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Stream } from "effect"
-import { makeRunner } from "../../src/scan/internal/job.ts"
+import { makeRunner } from "../../src/internal/scan/job.ts"
 import * as Scanner from "../../src/scan/Scanner.ts"
 import { encode, tokenOf } from "./corpus.ts"
 

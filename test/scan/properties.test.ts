@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schema, Stream } from "effect"
 import type { TokenConfig } from "../../src/ApiKeyToken.ts"
-import * as Matcher from "../../src/scan/internal/matcher.ts"
+import * as Matcher from "../../src/internal/scan/matcher.ts"
 import * as Scanner from "../../src/scan/Scanner.ts"
 import { encode, lookAlikes, randomOf, tokenOf } from "./corpus.ts"
 

@@ -10,8 +10,8 @@ import { Arbitrary, Effect, type JsonSchema, Redacted, type Schema, SchemaRepres
 import { HttpServer } from "effect/http"
 import { OpenApi } from "effect/http-api"
 import * as ApiKeys from "../../src/ApiKeys.ts"
-import { ServerApi } from "../../src/server/api.ts"
-import { defaultLimits } from "../../src/server/limits.ts"
+import { ServerApi } from "../../src/internal/server/api.ts"
+import { defaultLimits } from "../../src/internal/server/limits.ts"
 import { layerServer } from "../support/server.ts"
 
 const requestsOfEach = Number(process.env["DOCUMENT_REQUESTS"] ?? 60)

@@ -8,7 +8,7 @@ import { ByteSize, ConfigProvider, Deferred, Effect, Exit, Layer, Logger, Metric
 import { HttpIncomingMessage, HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import { layerProblems } from "../../src/http/implementation.ts"
-import { decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "../../src/server/limits.ts"
+import { decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "../../src/internal/server/limits.ts"
 
 /** Far more than any socket takes in by itself. */
 const big = new Uint8Array(64 * 1024 * 1024)
@@ -293,7 +293,7 @@ describe("the number of requests", () => {
 
 describe("libuv's pool", () => {
   const sizeWith = (env: Record<string, string>) => {
-    const module = new URL("../../src/server/threadPool.ts", import.meta.url).href
+    const module = new URL("../../src/internal/server/threadPool.ts", import.meta.url).href
     const code = `await import(${JSON.stringify(module)}); console.log(process.env.UV_THREADPOOL_SIZE)`
     return execFileSync(process.execPath, ["--input-type=module", "-e", code], { env, encoding: "utf8" }).trim()
   }

@@ -13,9 +13,9 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { SqlClient } from "effect/sql"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
-import { examine } from "../../src/cli/doctor.ts"
-import { safeJson } from "../../src/internal/safeText.ts"
-import { routes } from "../../src/server/routes.ts"
+import { examine } from "../../src/internal/cli/doctor.ts"
+import { safeJson } from "../../src/internal/text/safe.ts"
+import { routes } from "../../src/internal/server/routes.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
 import { startPostgres } from "../support/postgres.ts"
@@ -98,7 +98,7 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
         assert.match(finding?.message ?? "", found)
         assert.match(finding?.advice ?? "", advice)
         const told = `${finding?.message}: ${finding?.advice}`.toLowerCase()
-        for (const args of [[join(root, "bin/effect-api-key.js"), "list"], [join(root, "src/server/main.ts")]]) {
+        for (const args of [[join(root, "bin/effect-api-key.js"), "list"], [join(root, "src/internal/server/main.ts")]]) {
           const [code, stderr] = yield* run(args, env)
           assert.strictEqual(code, 1, stderr)
           assert.strictEqual(stderr.toLowerCase(), `effect-api-key: ${told}\n`)
@@ -170,7 +170,7 @@ describe("what an operator gets wrong", () => {
         ],
         [{ HOST: "no-such-host.invalid" }, "HOST is no-such-host.invalid, a name that isn't found: set it to an address of this machine"],
       ] as const) {
-        for (const args of [[join(root, "src/server/main.ts")], [join(root, "bin/effect-api-key.js"), "serve"]]) {
+        for (const args of [[join(root, "src/internal/server/main.ts")], [join(root, "bin/effect-api-key.js"), "serve"]]) {
           assert.deepStrictEqual(yield* run(args, { API_KEY_DATA_DIR: join(folder, "data"), ...env }), [1, `effect-api-key: ${message}\n`])
         }
       }

@@ -8,7 +8,7 @@ import { assert, describe, it, onTestFinished } from "@effect/vitest"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import formats from "ajv-formats"
 import { OpenApi } from "effect/http-api"
-import { ServerApi } from "../../src/server/api.ts"
+import { ServerApi } from "../../src/internal/server/api.ts"
 
 const spec = OpenApi.fromApi(ServerApi)
 const operations = Object.entries(spec.paths).flatMap(([path, item]) =>

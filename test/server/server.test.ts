@@ -6,10 +6,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { readOrMakePepper } from "../../src/server/embedded.ts"
+import { readOrMakePepper } from "../../src/internal/server/embedded.ts"
 import { startPostgres } from "../support/postgres.ts"
 
-const main = new URL("../../src/server/main.ts", import.meta.url).pathname
+const main = new URL("../../src/internal/server/main.ts", import.meta.url).pathname
 const tokenPattern = /ak-[0-9a-f]{16}-[0-9A-Za-z]{64}/
 
 const children: Array<ChildProcess> = []

@@ -12,7 +12,7 @@ import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import * as Pglite from "../../src/sql/Pglite.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
-import { makeStoredApiKey, repositoryContract } from "../../src/testing/index.ts"
+import { makeStoredApiKey, repositoryContract } from "../../src/testing.ts"
 
 const temporaryFolder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "effect-api-key-"))),

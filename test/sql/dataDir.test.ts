@@ -18,11 +18,11 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
-import { examine } from "../../src/cli/doctor.ts"
-import { findPepper, readOrMakePepper } from "../../src/server/embedded.ts"
-import * as DataDir from "../../src/sql/dataDir.ts"
+import { examine } from "../../src/internal/cli/doctor.ts"
+import { findPepper, readOrMakePepper } from "../../src/internal/server/embedded.ts"
+import * as DataDir from "../../src/internal/sql/dataDir.ts"
 import * as Pglite from "../../src/sql/Pglite.ts"
-import { makeStoredApiKey } from "../../src/testing/index.ts"
+import { makeStoredApiKey } from "../../src/testing.ts"
 
 const place = mkdtempSync(join(tmpdir(), "effect-api-key-folder-"))
 afterAll(() => rmSync(place, { recursive: true, force: true }))

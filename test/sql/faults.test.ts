@@ -4,7 +4,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Redacted, Stream } from "effect"
 import { SqlError } from "effect/sql"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
-import { makeStoredApiKey } from "../../src/testing/index.ts"
+import { makeStoredApiKey } from "../../src/testing.ts"
 import { layerStubDatabase } from "../support/stubDatabase.ts"
 
 /** A database that answers every statement with an error, quoting the row as PostgreSQL does. */

@@ -2,7 +2,7 @@
 import { Effect, Layer } from "effect"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as Pglite from "../../src/sql/Pglite.ts"
-import { makeStoredApiKey } from "../../src/testing/fixtures.ts"
+import { makeStoredApiKey } from "../../src/internal/testing/fixtures.ts"
 
 const [dataDir = "", name = ""] = process.argv.slice(2)
 

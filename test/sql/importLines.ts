@@ -9,7 +9,7 @@ import * as ApiKeys from "../../src/ApiKeys.ts"
 import { encodeLine, fromNdjson } from "../../src/ApiKeyTransfer.ts"
 import * as Hmac from "../../src/hasher/Hmac.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
-import { makeStoredApiKey } from "../../src/testing/fixtures.ts"
+import { makeStoredApiKey } from "../../src/internal/testing/fixtures.ts"
 
 export const linesOf = (from: number, to: number): ReadonlyArray<string> =>
   Array.from({ length: to - from }, (_, offset) => {

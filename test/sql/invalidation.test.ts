@@ -11,7 +11,7 @@ import * as Invalidation from "../../src/sql/Invalidation.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import * as Pglite from "../../src/sql/Pglite.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
-import { makeStoredApiKey } from "../../src/testing/index.ts"
+import { makeStoredApiKey } from "../../src/testing.ts"
 import { announcementSuite, invalidationSuite, layerChannels } from "../invalidationSuite.ts"
 import { layerPostgres, startServer } from "../support/postgres.ts"
 

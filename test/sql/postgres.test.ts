@@ -8,7 +8,7 @@ import { TestConsole } from "effect/testing"
 import { ApiKeyRepository, type Filter, type Sort } from "../../src/ApiKeyRepository.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
-import { makeStoredApiKey, repositoryContract } from "../../src/testing/index.ts"
+import { makeStoredApiKey, repositoryContract } from "../../src/testing.ts"
 import { layerDropSchema, layerPostgres, randomSchema, startPostgres } from "../support/postgres.ts"
 
 const migrated = SqlRepository.layer.pipe(Layer.provideMerge(Migrations.layer()))

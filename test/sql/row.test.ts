@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Exit, Redacted } from "effect"
 import type { StoredApiKey } from "../../src/ApiKey.ts"
-import { decodeStored, decodeStoredBySchema } from "../../src/sql/row.ts"
-import { storedApiKey } from "../../src/testing/arbitraries.ts"
+import { decodeStored, decodeStoredBySchema } from "../../src/internal/sql/row.ts"
+import { storedApiKey } from "../../src/internal/testing/arbitraries.ts"
 
 const rowOf = ({ apiKey, hash, previousHash }: StoredApiKey): Record<string, unknown> => ({
   id: apiKey.id,

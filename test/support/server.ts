@@ -6,8 +6,8 @@ import { HttpIncomingMessage, HttpRouter } from "effect/http"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import { layerMemory } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
-import { defaultLimits, layerRequestLimits } from "../../src/server/limits.ts"
-import { type RoutesOptions, routesWith } from "../../src/server/routes.ts"
+import { defaultLimits, layerRequestLimits } from "../../src/internal/server/limits.ts"
+import { type RoutesOptions, routesWith } from "../../src/internal/server/routes.ts"
 
 export const layerServer = (options: RoutesOptions = {}) =>
   HttpRouter.serve(Layer.mergeAll(routesWith(options), layerRequestLimits(defaultLimits)), {

@@ -6,7 +6,7 @@ import * as Repository from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as ApiKeyTransfer from "../../src/ApiKeyTransfer.ts"
 import * as Hmac from "../../src/hasher/Hmac.ts"
-import { arbitraries } from "../../src/testing/index.ts"
+import { arbitraries } from "../../src/testing.ts"
 
 const encodeKey = Schema.encodeSync(Schema.toCodecJson(ApiKey))
 

@@ -9,7 +9,7 @@ import type * as Errors from "../../src/ApiKeyError.ts"
 import type { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
-import { command, layerApiKeys } from "../../src/cli/Command.ts"
+import { command, layerApiKeys } from "../../src/cli.ts"
 import { runMain } from "../../src/cli/CommandLine.ts"
 import type { ApiKeysApi, ApiKeysProblem, ApiKeysProblems, AuthProblem, LeaksApi, LeaksProblem } from "../../src/http/definition.ts"
 

@@ -1,0 +1,114 @@
+/**
+ * How a command fails: one line for people, a tag for programs, and an exit code.
+ * @since 0.1.0
+ */
+import * as CliError from "effect/cli/CliError"
+import * as DateTime from "effect/DateTime"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { safeLine } from "../text/safe.ts"
+
+/** What the process ends with. @category models @since 0.1.0 */
+export const exitCodes = { done: 0, failed: 1, usage: 2, notFound: 3, invalidToken: 4 } as const
+
+/**
+ * A command was refused or failed. `tag` is that of the error behind it.
+ * @category errors
+ * @since 0.1.0
+ */
+export class CliFailure extends Schema.TaggedError<CliFailure>()("CliFailure", {
+  exitCode: Schema.Literals([1, 2, 3, 4]),
+  tag: Schema.String,
+  reason: Schema.String,
+  /** What to do, where the reason ends with it. */
+  advice: Schema.optionalKey(Schema.String),
+  /** What is lost unless it is shown: the new token of a rotation that isn't confirmed. */
+  token: Schema.optionalKey(Schema.Redacted(Schema.String, { disallowJsonEncode: true })),
+}) {
+  override readonly [Runtime.errorExitCode]: number = this.exitCode
+  override get message(): string {
+    return this.reason
+  }
+  override get [CliError.userMessage](): string {
+    return this.reason
+  }
+}
+
+/** The command line makes no sense, or lacks something. @category constructors @since 0.1.0 */
+export const usage = (reason: string): CliFailure => new CliFailure({ exitCode: exitCodes.usage, tag: "Usage", reason })
+
+const notFoundTags = new Set(["ApiKeyNotFound", "NotFoundProblem"])
+const invalidTokenTags = new Set(["MalformedToken", "NotFound", "InvalidSecret", "Inactive", "Expired", "InsufficientScope"])
+
+const codeOf = (tag: string): 1 | 2 | 3 | 4 =>
+  notFoundTags.has(tag) ? exitCodes.notFound : invalidTokenTags.has(tag) ? exitCodes.invalidToken : exitCodes.failed
+
+interface Failed {
+  readonly _tag: string
+  readonly message: string
+  readonly expiresAt?: unknown
+}
+
+/**
+ * What a typed error comes to.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromError = (error: Failed): CliFailure =>
+  error instanceof CliFailure
+    ? error
+    : new CliFailure({
+        exitCode: codeOf(error._tag),
+        tag: error._tag,
+        reason: safeLine(describe(error)),
+        ...("advice" in error && typeof error.advice === "string" && { advice: error.advice }),
+        ...("token" in error && isToken(error.token) && { token: error.token }),
+      })
+
+const isToken = Schema.is(Schema.Redacted(Schema.String))
+
+const describe = (error: Failed): string => {
+  const cause = "cause" in error && error.cause instanceof Error ? error.cause : undefined
+  if (cause instanceof Schema.SchemaError) return firstIssue(cause.issue, "_")
+  switch (error._tag) {
+    case "GraceRunning":
+      return `The token from before the last rotation still works, ${DateTime.isDateTime(error.expiresAt) ? `until ${DateTime.formatIso(error.expiresAt)}` : "until a time after the new one's first use"}: wait, or end it with --end-previous`
+    case "RepositoryError": {
+      const reason = cause === undefined ? "" : rootMessage(cause)
+      // SQLSTATE for tables and columns that aren't there.
+      return /\b42P01\b|\b42703\b/.test(reason)
+        ? "The database isn't migrated, or not by this version: run effect-api-key migrate"
+        : reason === "" || reason === error.message
+          ? error.message
+          : `${error.message}: ${withoutState(reason)}`
+    }
+    case "SqlError":
+      return `The database can't be used: ${withoutState(rootMessage(error))}`
+    default:
+      return error.message === "" ? (cause === undefined ? error._tag : rootMessage(cause)) : error.message
+  }
+}
+
+// `UnknownError (3D000): …`, which tells people nothing.
+const withoutState = (reason: string): string => reason.replace(/^\w+Error \(\w+\): /, "")
+
+const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** The first thing that is wrong with a value, and where. */
+export const firstIssue = (issue: SchemaIssue.Issue, separator = "."): string => {
+  const [first] = formatIssue(issue).issues
+  const path = (first?.path ?? []).map(String).join(separator)
+  return `${path === "" ? "" : `${path}: `}${first?.message ?? "invalid"}`
+}
+
+/** What is behind a failure, without what was made of it on its way. */
+export const rootMessage = (failure: unknown): string => {
+  let message = failure instanceof Error ? failure.message : String(failure)
+  for (let each: unknown = failure; each instanceof Error; each = each.cause) {
+    // Node says nothing but a code of a host that refuses at each of its addresses.
+    const code = "code" in each && typeof each.code === "string" ? each.code : ""
+    if (each.message !== "" || code !== "") message = each.message === "" ? code : each.message
+  }
+  return safeLine(message)
+}

@@ -1,0 +1,102 @@
+/**
+ * The lines that commands print with `--json`, as schemas. Fields may be added to them, never taken away or changed.
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { ApiKey, ApiKeyId, Instant } from "../../ApiKey.ts"
+import * as ApiKeyError from "../../ApiKeyError.ts"
+import { FindJson } from "../../scan/Report.ts"
+import * as Generate from "./generate.ts"
+
+/** `get`, `update`, `activate`, `deactivate`, `end-grace`; each line of `list`. @category schemas @since 0.1.0 */
+export const Key = ApiKey
+
+/** `create`, `rotate`. @category schemas @since 0.1.0 */
+export const Created = Schema.Struct({ apiKey: ApiKey, token: Schema.String })
+
+/** `search`. @category schemas @since 0.1.0 */
+export const Page = Schema.Struct({
+  items: Schema.Array(ApiKey),
+  total: Schema.NullOr(Schema.Int),
+  nextCursor: Schema.NullOr(Schema.String),
+})
+
+/** `count`. @category schemas @since 0.1.0 */
+export const Count = Schema.Struct({ count: Schema.Int })
+
+/** `delete`. @category schemas @since 0.1.0 */
+export const Deleted = Schema.Struct({ deleted: ApiKeyId })
+
+/** `verify`. @category schemas @since 0.1.0 */
+export const Verified = Schema.Union([
+  Schema.Struct({ valid: Schema.Literal(true), apiKey: ApiKey, usedToken: Schema.Literals(["current", "previous"]), checkedAt: Instant }),
+  Schema.Struct({
+    valid: Schema.Literal(false),
+    error: ApiKeyError.InvalidKey,
+  }),
+])
+
+/** Each line of `generate`. @category schemas @since 0.1.0 */
+export const Generated = Generate.Generated
+
+/** Each line of `hash-report`. @category schemas @since 0.1.0 */
+export const HashUsage = Schema.Struct({
+  algorithm: Schema.String,
+  parameters: Schema.String,
+  pepper: Schema.NullOr(Schema.String),
+  count: Schema.Int,
+  isCurrent: Schema.Boolean,
+})
+
+/** Each line of `import`: a row that was refused, or how far it has come; the last one is a `Progress`. @category schemas @since 0.1.0 */
+export const ImportEvent = Schema.Union([
+  Schema.Struct({ _tag: Schema.Literal("Refused"), row: Schema.Int, field: Schema.String, reason: Schema.String }),
+  Schema.Struct({
+    _tag: Schema.Literal("Progress"),
+    read: Schema.Int,
+    inserted: Schema.Int,
+    present: Schema.Int,
+    refused: Schema.Int,
+  }),
+])
+
+/** `export --output`. Without it each line is an `ExportedKey` of `effect-api-key/ApiKeyTransfer`. @category schemas @since 0.1.0 */
+export const Exported = Schema.Struct({ exported: Schema.Int, file: Schema.String })
+
+/** `migrate`: what it ran, and with `--repair` the names of what it made anew. @category schemas @since 0.1.0 */
+export const Migrated = Schema.Struct({
+  migrations: Schema.Array(Schema.Struct({ id: Schema.Int, name: Schema.String })),
+  repaired: Schema.Array(Schema.String),
+})
+
+/** Each line of `doctor`. @category schemas @since 0.1.0 */
+export const Finding = Schema.Struct({
+  check: Schema.Literals(["configuration", "peppers", "database", "migrations", "hashes", "clock", "indexes", "invalidation", "leaks"]),
+  level: Schema.Literals(["ok", "warning", "error"]),
+  message: Schema.String,
+  advice: Schema.NullOr(Schema.String),
+})
+
+/** Each line of `scan`. @category schemas @since 0.1.0 */
+export const Find = FindJson.mapFields((fields) => ({
+  ...fields,
+  /** With `--check` or `--deactivate`. */
+  status: Schema.optionalKey(Schema.Literals(["works", "ended", "inactive", "expired", "unknown"])),
+  apiKey: Schema.optionalKey(Schema.NullOr(ApiKey)),
+}))
+
+const LeakedJson = Schema.Struct({ status: Schema.String, apiKey: Schema.NullOr(ApiKey) })
+/** What is added to a find. */
+export const encodeLeaked = Schema.encodeSync(LeakedJson)
+
+/** What `serve` prints when it made the administrator's key of an empty table. @category schemas @since 0.1.0 */
+export const FirstKey = Schema.Struct({ apiKey: ApiKey, token: Schema.String, url: Schema.String })
+
+/** What goes to standard error when `scan` can't read something, and goes on. @category schemas @since 0.1.0 */
+export const Problem = Schema.Struct({ problem: Schema.Struct({ _tag: Schema.String, message: Schema.String }) })
+
+/** What goes to standard error when something is worth a line in a log, of `serve` above all. @category schemas @since 0.1.0 */
+export const Log = Schema.Struct({ log: Schema.Struct({ level: Schema.String, message: Schema.String }) })
+
+/** What goes to standard error when a command fails. @category schemas @since 0.1.0 */
+export const Failure = Schema.Struct({ error: Schema.Struct({ _tag: Schema.String, message: Schema.String }) })

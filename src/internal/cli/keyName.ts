@@ -1,0 +1,151 @@
+import * as CliError from "effect/cli/CliError"
+import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
+import * as Prompt from "effect/cli/Prompt"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import * as Console from "effect/Console"
+import { ApiKeyId, KeyId } from "../../ApiKey.ts"
+import { CliFailure, exitCodes, usage } from "./CliFailure.ts"
+import { KeysBackend } from "./KeysBackend.ts"
+
+const tokenShape = /^[A-Za-z][A-Za-z0-9_]{0,31}([-_.~:])([0-9a-f]{16})\1[0-9A-Za-z]{64}$/
+/** A token that is cut off, or has a typo. */
+const isPartOfToken = (text: string): boolean => !tokenShape.test(text.trim()) && /[-_.~:][0-9a-f]{16}[-_.~:][0-9A-Za-z]/.test(text)
+const partOfToken = usage(
+  "That looks like a part of a token, so it isn't looked up. Name the key by its id or key id; and treat the token as leaked",
+)
+
+/** Whether there is a token in a text, or enough of one to matter. */
+export const hasToken = (text: string): boolean => /[A-Za-z0-9_]([-_.~:])[0-9a-f]{16}\1[0-9A-Za-z]{20}/.test(text)
+
+// While arguments are read, so that no database is opened for what is refused.
+const refuse = (failure: CliFailure) => Effect.fail(new CliError.UserError({ cause: failure }))
+
+/** Takes a text unless it has a token in it. */
+export const refuseToken = (text: string): Effect.Effect<string, CliError.UserError> =>
+  hasToken(text) ? refuse(refuseSecret) : Effect.succeed(text)
+
+/** Takes nothing. */
+export const refuseAny = (secrets: ReadonlyArray<string>): Effect.Effect<void, CliError.UserError> =>
+  secrets.length === 0 ? Effect.void : refuse(refuseSecret)
+
+/** Takes a whole token too, but no part of one. */
+export const refusePart = (name: string): Effect.Effect<string, CliError.UserError> =>
+  isPartOfToken(name) ? refuse(partOfToken) : Effect.succeed(name)
+
+/** Asks for what is missing. Ctrl-C ends the program there, where Effect's fallback would go on to say what is missing. */
+export const asking = <A>(prompt: Prompt.Prompt<A>) =>
+  Effect.map(
+    Effect.catchTag(Prompt.run(prompt), "QuitError", () => Effect.interrupt),
+    (answer) => Prompt.succeed(answer),
+  )
+
+const notFound = (reason: string) => new CliFailure({ exitCode: exitCodes.notFound, tag: "ApiKeyNotFound", reason })
+
+/** The key that somebody names by its id, its key id, a beginning of either that no other key shares, or a token. */
+export const findKey = Effect.fnUntraced(function* (name: string) {
+  const keys = yield* KeysBackend
+  const text = name.trim()
+  const token = tokenShape.exec(text)
+  if (token !== null) {
+    yield* Console.error(
+      "That is a whole token. Only its key id was used; but your shell's history and the process list have the token now, so treat it as leaked and rotate the key.",
+    )
+    return yield* byKeyId(token[2] ?? "")
+  }
+  // As scan prints it, and the public part of a token.
+  const publicPart = /^[A-Za-z][A-Za-z0-9_]{0,31}([-_.~:])([0-9a-f]{16})(?:\1…[0-9A-Za-z]*)?$/.exec(text)
+  if (publicPart !== null) return yield* byKeyId(publicPart[2] ?? "")
+  if (isId(text.toLowerCase())) return yield* keys.get(ApiKeyId.make(text.toLowerCase()))
+  if (!isKeyId(text)) return yield* usage("A key is named by its id, its key id, or a beginning of either")
+  const [exact] = (yield* keys.search({ keyId: text, limit: 1 })).items
+  if (exact !== undefined) return exact
+  if (text.length < 4) return yield* usage("A beginning of an id or key id needs 4 characters at least")
+  return yield* byBeginning(text)
+})
+
+const byKeyId = Effect.fnUntraced(function* (keyId: string) {
+  const [found] = (yield* (yield* KeysBackend).search({ keyId, limit: 1 })).items
+  return found ?? (yield* notFound(`No API key has the key id ${keyId}`))
+})
+
+const byBeginning = Effect.fnUntraced(function* (text: string) {
+  const keys = yield* KeysBackend
+  const begin = (startsWith: string) => Effect.map(keys.search({ startsWith, limit: 2 }), ({ items }) => items)
+  const asGiven = yield* begin(text)
+  // Our own ids and key ids are in lower case; those that came from elsewhere needn't be.
+  const [first, second] = asGiven.length > 0 ? asGiven : yield* begin(text.toLowerCase())
+  if (first === undefined) return yield* notFound(`No API key has an id or key id that begins with ${shown(text)}`)
+  if (second !== undefined) {
+    return yield* new CliFailure({
+      exitCode: exitCodes.usage,
+      tag: "AmbiguousKey",
+      reason: `Several API keys begin with ${shown(text)}: ${first.id} (${first.keyId}) and ${second.id} (${second.keyId}), say`,
+    })
+  }
+  return first
+})
+
+/** Somebody's secret may be taken for a name by mistake; ids and key ids of ours can't. */
+const shown = (text: string): string => (/^(?:[0-9a-f-]{1,36}|legacy-[0-9a-f]*)$/i.test(text) || text.length < 16 ? text : "that")
+
+const isId = Schema.is(ApiKeyId)
+const isKeyId = Schema.is(KeyId)
+
+/** Why a token isn't taken as an argument. */
+export const refuseSecret = usage(
+  "A token isn't taken as an argument: your shell would keep it in its history, and anybody on this machine sees it in the process list. Treat it as leaked, and pass tokens on standard input",
+)
+
+export const refusePepper = usage(
+  "A pepper isn't taken as an argument: your shell would keep it in its history, and anybody on this machine sees it in the process list. Don't use it, and set API_KEY_PEPPER to another one",
+)
+
+// With the label that the codec of the HTTP interface insists on.
+const toToken = (text: string): Redacted.Redacted => Redacted.make(text.trim(), { label: "token" })
+
+/** The token that `verify` is about, where it was read before. */
+export const GivenToken: Context.Reference<Redacted.Redacted | undefined> = Context.Reference<Redacted.Redacted | undefined>(
+  "effect-api-key/cli/GivenToken",
+  { defaultValue: () => undefined },
+)
+
+const maxSecretBytes = 4_096
+
+/** A secret from standard input, or from whoever sits at the terminal. */
+export const readSecret = Effect.fnUntraced(function* (what: string) {
+  const stdio = yield* Stdio.Stdio
+  if (yield* stdio.stdinIsTerminal) {
+    const { canPrompt } = yield* TerminalCapabilities
+    if (!canPrompt) return yield* usage(`Pass ${what} on standard input`)
+    const typed = yield* Prompt.run(Prompt.Hidden({ message: `${what[0]?.toUpperCase()}${what.slice(1)}` }))
+    return toToken(Redacted.value(typed))
+  }
+  const text = yield* stdio.stdin.pipe(
+    Stream.decodeText(),
+    Stream.runFoldEffect(
+      () => "",
+      (text, chunk) =>
+        text.length + chunk.length > maxSecretBytes
+          ? Effect.fail(usage(`Standard input is longer than ${what}`))
+          : Effect.succeed(text + chunk),
+    ),
+    Effect.catchTag("PlatformError", () => Effect.fail(usage("Standard input can't be read"))),
+  )
+  const secret = text.trim()
+  if (secret === "") return yield* usage(`Standard input is empty: pass ${what} there`)
+  return toToken(secret)
+})
+
+/** Asks before what can't be undone. */
+export const confirm = Effect.fnUntraced(function* (message: string, isConfirmed: boolean) {
+  if (isConfirmed) return
+  const { canPrompt } = yield* TerminalCapabilities
+  if (!canPrompt) return yield* usage("This can't be undone, and nobody can be asked (no terminal, or --json): add --yes")
+  if (yield* Prompt.run(Prompt.Confirm({ message, initial: false }))) return
+  return yield* new CliFailure({ exitCode: exitCodes.failed, tag: "Declined", reason: "Nothing was changed" })
+})

@@ -1,0 +1,157 @@
+/**
+ * What goes over the wire when something is refused: RFC 9457 problems, each of type `urn:effect-api-key:problem:…`.
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as HttpApiError from "effect/http-api/HttpApiError"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import { Instant } from "../../ApiKey.ts"
+import { ScopeSet } from "../../Scope.ts"
+
+const urn = <const Name extends string>(name: Name) => `urn:effect-api-key:problem:${name}` as const
+
+/** The request can't be understood: `errors` says which part, and why. @category problems @since 0.1.0 */
+export class InvalidRequestProblem extends HttpApiError.Problem<InvalidRequestProblem>()(
+  "InvalidRequestProblem",
+  { type: urn("invalid-request"), status: 400, title: "Invalid request" },
+  { errors: Schema.optionalKey(Schema.Array(HttpApiError.ProblemIssue)) },
+) {}
+
+/** The caller has the key's present state already (RFC 9110 §15.4.5), of which `If-None-Match` named the tag. @category problems @since 0.1.0 */
+export class NotModified extends Schema.TaggedError<NotModified>()("NotModified", {}, { httpApiStatus: 304 }) {}
+
+/** {@link NotModified} as it is sent: without a body. @category problems @since 0.1.0 */
+export const NotModifiedNoContent = NotModified.pipe(HttpApiSchema.asNoContent({ decode: () => new NotModified() }))
+
+/** The body is longer than the endpoint reads. @category problems @since 0.1.0 */
+export class BodyTooLargeProblem extends HttpApiError.Problem<BodyTooLargeProblem>()("BodyTooLargeProblem", {
+  type: urn("body-too-large"),
+  status: 413,
+  title: "Body too large",
+}) {}
+
+/** The body isn't JSON, by what `Content-Type` says of it. @category problems @since 0.1.0 */
+export class UnsupportedMediaTypeProblem extends HttpApiError.Problem<UnsupportedMediaTypeProblem>()("UnsupportedMediaTypeProblem", {
+  type: urn("unsupported-media-type"),
+  status: 415,
+  title: "Unsupported media type",
+}) {}
+
+/** No credential was sent. @category problems @since 0.1.0 */
+export class MissingApiKeyProblem extends HttpApiError.Problem<MissingApiKeyProblem>()("MissingApiKeyProblem", {
+  type: urn("missing-api-key"),
+  status: 401,
+  title: "API key required",
+}) {}
+
+/**
+ * The token is no good. Doesn't tell whether it is malformed, unknown, or has the wrong secret.
+ * @category problems
+ * @since 0.1.0
+ */
+export class InvalidTokenProblem extends HttpApiError.Problem<InvalidTokenProblem>()("InvalidTokenProblem", {
+  type: urn("invalid-token"),
+  status: 401,
+  title: "Invalid API key",
+}) {}
+
+/** The key was deactivated. @category problems @since 0.1.0 */
+export class InactiveProblem extends HttpApiError.Problem<InactiveProblem>()("InactiveProblem", {
+  type: urn("inactive"),
+  status: 401,
+  title: "API key is inactive",
+}) {}
+
+/** The key has expired. @category problems @since 0.1.0 */
+export class ExpiredProblem extends HttpApiError.Problem<ExpiredProblem>()(
+  "ExpiredProblem",
+  { type: urn("expired"), status: 401, title: "API key has expired" },
+  { expiresAt: Instant },
+) {}
+
+/** The key lacks a scope that is required. @category problems @since 0.1.0 */
+export class InsufficientScopeProblem extends HttpApiError.Problem<InsufficientScopeProblem>()(
+  "InsufficientScopeProblem",
+  { type: urn("insufficient-scope"), status: 403, title: "API key lacks a required scope" },
+  { required: ScopeSet },
+) {}
+
+/** The caller tried to hand out scopes that it doesn't hold. @category problems @since 0.1.0 */
+export class ScopeNotHeldProblem extends HttpApiError.Problem<ScopeNotHeldProblem>()(
+  "ScopeNotHeldProblem",
+  { type: urn("scope-not-held"), status: 403, title: "Only scopes that the caller holds can be granted" },
+  { scopes: ScopeSet },
+) {}
+
+/** No key has that id. @category problems @since 0.1.0 */
+export class NotFoundProblem extends HttpApiError.Problem<NotFoundProblem>()(
+  "NotFoundProblem",
+  { type: urn("not-found"), status: 404, title: "No such API key" },
+  { id: Schema.String },
+) {}
+
+/** `If-Match` names another version than the record's. @category problems @since 0.1.0 */
+export class VersionConflictProblem extends HttpApiError.Problem<VersionConflictProblem>()("VersionConflictProblem", {
+  type: urn("version-conflict"),
+  status: 412,
+  title: "The API key has changed meanwhile",
+}) {}
+
+/** The token that the key had before still works, so another rotation was refused. @category problems @since 0.1.0 */
+export class GraceRunningProblem extends HttpApiError.Problem<GraceRunningProblem>()(
+  "GraceRunningProblem",
+  { type: urn("grace-running"), status: 409, title: "The API key's previous token still works" },
+  { id: Schema.String, expiresAt: Schema.NullOr(Instant) },
+) {}
+
+/** A key's previous token was used for what takes the current one. @category problems @since 0.1.0 */
+export class PreviousTokenProblem extends HttpApiError.Problem<PreviousTokenProblem>()("PreviousTokenProblem", {
+  type: urn("previous-token"),
+  status: 403,
+  title: "A previous token can't rotate its key",
+}) {}
+
+/** The body isn't signed by a key that is configured. @category problems @since 0.1.0 */
+export class InvalidSignatureProblem extends HttpApiError.Problem<InvalidSignatureProblem>()("InvalidSignatureProblem", {
+  type: urn("invalid-signature"),
+  status: 403,
+  title: "The body isn't signed by a known key",
+}) {}
+
+/** The server's configuration doesn't offer this. @category problems @since 0.1.0 */
+export class NotOfferedProblem extends HttpApiError.Problem<NotOfferedProblem>()("NotOfferedProblem", {
+  type: urn("not-offered"),
+  status: 404,
+  title: "Not offered",
+}) {}
+
+/** The store or the hasher can't do its work just now. @category problems @since 0.1.0 */
+export class ServiceUnavailableProblem extends HttpApiError.Problem<ServiceUnavailableProblem>()("ServiceUnavailableProblem", {
+  type: urn("service-unavailable"),
+  status: 503,
+  title: "Service unavailable",
+}) {}
+
+/** Too much is waiting to be done; try again after `retryAfterSeconds`, which `Retry-After` says too. @category problems @since 0.1.0 */
+export class OverloadedProblem extends HttpApiError.Problem<OverloadedProblem>()(
+  "OverloadedProblem",
+  { type: urn("overloaded"), status: 503, title: "Overloaded" },
+  { retryAfterSeconds: Schema.Int },
+) {}
+
+/**
+ * The change was made and stands, but the nodes in `nodes` haven't confirmed within the time asked for that they applied it; without any,
+ * it couldn't be found out which nodes live.
+ * @category problems
+ * @since 0.1.0
+ */
+export class UnconfirmedProblem extends HttpApiError.Problem<UnconfirmedProblem>()(
+  "UnconfirmedProblem",
+  { type: urn("unconfirmed"), status: 504, title: "The change stands, but isn't confirmed" },
+  {
+    id: Schema.String,
+    nodes: Schema.Array(Schema.String),
+    /** Of a rotation: the new token, which is shown only here. */
+    token: Schema.optionalKey(Schema.RedactedFromValue(Schema.String)),
+  },
+) {}

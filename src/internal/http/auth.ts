@@ -1,0 +1,431 @@
+/**
+ * Carries out {@link ApiKeyAuth} and {@link OptionalApiKeyAuth} with the `ApiKeys` service.
+ *
+ * All of it runs at each request, so it makes do without generators, and with one context, one span attribute or log line only where there
+ * is somebody to read it, and refusals that are made once.
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Headers from "effect/http/Headers"
+import * as HttpEffect from "effect/http/HttpEffect"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApi from "effect/http-api/HttpApi"
+import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as References from "effect/References"
+import * as Tracer from "effect/Tracer"
+import { type ApiKey, tokenCreatedAt } from "../../ApiKey.ts"
+import type { HasherError, MissingApiKey, Overloaded, RepositoryError, VerifyError } from "../../ApiKeyError.ts"
+import { ApiKeys, type Verified } from "../../ApiKeys.ts"
+import { recordOfPrevious } from "../verifier/verification.ts"
+import type { Scope } from "../../Scope.ts"
+import { ApiKeyAuth, type AuthProblem, CurrentApiKey, OptionalApiKey, OptionalApiKeyAuth, requiredScopes, UsedToken } from "./ApiKeyAuth.ts"
+import { CacheControl, type Credentials, credentialsOf, headersOf, isAuthorization, redactAlso, varyOf } from "./credentials.ts"
+import * as Problem from "./Problem.ts"
+import { makeReadCredential, missing, type ReadCredential } from "./readCredential.ts"
+
+/** @category models @since 0.1.0 */
+export interface AuthOptions {
+  /** Named in the challenge (`WWW-Authenticate`). Default: `api-keys`. */
+  readonly realm?: string | undefined
+}
+
+/**
+ * The middlewares {@link ApiKeyAuth} and {@link OptionalApiKeyAuth}. Provide it to `HttpApiBuilder.group` of each protected group.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | OptionalApiKeyAuth, never, ApiKeys> => {
+  const { realm = "api-keys" } = options
+  return Layer.mergeAll(
+    Layer.effect(
+      ApiKeyAuth,
+      Effect.map(ApiKeys, (apiKeys) => {
+        const demandsOf = makeDemandsOf(ApiKeyAuth, realm)
+        return atEachScheme<CurrentApiKey>((next, target) =>
+          Effect.withFiber((fiber) => {
+            const request = requestOf(fiber.context)
+            const demands = demandsOf(target)
+            const { door } = demands
+            const credential = door.read(request, apiKeys.isToken)
+            if (typeof credential !== "string") return demands.keepPrivate(fiber.context, door.refuse(request, fiber.context, credential))
+            const answer = Effect.matchEffect(apiKeys.verify(credential, demands), {
+              onFailure: (error) => door.refuse(request, fiber.context, error),
+              onSuccess: (verified) =>
+                Effect.updateContext(next, (context: Context.Context<never>) =>
+                  Context.add(mention(context, verified, door), CurrentApiKey, verified.apiKey),
+                ),
+            })
+            return demands.keepPrivate(fiber.context, answer)
+          }),
+        )
+      }),
+    ),
+    Layer.effect(
+      OptionalApiKeyAuth,
+      Effect.map(ApiKeys, (apiKeys) => {
+        const demandsOf = makeDemandsOf(OptionalApiKeyAuth, realm)
+        return atEachScheme<OptionalApiKey>((next, target) =>
+          Effect.withFiber((fiber) => {
+            const request = requestOf(fiber.context)
+            const demands = demandsOf(target)
+            const { door } = demands
+            const credential = door.read(request, apiKeys.isToken)
+            if (credential === missing && demands.scopes.length === 0) {
+              return door.tellApart(fiber.context, Effect.provideService(next, OptionalApiKey, Option.none()))
+            }
+            if (typeof credential !== "string") return demands.keepPrivate(fiber.context, door.refuse(request, fiber.context, credential))
+            const answer = Effect.matchEffect(apiKeys.verify(credential, demands), {
+              onFailure: (error) => door.refuse(request, fiber.context, error),
+              onSuccess: (verified) =>
+                Effect.updateContext(next, (context: Context.Context<never>) =>
+                  Context.add(mention(context, verified, door), OptionalApiKey, Option.some(verified.apiKey)),
+                ),
+            })
+            return demands.keepPrivate(fiber.context, answer)
+          }),
+        )
+      }),
+    ),
+    // Handlers are built with what this layer gives, and so refuse in its name.
+    Layer.succeed(Realm, realm),
+  )
+}
+
+/**
+ * Keeps the headers in which an api takes keys out of logs and traces of its requests. Effect leaves `Authorization` and `X-API-Key` out by
+ * itself; provide this to the server of an api that takes keys elsewhere.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerRedactedHeaders = <Id extends string, Groups extends HttpApiGroup.Constraint>(
+  api: HttpApi.HttpApi<Id, Groups>,
+): Layer.Layer<never> =>
+  Layer.effect(
+    Headers.CurrentRedactedNames,
+    Effect.map(Headers.CurrentRedactedNames, (names) => {
+      const headers = new Set<string>()
+      HttpApi.reflect(api, {
+        onGroup: () => undefined,
+        onEndpoint: ({ endpoint }) => {
+          for (const auth of [ApiKeyAuth, OptionalApiKeyAuth]) {
+            for (const header of headersOf(credentialsOf(endpoint, auth))) headers.add(header)
+          }
+        },
+      })
+      return redactAlso(names, Array.from(headers))
+    }),
+  )
+
+/** The realm that challenges name, for handlers that refuse by themselves. */
+const Realm = Context.Reference<string>("effect-api-key/http/Realm", { defaultValue: () => "api-keys" })
+
+/** Adds the challenge for scopes that are lacking (RFC 6750 §3) to the response of an endpoint. */
+export const challengeScopes = (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<string>) =>
+  addChallenge(endpoint, [
+    ["error", "insufficient_scope"],
+    ["scope", scopes.join(" ")],
+  ])
+
+/** Refuses the caller's key, with the challenge for it, where a handler knows better than what it was let in by. */
+export const refuseKey = <Refusal extends Problem.InactiveProblem | Problem.ExpiredProblem>(
+  endpoint: HttpApiEndpoint.Top,
+  problem: Refusal,
+) => Effect.andThen(addChallenge(endpoint, invalidToken(problem)), Effect.fail(problem))
+
+type Parameters = ReadonlyArray<readonly [name: string, value: string]>
+
+const invalidToken = ({ message }: { readonly message: string }): Parameters => [
+  ["error", "invalid_token"],
+  ["error_description", message],
+]
+
+const addChallenge = (
+  endpoint: HttpApiEndpoint.Top,
+  parameters: Parameters,
+): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.flatMap(Realm, (realm) => {
+    const challenge = makeChallenge(credentialsOf(endpoint, ApiKeyAuth), realm)
+    return HttpEffect.appendPreResponseHandler(setHeader("www-authenticate", challenge(parameters)))
+  })
+
+/**
+ * A challenge for each scheme that `Authorization` is taken with. Keys in other headers have no scheme of HTTP's; where there are no others,
+ * their headers' names stand for it, as a 401 must challenge (RFC 9110 §15.5.2).
+ */
+const makeChallenge = (credentials: Credentials, realm: string): ((parameters: Parameters) => string) => {
+  const ofHttp = credentials.places.flatMap((place) => (isAuthorization(place) && place.scheme !== undefined ? [place.scheme] : []))
+  const schemes = ofHttp.length > 0 ? ofHttp : varyOf(credentials)
+  return (parameters) => {
+    const all = [["realm", realm] as const, ...parameters].map(([name, value]) => `${name}=${quote(value)}`).join(", ")
+    return schemes.map((scheme) => `${scheme} ${all}`).join(", ")
+  }
+}
+
+const setHeader =
+  (name: string, value: string): HttpEffect.PreResponseHandler =>
+  (_request, response) =>
+    Effect.succeed(HttpServerResponse.setHeader(response, name, value))
+
+type Response = HttpServerResponse.HttpServerResponse
+type Scheme<Provided> = <E>(
+  next: Effect.Effect<Response, E, Provided>,
+  target: Target,
+) => Effect.Effect<Response, E | AuthProblem, HttpServerRequest.HttpServerRequest>
+
+/**
+ * Effect tries the schemes in turn, and any failure leads to the next one. The first does the work of all, as most requests are good and
+ * then have no need of the others, which repeat what the first one found wrong.
+ *
+ * Which schemes there are, and under which names, is the api's to say: {@link acceptCredentials}.
+ */
+const atEachScheme = <Provided>(first: Scheme<Provided>): { readonly bearer: Scheme<Provided>; readonly apiKey: Scheme<Provided> } => {
+  const each: Scheme<Provided> = (next, target) =>
+    Effect.withFiber((fiber) => refusals.get(requestOf(fiber.context)) ?? first(next, target))
+  return new Proxy({ bearer: each, apiKey: each }, { get: (_, name) => (typeof name === "string" ? each : undefined) })
+}
+
+const refusals = new WeakMap<HttpServerRequest.HttpServerRequest, Exit.Exit<never, AuthProblem>>()
+
+// Middlewares run within a request.
+const requestOf = (context: Context.Context<never>): HttpServerRequest.HttpServerRequest =>
+  Context.getUnsafe(context, HttpServerRequest.HttpServerRequest)
+
+interface Target {
+  readonly endpoint: HttpApiEndpoint.Top
+  readonly group: HttpApiGroup.Top
+}
+
+interface Demands {
+  readonly group: HttpApiGroup.Top
+  readonly scopes: ReadonlyArray<Scope>
+  readonly door: Door
+  /** Tells caches that the answer is for who sent the key, too. */
+  readonly keepPrivate: AnswerBy
+}
+
+/** How requests to an endpoint carry their keys, and are refused. */
+interface Door {
+  readonly read: ReadCredential
+  readonly refuse: Refuse
+  /** Those whose values Effect shows, unless told otherwise. */
+  readonly unusualHeaders: ReadonlyArray<string>
+  /** As they were written. */
+  readonly vary: ReadonlyArray<string>
+  /** Tells caches by which headers the answer differs. */
+  readonly tellApart: AnswerBy
+}
+
+type AnswerBy = <A, E, R>(context: Context.Context<never>, answer: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** What an endpoint asks of a key, and where it takes it. An endpoint may be in several groups, which ask for more. */
+const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target: Target) => Demands) => {
+  const demands = new WeakMap<HttpApiEndpoint.Top, Demands>()
+  const doors = new WeakMap<Credentials, Door>()
+  const doorOf = (credentials: Credentials): Door => {
+    const known = doors.get(credentials)
+    if (known !== undefined) return known
+    const vary = varyOf(credentials)
+    const door = {
+      vary,
+      tellApart: makeAnswerBy(tellCaches(vary, undefined)),
+      read: makeReadCredential(credentials),
+      refuse: makeRefuse(makeChallenge(credentials, realm)),
+      unusualHeaders: headersOf(credentials).filter((header) => !usualHeaders.has(header)),
+    }
+    doors.set(credentials, door)
+    return door
+  }
+  return ({ endpoint, group }) => {
+    const known = demands.get(endpoint)
+    if (known !== undefined && known.group === group) return known
+    const door = doorOf(credentialsOf(endpoint, auth))
+    const keepPrivate = makeAnswerBy(tellCaches(door.vary, Context.get(group.annotations, CacheControl)))
+    const found = { group, scopes: requiredScopes({ endpoint, group }), door, keepPrivate }
+    demands.set(endpoint, found)
+    return found
+  }
+}
+
+/** Adds it when the answer is there, and so behind what a handler does to the response itself. */
+const makeAnswerBy =
+  (handler: HttpEffect.PreResponseHandler): AnswerBy =>
+  (context, answer) =>
+    Effect.onExitPrimitive(answer, () => {
+      HttpEffect.appendPreResponseHandlerUnsafe(context, handler)
+      return undefined
+    })
+
+/** RFC 9111 §3.5 keeps answers to `Authorization` from shared caches, and those to other headers only if they say so. */
+const tellCaches = (names: ReadonlyArray<string>, cacheControl: "private" | "no-store" | undefined): HttpEffect.PreResponseHandler => {
+  const usual = { vary: names.join(", "), ...(cacheControl !== undefined && { "cache-control": cacheControl }) }
+  return (_request, response) => {
+    const { vary, "cache-control": said } = response.headers
+    if (vary === undefined && said === undefined) return Effect.succeed(HttpServerResponse.setHeaders(response, usual))
+    const headers = {
+      ...usual,
+      ...(vary !== undefined && { vary: addToVary(vary, names) }),
+      ...(said !== undefined && { "cache-control": said }),
+    }
+    return Effect.succeed(HttpServerResponse.setHeaders(response, headers))
+  }
+}
+
+/** `*` says of any header that the answer differs by it. */
+const addToVary = (vary: string, names: ReadonlyArray<string>): string => {
+  const listed = vary.split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]))
+  if (listed.includes("*")) return vary
+  const known = new Set(listed.map((name) => name.toLowerCase()))
+  return [...listed, ...names.filter((name) => !known.has(name.toLowerCase()))].join(", ")
+}
+
+const usualHeaders = new Set(["authorization", "x-api-key"])
+
+/** Tells of the key in the request's span, in the logs of what is run with the context, and to the caller if its token is about to end. */
+const mention = (context: Context.Context<never>, { apiKey, usedToken }: Verified, { unusualHeaders }: Door): Context.Context<never> => {
+  const { id, keyId } = apiKey
+  const span = Context.getOrUndefined(context, Tracer.ParentSpan)
+  if (span?._tag === "Span" && span.status._tag === "Started") {
+    span.attribute("api_key.id", id)
+    span.attribute("api_key.key_id", keyId)
+  }
+  const redacted =
+    unusualHeaders.length === 0
+      ? context
+      : Context.add(context, Headers.CurrentRedactedNames, redactAlso(Context.get(context, Headers.CurrentRedactedNames), unusualHeaders))
+  const mentioned = Context.add(redacted, References.CurrentLogAnnotations, {
+    ...Context.get(context, References.CurrentLogAnnotations),
+    "api_key.id": id,
+    "api_key.key_id": keyId,
+  })
+  if (usedToken === "current") return mentioned
+  deprecate(context, apiKey)
+  return Context.add(mentioned, UsedToken, usedToken)
+}
+
+/** Tells that the token is about to end: a date of a structured field (RFC 9651 §3.3.7) and one of HTTP (RFC 9110 §5.6.7). */
+const deprecate = (context: Context.Context<never>, apiKey: ApiKey): void => {
+  const { previous, expiresAt } = apiKey
+  const ends = [previous?.expiresAt ?? null, expiresAt].flatMap((end) => (end === null ? [] : [end.epochMilliseconds]))
+  const headers = {
+    deprecation: `@${Math.floor(tokenCreatedAt(apiKey).epochMilliseconds / 1_000)}`,
+    ...(ends.length > 0 && { sunset: new Date(Math.min(...ends)).toUTCString() }),
+  }
+  HttpEffect.appendPreResponseHandlerUnsafe(context, (_request, response) =>
+    Effect.succeed(HttpServerResponse.setHeaders(response, headers)),
+  )
+}
+
+type Refused = VerifyError | MissingApiKey | Problem.InvalidRequestProblem
+
+/** A problem, and the header that goes with it. */
+interface Refusal {
+  readonly exit: Exit.Exit<never, AuthProblem>
+  readonly addHeader: HttpEffect.PreResponseHandler | undefined
+}
+
+type Refuse = (
+  request: HttpServerRequest.HttpServerRequest,
+  context: Context.Context<never>,
+  error: Refused,
+) => Effect.Effect<never, AuthProblem>
+
+const makeRefuse = (challenge: (parameters: Parameters) => string): Refuse => {
+  const make = (problem: AuthProblem, ...parameters: Parameters): Refusal => ({
+    exit: Exit.fail(problem),
+    addHeader: setHeader("www-authenticate", challenge(parameters)),
+  })
+  const makeInvalid = (problem: Problem.InvalidTokenProblem | Problem.InactiveProblem | Problem.ExpiredProblem): Refusal =>
+    make(problem, ...invalidToken(problem))
+  // Strangers get to see these, and an error costs as much as the rest of a refusal.
+  const noKey = make(new Problem.MissingApiKeyProblem())
+  const invalid = makeInvalid(new Problem.InvalidTokenProblem())
+  const inactive = makeInvalid(new Problem.InactiveProblem())
+  const ambiguous = new WeakMap<Problem.InvalidRequestProblem, Refusal>()
+  const busy = new Map<number, Refusal>()
+
+  /** What the wire is told (RFC 6750 §3): malformed, unknown and wrong secret are the same. */
+  const toRefusal = (error: Exclude<Refused, RepositoryError | HasherError>): Refusal => {
+    switch (error._tag) {
+      case "MissingApiKey":
+        return noKey
+      case "MalformedToken":
+      case "NotFound":
+      case "InvalidSecret":
+        return invalid
+      case "Inactive":
+        return inactive
+      case "Expired":
+        return makeInvalid(new Problem.ExpiredProblem({ expiresAt: error.expiresAt }))
+      case "InsufficientScope":
+        return make(
+          new Problem.InsufficientScopeProblem({ required: error.required }, { disableChecks: true }),
+          ["error", "insufficient_scope"],
+          ["scope", error.required.join(" ")],
+        )
+      case "InvalidRequestProblem": {
+        const known = ambiguous.get(error)
+        if (known !== undefined) return known
+        const refusal = make(error, ["error", "invalid_request"], ["error_description", error.message])
+        ambiguous.set(error, refusal)
+        return refusal
+      }
+      case "Overloaded": {
+        const { retryAfterSeconds } = error
+        const known = busy.get(retryAfterSeconds)
+        if (known !== undefined) return known
+        const problem = new Problem.OverloadedProblem({ retryAfterSeconds })
+        const refusal = { exit: Exit.fail(problem), addHeader: retryAfter(problem) }
+        if (busy.size < 100) busy.set(retryAfterSeconds, refusal)
+        return refusal
+      }
+    }
+  }
+
+  return (request, context, error) => {
+    if (error._tag === "RepositoryError" || error._tag === "HasherError") {
+      return Effect.flatMap(unavailable(error), (problem) => {
+        const exit = Exit.fail(problem)
+        refusals.set(request, exit)
+        return exit
+      })
+    }
+    const { exit, addHeader } = toRefusal(error)
+    refusals.set(request, exit)
+    if (addHeader !== undefined) HttpEffect.appendPreResponseHandlerUnsafe(context, addHeader)
+    if (error._tag === "InsufficientScope") {
+      const lacking = recordOfPrevious(error)
+      if (lacking !== undefined) deprecate(context, lacking)
+    }
+    return LogLevel.isGreaterThan(Context.get(context, References.MinimumLogLevel), "Debug")
+      ? exit
+      : Effect.andThen(logRefused(error), exit)
+  }
+}
+
+const logRefused = (error: Refused): Effect.Effect<void> =>
+  Effect.logDebug("Refused a request", error._tag).pipe(Effect.annotateLogs("keyId" in error ? { "api_key.key_id": error.keyId } : {}))
+
+const retryAfter = ({ retryAfterSeconds }: Problem.OverloadedProblem): HttpEffect.PreResponseHandler =>
+  setHeader("retry-after", String(retryAfterSeconds))
+
+/** Fails, and tells when to come again. */
+export const overloaded = ({
+  retryAfterSeconds,
+}: Overloaded): Effect.Effect<never, Problem.OverloadedProblem, HttpServerRequest.HttpServerRequest> => {
+  const problem = new Problem.OverloadedProblem({ retryAfterSeconds })
+  return Effect.andThen(HttpEffect.appendPreResponseHandler(retryAfter(problem)), Effect.fail(problem))
+}
+
+/** Tells the operator what failed, and the caller that it did. */
+export const unavailable = (error: RepositoryError | HasherError): Effect.Effect<Problem.ServiceUnavailableProblem> =>
+  Effect.as(Effect.logError(error.message, error.cause), new Problem.ServiceUnavailableProblem())
+
+/** A quoted-string of RFC 9110 §5.6.4, with what a header can't hold left out. */
+const quote = (text: string): string => `"${text.replace(/[^\t\x20-\x7e]/g, "").replace(/["\\]/g, "\\$&")}"`

@@ -1,0 +1,278 @@
+/**
+ * Carries out {@link ApiKeysGroup} with the `ApiKeys` service.
+ * @since 0.1.0
+ */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpEffect from "effect/http/HttpEffect"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as Layer from "effect/Layer"
+import { type ApiKey, type ApiKeyId, status } from "../../ApiKey.ts"
+import type {
+  ApiKeyNotFound,
+  GraceRunning,
+  HasherError,
+  InvalidCursor,
+  InvalidInput,
+  InvalidKey,
+  RepositoryError,
+  Unconfirmed,
+  VersionConflict,
+} from "../../ApiKeyError.ts"
+import { ApiKeys, type ConfirmWithin, type IfVersion, type UpdateInput } from "../../ApiKeys.ts"
+import type { Sort } from "../../ApiKeyRepository.ts"
+import { satisfies, type Scope, set } from "../../Scope.ts"
+import { type ApiKeyAuth, assertProtected, CurrentApiKey, UsedToken } from "./ApiKeyAuth.ts"
+import { ApiKeysApi, type RequestProblems, type SortQuery, type VerifiedBody } from "./ApiKeysGroup.ts"
+import { areUnconditional, entityTag, failedPrecondition, type Preconditions } from "./preconditions.ts"
+import { challengeScopes, overloaded, refuseKey, unavailable } from "./auth.ts"
+import * as Problem from "./Problem.ts"
+
+/**
+ * The handlers of the group `apiKeys` within `api`. A caller hands out only scopes that its own key holds.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerHandlers = <ApiId extends string, Groups extends HttpApiGroup.Constraint>(
+  api: HttpApi.HttpApi<ApiId, Groups>,
+): Layer.Layer<HttpApiGroup.Service<ApiId, "apiKeys">, never, ApiKeys | ApiKeyAuth | RequestProblems> =>
+  // The group that `api` holds under this name is ours; it may have gained a path prefix, middleware or annotations, but no endpoints.
+  Layer.suspend(() => {
+    assertProtected(api)
+    return makeHandlers(api as unknown as typeof ApiKeysApi) as Layer.Layer<
+      HttpApiGroup.Service<ApiId, "apiKeys">,
+      never,
+      ApiKeys | ApiKeyAuth | RequestProblems
+    >
+  })
+
+const makeHandlers = (api: typeof ApiKeysApi) =>
+  HttpApiBuilder.group(
+    api,
+    "apiKeys",
+    Effect.fnUntraced(function* (handlers) {
+      const apiKeys = yield* ApiKeys
+
+      /** What was judged is what is written, so a request with preconditions is bound to the version for which they hold. */
+      const judge = Effect.fnUntraced(function* (id: ApiKeyId, headers: Preconditions) {
+        if (areUnconditional(headers)) return {}
+        const current = yield* apiKeys.get(id)
+        yield* checkPreconditions(current, headers)
+        return { ifVersion: current.version }
+      })
+
+      /** A longer life, or another one, is a grant of the scopes that the key has; only those that were checked may get it. */
+      const updateCovered = Effect.fnUntraced(function* (
+        endpoint: HttpApiEndpoint.Top,
+        id: ApiKeyId,
+        input: UpdateInput,
+        options: IfVersion & ConfirmWithin,
+      ) {
+        const { scopes, version } = yield* apiKeys.get(id)
+        yield* checkGrant(endpoint, scopes)
+        return yield* apiKeys.update(id, input, { ifVersion: version, ...options })
+      })
+
+      /**
+       * Lets through who may write keys, and a key that may rotate itself; gives the key as the store has it, which is what a key that rotates
+       * itself is judged by. Never the previous token for its own key: it may be the one that leaked, and this node may not have heard yet that
+       * it is the previous one.
+       */
+      const authorizeRotation = Effect.fnUntraced(function* (id: ApiKeyId, endpoint: HttpApiEndpoint.Top) {
+        const caller = yield* CurrentApiKey
+        const isSelf = caller.id === id
+        if (isSelf && (yield* UsedToken) === "previous") return yield* Effect.fail(new Problem.PreviousTokenProblem())
+        const target = isSelf ? yield* apiKeys.get(id) : undefined
+        if (target !== undefined) {
+          if (target.keyId !== caller.keyId) return yield* Effect.fail(new Problem.PreviousTokenProblem())
+          const { expiresAt } = target
+          const standing = status(target, yield* DateTime.now)
+          if (standing === "inactive") return yield* refuseKey(endpoint, new Problem.InactiveProblem())
+          if (standing === "expired" && expiresAt !== null) return yield* refuseKey(endpoint, new Problem.ExpiredProblem({ expiresAt }))
+        }
+        const { scopes } = target ?? caller
+        const required: ReadonlyArray<Scope> = set(isSelf ? "api-keys:rotate-self" : "api-keys:write")
+        if (!satisfies(scopes, ["api-keys:write"]) && !satisfies(scopes, required)) {
+          yield* challengeScopes(endpoint, required)
+          return yield* Effect.fail(new Problem.InsufficientScopeProblem({ required }))
+        }
+        return target === undefined ? { isSelf, target: yield* apiKeys.get(id) } : { isSelf, target }
+      })
+
+      return handlers.handleAll({
+        create: ({ endpoint, payload }) =>
+          Effect.gen(function* () {
+            yield* checkGrant(endpoint, payload.scopes)
+            const { apiKey, token } = yield* apiKeys.create(payload)
+            const { originalUrl } = yield* HttpServerRequest.HttpServerRequest
+            const path = originalUrl
+              .replace(/^https?:\/\/[^/]*/i, "")
+              .replace(/[?#].*$/s, "")
+              .replace(/\/+$/, "")
+            return HttpApiSchema.withHeaders({
+              body: { apiKey, token },
+              headers: { location: `${path}/${apiKey.id}`, "cache-control": "no-store", etag: entityTag(apiKey) },
+            })
+          }).pipe(Effect.catchTags({ InvalidInput: invalidInput, RepositoryError: failUnavailable, HasherError: failUnavailable })),
+        search: ({ query: { sort, ...query } }) =>
+          Effect.map(
+            apiKeys.search({ ...query, ...(sort === undefined ? {} : { sort: toSort(sort) }) }),
+            ({ items, total, nextCursor }) => ({
+              items,
+              total,
+              offset: query.cursor === undefined ? (query.offset ?? 0) : null,
+              limit: query.limit ?? 50,
+              nextCursor,
+            }),
+          ).pipe(Effect.catchTags({ InvalidInput: invalidInput, InvalidCursor: invalidCursor, RepositoryError: failUnavailable })),
+        count: ({ query }) =>
+          Effect.map(apiKeys.count(query), (count) => ({ count })).pipe(
+            Effect.catchTags({ InvalidInput: invalidInput, RepositoryError: failUnavailable }),
+          ),
+        verify: ({ payload: { token, ...options } }) =>
+          apiKeys.verify(token, options).pipe(
+            Effect.map(({ apiKey, usedToken, checkedAt }): typeof VerifiedBody.Type => ({ valid: true, apiKey, usedToken, checkedAt })),
+            Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded }),
+            Effect.catchIf(isInvalidKey, (error) => Effect.succeed<typeof VerifiedBody.Type>({ valid: false, error })),
+            Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
+          ),
+        get: ({ params, headers }) =>
+          Effect.tap(apiKeys.get(params.id), (apiKey) => checkPreconditionsOfGet(apiKey, headers)).pipe(
+            Effect.map(tagged),
+            Effect.catchTags({ InvalidInput: invalidInput, ApiKeyNotFound: notFound, RepositoryError: failUnavailable }),
+          ),
+        update: ({ endpoint, params, query, headers, payload }) =>
+          Effect.gen(function* () {
+            yield* checkGrant(endpoint, payload.scopes)
+            const options = { ...query, ...(yield* judge(params.id, headers)) }
+            if (payload.expiresAt === undefined) return tagged(yield* apiKeys.update(params.id, payload, options))
+            return tagged(yield* updateCovered(endpoint, params.id, payload, options))
+          }).pipe(Effect.catchTags(changeProblems)),
+        delete: ({ params, query, headers }) =>
+          Effect.flatMap(judge(params.id, headers), (guard) => apiKeys.delete(params.id, { ...query, ...guard })).pipe(
+            Effect.catchTags({
+              InvalidInput: invalidInput,
+              ApiKeyNotFound: notFound,
+              VersionConflict: versionConflict,
+              RepositoryError: failUnavailable,
+              Unconfirmed: unconfirmed,
+            }),
+          ),
+        activate: ({ endpoint, params, query, headers }) =>
+          judge(params.id, headers).pipe(
+            Effect.flatMap((guard) => updateCovered(endpoint, params.id, { isActive: true }, { ...query, ...guard })),
+            Effect.map(tagged),
+            Effect.catchTags(changeProblems),
+          ),
+        deactivate: ({ params, query, headers }) =>
+          judge(params.id, headers).pipe(
+            Effect.flatMap((guard) => apiKeys.deactivate(params.id, { ...query, ...guard })),
+            Effect.map(tagged),
+            Effect.catchTags(changeProblems),
+          ),
+        rotate: ({ endpoint, params, query, headers, payload: { graceSeconds, ...options } }) =>
+          Effect.gen(function* () {
+            const { isSelf, target } = yield* authorizeRotation(params.id, endpoint)
+            // Who rotates another key gets a token with its scopes.
+            if (!isSelf) yield* checkGrant(endpoint, target.scopes)
+            yield* checkPreconditions(target, headers)
+            const grace = graceSeconds === undefined ? {} : { grace: Duration.seconds(graceSeconds) }
+            yield* HttpEffect.appendPreResponseHandler((_request, response) =>
+              Effect.succeed(HttpServerResponse.setHeader(response, "cache-control", "no-store")),
+            )
+            // What was checked is what is rotated.
+            const { apiKey, token } = yield* apiKeys.rotate(params.id, { ...options, ...grace, ...query, ifVersion: target.version })
+            return HttpApiSchema.withHeaders({
+              body: { apiKey, token },
+              headers: { "cache-control": "no-store", etag: entityTag(apiKey) },
+            })
+          }).pipe(
+            Effect.catchTags({
+              InvalidInput: invalidInput,
+              ApiKeyNotFound: notFound,
+              VersionConflict: versionConflict,
+              GraceRunning: graceRunning,
+              RepositoryError: failUnavailable,
+              HasherError: failUnavailable,
+              Unconfirmed: unconfirmed,
+            }),
+          ),
+        endGrace: ({ endpoint, params, query, headers }) =>
+          Effect.gen(function* () {
+            const { isSelf, target } = yield* authorizeRotation(params.id, endpoint)
+            yield* checkPreconditions(target, headers)
+            // The key's own token was the current one of this version; after another rotation it is the one whose grace would end.
+            const guard = isSelf || !areUnconditional(headers) ? { ifVersion: target.version } : {}
+            return tagged(yield* apiKeys.endGrace(params.id, { ...query, ...guard }))
+          }).pipe(Effect.catchTags(changeProblems)),
+      })
+    }),
+  )
+
+const isInvalidKey = (error: InvalidKey | Problem.ServiceUnavailableProblem | Problem.OverloadedProblem): error is InvalidKey =>
+  error._tag !== "ServiceUnavailableProblem" && error._tag !== "OverloadedProblem"
+
+/** Refuses to grant scopes that the caller's own key doesn't cover. */
+const checkGrant = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<Scope> = []) {
+  const { scopes: held } = yield* CurrentApiKey
+  const missing = scopes.filter((scope) => !satisfies(held, [scope]))
+  if (missing.length === 0) return
+  yield* challengeScopes(endpoint, missing)
+  return yield* Effect.fail(new Problem.ScopeNotHeldProblem({ scopes: missing }))
+})
+
+const checkPreconditions = (apiKey: ApiKey, headers: Preconditions): Effect.Effect<void, Problem.VersionConflictProblem> =>
+  failedPrecondition(headers, apiKey) === undefined ? Effect.void : Effect.fail(new Problem.VersionConflictProblem())
+
+const checkPreconditionsOfGet = (
+  apiKey: ApiKey,
+  headers: Preconditions,
+): Effect.Effect<void, Problem.NotModified | Problem.VersionConflictProblem, HttpServerRequest.HttpServerRequest> => {
+  if (failedPrecondition(headers, apiKey) !== "if-none-match") return checkPreconditions(apiKey, headers)
+  const setTag = HttpEffect.appendPreResponseHandler((_request, response) =>
+    Effect.succeed(HttpServerResponse.setHeader(response, "etag", entityTag(apiKey))),
+  )
+  return Effect.andThen(setTag, Effect.fail(new Problem.NotModified()))
+}
+
+const tagged = (apiKey: ApiKey) => HttpApiSchema.withHeaders({ body: apiKey, headers: { etag: entityTag(apiKey) } })
+
+const toSort = (sort: typeof SortQuery.Type): Sort => {
+  const order = sort.startsWith("-") ? "desc" : "asc"
+  // What is left without the sign is one of the fields.
+  return { by: sort.replace("-", "") as Sort["by"], order }
+}
+
+const invalidInput = ({ field, reason }: InvalidInput) =>
+  Effect.fail(new Problem.InvalidRequestProblem({ errors: [{ path: field.split("."), message: reason }] }))
+const invalidCursor = (_: InvalidCursor) =>
+  Effect.fail(new Problem.InvalidRequestProblem({ errors: [{ path: ["query", "cursor"], message: "doesn't belong to this search" }] }))
+const notFound = ({ id }: ApiKeyNotFound) => Effect.fail(new Problem.NotFoundProblem({ id }))
+const versionConflict = (_: VersionConflict) => Effect.fail(new Problem.VersionConflictProblem())
+const unconfirmed = ({ id, nodes, token }: Unconfirmed) => {
+  const whom = nodes.length === 0 ? "it can't be found out which nodes live" : "not every node has confirmed it in time"
+  return Effect.fail(
+    new Problem.UnconfirmedProblem({
+      id,
+      nodes,
+      ...(token !== undefined && { token }),
+      detail: `The change was made and stands, but ${whom}`,
+    }),
+  )
+}
+const graceRunning = ({ id, expiresAt }: GraceRunning) => Effect.fail(new Problem.GraceRunningProblem({ id, expiresAt }))
+const failUnavailable = (error: RepositoryError | HasherError) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))
+const changeProblems = {
+  InvalidInput: invalidInput,
+  ApiKeyNotFound: notFound,
+  VersionConflict: versionConflict,
+  RepositoryError: failUnavailable,
+  Unconfirmed: unconfirmed,
+}

@@ -1,0 +1,94 @@
+/** Checks what callers of the service pass in. */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as Model from "../../ApiKey.ts"
+import { InvalidInput } from "../../ApiKeyError.ts"
+import type * as Repository from "../../ApiKeyRepository.ts"
+import type { Filter } from "./model.ts"
+import { ScopeSet } from "../../Scope.ts"
+
+const decodeText = Schema.decodeUnknownEffect(Model.Instant)
+const decodeDate = Schema.decodeUnknownEffect(Schema.DateTimeUtcFromDate.check(Model.isInRange()))
+const decodeUtc = Schema.decodeUnknownEffect(Schema.toType(Model.Instant))
+
+/** An `InstantInput`. A union of the three would tell of the first one alone. */
+const Instant: Schema.Codec<DateTime.Utc, unknown> = Schema.Unknown.pipe(
+  Schema.decodeTo(Schema.toType(Model.Instant), {
+    decode: SchemaGetter.transformEffect((input: unknown) => {
+      const decode = typeof input === "string" ? decodeText : input instanceof Date ? decodeDate : decodeUtc
+      return Effect.mapError(decode(input), () => new SchemaIssue.InvalidValue({ message: instantExpected }))
+    }),
+    encode: SchemaGetter.passthrough({ strict: false }),
+  }),
+)
+const instantExpected = "must be an instant from 1970 to 9999: a DateTime.Utc, a Date, or text such as 2027-01-31T00:00:00Z"
+
+const optionalFields = {
+  description: Schema.optional(Schema.NullOr(Model.Description)),
+  ownerId: Schema.optional(Schema.NullOr(Model.OwnerId)),
+  scopes: Schema.optional(ScopeSet),
+  metadata: Schema.optional(Model.Metadata),
+  isActive: Schema.optional(Schema.Boolean),
+  expiresAt: Schema.optional(Schema.Union([Schema.Null, Schema.Undefined, Instant])),
+}
+
+/** Decodes a caller's input; what it finds wrong becomes `InvalidInput` with the field's name. */
+const decoder = <A, I>(schema: Schema.Codec<A, I>): ((input: unknown) => Effect.Effect<A, InvalidInput>) => {
+  const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error" })
+  return (input) =>
+    Effect.mapError(decode(input), ({ issue }) => {
+      const first = formatIssue(issue).issues[0]
+      const field = (first?.path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
+      return new InvalidInput({ field: field === "" ? "input" : field, reason: first?.message ?? "invalid" })
+    })
+}
+const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const isId = Schema.is(Model.ApiKeyId)
+const isKeyId = Schema.is(Model.KeyId)
+
+/** A record's id, in any letter case (RFC 9562 §4). The error doesn't repeat the text, which may be a token by mistake. */
+export const decodeId = (text: string): Effect.Effect<Model.ApiKeyId, InvalidInput> => {
+  const id = typeof text === "string" ? text.toLowerCase() : text
+  return isId(id) ? Effect.succeed(id) : Effect.fail(new InvalidInput({ field: "id", reason: "must be the id of an API key, a UUIDv7" }))
+}
+
+/** As {@link decodeId}, for the public part of a token. */
+export const decodeKeyId = (text: string, isToken: (text: string) => boolean): Effect.Effect<Model.KeyId, InvalidInput> => {
+  const invalid = (reason: string) => Effect.fail(new InvalidInput({ field: "keyId", reason }))
+  if (!isKeyId(text)) return invalid("must be 1 to 128 visible ASCII characters")
+  return isToken(text) ? invalid("is a whole token: its key id alone is needed") : Effect.succeed(text)
+}
+
+export const decodeCreate = decoder(Schema.Struct({ name: Model.Name, ...optionalFields }))
+export const decodeUpdate = decoder(Schema.Struct({ name: Schema.optional(Model.Name), ...optionalFields }))
+
+const Moment = Schema.optional(Schema.Union([Schema.Undefined, Instant]))
+const decodeFilterFields = decoder(
+  Schema.Struct({
+    ownerId: Schema.optional(Model.OwnerId),
+    isActive: Schema.optional(Schema.Boolean),
+    scopes: Schema.optional(ScopeSet),
+    name: Schema.optional(Model.Description),
+    keyId: Schema.optional(Model.KeyId),
+    // What a key id may begin with, an id may too.
+    startsWith: Schema.optional(Model.KeyId),
+    createdAfter: Moment,
+    createdBefore: Moment,
+    expiresAfter: Moment,
+    expiresBefore: Moment,
+    lastUsedAfter: Moment,
+    lastUsedBefore: Moment,
+    tokenCreatedAfter: Moment,
+    tokenCreatedBefore: Moment,
+    neverUsed: Schema.optional(Schema.Boolean),
+    expired: Schema.optional(Schema.Boolean),
+  }),
+)
+export const decodeFilter = Effect.fnUntraced(function* (filter: Filter): Effect.fn.Return<Repository.Filter, InvalidInput> {
+  const { expired, ...rest } = yield* decodeFilterFields(filter)
+  return expired === undefined ? rest : { ...rest, expired: { is: expired, at: yield* DateTime.now } }
+})

@@ -1,0 +1,227 @@
+/** What callers of the service pass in and get, apart from records. `ApiKeys` exports it. */
+import type * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
+import type * as Redacted from "effect/Redacted"
+import type * as Schema from "effect/Schema"
+import type * as Model from "../../ApiKey.ts"
+import type * as Repository from "../../ApiKeyRepository.ts"
+import type * as ApiKeyToken from "../../ApiKeyToken.ts"
+import type { LegacyTokens } from "../../LegacyTokens.ts"
+import type * as VerificationCache from "../../VerificationCache.ts"
+
+/**
+ * What a new key is made from. `expiresAt` left out means the default lifetime, `null` means for ever.
+ * @category models
+ * @since 0.1.0
+ */
+export interface CreateInput {
+  readonly name: string
+  readonly description?: string | null | undefined
+  readonly ownerId?: string | null | undefined
+  readonly scopes?: ReadonlyArray<string> | undefined
+  readonly metadata?: Schema.JsonObject | undefined
+  readonly isActive?: boolean | undefined
+  readonly expiresAt?: Model.InstantInput | null | undefined
+}
+
+/** The fields to change; what is left out stays. @category models @since 0.1.0 */
+export type UpdateInput = Omit<CreateInput, "name"> & { readonly name?: string | undefined }
+
+/** A new key, and its token, which can't be had again. @category models @since 0.1.0 */
+export interface Created {
+  readonly apiKey: Model.ApiKey
+  readonly token: Redacted.Redacted
+}
+
+type Bound = `${"created" | "expires" | "lastUsed" | "tokenCreated"}${"After" | "Before"}`
+
+/** As the repository's filter, with `expired` judged at the moment of the call. @category models @since 0.1.0 */
+export interface Filter
+  extends Omit<Repository.Filter, "expired" | "keyId" | Bound>, Readonly<Partial<Record<Bound, Model.InstantInput | undefined>>> {
+  readonly keyId?: string | undefined
+  readonly expired?: boolean | undefined
+}
+
+/**
+ * Which page to read: by `offset` (default 0) with the total, which is counted, or by the `cursor` of the page before (the first page's is
+ * empty), which takes as long on a large table as on a small one. `limit` is 1 to 200, 50 unless given.
+ * @category models
+ * @since 0.1.0
+ */
+export interface SearchInput extends Filter {
+  readonly sort?: Repository.Sort | undefined
+  readonly limit?: number | undefined
+  readonly offset?: number | undefined
+  readonly cursor?: string | undefined
+}
+
+/**
+ * How a key's token is replaced.
+ * @category models
+ * @since 0.1.0
+ */
+export interface RotateOptions extends IfVersion, ConfirmWithin {
+  /** How long the token so far works on: 0 to 90 days, in whole seconds rounded up, and not beyond the key's own expiry. Default: 24 hours. */
+  readonly grace?: Duration.Input | undefined
+  /**
+   * From when on the grace counts: from now, or from the new token's first use, as it is noted (within `lastUsedInterval`). Default: `now`.
+   */
+  readonly graceFrom?: "now" | "firstUse" | undefined
+  /** What becomes of the token before that, if it still works: `end` ends it at once, `refuse` fails with `GraceRunning`. Default: `refuse`. */
+  readonly ifPrevious?: "end" | "refuse" | undefined
+}
+
+/**
+ * A key that is about to stop working, or to need a new token: when its expiry comes, or when its token comes of age.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Upcoming {
+  readonly apiKey: Model.ApiKey
+  readonly reason: "expires" | "comesOfAge"
+  readonly at: DateTime.Utc
+}
+
+/** What became of a token that was presented to be ended. @category models @since 0.1.0 */
+export interface Revoked {
+  readonly apiKey: Model.ApiKey
+  /** `"previous"`: only the grace was ended, and the key's current token works on. */
+  readonly usedToken: Model.UsedToken
+  /** `false`: the report was carried out before, and the token works again since, so it was left alone. */
+  readonly isEnded: boolean
+}
+
+/** How a token that was presented is ended. @category models @since 0.1.0 */
+export interface RevokeOptions {
+  readonly reason: Model.DeactivationReason
+  /**
+   * What tells one report of a leak from all others, such as a digest of it. A report ends a token once: sent again, it doesn't undo that
+   * somebody has activated the key since. Default: none, and the token is ended whenever it works.
+   */
+  readonly report?: string | undefined
+}
+
+/** How many hashes there are of one kind. @category models @since 0.1.0 */
+export interface HashUsage {
+  /** For example `argon2id`. */
+  readonly algorithm: string
+  /** For example `v=19,m=19456,t=2,p=1`. */
+  readonly parameters: string
+  /** The pepper's id, `""` for the one without a label, `null` where a pepper means nothing. */
+  readonly pepper: string | null
+  readonly count: number
+  /** Whether new hashes are of this kind. */
+  readonly isCurrent: boolean
+}
+
+/** Only if the record is still at this version. @category models @since 0.1.0 */
+export interface IfVersion {
+  readonly ifVersion?: number | undefined
+}
+
+/**
+ * To return only when every live node has said that it applied the change, or fail with `Unconfirmed` after that time; the change stands
+ * either way. In a transaction of the caller's it fails at once, as no node can see the change before the commit.
+ *
+ * Without a layer of `ApiKeyInvalidation` a node knows of no others: it succeeds at once, whatever other nodes there are, and logs a warning
+ * the first time.
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConfirmWithin {
+  readonly confirmWithin?: Duration.Input | undefined
+}
+
+/** Which keys are exported, and whether with their hashes. @category models @since 0.1.0 */
+export interface ExportOptions {
+  /** An export with hashes is as secret as the table, and only it can be imported. Default: no. */
+  readonly hashes?: boolean | undefined
+  /** Default: all. */
+  readonly filter?: Filter | undefined
+}
+
+/** Why a key is deactivated, for the record. Default: `manual`. @category models @since 0.1.0 */
+export interface DeactivateOptions {
+  readonly reason?: Model.DeactivationReason | undefined
+}
+
+/** What is asked of a token. @category models @since 0.1.0 */
+export interface VerifyOptions {
+  /** The key must hold all of these. */
+  readonly scopes?: ReadonlyArray<string> | undefined
+  /** How old the answer may be. Less than the cache's time to live makes it ask the store more often, 0 each time. */
+  readonly maxAge?: Duration.Input | undefined
+  /** Whether a good token's `lastUsedAt` is set. Not by who looks at a token that somebody else had, as it was found say. Default: yes. */
+  readonly countsAsUse?: boolean | undefined
+}
+
+/** A good token's record, and when the store said so. @category models @since 0.1.0 */
+export interface Verified {
+  readonly apiKey: Model.ApiKey
+  /** Whether it was the key's token, or the one before, whose grace still runs. */
+  readonly usedToken: Model.UsedToken
+  /** The record is as it was at this moment, or later. Changes that were heard of since have been applied. */
+  readonly checkedAt: DateTime.Utc
+}
+
+/**
+ * How much hashing may go on, and wait.
+ * @category models
+ * @since 0.1.0
+ */
+export interface HashingOptions {
+  /**
+   * Secrets hashed at a time. Default: as many as there are cores, divided by the threads that a hash takes, and at least one less than
+   * libuv's pool has (`UV_THREADPOOL_SIZE`, 4 unless set), which file reads and name look-ups share with the hashers.
+   */
+  readonly permits?: number | undefined
+  /**
+   * How many may wait, of those with a known key id and of those with an unknown one. Default: 64 for each permit. Whoever bounds the
+   * requests that are worked on allows for more than twice that many, lest those that wait leave no place for others.
+   */
+  readonly queue?: number | undefined
+  /** How long one may wait before it fails with `Overloaded`. Default: 2 seconds. */
+  readonly maxWait?: Duration.Input | undefined
+}
+
+/**
+ * How keys are issued and verified.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The token format, or the prefix and separator of ours. Default: `ak` and `-`. */
+  readonly token?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
+  /** How long a key lives whose creator doesn't say. Default: for ever. */
+  readonly defaultLifetime?: Duration.Input | undefined
+  /** How long a key may live at most, from its creation. Default: without limit. */
+  readonly maximumLifetime?: Duration.Input | undefined
+  /** How old a token should grow, from its creation or the key's last rotation: see `upcoming`. Default: without limit. */
+  readonly maximumAge?: Duration.Input | undefined
+  /** Whether a token that is older than `maximumAge` is refused, with `Expired`. Default: no. */
+  readonly refuseAged?: boolean | undefined
+  /**
+   * Systems whose tokens work too, tried in this order when a token isn't of our format: see `effect-api-key/legacy/*`. Their keys come in by
+   * `import`, and get a hash of ours at their first use.
+   */
+  readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
+  /** Whether to start although hashes need a pepper that isn't configured, whose keys then fail with `HasherError`. Default: no. */
+  readonly acceptMissingPeppers?: boolean | undefined
+  /**
+   * Whether to start although new keys are hashed with the built-in pepper, which anybody can read, in a store that outlives the program. For
+   * trials. Default: no.
+   */
+  readonly acceptBuiltInPepper?: boolean | undefined
+  /** How often `lastUsedAt` is written, in one statement for all keys. Default: 10 seconds. */
+  readonly lastUsedInterval?: Duration.Input | undefined
+  /** What verification remembers. Default: 100,000 keys for 60 seconds each, {@link VerificationCache.Options}. */
+  readonly cache?: VerificationCache.Options | "off" | undefined
+  readonly hashing?: HashingOptions | undefined
+  /**
+   * What is told of each verification, on top of the counters of `ApiKeyMetrics` and the spans of look-ups: `"metrics"` adds how long it
+   * took, `"traces"` also a span, warm ones included. Default: `"counters"`, as both cost more than a warm verification itself.
+   */
+  readonly telemetry?: "counters" | "metrics" | "traces" | undefined
+  /** Names this node to people, in `Unconfirmed` say; a random part is added. `[A-Za-z0-9._-]`, up to 64 characters. Default: `node`. */
+  readonly nodeName?: string | undefined
+}

@@ -1,0 +1,216 @@
+/**
+ * Which records may be other than the store says, as a change of them has been sent and it isn't known yet whether it took place.
+ *
+ * What is in doubt is looked up for each request and not remembered, here and on the nodes that were told. The others are told before a change
+ * is sent, as the node may die in between. It ends with its answer. Without one it ends when no statement can still be under way: the store
+ * bounds its own to less than {@link patience}, and says of a caller's transaction whether it goes on.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import type { ApiKeyId, KeyId } from "../../ApiKey.ts"
+import type { RepositoryError } from "../../ApiKeyError.ts"
+import * as Message from "./message.ts"
+
+/** A change whose answer isn't known. */
+export interface Doubt {
+  /** Ends it at once: it took place for these key ids, or for those of the record if `undefined`. Gives what tells the others. */
+  readonly settleUnsafe: (keyIds: ReadonlyArray<KeyId> | undefined) => Effect.Effect<void>
+  /** The answer is waited for, and may never come. */
+  readonly waitUnsafe: () => void
+  /** There is none: it may have taken place. Gives what tells the others. */
+  readonly leaveUnsafe: () => Effect.Effect<void>
+}
+
+export interface Doubts {
+  readonly isEmpty: () => boolean
+  readonly has: (id: string) => boolean
+  /** Called before the change is sent. */
+  readonly begin: (id: ApiKeyId) => Effect.Effect<Doubt>
+  /** Another node tells of a change that has begun, or goes on. */
+  readonly doubtful: (id: ApiKeyId, change: string) => void
+  /** Another node tells that it has ended: for these key ids, or for those of the record. */
+  readonly settled: (id: ApiKeyId, change: string, keyIds: ReadonlyArray<string> | undefined) => void
+  /** Ends what stays without an answer. */
+  readonly watch: Effect.Effect<never>
+}
+
+export interface Dependencies {
+  /** What the changes of this node begin with. */
+  readonly node: string
+  readonly listener: {
+    readonly changed: (keyId: string) => void
+    readonly recordChanged: (id: string) => void
+    readonly everythingChanged: () => void
+  }
+  readonly tell: (message: string) => Effect.Effect<void>
+  /** Whether a statement that was sent earlier may still change the record. */
+  readonly isChanging: (id: ApiKeyId) => Effect.Effect<boolean, RepositoryError>
+}
+
+/** How long a change without an answer is waited for, in nanoseconds: longer than the store's own statements take at most. */
+const patience = 30_000_000_000n
+/** How often others are told meanwhile: some may have joined, or missed it. */
+const tellAgain = 5_000_000_000n
+const watchInterval = "1 seconds"
+/** How many changes others may have in doubt until everything is. */
+const capacity = 10_000
+
+interface Change {
+  readonly id: ApiKeyId
+  readonly change: string
+  /** Whether this node makes it. */
+  readonly isOwn: boolean
+  /** When it was last told or heard of, in nanoseconds of a clock that nobody sets. */
+  toldAt: bigint
+  /** Since when its answer is waited for. */
+  leftAt: bigint | undefined
+}
+
+export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChanging }: Dependencies): Effect.fn.Return<Doubts> {
+  const clock = yield* Clock.Clock
+  const context = yield* Effect.context<never>()
+  const records = new Map<string, Map<string, Change>>()
+  const isDoubting = Latch.makeUnsafe()
+  let count = 0
+  /** How many changes are in doubt. */
+  let size = 0
+  /** While it lies ahead there is more in doubt than fits, and so everything. */
+  let overflowsUntil = 0n
+  let isOverflowing = false
+
+  // By a clock that nobody sets: one that is set back would prolong a doubt here, and keep the others from being told of it.
+  const now = (): bigint => clock.monotonicTimeNanosUnsafe()
+
+  /** For a while at most and whatever happens, or a channel would keep changes from ending; and not in the caller's transaction. */
+  const say = (message: string): Effect.Effect<void> =>
+    tell(message).pipe(
+      Effect.timeoutOption("5 seconds"),
+      Effect.catchDefect((defect) => Effect.logWarning("Could not tell the other nodes of a change", defect)),
+      Effect.asVoid,
+      Effect.updateContext(() => context),
+    )
+
+  const add = (change: Change): void => {
+    const changes = records.get(change.id) ?? new Map<string, Change>()
+    records.set(change.id, changes)
+    if (!changes.has(change.change)) size++
+    changes.set(change.change, change)
+    isDoubting.openUnsafe()
+  }
+  const remove = ({ id, change }: Pick<Change, "id" | "change">): void => {
+    const changes = records.get(id)
+    if (changes?.delete(change) === true) size--
+    if (changes?.size === 0) records.delete(id)
+  }
+  const isThere = ({ id, change }: Change): boolean => records.get(id)?.has(change) === true
+
+  /** Nothing that was read before is used: neither what was remembered nor what is being looked up. */
+  const apply = (id: string, keyIds: ReadonlyArray<string> | undefined): void => {
+    if (keyIds === undefined) listener.recordChanged(id)
+    else keyIds.forEach(listener.changed)
+  }
+
+  const endUnsafe = (change: Change, keyIds: ReadonlyArray<KeyId> | undefined): Effect.Effect<void> => {
+    apply(change.id, keyIds)
+    remove(change)
+    return change.isOwn ? say(Message.settled(change.id, change.change, keyIds)) : Effect.void
+  }
+
+  const tellUnsafe = (change: Change): Effect.Effect<void> => {
+    change.toldAt = now()
+    return say(Message.doubtful(change.id, change.change))
+  }
+
+  const begin = (id: ApiKeyId): Effect.Effect<Doubt> =>
+    Effect.gen(function* () {
+      const change: Change = { id, change: `${node}/${++count}`, isOwn: true, toldAt: now(), leftAt: undefined }
+      add(change)
+      // The write needn't wait for it. What is told last must come last.
+      const telling = yield* Effect.forkDetach(tellUnsafe(change), { startImmediately: true })
+      const waitUnsafe = (): void => {
+        // One that is waited for from now on stands for those that have been waited for.
+        for (const earlier of records.get(id)?.values() ?? []) {
+          if (earlier.isOwn && earlier.leftAt !== undefined) remove(earlier)
+        }
+        change.leftAt = now()
+        add(change)
+      }
+      return {
+        settleUnsafe: (keyIds) => Effect.andThen(Fiber.await(telling), endUnsafe(change, keyIds)),
+        waitUnsafe,
+        leaveUnsafe: () => {
+          waitUnsafe()
+          // It may have taken place, and look-ups that are under way may have read what was before.
+          listener.recordChanged(id)
+          return Effect.andThen(Fiber.await(telling), tellUnsafe(change))
+        },
+      }
+    })
+
+  /** What can't be found out stays in doubt. */
+  const mayGoOn = (id: ApiKeyId): Effect.Effect<boolean> =>
+    isChanging(id).pipe(
+      Effect.timeout("5 seconds"),
+      Effect.catchCause(() => Effect.succeed(true)),
+    )
+
+  /** A few at a time, as long as they are there. */
+  const forAll = (condition: (change: Change) => boolean, each: (change: Change) => Effect.Effect<void>) =>
+    Effect.suspend(() =>
+      Effect.forEach(
+        Array.from(records.values()).flatMap((changes) => Array.from(changes.values()).filter(condition)),
+        (change) => Effect.suspend(() => (isThere(change) ? each(change) : Effect.void)),
+        { concurrency: 8, discard: true },
+      ),
+    )
+
+  const isOver = ({ isOwn, leftAt, toldAt }: Change): boolean => {
+    const since = isOwn ? leftAt : toldAt
+    return since !== undefined && now() - since >= patience
+  }
+  const endAll = forAll(isOver, (change) =>
+    // Whoever told of it may be gone, and its transaction not yet.
+    Effect.flatMap(mayGoOn(change.id), (goesOn) =>
+      goesOn || !isThere(change) || !isOver(change) ? Effect.void : endUnsafe(change, undefined),
+    ),
+  )
+  // In a loop of their own, as others mustn't wait for a database that doesn't answer.
+  const tellAll = forAll(({ isOwn, toldAt }) => isOwn && now() - toldAt >= tellAgain, tellUnsafe)
+  const settleOverflow = Effect.sync(() => {
+    if (isOverflowing && now() >= overflowsUntil) {
+      isOverflowing = false
+      listener.everythingChanged()
+    }
+    if (records.size === 0 && !isOverflowing) isDoubting.closeUnsafe()
+  })
+
+  const whileDoubting = (turn: Effect.Effect<void>): Effect.Effect<never> =>
+    Effect.forever(Effect.andThen(isDoubting.await, Effect.andThen(turn, Effect.sleep(watchInterval))))
+
+  const isOfThisNode = (change: string): boolean => change.startsWith(`${node}/`)
+
+  return {
+    isEmpty: () => records.size === 0 && !isOverflowing,
+    has: (id) => isOverflowing || records.has(id),
+    begin,
+    doubtful: (id, change) => {
+      // It is known here, or has ended before its message came back.
+      if (isOfThisNode(change)) return
+      if (size >= capacity && records.get(id)?.has(change) !== true) {
+        isOverflowing = true
+        overflowsUntil = now() + patience
+        isDoubting.openUnsafe()
+        return
+      }
+      add({ id, change, isOwn: false, toldAt: now(), leftAt: undefined })
+    },
+    settled: (id, change, keyIds) => {
+      if (isOfThisNode(change)) return
+      apply(id, keyIds)
+      remove({ id, change })
+    },
+    watch: Effect.raceFirst(whileDoubting(tellAll), whileDoubting(Effect.andThen(endAll, settleOverflow))),
+  }
+})

@@ -1,0 +1,331 @@
+/**
+ * Keeps a node in touch with the others: hears their changes, tells its own, and confirms.
+ *
+ * A node uses its cache only under a lease, which its own heartbeat renews when it comes back over the channel: so a connection that was cut,
+ * or that has gone silent, ends it. The register counts a node as live for longer than its lease, so whoever has vanished from the register has
+ * stopped using its cache.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { ApiKeyId, KeyId } from "../../ApiKey.ts"
+import { type RepositoryError, Unconfirmed } from "../../ApiKeyError.ts"
+import { type ApiKeyInvalidation, InvalidationError } from "../../ApiKeyInvalidation.ts"
+import type { NodeRegister } from "../../ApiKeyRepository.ts"
+import * as ApiKeyMetrics from "../../ApiKeyMetrics.ts"
+import * as Message from "./message.ts"
+
+/** What the node's cache is told. */
+export interface Listener {
+  readonly changed: (keyId: string) => void
+  readonly doubtful: (id: ApiKeyId, change: string) => void
+  readonly settled: (id: ApiKeyId, change: string, keyIds: ReadonlyArray<string> | undefined) => void
+  readonly everythingChanged: () => void
+  readonly trust: (from: number, until: number) => void
+}
+
+export interface Nodes {
+  /** Tells the others of a change that was made and applied here. It doesn't fail: what can't be told now is told later. */
+  readonly tell: (message: string) => Effect.Effect<void>
+  /** Returns when every live node has said that it applied the change. */
+  readonly confirm: (id: ApiKeyId, keyId: KeyId, within: Duration.Duration) => Effect.Effect<void, Unconfirmed>
+  /** Whether changes that are made elsewhere are sure to be heard at this time (in milliseconds), so that the cache is used. */
+  readonly isInTouch: (now: number) => boolean
+}
+
+/** A node that knows of no others. Who asks it to have others confirm may have forgotten to connect them, and is told so once. */
+export const alone = (): Nodes => {
+  let hasWarned = false
+  return {
+    tell: () => Effect.void,
+    confirm: () =>
+      Effect.suspend(() => {
+        if (hasWarned) return Effect.void
+        hasWarned = true
+        return Effect.logWarning("confirmWithin asks this node alone: without a layer of ApiKeyInvalidation it knows of no others")
+      }),
+    isInTouch: () => true,
+  }
+}
+
+const heartbeat = Duration.seconds(2)
+/** How long a node goes on without hearing its own heartbeat, in milliseconds. */
+const lease = 10_000
+const leaseTicks = BigInt(lease) * 1_000_000n
+/** Answers that wait to be given; beyond it they are left out, and asked for again. */
+const maxAnswers = 1_000
+/** How long the register counts it: longer, as clocks don't run alike. */
+const registered = Duration.seconds(20)
+/** What fails where a connection has heard no heartbeat at all. */
+const unheard = "hear any heartbeat"
+/** In a warning, in `/readyz`, and in `doctor`. */
+export const notHeard = "Changes made elsewhere aren't heard, so each request asks the database"
+const never = { from: Number.POSITIVE_INFINITY, until: Number.NEGATIVE_INFINITY }
+/** Asked again meanwhile, in case that a message is lost. */
+const askAgain = Duration.millis(500)
+/** Sooner at first, as whoever has just begun is registered in a moment. */
+const readAgain = Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced(askAgain)])
+
+/** The channel with the store's register, in the place of one that it may lose, or that may be split. */
+export const withRegister = (channel: ApiKeyInvalidation["Service"], register: NodeRegister | undefined): ApiKeyInvalidation["Service"] => {
+  if (register === undefined || channel.registerAge === undefined) return channel
+  const { registerAge: _, ...rest } = channel
+  const failing = <A>(operation: string, effect: Effect.Effect<A, RepositoryError>) =>
+    Effect.mapError(effect, (cause) => new InvalidationError({ operation, cause }))
+  return {
+    ...rest,
+    register: (node, lease) => failing("register", register.register(node, lease)),
+    unregister: (node) => failing("unregister", register.unregister(node)),
+    nodes: failing("nodes", register.nodes),
+  }
+}
+
+/** `remembered` is how long any node uses what it has read. */
+export const make = Effect.fnUntraced(function* (
+  invalidation: ApiKeyInvalidation["Service"],
+  node: string,
+  listener: Listener,
+  remembered: Duration.Duration,
+): Effect.fn.Return<Nodes, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  // A register that is kept as safely as the keys, and for all nodes, knows all of them.
+  const known = invalidation.registerAge === undefined ? undefined : makeKnown(clock, registered, remembered)
+  const waiting = new Map<string, Confirmation>()
+  /** Between which moments what others change is sure to be heard, in milliseconds. */
+  let trusted = never
+  /** What was told of an outage that goes on. */
+  let told: "nothing" | "outage" | "unheard" = "nothing"
+  let beats = 0
+  let changes = 0
+  let hasMissed = false
+
+  const answers = yield* Queue.dropping<string>(maxAnswers)
+
+  const distrust = (): void => {
+    trusted = never
+    listener.trust(never.from, never.until)
+    listener.everythingChanged()
+  }
+
+  const hear = (text: string, sent: Map<number, Sent>): void => {
+    const message = Message.parse(text)
+    switch (message._tag) {
+      case "Changed":
+        return listener.changed(message.keyId)
+      case "Everything":
+        return listener.everythingChanged()
+      case "Doubtful":
+        return listener.doubtful(message.id, message.change)
+      case "Settled":
+        return listener.settled(message.id, message.change, message.keyIds)
+      case "Beat": {
+        known?.hear(message.node)
+        const count = Number(message.beat)
+        const heard = message.node === node ? sent.get(count) : undefined
+        if (heard === undefined) return
+        // Those before it came back too, or are lost; neither says more.
+        for (const earlier of sent.keys()) if (earlier <= count) sent.delete(earlier)
+        trusted = heard
+        // By the wall clock, as others don't go on while the machine sleeps; and from a moment on, as this one may be set back. What was
+        // read before the register knew this node isn't kept: who asked for a confirmation may not have asked it.
+        return listener.trust(heard.from, heard.until)
+      }
+      case "Confirm":
+        listener.changed(message.keyId)
+        // What comes after it mustn't wait until the answer got through. Who asks asks again, and counts us as silent without one.
+        Queue.offerUnsafe(answers, Message.confirmed(message.change, node))
+        return
+      case "Confirmed":
+        return waiting.get(message.change)?.hear(message.node)
+      case "Left":
+        known?.leave(message.node)
+        for (const confirmation of waiting.values()) confirmation.hear(message.node)
+        return
+      case "Ignored":
+        return
+    }
+  }
+
+  /** What couldn't be told is made up for. */
+  const tellMissed = Effect.suspend(() => {
+    if (!hasMissed) return Effect.void
+    hasMissed = false
+    return Effect.onError(invalidation.publish(Message.everything), () => Effect.sync(() => void (hasMissed = true)))
+  })
+
+  const beat = Effect.fnUntraced(function* (sent: Map<number, Sent>) {
+    const until = clock.currentTimeMillisUnsafe() + lease
+    const ticks = clock.monotonicTimeNanosUnsafe()
+    const [oldest] = sent.values()
+    if (oldest !== undefined && ticks - oldest.ticks >= leaseTicks) {
+      return yield* new InvalidationError({ operation: trusted === never ? unheard : "hear its own heartbeat", cause: "silence" })
+    }
+    yield* invalidation.register(node, registered)
+    const count = ++beats
+    sent.set(count, { from: clock.currentTimeMillisUnsafe(), until, ticks })
+    yield* invalidation.publish(Message.beat(node, String(count)))
+    yield* tellMissed
+  })
+
+  /** Ends when the connection does. */
+  const session = Effect.gen(function* () {
+    const messages = yield* invalidation.subscribe
+    /** The heartbeats that were sent and haven't come back, the oldest first. */
+    const sent = new Map<number, Sent>()
+    const listen = Effect.flatMap(Queue.takeAll(messages), (texts) => {
+      for (const text of texts) hear(text, sent)
+      if (told === "nothing" || trusted === never) return Effect.void
+      told = "nothing"
+      return Effect.logInfo("Changes made elsewhere are heard again")
+    })
+    const answer = Effect.flatMap(Queue.take(answers), (text) => Effect.ignore(invalidation.publish(text)))
+    return yield* Effect.raceAllFirst([
+      Effect.forever(listen),
+      Effect.forever(answer),
+      Effect.forever(Effect.andThen(beat(sent), Effect.sleep(heartbeat))),
+    ])
+  }).pipe(
+    // Whatever ends it, it is begun anew: a defect in a channel mustn't leave the node alone for good.
+    Effect.catchCause((cause) => Effect.fail(new InvalidationError({ operation: "stay in touch", cause: Cause.squash(cause) }))),
+    Effect.tapError((error) =>
+      Effect.suspend(() => {
+        // What isn't trusted needn't be distrusted again: each time makes all look-ups under way begin anew.
+        if (trusted !== never) distrust()
+        const { advice } = invalidation
+        // Nothing has failed, so the cause tells nobody what to do.
+        const isUnheard = advice !== undefined && error.cause instanceof InvalidationError && error.cause.operation === unheard
+        if (told === "unheard" || (told === "outage" && !isUnheard)) return Effect.logDebug(notHeard, Cause.fail(error))
+        const count = told === "nothing" ? Metric.update(ApiKeyMetrics.outages, 1) : Effect.void
+        told = isUnheard ? "unheard" : "outage"
+        const warn = isUnheard ? Effect.logWarning(`${notHeard}. ${advice}`) : Effect.logWarning(notHeard, Cause.fail(error))
+        return Effect.andThen(count, warn)
+      }),
+    ),
+    Effect.scoped,
+  )
+  const stayInTouch = Effect.retry(session, Schedule.jittered(Schedule.spaced("250 millis")))
+
+  // Nothing is cached before the first heartbeat has come back.
+  distrust()
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      distrust()
+      const leave = Effect.andThen(invalidation.unregister(node), invalidation.publish(Message.left(node)))
+      return Effect.ignore(Effect.timeout(Effect.andThen(Effect.ignore(tellMissed), leave), "1 second"))
+    }),
+  )
+  yield* Effect.forkScoped(stayInTouch)
+
+  /** All nodes that may have in memory what was read before now. */
+  const live = Effect.gen(function* () {
+    const nodes = yield* invalidation.nodes
+    // Who has only begun isn't in the register yet, and a register that doesn't know us any more has lost others too.
+    if (!nodes.includes(node)) return yield* new InvalidationError({ operation: "find itself among the nodes", cause: "unknown" })
+    // Nor has one that is younger than a lease heard from all who still use theirs. It is asked last, so that a loss in between shows.
+    const age = invalidation.registerAge === undefined ? Duration.infinity : yield* invalidation.registerAge
+    if (Duration.toMillis(age) < lease) return yield* new InvalidationError({ operation: "find all nodes", cause: "a new register" })
+    if (known === undefined) return nodes
+    for (const other of nodes) known.hear(other)
+    return known.all()
+  })
+
+  const askAll = (change: string, keyId: KeyId, confirmation: Confirmation) =>
+    Effect.gen(function* () {
+      // Until it succeeds.
+      const nodes = yield* Effect.orDie(Effect.retry(live, readAgain))
+      for (const other of nodes) confirmation.expect(other)
+      // It was applied here before it was told.
+      confirmation.hear(node)
+      const ask = Effect.andThen(Effect.ignore(invalidation.publish(Message.confirm(change, keyId))), Effect.sleep(askAgain))
+      yield* Effect.raceFirst(confirmation.done, Effect.forever(ask))
+    })
+
+  return {
+    isInTouch: (now) => now >= trusted.from && now < trusted.until,
+    tell: (message) =>
+      invalidation.announcesWrites
+        ? Effect.void
+        : invalidation.publish(message).pipe(
+            Effect.onError(() => Effect.sync(() => void (hasMissed = true))),
+            Effect.catch((error) => Effect.logWarning("Could not tell of a change; trying again", error)),
+          ),
+    confirm: (id, keyId, within) =>
+      Effect.suspend(() => {
+        const change = `${node}/${++changes}`
+        const confirmation = makeConfirmation()
+        waiting.set(change, confirmation)
+        return askAll(change, keyId, confirmation).pipe(
+          Effect.timeoutOption(within),
+          Effect.flatMap((done) =>
+            done._tag === "Some" ? Effect.void : Effect.fail(new Unconfirmed({ id, nodes: confirmation.missing() })),
+          ),
+          Effect.ensuring(Effect.sync(() => waiting.delete(change))),
+        )
+      }),
+  }
+})
+
+/** Between which moments a heartbeat lets the cache be used, in milliseconds of the wall clock; and when it was sent, by one that nobody sets. */
+interface Sent {
+  readonly from: number
+  readonly until: number
+  /** In nanoseconds. */
+  readonly ticks: bigint
+}
+
+/** Nodes that were seen, of which one may vanish from the register without having stopped: when Redis is split, say. */
+interface Known {
+  readonly hear: (node: string) => void
+  readonly leave: (node: string) => void
+  /** All but those that have left, or whose entry in the register, and then all that they may have remembered, has expired. */
+  readonly all: () => ReadonlyArray<string>
+}
+
+const maxKnown = 10_000
+
+const makeKnown = (clock: Clock.Clock, registered: Duration.Duration, remembered: Duration.Duration): Known => {
+  const kept = Duration.toNanosUnsafe(Duration.sum(registered, remembered))
+  const seen = new Map<string, { at: bigint; hasLeft: boolean }>()
+  return {
+    hear: (node) => {
+      // Whoever may speak on the channel may make names up.
+      const [oldest] = seen.size >= maxKnown && !seen.has(node) ? seen.keys() : []
+      if (oldest !== undefined) seen.delete(oldest)
+      seen.set(node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: seen.get(node)?.hasLeft ?? false })
+    },
+    leave: (node) => void seen.set(node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: true }),
+    all: () => {
+      const oldest = clock.monotonicTimeNanosUnsafe() - kept
+      for (const [node, { at }] of seen) if (at < oldest) seen.delete(node)
+      return Array.from(seen).flatMap(([node, { hasLeft }]) => (hasLeft ? [] : [node]))
+    },
+  }
+}
+
+/** Waits for nodes to say that they applied a change. */
+interface Confirmation {
+  readonly expect: (node: string) => void
+  readonly hear: (node: string) => void
+  readonly missing: () => ReadonlyArray<string>
+  readonly done: Effect.Effect<void>
+}
+
+const makeConfirmation = (): Confirmation => {
+  const missing = new Set<string>()
+  const done = Deferred.makeUnsafe<void>()
+  return {
+    expect: (node) => missing.add(node),
+    hear: (node) => {
+      missing.delete(node)
+      if (missing.size === 0) Deferred.doneUnsafe(done, Effect.void)
+    },
+    missing: () => Array.from(missing).sort(),
+    done: Deferred.await(done),
+  }
+}

@@ -1,0 +1,27 @@
+/** A queue for messages whose senders can't wait, and that no listener may miss unnoticed. */
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import type { InvalidationError } from "../../ApiKeyInvalidation.ts"
+import { everything } from "./message.ts"
+
+/** How many messages a listener may be behind. */
+const capacity = 10_000
+
+export type MessageQueue = Queue.Queue<string, InvalidationError>
+
+/** An empty queue, shut down with the scope. */
+export const make: Effect.Effect<MessageQueue, never, Scope.Scope> = Effect.acquireRelease(
+  Queue.dropping<string, InvalidationError>(capacity),
+  Queue.shutdown,
+)
+
+/**
+ * Adds a message. When there is no room for it, all that waits gives way to the one message that says the same and more; what asks for an
+ * answer is asked again, and of heartbeats there are more to come.
+ */
+export const offerUnsafe = (queue: MessageQueue, message: string): void => {
+  if (Queue.offerUnsafe(queue, message) || queue.state._tag !== "Open") return
+  while (Queue.takeUnsafe(queue) !== undefined);
+  Queue.offerUnsafe(queue, everything)
+}

@@ -1,0 +1,135 @@
+/** Looks whether the peppers that hashes need are there, and whether they are those that the hashes were made under. */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import { BuiltInPepper, type HasherError, MissingPeppers, OtherPeppers, type RepositoryError } from "../../ApiKeyError.ts"
+import type { ApiKeyHasher, ConfiguredPepper } from "../../ApiKeyHasher.ts"
+import type { PepperNote, PepperSupport, Repository } from "./contract.ts"
+
+/** The id of the pepper that hashes of the scheme need and that isn't there; of a hash that nobody supports it isn't known. */
+export const missingPepper = ({ missingPepper }: ApiKeyHasher["Service"], scheme: string): Effect.Effect<string | undefined, HasherError> =>
+  missingPepper === undefined
+    ? Effect.undefined
+    : Effect.catchIf(
+        missingPepper(scheme),
+        ({ reason }) => reason === "UnsupportedHash",
+        () => Effect.undefined,
+      )
+
+/** A key that needs a pepper for both of its hashes counts once. */
+export const checkPeppers = Effect.fnUntraced(
+  function* (repository: Repository, hasher: ApiKeyHasher["Service"], isAccepted: boolean) {
+    // Nobody could tell.
+    if (hasher.missingPepper === undefined) return
+    const counts = new Map<string, number>()
+    for (const { scheme, previousScheme, count } of yield* repository.countSchemes(yield* DateTime.now)) {
+      const ids = new Set<string>()
+      for (const each of previousScheme === null ? [scheme] : [scheme, previousScheme]) {
+        const id = yield* missingPepper(hasher, each)
+        if (id !== undefined) ids.add(id)
+      }
+      for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + count)
+    }
+    if (counts.size === 0) return
+    const missing = new MissingPeppers({ peppers: Array.from(counts, ([id, count]) => ({ id, count })) })
+    return isAccepted ? yield* Effect.logWarning(missing.message) : yield* missing
+  },
+  Effect.catchTag("RepositoryError", (error) =>
+    Effect.logWarning("Could not look whether API keys need peppers that aren't configured", error),
+  ),
+)
+
+/** Of a store that outlives the program. The hasher itself warns of the built-in pepper wherever it is accepted. */
+export const refuseBuiltIn = Effect.fnUntraced(function* (
+  repository: Repository,
+  hasher: ApiKeyHasher["Service"],
+): Effect.fn.Return<void, BuiltInPepper | HasherError> {
+  if (repository.peppers === undefined || hasher.peppers === undefined) return
+  if ((yield* hasher.peppers).some(({ isCurrent, isBuiltIn }) => isCurrent && isBuiltIn)) return yield* new BuiltInPepper()
+})
+
+/** What the store knows of the peppers that are configured. */
+export interface Comparison {
+  /** What the hashes begin with whose note isn't of a form that is known here. */
+  readonly unreadable: ReadonlyArray<string>
+  /** Those that aren't the noted ones. */
+  readonly other: OtherPeppers | undefined
+  /** Those that nothing is noted of, and how many keys need each. */
+  readonly unknown: ReadonlyArray<{ readonly pepper: ConfiguredPepper; readonly count: number }>
+  /** Those that are the noted ones, but may not be those of the keys that there were before the note. */
+  readonly assumed: ReadonlyArray<ConfiguredPepper>
+}
+
+/** Compares the peppers that are configured with those noted in the store, and changes nothing. */
+export const comparePeppers = Effect.fnUntraced(function* (
+  repository: Repository,
+  support: PepperSupport,
+  peppers: ReadonlyArray<ConfiguredPepper>,
+): Effect.fn.Return<Comparison, RepositoryError | HasherError> {
+  const notes = new Map((yield* support.read).map((note): readonly [string, PepperNote] => [note.start, note]))
+  const unreadable: Array<string> = []
+  const unknown: Array<ConfiguredPepper> = []
+  const assumed: Array<ConfiguredPepper> = []
+  const other: Array<ConfiguredPepper & { readonly isAssumed: boolean }> = []
+  for (const pepper of peppers) {
+    const note = notes.get(pepper.start)
+    if (note === undefined) {
+      unknown.push(pepper)
+      continue
+    }
+    const isIt = yield* Effect.catchIf(pepper.matches(note.check), isUnreadable, () => Effect.undefined)
+    if (isIt === undefined) unreadable.push(pepper.start)
+    else if (!isIt) other.push({ ...pepper, isAssumed: note.isAssumed })
+    else if (note.isAssumed) assumed.push(pepper)
+  }
+  const schemes = unknown.length + other.length === 0 ? [] : yield* repository.countSchemes(yield* DateTime.now)
+  const countOf = ({ start }: ConfiguredPepper) =>
+    schemes
+      .filter(({ scheme, previousScheme }) => [scheme, previousScheme].some((each) => each === start || each?.startsWith(`${start}$`)))
+      .reduce((sum, { count }) => sum + count, 0)
+  return {
+    unreadable,
+    other:
+      other.length === 0
+        ? undefined
+        : new OtherPeppers({
+            peppers: other.map((pepper) => ({ id: pepper.id, start: pepper.start, count: countOf(pepper), isAssumed: pepper.isAssumed })),
+          }),
+    unknown: unknown.map((pepper) => ({ pepper, count: countOf(pepper) })),
+    assumed,
+  }
+})
+
+export const unreadableNotes = (starts: ReadonlyArray<string>): string =>
+  `Whether the pepper is that of the hashes that begin with ${starts.join(", ")} can't be told, as the note about it can't be read`
+
+/** A later version may note them in another form. */
+const isUnreadable = ({ reason }: HasherError): boolean => reason === "UnsupportedHash" || reason === "MalformedHash"
+
+/**
+ * Fails if a pepper isn't the one noted in the store, and notes those that are new. Of nodes that start together on peppers of their own, the
+ * first one's are noted, which the others find afterwards.
+ */
+export const notePeppers = Effect.fnUntraced(
+  function* (repository: Repository, hasher: ApiKeyHasher["Service"]) {
+    const { peppers: support } = repository
+    if (support === undefined || hasher.peppers === undefined) return
+    const peppers = yield* hasher.peppers
+    const { other, unknown, unreadable } = yield* comparePeppers(repository, support, peppers)
+    if (other !== undefined) return yield* other
+    if (unreadable.length > 0) yield* Effect.logWarning(unreadableNotes(unreadable))
+    if (unknown.length === 0) return
+    const now = yield* DateTime.now
+    for (const { pepper, count } of unknown) {
+      yield* support.note({ start: pepper.start, check: yield* pepper.makeCheck, isAssumed: count > 0 }, now)
+    }
+    const noted = yield* comparePeppers(
+      repository,
+      support,
+      unknown.map(({ pepper }) => pepper),
+    )
+    if (noted.other !== undefined) return yield* noted.other
+  },
+  Effect.catchTag("RepositoryError", (error) =>
+    Effect.logWarning("Could not compare the peppers with those that the API keys were made under, or note them", error),
+  ),
+)

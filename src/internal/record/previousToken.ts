@@ -1,0 +1,20 @@
+/** When a previous token ends. */
+import type { ApiKey, UsedToken } from "../../ApiKey.ts"
+
+/**
+ * In milliseconds. A grace that waits for the new token's first use need not have an end yet; any other has one, and without one the token
+ * has ended.
+ */
+export const endOfPrevious = ({ previous }: Pick<ApiKey, "previous">): number =>
+  previous?.expiresAt?.epochMilliseconds ?? ((previous?.graceSeconds ?? null) === null ? 0 : Number.POSITIVE_INFINITY)
+
+/** Whether a use of the token settles when the one before it ends. */
+export const beginsGrace = ({ previous }: Pick<ApiKey, "previous">, usedToken: UsedToken): boolean =>
+  usedToken === "current" && previous !== null && previous.graceSeconds !== null
+
+/**
+ * Whether the previous token still works, or will until the new one is used. An end that whoever last wrote the record had passed is a fact,
+ * as that of a token that was ended on purpose: a clock that is behind doesn't undo it.
+ */
+export const isPreviousLive = (apiKey: Pick<ApiKey, "previous" | "updatedAt">, now: number): boolean =>
+  endOfPrevious(apiKey) > Math.max(now, apiKey.updatedAt.epochMilliseconds)

@@ -1,0 +1,181 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as ProblemDetails from "effect/http/ProblemDetails"
+import type * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Schema from "effect/Schema"
+import { ApiKeyHasher } from "../../ApiKeyHasher.ts"
+import { defaultPermits, defaultQueue } from "../verifier/hashQueue.ts"
+import * as Variable from "../config/variable.ts"
+
+/**
+ * How much of the server one caller, or all callers together, can take up. What goes beyond is answered where HTTP has an answer for it,
+ * and closed.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Limits {
+  /** The largest body that is read, in bytes; beyond it, 413. Default: 64 KiB. */
+  readonly bodyBytes: number
+  /** The request line and the headers together, in bytes; beyond it, 431. Default: 16 KiB. */
+  readonly headerBytes: number
+  /** The length of path and query; beyond it, 414. Default: 8,192. */
+  readonly urlLength: number
+  /** For the headers to arrive, from the moment of connecting or of the first byte; beyond it, 408. Default: 10 seconds. */
+  readonly headerTime: Duration.Input
+  /** For the whole request to arrive, body included; beyond it, 408. Not shorter than `headerTime`. Default: 30 seconds. */
+  readonly requestTime: Duration.Input
+  /**
+   * From the end of the headers until the caller has taken the whole answer, which one that doesn't read never does; beyond it, the
+   * connection is closed. Default: 60 seconds.
+   */
+  readonly responseTime: Duration.Input
+  /** How long a connection may idle between requests. Default: 5 seconds. */
+  readonly keepAliveTime: Duration.Input
+  /** Connections at a time; a further one is closed at once, and counted in `api_key_server_connections_refused`. Default: 1,000. */
+  readonly connections: number
+  /**
+   * Requests that are being worked on at a time; a further one gets 503. More than may wait for hashing, whoever sent them. Default: 1,000,
+   * or twice as many as may wait for hashing, if that is more.
+   */
+  readonly requests: number
+  /** Requests of one connection, sent without waiting for answers, that are being worked on at a time; a further one gets 503. Default: 16. */
+  readonly requestsPerConnection: number
+}
+
+/** @category models @since 0.1.0 */
+export const defaultLimits: Limits = {
+  bodyBytes: 65_536,
+  headerBytes: 16_384,
+  urlLength: 8_192,
+  headerTime: "10 seconds",
+  requestTime: "30 seconds",
+  responseTime: "60 seconds",
+  keepAliveTime: "5 seconds",
+  connections: 1_000,
+  requests: 1_000,
+  requestsPerConnection: 16,
+}
+
+/** So many requests may wait for hashing that there would be no place for those that needn't. @category errors @since 0.1.0 */
+export class TooFewRequests extends Schema.TaggedError<TooFewRequests>()("TooFewRequests", {
+  requests: Schema.Number,
+  hashing: Schema.Number,
+}) {
+  override get message(): string {
+    return `limits.requests (${this.requests}) must be more than 2 × API_KEY_HASHING_QUEUE + API_KEY_HASHING_PERMITS (${this.hashing})`
+  }
+}
+
+/** How many requests are worked on, so that those that wait for hashing leave places for those that needn't. */
+export const decideRequests: (requests: number | undefined) => Effect.Effect<number, TooFewRequests | Config.ConfigError, ApiKeyHasher> =
+  Effect.fnUntraced(function* (requests) {
+    const { threads = 1 } = yield* ApiKeyHasher
+    const permits = yield* Variable.whole("API_KEY_HASHING_PERMITS").pipe(Config.withDefault(defaultPermits(threads)))
+    const queue = yield* Variable.whole("API_KEY_HASHING_QUEUE").pipe(Config.withDefault(defaultQueue(permits)))
+    // Known key ids and unknown ones wait in a lane each.
+    const hashing = 2 * queue + permits
+    if (requests === undefined) return Math.max(defaultLimits.requests, 2 * hashing)
+    return requests > hashing ? requests : yield* new TooFewRequests({ requests, hashing })
+  })
+
+const connectionsRefused = Metric.counter("api_key_server_connections_refused", {
+  description: "Connections closed at once, because there were as many as there may be",
+  incremental: true,
+})
+
+/** Node's server within the limits that bear on connections. */
+export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
+  Effect.contextWith((context) =>
+    Effect.succeed(() => {
+      const headersTimeout = toTimeout(limits.headerTime)
+      const requestTimeout = Math.max(headersTimeout, toTimeout(limits.requestTime))
+      const keepAliveTimeout = toTimeout(limits.keepAliveTime)
+      const responseTimeout = toTimeout(limits.responseTime)
+      const server = createServer({
+        maxHeaderSize: limits.headerBytes,
+        headersTimeout,
+        requestTimeout,
+        keepAliveTimeout,
+        // Node looks for connections that are too slow each 30 seconds, unless told otherwise.
+        connectionsCheckingInterval: Math.min(1_000, Math.ceil(headersTimeout / 4)),
+      })
+      server.maxConnections = limits.connections
+      // How many bytes they take is bounded. Beyond a number Node would leave headers out, and one that was sent twice go unseen.
+      server.maxHeadersCount = 0
+      server.on("drop", () => connectionsRefused.updateUnsafe(1, context))
+      // Blank lines between requests begin Node's time for idling anew, and no other. By then all that may take time has taken it, Node's own seconds too.
+      const nextRequestTimeout = toTimeout(responseTimeout + requestTimeout + keepAliveTimeout + headersTimeout + 3_000)
+      const nextDue = new WeakMap<Socket, NodeJS.Timeout>()
+      server.on("connection", (socket) => {
+        const timer = setTimeout(() => socket.destroy(), nextRequestTimeout)
+        nextDue.set(socket, timer)
+        socket.once("close", () => clearTimeout(timer))
+      })
+      // Node has no limit for callers that don't read: `server.timeout` starts anew with each byte.
+      const closeLate = ({ socket }: IncomingMessage, response: ServerResponse) => {
+        nextDue.get(socket)?.refresh()
+        const timer = setTimeout(() => socket.destroy(), responseTimeout)
+        response.once("close", () => clearTimeout(timer))
+      }
+      server.on("request", closeLate)
+      server.on("checkContinue", closeLate)
+      // No route upgrades, but a request that asks for it leaves Node's own limits.
+      server.on("upgrade", (_request, socket: Socket) => {
+        const timer = setTimeout(() => socket.destroy(), headersTimeout)
+        socket.once("close", () => clearTimeout(timer))
+      })
+      return server
+    }),
+  )
+
+/** Not 0, which means no limit to Node, and no more than its timers hold. */
+const toTimeout = (time: Duration.Input): number =>
+  Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(Duration.toMillis(Duration.fromInputUnsafe(time)))))
+
+/** The limits that bear on requests, in front of all routes. */
+export const layerRequestLimits = (limits: Limits): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  HttpRouter.use((router) => {
+    let open = 0
+    // Node parses, and hands out, all that a connection has sent, whether what came before is answered or not.
+    const openOf = new WeakMap<Socket, number>()
+    return router.addGlobalMiddleware((effect) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+        const { socket, url = "" } = NodeHttpServerRequest.toIncomingMessage(request)
+        if (url.length > limits.urlLength) return Effect.succeed(uriTooLong)
+        // Whoever asks whether the process lives must not take one that is busy for dead.
+        if (url === "/healthz") return effect
+        const ofSocket = openOf.get(socket) ?? 0
+        if (open >= limits.requests || ofSocket >= limits.requestsPerConnection) return Effect.succeed(tooManyRequests)
+        open++
+        openOf.set(socket, ofSocket + 1)
+        return Effect.onExit(effect, () =>
+          Effect.sync(() => {
+            open--
+            openOf.set(socket, (openOf.get(socket) ?? 1) - 1)
+          }),
+        )
+      }),
+    )
+  })
+
+const uriTooLong = ProblemDetails.toResponse({ type: "urn:effect-api-key:problem:uri-too-long", title: "URI too long", status: 414 })
+
+const tooManyRequests = HttpServerResponse.setHeader(
+  ProblemDetails.toResponse({
+    type: "urn:effect-api-key:problem:overloaded",
+    title: "Overloaded",
+    status: 503,
+    detail: "Too many requests at a time",
+    retryAfterSeconds: 1,
+  }),
+  "retry-after",
+  "1",
+)

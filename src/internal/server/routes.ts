@@ -1,0 +1,113 @@
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import * as OpenApi from "effect/http-api/OpenApi"
+import * as Layer from "effect/Layer"
+import { KeyId } from "../../ApiKey.ts"
+import { ApiKeyRepository } from "../../ApiKeyRepository.ts"
+import { ApiKeys } from "../../ApiKeys.ts"
+import { acceptCredentials, assertProtected, type CredentialOptions, CurrentApiKey } from "../http/ApiKeyAuth.ts"
+import {
+  type InvalidSigningKey,
+  layerAuth,
+  layerHandlers,
+  layerLeaks,
+  type LeakOptions,
+  layerMethodNotAllowed,
+  layerProblems,
+  layerRequestProblems,
+} from "../../http/implementation.ts"
+import { notHeard } from "../nodes/nodes.ts"
+import { ServerApi } from "./api.ts"
+import { keepAnswers } from "./keptAnswers.ts"
+import { layerSecurityHeaders } from "./securityHeaders.ts"
+
+/** @category models @since 0.1.0 */
+export interface RoutesOptions {
+  /** What is done about leaked tokens. Default: nothing is offered. */
+  readonly leaks?: LeakOptions | undefined
+  /** Where requests carry their keys. Default: in `Authorization: Bearer …` or `X-API-Key`. */
+  readonly credentials?: CredentialOptions | undefined
+}
+
+/** Without what leads to the page's vendor, or sends something there. Effect's type of the options knows some of them. */
+const referencePage = {
+  withDefaultFonts: false,
+  // Else the browser asks for one that isn't there.
+  favicon: "data:,",
+  hideClientButton: true,
+  showDeveloperTools: "never",
+  telemetry: false,
+}
+
+type Needs = HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
+
+/**
+ * The routes: `/api-keys…`, `/leaks…`, `/protected`, `/docs`, `/openapi.json`, `/healthz` and `/readyz`. Serve them with `HttpRouter.serve`, over
+ * services of your own.
+ * @category layers
+ * @since 0.1.0
+ */
+export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSigningKey, Needs> => {
+  const api = ServerApi.pipe(acceptCredentials(options.credentials ?? {}))
+  assertProtected(api)
+  const middleware = Layer.mergeAll(layerAuth(), layerRequestProblems)
+  const groups = Layer.mergeAll(
+    layerHandlers(api),
+    layerLeaks(api, options.leaks),
+    HttpApiBuilder.group(api, "protected", (handlers) =>
+      handlers.handle("get", () => Effect.map(CurrentApiKey, (apiKey) => ({ message: `Hello, ${apiKey.name}`, apiKey }))),
+    ),
+  ).pipe(Layer.provide(middleware))
+  return Layer.mergeAll(
+    // In front of all that answers, the limits of the server included.
+    layerSecurityHeaders,
+    layerProblems,
+    HttpApiBuilder.layer(api).pipe(Layer.provide(groups)),
+    Layer.mergeAll(layerDocument(api), HttpApiScalar.layer(api, { path: "/docs", scalar: referencePage })).pipe(Layer.provide(keepAnswers)),
+    HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok\n")),
+    layerReady,
+    layerMethodNotAllowed(api, { "/docs": ["GET"], "/openapi.json": ["GET"], "/healthz": ["GET"], "/readyz": ["GET"] }),
+  )
+}
+
+/**
+ * {@link routesWith} the default options.
+ * @category layers
+ * @since 0.1.0
+ */
+// No signing key is a good one.
+export const routes: Layer.Layer<never, never, Needs> = Layer.suspend(() => Layer.orDie(routesWith({})))
+
+const layerDocument = (api: typeof ServerApi) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      const document = yield* Effect.cached(Effect.sync(() => HttpServerResponse.jsonUnsafe(OpenApi.fromApi(api))))
+      yield* router.add("GET", "/openapi.json", document)
+    }),
+  )
+
+const layerReady = HttpRouter.use(
+  Effect.fnUntraced(function* (router) {
+    const repository = yield* ApiKeyRepository
+    const { isInTouch } = yield* ApiKeys
+    const askDatabase = repository.findByKeyId(KeyId.make("0000000000000000")).pipe(
+      Effect.timeout("2 seconds"),
+      Effect.match({
+        onSuccess: () => true,
+        onFailure: () => false,
+      }),
+    )
+    // Whoever asks often, or all at once, has the database asked once a second.
+    const hasAnswered = yield* Effect.cachedWithTTL(askDatabase, "1 second")
+    const answer = Effect.gen(function* () {
+      if (!(yield* hasAnswered)) return HttpServerResponse.empty({ status: 503 })
+      // It serves all the same, and rightly, if more slowly.
+      return HttpServerResponse.text((yield* isInTouch) ? "ready\n" : `ready\n${notHeard}: see the log, or run effect-api-key doctor\n`)
+    })
+    // Callers who go away don't end the look-up that they share, lest each next one begin another.
+    yield* router.add("GET", "/readyz", Effect.uninterruptible(answer))
+  }),
+)

@@ -1,0 +1,87 @@
+/** The variables of the environment that are ours, and those that look as if they were meant to be. */
+import { safeLine } from "../text/safe.ts"
+
+/** All that are read, each of which `docs/guides/configuration.md` or `docs/command-line.md` describes. */
+export const variables: ReadonlyArray<string> = [
+  "API_KEY_ACCEPT_BUILT_IN_PEPPER",
+  "API_KEY_ACCEPT_MISSING_PEPPERS",
+  "API_KEY_ADAPTERS",
+  "API_KEY_ADAPTER_BETTER_AUTH_DISABLE_KEY_HASHING",
+  "API_KEY_ADAPTER_BETTER_AUTH_PREFIX",
+  "API_KEY_ADAPTER_DJANGO_PREFIX_LENGTH",
+  "API_KEY_ADAPTER_FASTAPI_API_KEY_BCRYPT",
+  "API_KEY_ADAPTER_FASTAPI_API_KEY_PEPPER",
+  "API_KEY_ADAPTER_FASTAPI_API_KEY_PREFIX",
+  "API_KEY_ADAPTER_FASTAPI_API_KEY_SEPARATOR",
+  "API_KEY_ADAPTER_KEYPAL_ALGORITHM",
+  "API_KEY_ADAPTER_KEYPAL_PREFIX",
+  "API_KEY_ADAPTER_KEYPAL_SALT",
+  "API_KEY_ADAPTER_PREFIXED_API_KEY_PREFIX",
+  "API_KEY_ADAPTER_SHA256_PREFIX",
+  "API_KEY_ADAPTER_UNKEY_PREFIX",
+  "API_KEY_CACHE",
+  "API_KEY_CACHE_BYTES",
+  "API_KEY_CACHE_ENTRIES",
+  "API_KEY_CACHE_TIME_TO_LIVE",
+  "API_KEY_CREDENTIALS",
+  "API_KEY_DATA_DIR",
+  "API_KEY_DEFAULT_LIFETIME",
+  "API_KEY_FOREIGN_AUTHORIZATION",
+  "API_KEY_HASHING_MAX_WAIT",
+  "API_KEY_HASHING_PERMITS",
+  "API_KEY_HASHING_QUEUE",
+  "API_KEY_LAST_USED_INTERVAL",
+  "API_KEY_LEAKS",
+  "API_KEY_LEAK_SIGNING_KEYS_FILE",
+  "API_KEY_MAXIMUM_AGE",
+  "API_KEY_MAXIMUM_LIFETIME",
+  "API_KEY_NODE_NAME",
+  "API_KEY_PEPPER",
+  "API_KEY_PEPPERS",
+  "API_KEY_PEPPERS_FILE",
+  "API_KEY_PREFIX",
+  "API_KEY_REFUSE_AGED",
+  "API_KEY_REVOCATIONS_PER_SECOND",
+  "API_KEY_REVOKE_BY_POSSESSION",
+  "API_KEY_SEPARATOR",
+  "API_KEY_TELEMETRY",
+  "EFFECT_API_KEY_TOKEN",
+]
+
+/** Others read these too. */
+const usual = ["DATABASE_URL", "REDIS_URL"]
+
+/** What is said of each name that is no variable of ours but begins as one, or is within two letters of one. Values are never shown. */
+export const findMisspelt = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const all = [...variables, ...usual]
+  const known = new Set(all)
+  return names
+    .filter((name) => !known.has(name))
+    .sort()
+    .flatMap((name) => {
+      const distances = all.map((variable) => ({ variable, distance: editDistance(name.toUpperCase(), variable) }))
+      const nearest = distances.reduce((best, each) => (each.distance < best.distance ? each : best))
+      const begins = /^(?:EFFECT_)?API_KEY_/i.test(name)
+      if (nearest.distance > 2 && !begins) return []
+      const hint = nearest.distance <= 4 ? `: did you mean ${nearest.variable}?` : ""
+      return [`${safeLine(name.slice(0, 64))} is set, but isn't a variable of effect-api-key, and isn't read${hint}`]
+    })
+}
+
+/** Of this process's environment. Without Effect, which the bundle would keep apart from the rest for it: one file more at each start. */
+export const misspelt = (): ReadonlyArray<string> => findMisspelt(Object.keys(process.env))
+
+/** Levenshtein's: letters to insert, to leave out or to replace. A name that is much longer or shorter isn't worth the work. */
+const editDistance = (from: string, to: string): number => {
+  if (Math.abs(from.length - to.length) > 4) return Infinity
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (const [index, letter] of Array.from(from).entries()) {
+    const next = [index + 1]
+    for (let at = 0; at < to.length; at++) {
+      // Each row has a place for every letter, and one more.
+      next.push(Math.min(row[at + 1]! + 1, next[at]! + 1, row[at]! + (letter === to[at] ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[to.length] ?? Infinity
+}

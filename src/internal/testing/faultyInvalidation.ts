@@ -1,0 +1,233 @@
+import * as Clock from "effect/Clock"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Scope from "effect/Scope"
+import { type ApiKeyInvalidation, InvalidationError } from "../../ApiKeyInvalidation.ts"
+import { type Message, parse } from "../nodes/message.ts"
+
+/**
+ * How badly messages travel.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Faults {
+  /** How many of a million can't be sent, which the sender learns. */
+  readonly failed: number
+  /** How many of a million get lost on their way to one node, unnoticed. */
+  readonly lost: number
+  /** How many of a million arrive twice. */
+  readonly doubled: number
+  /** How long one is under way at most, in milliseconds: as each takes a time of its own, they overtake each other. */
+  readonly delay: number
+  /** How long it takes at most until a node is in the register, and again until it learns so, in milliseconds. */
+  readonly registering: number
+}
+
+/** Draws whole numbers from 0 up to but excluding `bound`. @category models @since 0.1.0 */
+export type Draw = (bound: number) => number
+
+/** What happens on the way. A listener may rely on it: a message is heard within the millisecond of the clock in which it is delivered. */
+export interface Watcher {
+  readonly onPublish: (message: Message, hasFailed: boolean) => void
+  readonly onSubscribe: () => void
+  readonly onDeliver: (message: Message, sentAt: number) => void
+  /** Nothing arrives from now on. */
+  readonly onEnd: () => void
+}
+
+/** Counts nodes as live for their leases, and takes its time as the faults have it. */
+export interface Register {
+  readonly register: (node: string, lease: Duration.Duration) => Effect.Effect<void>
+  readonly unregister: (node: string) => Effect.Effect<void>
+  readonly nodes: Effect.Effect<ReadonlyArray<string>>
+}
+
+/** A register, of which a copy goes on by itself. */
+interface Copyable extends Register {
+  readonly age: Effect.Effect<Duration.Duration>
+  readonly copy: () => Copyable
+}
+
+/** A node's end of the hub. */
+export interface Channel {
+  readonly service: ApiKeyInvalidation["Service"]
+  /** Ends the subscription, which the node learns. */
+  readonly cut: Effect.Effect<void>
+  /** While it is set, what is sent to the node gets lost, and the node isn't told. */
+  isDeaf: boolean
+  /** While it is set, the node can neither publish nor be registered, nor listen anew. */
+  isMute: boolean
+  /** The part of the hub that it is on while that is split: 0 or 1. */
+  side: number
+}
+
+export interface Hub {
+  readonly connect: (watcher: Watcher) => Channel
+  /** Tells all nodes, as a trigger of the store's does. */
+  readonly announce: (message: string) => Effect.Effect<void>
+  /** Loses the register, which begins anew with the next node that comes. */
+  readonly loseRegister: Effect.Effect<void>
+  /**
+   * Splits the hub and its register in two, which go on by themselves, until it is healed: then the second part is gone, and its nodes' connections
+   * with it. A node that comes meanwhile finds itself on either.
+   */
+  readonly split: Effect.Effect<void>
+  readonly heal: Effect.Effect<void>
+}
+
+interface Subscription {
+  readonly channel: Channel
+  readonly watcher: Watcher
+  readonly queue: Queue.Queue<string, InvalidationError>
+}
+
+/** A register in memory. @category constructors @since 0.1.0 */
+export const makeRegister = (clock: Clock.Clock, draw: Draw, faults: Faults): Register =>
+  startRegister(clock, draw, faults, new Map(), now(clock))
+
+const now = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe()
+
+const startRegister = (clock: Clock.Clock, draw: Draw, faults: Faults, live: Map<string, number>, began: number): Copyable => {
+  const takesItsTime = Effect.suspend(() => (faults.registering > 0 ? Effect.sleep(draw(1 + draw(1 + faults.registering))) : Effect.void))
+  return {
+    register: (node, lease) =>
+      Effect.gen(function* () {
+        yield* takesItsTime
+        live.set(node, now(clock) + Duration.toMillis(lease))
+        yield* takesItsTime
+      }),
+    unregister: (node) => Effect.sync(() => void live.delete(node)),
+    nodes: Effect.sync(() => Array.from(live.entries()).flatMap(([node, until]) => (now(clock) < until ? [node] : []))),
+    age: Effect.sync(() => Duration.millis(now(clock) - began)),
+    copy: () => startRegister(clock, draw, faults, new Map(live), began),
+  }
+}
+
+/**
+ * Connects nodes in memory, and loses, doubles, delays and reorders what they say, as `draw` has it. Messages under way end with the scope.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeHub = Effect.fnUntraced(function* (
+  draw: Draw,
+  faults: Faults,
+  announcesWrites: boolean,
+): Effect.fn.Return<Hub, never, Scope.Scope> {
+  const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
+  const subscriptions = new Set<Subscription>()
+  const begin = () => startRegister(clock, draw, faults, new Map(), now(clock))
+  const channels = new Set<Channel>()
+  /** That of each side. */
+  let registers = [begin()]
+
+  const end = (subscription: Subscription): void => {
+    if (subscriptions.delete(subscription)) subscription.watcher.onEnd()
+  }
+
+  const deliver = (subscription: Subscription, text: string, sentAt: number) =>
+    Effect.sync(() => {
+      if (!subscriptions.has(subscription) || subscription.channel.isDeaf) return
+      Queue.offerUnsafe(subscription.queue, text)
+      subscription.watcher.onDeliver(parse(text), sentAt)
+    })
+
+  const send = (text: string, side?: number): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const sentAt = clock.currentTimeMillisUnsafe()
+      const deliveries: Array<Effect.Effect<unknown>> = []
+      for (const subscription of subscriptions) {
+        if (side !== undefined && subscription.channel.side !== side) continue
+        if (draw(million) < faults.lost) continue
+        for (let copies = draw(million) < faults.doubled ? 2 : 1; copies > 0; copies--) {
+          // At least one, so that it is the clock that wakes the listener, and waits until it is done. Few take long.
+          const delay = 1 + draw(1 + draw(1 + draw(faults.delay)))
+          deliveries.push(Effect.forkIn(Effect.andThen(Effect.sleep(delay), deliver(subscription, text, sentAt)), scope))
+        }
+      }
+      return Effect.all(deliveries, { discard: true })
+    })
+
+  const connect = (watcher: Watcher): Channel => {
+    const unlessMute = <A, R>(operation: string, effect: Effect.Effect<A, never, R>): Effect.Effect<A, InvalidationError, R> =>
+      Effect.suspend((): Effect.Effect<A, InvalidationError, R> =>
+        channel.isMute ? Effect.fail(new InvalidationError({ operation, cause: "mute" })) : effect,
+      )
+    const register = Effect.sync(() => registers[channel.side] ?? begin())
+    const channel: Channel = {
+      isDeaf: false,
+      isMute: false,
+      side: draw(registers.length),
+      cut: Effect.sync(() => {
+        for (const subscription of subscriptions) {
+          if (subscription.channel !== channel) continue
+          end(subscription)
+          Queue.failCauseUnsafe(subscription.queue, Cause.fail(new InvalidationError({ operation: "listen", cause: "cut" })))
+        }
+      }),
+      service: {
+        announcesWrites,
+        publish: (text) =>
+          Effect.suspend(() => {
+            const hasFailed = channel.isMute || draw(million) < faults.failed
+            watcher.onPublish(parse(text), hasFailed)
+            return hasFailed ? Effect.fail(new InvalidationError({ operation: "publish", cause: "failed" })) : send(text, channel.side)
+          }),
+        subscribe: unlessMute(
+          "subscribe",
+          Effect.acquireRelease(
+            Effect.map(Queue.unbounded<string, InvalidationError>(), (queue) => {
+              const subscription: Subscription = { channel, watcher, queue }
+              subscriptions.add(subscription)
+              watcher.onSubscribe()
+              return subscription
+            }),
+            (subscription) => Effect.sync(() => end(subscription)),
+          ),
+        ).pipe(Effect.map(({ queue }) => queue)),
+        register: (node, lease) =>
+          unlessMute(
+            "register",
+            Effect.flatMap(register, (register) => register.register(node, lease)),
+          ),
+        unregister: (node) =>
+          unlessMute(
+            "unregister",
+            Effect.flatMap(register, (register) => register.unregister(node)),
+          ),
+        nodes: unlessMute(
+          "list the nodes",
+          Effect.flatMap(register, ({ nodes }) => nodes),
+        ),
+        registerAge: unlessMute(
+          "read the register's age",
+          Effect.flatMap(register, ({ age }) => age),
+        ),
+      },
+    }
+    channels.add(channel)
+    return channel
+  }
+
+  const loseRegister = Effect.sync(() => {
+    registers[0] = begin()
+  })
+  const split = Effect.sync(() => {
+    const [first = begin()] = registers
+    registers = [first, first.copy()]
+    for (const channel of channels) channel.side = draw(2)
+  })
+  const heal = Effect.suspend(() => {
+    const [first = begin()] = registers
+    registers = [first]
+    const moved = Array.from(channels).filter(({ side }) => side === 1)
+    for (const channel of moved) channel.side = 0
+    return Effect.forEach(moved, ({ cut }) => cut, { discard: true })
+  })
+
+  return { connect, announce: (message) => send(message), loseRegister, split, heal }
+})
+
+const million = 1_000_000

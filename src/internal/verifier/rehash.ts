@@ -1,0 +1,119 @@
+/**
+ * Hashes secrets anew whose hash is of an older algorithm, parameters or pepper, as they come by: a record's hash can be replaced only when
+ * its secret is there.
+ *
+ * It happens behind the callers' backs, one at a time and after the hashes that they wait for, and for no more than {@link capacity} that
+ * wait: the others have their turn when they come by again. A hash that somebody else replaced meanwhile is left alone.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as Queue from "effect/Queue"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type { ApiKeyId, KeyId } from "../../ApiKey.ts"
+import type { HasherError } from "../../ApiKeyError.ts"
+import { type ApiKeyHasher, scheme } from "../../ApiKeyHasher.ts"
+import * as ApiKeyMetrics from "../../ApiKeyMetrics.ts"
+import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
+import { sha256 } from "../hash/digest.ts"
+import type { HashQueue } from "./hashQueue.ts"
+import { missingPepper } from "../record/peppers.ts"
+
+/** A secret that has just matched its hash. */
+export interface Matched {
+  readonly id: ApiKeyId
+  readonly keyId: KeyId
+  readonly secret: Redacted.Redacted
+  readonly hash: Redacted.Redacted
+  /** Whether no other secret matches the hash. */
+  readonly isExact?: (secret: Redacted.Redacted, hash: Redacted.Redacted) => Effect.Effect<boolean, HasherError>
+}
+
+export interface Rehash {
+  /** Has a hash that isn't current made anew. */
+  readonly consider: (matched: Matched) => void
+}
+
+const capacity = 100
+/** How often a token's hash is replaced within a time: nodes with other settings may be about to be restarted. */
+const maxTimes = 3
+const restMillis = 3_600_000
+const maxReplaced = 10_000
+/** How long a hash may take to be written: while one hangs, no other is made. */
+const patience = "10 seconds"
+const maxInexact = 10_000
+
+export const make = Effect.fnUntraced(function* (
+  repository: ApiKeyRepository["Service"],
+  hasher: ApiKeyHasher["Service"],
+  currentScheme: Effect.Effect<string, HasherError>,
+  hashQueue: HashQueue,
+): Effect.fn.Return<Rehash, never, Scope.Scope> {
+  const queue = yield* Effect.acquireRelease(Queue.dropping<Matched>(capacity), Queue.shutdown)
+  const waiting = new Set<KeyId>()
+
+  /** Which hashes this node has replaced of late: a node with another current hasher may put its own there, and so on and on. */
+  const replaced = new Map<KeyId, { readonly since: number; readonly times: number }>()
+  const recent = (keyId: KeyId, now: number) => {
+    const known = replaced.get(keyId)
+    return known !== undefined && now >= known.since && now - known.since < restMillis ? known : { since: now, times: 0 }
+  }
+  const noteReplaced = (keyId: KeyId, now: number): void => {
+    const { since, times } = recent(keyId, now)
+    replaced.delete(keyId)
+    const [oldest] = replaced.size >= maxReplaced ? replaced.keys() : []
+    if (oldest !== undefined) replaced.delete(oldest)
+    replaced.set(keyId, { since, times: times + 1 })
+  }
+
+  /** Secrets that others match a hash beside, which cost a hash to find out. */
+  const inexact = new Set<string>()
+  const digestOf = (secret: Redacted.Redacted, hash: Redacted.Redacted) => sha256?.(`${Redacted.value(hash)}\0${Redacted.value(secret)}`)
+  const isInexact = ({ secret, hash, isExact }: Matched): boolean => {
+    const digest = isExact === undefined || inexact.size === 0 ? undefined : digestOf(secret, hash)
+    return digest !== undefined && inexact.has(digest)
+  }
+
+  const upgrade = ({ id, keyId, secret, hash, isExact }: Matched) =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      // The peppers may have changed while it waited.
+      if (scheme(Redacted.value(hash)) === (yield* currentScheme) || recent(keyId, now).times >= maxTimes) return
+      if (isExact !== undefined && !(yield* hashQueue.runLast(isExact(secret, hash)))) {
+        const [oldest] = inexact.size >= maxInexact ? inexact : []
+        if (oldest !== undefined) inexact.delete(oldest)
+        const digest = digestOf(secret, hash)
+        if (digest !== undefined) inexact.add(digest)
+        return
+      }
+      const current = yield* hashQueue.runLast(hasher.hash(secret))
+      // A pepper is taken out because it leaked, say: what was made with it mustn't live on under another.
+      if ((yield* missingPepper(hasher, scheme(Redacted.value(hash)))) !== undefined) return
+      const isReplaced = yield* Effect.timeout(repository.replaceHash(id, hash, current), patience)
+      if (!isReplaced) return
+      // Nobody needs to hear of it: what was proven by the hash before still holds.
+      noteReplaced(keyId, now)
+      yield* Metric.update(ApiKeyMetrics.rehashes, 1)
+    }).pipe(
+      Effect.catchCause((cause) =>
+        // An interruption of our own ends the loop all the same.
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.void
+          : Effect.logWarning(
+              "Could not replace the hash of an API key by a current one; trying again when it is used",
+              Cause.pretty(cause),
+            ),
+      ),
+      Effect.ensuring(Effect.sync(() => waiting.delete(keyId))),
+    )
+
+  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(queue), upgrade)))
+  return {
+    consider: (matched) => {
+      if (waiting.has(matched.keyId) || isInexact(matched)) return
+      if (Queue.offerUnsafe(queue, matched)) waiting.add(matched.keyId)
+    },
+  }
+})

@@ -1,0 +1,18 @@
+/**
+ * For tests: a contract that any `ApiKeyRepository` can be run through, records to begin with, and arbitraries. Needs `vitest` and
+ * `@effect/vitest`.
+ * @since 0.1.0
+ */
+export * as arbitraries from "./internal/testing/arbitraries.ts"
+export { makeStoredApiKey } from "./internal/testing/fixtures.ts"
+export { repositoryContract } from "./internal/testing/repositoryContract.ts"
+export {
+  simulate,
+  SimulationFailure,
+  type SimulationOptions,
+  type Statistics,
+  verificationSimulation,
+} from "./internal/testing/simulation.ts"
+export { layerMemory, layerMemoryWith } from "./ApiKeys.ts"
+export { layerEphemeral as layerHasher } from "./ApiKeyHasher.ts"
+export { layerMemory as layerRepository } from "./ApiKeyRepository.ts"
