@@ -112,11 +112,7 @@ describe("documentation", () => {
   })
 })
 
-const source = (path: string | undefined): string => {
-  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-  const target: string = exports[path === undefined ? "." : `./${path}`].default
-  return target.replace(/^\.\/dist\//, "").replace(/\.js$/, "")
-}
+const source = (path = "index"): string => path
 
 const readdirOrRead = (path: string): void => {
   try {
