@@ -26,13 +26,14 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Model from "./ApiKey.ts"
-import type { Created, CreateInput, IfVersion } from "./ApiKeys.ts"
+import type { ConfirmWithin, Created, CreateInput, IfVersion, SearchInput, UpdateInput } from "./ApiKeys.ts"
+import type { TokenConfig } from "./ApiKeyToken.ts"
 import { fromError, usage } from "./internal/cli/CliFailure.ts"
 import * as Generate from "./internal/cli/generate.ts"
 import * as Json from "./internal/cli/Json.ts"
-import { filterFlags, given, readFilter, readScopes, requireApiKeys, scopes, string, text, whole } from "./internal/cli/keyFlags.ts"
+import { filterFlags, givenFields, readFilter, readScopes, requireApiKeys, scopes, string, text, whole } from "./internal/cli/keyFlags.ts"
 import { asking, confirm, findKey, GivenToken, readSecret, refuseAny, refusePart, refuseToken } from "./internal/cli/keyName.ts"
-import { KeysBackend } from "./internal/cli/KeysBackend.ts"
+import { KeysBackend, type Rotation } from "./internal/cli/KeysBackend.ts"
 import { describeKey, keyColumns, type Look, look, makeTable, note, print, sanitize, table } from "./internal/cli/output.ts"
 import { separators } from "./internal/cli/separators.ts"
 import * as Settings from "./internal/cli/settings.ts"
@@ -130,10 +131,7 @@ export const create = Command.make(
     const input: CreateInput = {
       name,
       scopes: yield* readScopes(scope),
-      ...given("description", description),
-      ...given("ownerId", owner),
-      ...given("metadata", metadata),
-      ...given("expiresAt", readExpiry(expires, now)),
+      ...givenFields<CreateInput>({ description, ownerId: owner, metadata, expiresAt: readExpiry(expires, now) }),
       ...(inactive ? { isActive: false } : {}),
     }
     yield* printCreated(yield* (yield* KeysBackend).create(input), "The key was created.")
@@ -212,17 +210,19 @@ export const update = Command.make(
     const scopes = yield* readScopes(scope)
     if (noScopes && scopes.length > 0) return yield* usage("--scope and --no-scopes contradict each other")
     const input = {
-      ...given("name", name),
-      ...given("description", orNull(description)),
-      ...given("ownerId", orNull(owner)),
-      ...given("metadata", metadata),
-      ...given("expiresAt", readExpiry(expires, yield* DateTime.now)),
+      ...givenFields<UpdateInput>({
+        name,
+        description: orNull(description),
+        ownerId: orNull(owner),
+        metadata,
+        expiresAt: readExpiry(expires, yield* DateTime.now),
+      }),
       ...(noScopes || scopes.length > 0 ? { scopes } : {}),
     }
     if (Object.keys(input).length === 0)
       return yield* usage("Say what to change: --name, --description, --owner, --scope, --expires or --metadata")
     const { id } = yield* findKey(key)
-    return yield* printKey(yield* (yield* KeysBackend).update(id, input, given("confirmWithin", confirmWithin)))
+    return yield* printKey(yield* (yield* KeysBackend).update(id, input, givenFields<ConfirmWithin>({ confirmWithin })))
   }),
 ).pipe(
   Command.withDescription("Change what is known of an API key, and what it may do"),
@@ -245,7 +245,7 @@ export const deactivate = Command.make(
   { key, confirmWithin },
   Effect.fnUntraced(function* ({ key, confirmWithin }) {
     const { id } = yield* findKey(key)
-    yield* printKey(yield* (yield* KeysBackend).deactivate(id, given("confirmWithin", confirmWithin)))
+    yield* printKey(yield* (yield* KeysBackend).deactivate(id, givenFields<ConfirmWithin>({ confirmWithin })))
   }),
 ).pipe(
   Command.withDescription("Make an API key stop working, until it is activated again"),
@@ -268,7 +268,7 @@ export const remove = Command.make(
     const found = yield* findKey(key)
     yield* confirm(`Delete the API key ${named(found)} for good?`, yes)
     // The key that was shown is the one that was confirmed.
-    yield* (yield* KeysBackend).delete(found.id, { ...given("confirmWithin", confirmWithin), ...asShown(found, yes) })
+    yield* (yield* KeysBackend).delete(found.id, { ...givenFields<ConfirmWithin>({ confirmWithin }), ...asShown(found, yes) })
     yield* print(Json.Deleted, { deleted: found.id }, () => `${named(found)} is deleted`)
   }),
 ).pipe(
@@ -301,15 +301,13 @@ export const search = Command.make(
     if (Option.isSome(offset) && Option.isSome(cursor)) return yield* usage("--offset and --cursor contradict each other")
     const page = yield* (yield* KeysBackend).search({
       ...(yield* readFilter(flags)),
-      ...given("name", text),
       // What is left without the sign is one of the four fields.
       sort: {
         by: sort.replace("-", "") as "createdAt" | "name" | "lastUsedAt" | "expiresAt",
         order: sort.startsWith("-") ? "desc" : "asc",
       },
       limit,
-      ...given("offset", offset),
-      ...given("cursor", cursor),
+      ...givenFields<SearchInput>({ name: text, offset, cursor }),
     })
     const style = yield* look
     if ((yield* Settings.Json) || page.items.length > 0) {
@@ -419,8 +417,7 @@ export const rotate = Command.make(
     const show = (rotated: Created) => printCreated(rotated, "The token was replaced.")
     const rotated = yield* Effect.tapError(
       backend.rotate(found.id, {
-        ...given("grace", grace),
-        ...given("confirmWithin", confirmWithin),
+        ...givenFields<Rotation>({ grace, confirmWithin }),
         ...(fromFirstUse ? { graceFrom: "firstUse" } : {}),
         ...(endPrevious ? { ifPrevious: "end" } : {}),
         ...(isAtOnce || endPrevious ? asShown(found, yes) : {}),
@@ -454,7 +451,9 @@ export const endGrace = Command.make(
   Effect.fnUntraced(function* ({ key, yes, confirmWithin }) {
     const found = yield* findKey(key)
     if (found.previous !== null) yield* confirm(`End the previous token of ${named(found)} at once?`, yes)
-    yield* printKey(yield* (yield* KeysBackend).endGrace(found.id, { ...given("confirmWithin", confirmWithin), ...asShown(found, yes) }))
+    yield* printKey(
+      yield* (yield* KeysBackend).endGrace(found.id, { ...givenFields<ConfirmWithin>({ confirmWithin }), ...asShown(found, yes) }),
+    )
   }),
 ).pipe(
   Command.withDescription("End the token from before a rotation at once"),
@@ -474,7 +473,7 @@ export const generate = Command.make(
     ),
   },
   Effect.fnUntraced(function* ({ count, ...flags }) {
-    const format = { ...(yield* Settings.tokenFormat), ...given("prefix", flags.prefix), ...given("separator", flags.separator) }
+    const format = { ...(yield* Settings.tokenFormat), ...givenFields<TokenConfig>(flags) }
     const tokens = yield* Effect.mapError(Generate.generate(format, count), ({ reason }) => usage(reason))
     yield* Effect.forEach(tokens, (each) => print(Json.Generated, each, () => each.token), { discard: true })
   }),

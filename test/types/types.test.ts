@@ -1,5 +1,5 @@
 /** What the types promise. `tsc` checks them; the assertions at run time are only there to have a test. */
-import type { Effect, Layer, Redacted, Schema, Stream } from "effect"
+import { type Effect, type Layer, Option, type Redacted, type Schema, type Stream } from "effect"
 import type { HttpClientError } from "effect/http"
 import { Command } from "effect/cli"
 import type { HttpApiClient } from "effect/http-api"
@@ -11,6 +11,7 @@ import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import { command, layerApiKeys } from "../../src/cli.ts"
 import { runMain } from "../../src/cli/CommandLine.ts"
+import { givenFields } from "../../src/internal/cli/keyFlags.ts"
 import type { ApiKeysApi, ApiKeysProblem, ApiKeysProblems, AuthProblem, LeaksApi, LeaksProblem } from "../../src/http/definition.ts"
 
 type Service = ApiKeys.ApiKeys["Service"]
@@ -98,6 +99,14 @@ describe("types", () => {
       runMain(command, { version: "1.0.0" })
     }
     expectTypeOf(start).returns.toBeVoid()
+  })
+
+  it("a flag gives a field of the input what that field takes", () => {
+    expectTypeOf(givenFields<ApiKeys.UpdateInput>({ ownerId: Option.some(null) })).toEqualTypeOf<Partial<ApiKeys.UpdateInput>>()
+    // @ts-expect-error an owner is a text
+    givenFields<ApiKeys.UpdateInput>({ ownerId: Option.some(7) })
+    // @ts-expect-error the input has no such field
+    givenFields<ApiKeys.UpdateInput>({ owner: Option.some("acme") })
   })
 
   it("a token is redacted", () => {

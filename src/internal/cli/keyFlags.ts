@@ -50,9 +50,16 @@ export const readScopes = (texts: ReadonlyArray<string>) => decodeScopes(texts.j
 
 export const text = (name: string, description: string) => string(name).pipe(Flag.withDescription(description), Flag.optional)
 
-/** The fields that were given. */
-export const given = <A>(name: string, value: Option.Option<A>): Readonly<Record<string, A>> =>
-  Option.isSome(value) ? { [name]: value.value } : {}
+/** Of `Target`, the fields whose flags were given: `givenFields<Filter>({ ownerId: flags.owner })`. */
+export const givenFields = <Target extends object>(flags: {
+  readonly [Name in keyof Target]?: Option.Option<Exclude<Target[Name], undefined>>
+}): Partial<Target> =>
+  // Each name is one of the target's, and its value of that field's type.
+  Object.fromEntries(
+    Object.entries<Option.Option<unknown> | undefined>(flags).flatMap(([name, value]) =>
+      value !== undefined && Option.isSome(value) ? [[name, value.value]] : [],
+    ),
+  ) as Partial<Target>
 
 export const filterFlags = {
   owner: text("owner", "Only keys of this owner"),
@@ -83,16 +90,18 @@ export const readFilter = Effect.fnUntraced(function* (
   const status = Option.getOrUndefined(flags.status)
   const scopes = yield* readScopes(flags.scope)
   return {
-    ...given("ownerId", flags.owner),
-    ...given("name", flags.name),
+    ...givenFields<Filter>({
+      ownerId: flags.owner,
+      name: flags.name,
+      createdAfter: at(flags.createdAfter, -1),
+      createdBefore: at(flags.createdBefore, -1),
+      expiresAfter: at(flags.expiresAfter, 1),
+      expiresBefore: at(flags.expiresBefore, 1),
+      lastUsedAfter: at(flags.usedAfter, -1),
+      lastUsedBefore: at(flags.usedBefore, -1),
+    }),
     ...(scopes.length === 0 ? {} : { scopes }),
     ...(status === undefined ? {} : status === "inactive" ? { isActive: false } : { isActive: true, expired: status === "expired" }),
-    ...given("createdAfter", at(flags.createdAfter, -1)),
-    ...given("createdBefore", at(flags.createdBefore, -1)),
-    ...given("expiresAfter", at(flags.expiresAfter, 1)),
-    ...given("expiresBefore", at(flags.expiresBefore, 1)),
-    ...given("lastUsedAfter", at(flags.usedAfter, -1)),
-    ...given("lastUsedBefore", at(flags.usedBefore, -1)),
     ...(flags.neverUsed ? { neverUsed: true } : {}),
   }
 })

@@ -13,7 +13,7 @@ import type { CheckedFind } from "../../scan/Report.ts"
 import type { Find, ScanProblem, ScanProgress } from "../../scan/Scanner.ts"
 import { CliFailure, fromError, usage } from "./CliFailure.ts"
 import { encodeLeaked } from "./Json.ts"
-import { given, string } from "./keyFlags.ts"
+import { givenFields, string } from "./keyFlags.ts"
 import { refuseToken } from "./keyName.ts"
 import { KeysBackend } from "./KeysBackend.ts"
 import { type Leaked, lookInto } from "./leaked.ts"
@@ -65,7 +65,7 @@ export const scan = Command.make(
     if ((check || deactivate) && Option.isNone(backend)) return yield* usage("--check and --deactivate need the keys")
     if (Option.isSome(git) && (paths.length > 0 || all))
       return yield* usage("--git scans all of a repository's history: leave paths and --all out")
-    const format = { ...(yield* Settings.tokenFormat), ...given("separator", separator) }
+    const format = { ...(yield* Settings.tokenFormat), ...givenFields<TokenConfig>({ separator }) }
     const formats: ReadonlyArray<TokenConfig> = prefix.length > 0 ? prefix.map((each) => ({ ...format, prefix: each })) : [format]
     for (const each of formats) yield* Effect.mapError(Effect.fromResult(make(each)), ({ reason }) => usage(reason))
     const { scanGit, scanPaths } = yield* Effect.promise(() => import("../../scan/Scanner.ts"))
