@@ -252,10 +252,43 @@ export class OtherPeppers extends Schema.TaggedError<OtherPeppers>()("OtherPeppe
   }
 }
 
+const refusals = [MalformedToken, NotFound, InvalidSecret, Inactive, Expired, InsufficientScope] as const
+const failures = [RepositoryError, HasherError, Overloaded] as const
+
 /** Why a token isn't good, as opposed to infrastructure that failed. @category schemas @since 0.1.0 */
-export const InvalidKey = Schema.Union([MalformedToken, NotFound, InvalidSecret, Inactive, Expired, InsufficientScope])
+export const InvalidKey = Schema.Union(refusals)
 /** @since 0.1.0 */
 export type InvalidKey = typeof InvalidKey.Type
 
 /** Everything that `verify` can fail with. @category models @since 0.1.0 */
-export type VerifyError = InvalidKey | RepositoryError | HasherError | Overloaded
+export type VerifyError = InvalidKey | InstanceType<(typeof failures)[number]>
+
+const tagOf = <Tag extends string>({ fields }: { readonly fields: { readonly _tag: Schema.tag<Tag> } }): Tag => fields._tag.schema.literal
+
+/** The tags of {@link InvalidKey}, in the order of the checks. @category constants @since 0.1.0 */
+export const refusalTags: ReadonlyArray<InvalidKey["_tag"]> = refusals.map((refusal) => tagOf<InvalidKey["_tag"]>(refusal))
+
+/** The tags of {@link VerifyError}: those of refusals, then those of infrastructure. @category constants @since 0.1.0 */
+export const verifyErrorTags: ReadonlyArray<VerifyError["_tag"]> = [...refusals, ...failures].map((failure) =>
+  tagOf<VerifyError["_tag"]>(failure),
+)
+
+/**
+ * Whether a failure says that a token isn't good. One of infrastructure says nothing of the token.
+ * @category guards
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeyError, ApiKeys } from "effect-api-key"
+ * import { Effect } from "effect"
+ *
+ * const isGood = Effect.fn(function* (token: string) {
+ *   const apiKeys = yield* ApiKeys.ApiKeys
+ *   return yield* apiKeys.verify(token).pipe(
+ *     Effect.as(true),
+ *     Effect.catchIf(ApiKeyError.isRefusal, () => Effect.succeed(false)),
+ *   )
+ * })
+ * ```
+ */
+export const isRefusal = (error: unknown): error is InvalidKey => refusals.some((refusal) => error instanceof refusal)

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Metric from "effect/Metric"
+import { type VerifyError, verifyErrorTags } from "./ApiKeyError.ts"
 
 /** Verifications answered from memory alone, good or refused. Its name is `api_key_verify_hits`. @category metrics @since 0.1.0 */
 export const hits: Metric.Counter<number> = Metric.counter("api_key_verify_hits", {
@@ -30,20 +31,10 @@ export const failures = (tag: FailureTag): Metric.Counter<number> =>
   Metric.counter("api_key_verify_failures", { description: "Verifications that failed", incremental: true, attributes: { tag } })
 
 /** @category models @since 0.1.0 */
-export type FailureTag = (typeof failureTags)[number]
+export type FailureTag = VerifyError["_tag"]
 
 /** Every tag that `verify` fails with. @since 0.1.0 */
-export const failureTags = [
-  "MalformedToken",
-  "NotFound",
-  "InvalidSecret",
-  "Inactive",
-  "Expired",
-  "InsufficientScope",
-  "RepositoryError",
-  "HasherError",
-  "Overloaded",
-] as const
+export const failureTags: ReadonlyArray<FailureTag> = verifyErrorTags
 
 const milliseconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500]
 

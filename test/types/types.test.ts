@@ -6,6 +6,7 @@ import type { HttpApiClient } from "effect/http-api"
 import { describe, expectTypeOf, it } from "vitest"
 import type { ApiKey, StoredApiKey } from "../../src/ApiKey.ts"
 import type * as Errors from "../../src/ApiKeyError.ts"
+import type { FailureTag } from "../../src/ApiKeyMetrics.ts"
 import type { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
@@ -45,6 +46,8 @@ describe("types", () => {
     expectTypeOf<Exclude<Errors.VerifyError, Errors.InvalidKey>>().toEqualTypeOf<
       Errors.RepositoryError | Errors.HasherError | Errors.Overloaded
     >()
+    expectTypeOf<(typeof Errors.refusalTags)[number]>().toEqualTypeOf<Errors.InvalidKey["_tag"]>()
+    expectTypeOf<FailureTag>().toEqualTypeOf<Errors.VerifyError["_tag"]>()
     expectTypeOf<ErrorOf<Service["create"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError | Errors.HasherError>()
     expectTypeOf<ErrorOf<Service["get"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["getByKeyId"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.NotFound | Errors.RepositoryError>()
@@ -59,6 +62,24 @@ describe("types", () => {
     >()
     expectTypeOf<Stream.Error<ReturnType<Service["upcoming"]>>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["count"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError>()
+  })
+
+  it("a refusal that is added has to be decided upon: what the wire and a report of a leak make of it", () => {
+    type Decided = "MalformedToken" | "NotFound" | "InvalidSecret" | "Inactive" | "Expired" | "InsufficientScope"
+    expectTypeOf<Errors.InvalidKey["_tag"]>().toEqualTypeOf<Decided>()
+    const isProven = (error: Errors.InvalidKey): boolean => {
+      switch (error._tag) {
+        case "MalformedToken":
+        case "NotFound":
+        case "InvalidSecret":
+          return false
+        case "Inactive":
+        case "Expired":
+        case "InsufficientScope":
+          return true
+      }
+    }
+    expectTypeOf(isProven).returns.toBeBoolean()
   })
 
   it("the wire tells what of it a caller can act on", () => {

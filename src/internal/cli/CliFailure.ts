@@ -7,6 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { isRefusal } from "../../ApiKeyError.ts"
 import { safeLine } from "../text/safe.ts"
 
 /** What the process ends with. @category models @since 0.1.0 */
@@ -39,10 +40,9 @@ export class CliFailure extends Schema.TaggedError<CliFailure>()("CliFailure", {
 export const usage = (reason: string): CliFailure => new CliFailure({ exitCode: exitCodes.usage, tag: "Usage", reason })
 
 const notFoundTags = new Set(["ApiKeyNotFound", "NotFoundProblem"])
-const invalidTokenTags = new Set(["MalformedToken", "NotFound", "InvalidSecret", "Inactive", "Expired", "InsufficientScope"])
 
-const codeOf = (tag: string): 1 | 2 | 3 | 4 =>
-  notFoundTags.has(tag) ? exitCodes.notFound : invalidTokenTags.has(tag) ? exitCodes.invalidToken : exitCodes.failed
+const codeOf = (error: Failed): 1 | 3 | 4 =>
+  notFoundTags.has(error._tag) ? exitCodes.notFound : isRefusal(error) ? exitCodes.invalidToken : exitCodes.failed
 
 interface Failed {
   readonly _tag: string
@@ -59,7 +59,7 @@ export const fromError = (error: Failed): CliFailure =>
   error instanceof CliFailure
     ? error
     : new CliFailure({
-        exitCode: codeOf(error._tag),
+        exitCode: codeOf(error),
         tag: error._tag,
         reason: safeLine(describe(error)),
         ...("advice" in error && typeof error.advice === "string" && { advice: error.advice }),

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
-import type { InvalidKey } from "../../ApiKeyError.ts"
+import { type InvalidKey, isRefusal } from "../../ApiKeyError.ts"
 import type { Page } from "../../ApiKeyRepository.ts"
 import {
   ApiKeys,
@@ -99,10 +99,7 @@ export const layerApiKeys: Layer.Layer<KeysBackend, never, ApiKeys> = Layer.effe
             HasherError: (error) => Effect.fail(fromError(error)),
             Overloaded: (error) => Effect.fail(fromError(error)),
           }),
-          Effect.catchIf(
-            (error): error is InvalidKey => error._tag !== "CliFailure",
-            (error) => Effect.succeed<Verdict>({ valid: false, error }),
-          ),
+          Effect.catchIf(isRefusal, (error) => Effect.succeed<Verdict>({ valid: false, error })),
         ),
     }),
   ),

@@ -33,7 +33,10 @@ export const lookInto = (
           return { status: "inactive", apiKey }
         case "Expired":
           return { status: "expired", apiKey }
-        default:
+        case "MalformedToken":
+        case "NotFound":
+        case "InvalidSecret":
+        case "InsufficientScope":
           // The key id may be somebody's all the same: nothing is said of their key for a token that isn't theirs.
           return { status: "unknown", apiKey: null }
       }

@@ -15,16 +15,16 @@ import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Layer from "effect/Layer"
 import { type ApiKey, type ApiKeyId, status } from "../../ApiKey.ts"
-import type {
-  ApiKeyNotFound,
-  GraceRunning,
-  HasherError,
-  InvalidCursor,
-  InvalidInput,
-  InvalidKey,
-  RepositoryError,
-  Unconfirmed,
-  VersionConflict,
+import {
+  type ApiKeyNotFound,
+  type GraceRunning,
+  type HasherError,
+  type InvalidCursor,
+  type InvalidInput,
+  isRefusal,
+  type RepositoryError,
+  type Unconfirmed,
+  type VersionConflict,
 } from "../../ApiKeyError.ts"
 import { ApiKeys, type ConfirmWithin, type IfVersion, type UpdateInput } from "../../ApiKeys.ts"
 import type { Sort } from "../../ApiKeyRepository.ts"
@@ -140,7 +140,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           apiKeys.verify(token, options).pipe(
             Effect.map(({ apiKey, usedToken, checkedAt }): typeof VerifiedBody.Type => ({ valid: true, apiKey, usedToken, checkedAt })),
             Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded }),
-            Effect.catchIf(isInvalidKey, (error) => Effect.succeed<typeof VerifiedBody.Type>({ valid: false, error })),
+            Effect.catchIf(isRefusal, (error) => Effect.succeed<typeof VerifiedBody.Type>({ valid: false, error })),
             Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
           ),
         get: ({ params, headers }) =>
@@ -215,9 +215,6 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
       })
     }),
   )
-
-const isInvalidKey = (error: InvalidKey | Problem.ServiceUnavailableProblem | Problem.OverloadedProblem): error is InvalidKey =>
-  error._tag !== "ServiceUnavailableProblem" && error._tag !== "OverloadedProblem"
 
 /** Refuses to grant scopes that the caller's own key doesn't cover. */
 const checkGrant = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<Scope> = []) {

@@ -7,7 +7,7 @@ import * as Latch from "effect/Latch"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { RepositoryError, VerifyError } from "../../ApiKeyError.ts"
+import { ApiKeyNotFound, isRefusal, type RepositoryError, type VerifyError } from "../../ApiKeyError.ts"
 
 /** How many tokens may wait to be looked up, and how many of keys that exist may wait for their turn. */
 export const capacity = 1_000
@@ -89,7 +89,8 @@ export const make = Effect.fnUntraced(function* (
         // An interruption has no failure of any type.
         if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
         const error = Cause.squash(cause)
-        return isRefusal(error) ? Effect.void : Effect.logError("An API key couldn't be ended by who held its token", cause)
+        const hasEnded = isRefusal(error) || error instanceof ApiKeyNotFound
+        return hasEnded ? Effect.void : Effect.logError("An API key couldn't be ended by who held its token", cause)
       }),
       Effect.andThen(Effect.sync(() => turns.remove(key, hash))),
     )
@@ -177,7 +178,3 @@ const makeTurns = () => {
       Array.from(byKey).flatMap(([key, tokens]) => Array.from(tokens, ([hash, token]) => ({ key, hash, token }))),
   }
 }
-
-const refusals = new Set(["MalformedToken", "NotFound", "InvalidSecret", "Inactive", "Expired", "InsufficientScope", "ApiKeyNotFound"])
-const isRefusal = (error: unknown): boolean =>
-  typeof error === "object" && error !== null && "_tag" in error && refusals.has(String(error._tag))

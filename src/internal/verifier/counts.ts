@@ -39,17 +39,8 @@ export const register = Effect.fnUntraced(function* (gauges: Gauges): Effect.fn.
 
 const registerSeries = (context: Context.Context<never>): Registered => {
   const gauges = new Set<Gauges>()
-  const failures = {
-    MalformedToken: 0,
-    NotFound: 0,
-    InvalidSecret: 0,
-    Inactive: 0,
-    Expired: 0,
-    InsufficientScope: 0,
-    RepositoryError: 0,
-    HasherError: 0,
-    Overloaded: 0,
-  }
+  // Each tag has its entry.
+  const failures = Object.fromEntries(ApiKeyMetrics.failureTags.map((tag) => [tag, 0])) as Counts["failures"]
   const counts: Counts = { hits: 0, misses: 0, failures }
   const counter = (metric: Metric.Counter<number>, count: () => number): void => {
     Metric.registerUnsafe(metric, context, { get: () => ({ count: count(), incremental: true }), ...unused })
