@@ -1,0 +1,23 @@
+import * as Metric from "effect/Metric"
+export declare const hits: Metric.Counter<number>
+export declare const misses: Metric.Counter<number>
+export declare const failures: (tag: FailureTag) => Metric.Counter<number>
+export type FailureTag = (typeof failureTags)[number]
+export declare const failureTags: readonly [
+  "MalformedToken",
+  "NotFound",
+  "InvalidSecret",
+  "Inactive",
+  "Expired",
+  "InsufficientScope",
+  "RepositoryError",
+  "HasherError",
+  "Overloaded",
+]
+export declare const coldDuration: Metric.Histogram<number>
+export declare const duration: Metric.Histogram<number>
+export declare const hashesInFlight: Metric.Gauge<number>
+export declare const rehashes: Metric.Counter<number>
+export declare const cacheEntries: Metric.Gauge<number>
+export declare const outages: Metric.Counter<number>
+export declare const inTouch: Metric.Gauge<number>

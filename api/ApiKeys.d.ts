@@ -1,0 +1,244 @@
+import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Model from "./ApiKey.ts"
+import {
+  ApiKeyNotFound,
+  BuiltInPepper,
+  GraceRunning,
+  HasherError,
+  InvalidCursor,
+  InvalidInput,
+  MissingPeppers,
+  NotFound,
+  OtherPeppers,
+  RepositoryError,
+  Unconfirmed,
+  VerifyError,
+  VersionConflict,
+} from "./ApiKeyError.ts"
+import { ApiKeyHasher } from "./ApiKeyHasher.ts"
+import * as Repository from "./ApiKeyRepository.ts"
+import * as ApiKeyTransfer from "./ApiKeyTransfer.ts"
+import * as ApiKeyToken from "./ApiKeyToken.ts"
+import * as DateTime from "effect/DateTime"
+import { LegacyTokens } from "./LegacyTokens.ts"
+import * as VerificationCache from "./VerificationCache.ts"
+interface CreateInput {
+  readonly name: string
+  readonly description?: string | null | undefined
+  readonly ownerId?: string | null | undefined
+  readonly scopes?: ReadonlyArray<string> | undefined
+  readonly metadata?: Schema.JsonObject | undefined
+  readonly isActive?: boolean | undefined
+  readonly expiresAt?: Model.InstantInput | null | undefined
+}
+type UpdateInput = Omit<CreateInput, "name"> & {
+  readonly name?: string | undefined
+}
+interface Created {
+  readonly apiKey: Model.ApiKey
+  readonly token: Redacted.Redacted
+}
+type Bound = `${"created" | "expires" | "lastUsed" | "tokenCreated"}${"After" | "Before"}`
+interface Filter
+  extends Omit<Repository.Filter, "expired" | "keyId" | Bound>, Readonly<Partial<Record<Bound, Model.InstantInput | undefined>>> {
+  readonly keyId?: string | undefined
+  readonly expired?: boolean | undefined
+}
+interface SearchInput extends Filter {
+  readonly sort?: Repository.Sort | undefined
+  readonly limit?: number | undefined
+  readonly offset?: number | undefined
+  readonly cursor?: string | undefined
+}
+interface RotateOptions extends IfVersion, ConfirmWithin {
+  readonly grace?: Duration.Input | undefined
+  readonly graceFrom?: "now" | "firstUse" | undefined
+  readonly ifPrevious?: "end" | "refuse" | undefined
+}
+interface Upcoming {
+  readonly apiKey: Model.ApiKey
+  readonly reason: "expires" | "comesOfAge"
+  readonly at: DateTime.Utc
+}
+interface Revoked {
+  readonly apiKey: Model.ApiKey
+  readonly usedToken: Model.UsedToken
+  readonly isEnded: boolean
+}
+interface RevokeOptions {
+  readonly reason: Model.DeactivationReason
+  readonly report?: string | undefined
+}
+interface HashUsage {
+  readonly algorithm: string
+  readonly parameters: string
+  readonly pepper: string | null
+  readonly count: number
+  readonly isCurrent: boolean
+}
+interface IfVersion {
+  readonly ifVersion?: number | undefined
+}
+interface ConfirmWithin {
+  readonly confirmWithin?: Duration.Input | undefined
+}
+interface ExportOptions {
+  readonly hashes?: boolean | undefined
+  readonly filter?: Filter | undefined
+}
+interface DeactivateOptions {
+  readonly reason?: Model.DeactivationReason | undefined
+}
+interface VerifyOptions {
+  readonly scopes?: ReadonlyArray<string> | undefined
+  readonly maxAge?: Duration.Input | undefined
+  readonly countsAsUse?: boolean | undefined
+}
+interface Verified {
+  readonly apiKey: Model.ApiKey
+  readonly usedToken: Model.UsedToken
+  readonly checkedAt: DateTime.Utc
+}
+interface HashingOptions {
+  readonly permits?: number | undefined
+  readonly queue?: number | undefined
+  readonly maxWait?: Duration.Input | undefined
+}
+interface Options {
+  readonly token?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
+  readonly defaultLifetime?: Duration.Input | undefined
+  readonly maximumLifetime?: Duration.Input | undefined
+  readonly maximumAge?: Duration.Input | undefined
+  readonly refuseAged?: boolean | undefined
+  readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
+  readonly acceptMissingPeppers?: boolean | undefined
+  readonly acceptBuiltInPepper?: boolean | undefined
+  readonly lastUsedInterval?: Duration.Input | undefined
+  readonly cache?: VerificationCache.Options | "off" | undefined
+  readonly hashing?: HashingOptions | undefined
+  readonly telemetry?: "counters" | "metrics" | "traces" | undefined
+  readonly nodeName?: string | undefined
+}
+declare const InvalidOptions_base: Schema.Class<
+  InvalidOptions,
+  Schema.TaggedStruct<
+    "InvalidOptions",
+    {
+      readonly reason: Schema.String
+    }
+  >,
+  Cause.YieldableError
+>
+export declare class InvalidOptions extends InvalidOptions_base {
+  get message(): string
+}
+declare const ApiKeys_base: Context.ServiceClass<
+  ApiKeys,
+  "effect-api-key/ApiKeys",
+  {
+    readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | RepositoryError | HasherError>
+    readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
+    readonly isToken: (token: string | Redacted.Redacted) => boolean
+    readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<Model.KeyId>
+    readonly get: (id: string) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError>
+    readonly getByKeyId: (keyId: string) => Effect.Effect<Model.ApiKey, InvalidInput | NotFound | RepositoryError>
+    readonly search: (input?: SearchInput) => Effect.Effect<Repository.Page, InvalidInput | InvalidCursor | RepositoryError>
+    readonly count: (filter?: Filter) => Effect.Effect<number, InvalidInput | RepositoryError>
+    readonly stream: (filter?: Filter) => Stream.Stream<Model.ApiKey, InvalidInput | RepositoryError>
+    readonly update: (
+      id: string,
+      input: UpdateInput,
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly activate: (
+      id: string,
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly deactivate: (
+      id: string,
+      options?: IfVersion & ConfirmWithin & DeactivateOptions,
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly delete: (
+      id: string,
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<void, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly rotate: (
+      id: string,
+      options?: RotateOptions,
+    ) => Effect.Effect<
+      Created,
+      InvalidInput | ApiKeyNotFound | VersionConflict | GraceRunning | RepositoryError | HasherError | Unconfirmed
+    >
+    readonly endGrace: (
+      id: string,
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly revoke: (token: string | Redacted.Redacted, options: RevokeOptions) => Effect.Effect<Revoked, VerifyError | ApiKeyNotFound>
+    readonly upcoming: (options: {
+      readonly within: Duration.Input
+      readonly maximumAge?: Duration.Input | undefined
+    }) => Stream.Stream<Upcoming, InvalidInput | RepositoryError>
+    readonly isInTouch: Effect.Effect<boolean>
+    readonly hashReport: Effect.Effect<ReadonlyArray<HashUsage>, RepositoryError | HasherError>
+    readonly import: <E, R>(
+      rows: Stream.Stream<unknown, E, R>,
+      options?: ApiKeyTransfer.ImportOptions,
+    ) => Stream.Stream<ApiKeyTransfer.ImportEvent, E | InvalidInput | RepositoryError, R>
+    readonly export: (options?: ExportOptions) => Stream.Stream<string, InvalidInput | RepositoryError>
+  }
+>
+export declare class ApiKeys extends ApiKeys_base {}
+export declare const layerWith: (
+  options: Options,
+) => Layer.Layer<
+  ApiKeys,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper,
+  ApiKeyHasher | Repository.ApiKeyRepository
+>
+export declare const layer: Layer.Layer<
+  ApiKeys,
+  HasherError | MissingPeppers | OtherPeppers | BuiltInPepper,
+  ApiKeyHasher | Repository.ApiKeyRepository
+>
+export declare const layerConfigWith: ({
+  legacy,
+}: Pick<Options, "legacy">) => Layer.Layer<
+  ApiKeys,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
+  ApiKeyHasher | Repository.ApiKeyRepository
+>
+export declare const layerConfig: Layer.Layer<
+  ApiKeys,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
+  ApiKeyHasher | Repository.ApiKeyRepository
+>
+export declare const layerMemoryWith: (options: Options) => Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions>
+export declare const layerMemory: Layer.Layer<ApiKeys>
+export type {
+  ConfirmWithin,
+  CreateInput,
+  Created,
+  DeactivateOptions,
+  ExportOptions,
+  Filter,
+  HashUsage,
+  HashingOptions,
+  IfVersion,
+  Options,
+  RevokeOptions,
+  Revoked,
+  RotateOptions,
+  SearchInput,
+  Upcoming,
+  UpdateInput,
+  Verified,
+  VerifyOptions,
+}

@@ -1,0 +1,1538 @@
+import * as Context from "effect/Context"
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as ApiKeyModel from "../ApiKey.ts"
+import * as Scope from "../Scope.ts"
+import { ScopeSet } from "../Scope.ts"
+import * as Schema from "effect/Schema"
+import * as HttpApiError from "effect/http-api/HttpApiError"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as ApiKeyError from "../ApiKeyError.ts"
+interface CredentialOptions {
+  readonly accept?: ReadonlyArray<string> | undefined
+  readonly foreignAuthorization?: "ignore" | "refuse" | undefined
+}
+declare namespace Problem_d_exports {
+  export {
+    BodyTooLargeProblem,
+    ExpiredProblem,
+    GraceRunningProblem,
+    InactiveProblem,
+    InsufficientScopeProblem,
+    InvalidRequestProblem,
+    InvalidSignatureProblem,
+    InvalidTokenProblem,
+    MissingApiKeyProblem,
+    NotFoundProblem,
+    NotModified,
+    NotModifiedNoContent,
+    NotOfferedProblem,
+    OverloadedProblem,
+    PreviousTokenProblem,
+    ScopeNotHeldProblem,
+    ServiceUnavailableProblem,
+    UnconfirmedProblem,
+    UnsupportedMediaTypeProblem,
+    VersionConflictProblem,
+  }
+}
+declare const InvalidRequestProblem_base: HttpApiError.ProblemClass<
+  InvalidRequestProblem,
+  "InvalidRequestProblem",
+  "urn:effect-api-key:problem:invalid-request",
+  400,
+  {
+    readonly errors: Schema.optionalKey<
+      Schema.$Array<
+        Schema.Struct<{
+          readonly path: Schema.$Array<Schema.Union<readonly [Schema.String, Schema.Number]>>
+          readonly message: Schema.String
+        }>
+      >
+    >
+  },
+  {}
+>
+declare class InvalidRequestProblem extends InvalidRequestProblem_base {}
+declare const NotModified_base: Schema.Class<NotModified, Schema.TaggedStruct<"NotModified", {}>, import("effect/Cause").YieldableError>
+declare class NotModified extends NotModified_base {}
+declare const NotModifiedNoContent: HttpApiSchema.asNoContent<typeof NotModified>
+declare const BodyTooLargeProblem_base: HttpApiError.ProblemClass<
+  BodyTooLargeProblem,
+  "BodyTooLargeProblem",
+  "urn:effect-api-key:problem:body-too-large",
+  413,
+  {},
+  {}
+>
+declare class BodyTooLargeProblem extends BodyTooLargeProblem_base {}
+declare const UnsupportedMediaTypeProblem_base: HttpApiError.ProblemClass<
+  UnsupportedMediaTypeProblem,
+  "UnsupportedMediaTypeProblem",
+  "urn:effect-api-key:problem:unsupported-media-type",
+  415,
+  {},
+  {}
+>
+declare class UnsupportedMediaTypeProblem extends UnsupportedMediaTypeProblem_base {}
+declare const MissingApiKeyProblem_base: HttpApiError.ProblemClass<
+  MissingApiKeyProblem,
+  "MissingApiKeyProblem",
+  "urn:effect-api-key:problem:missing-api-key",
+  401,
+  {},
+  {}
+>
+declare class MissingApiKeyProblem extends MissingApiKeyProblem_base {}
+declare const InvalidTokenProblem_base: HttpApiError.ProblemClass<
+  InvalidTokenProblem,
+  "InvalidTokenProblem",
+  "urn:effect-api-key:problem:invalid-token",
+  401,
+  {},
+  {}
+>
+declare class InvalidTokenProblem extends InvalidTokenProblem_base {}
+declare const InactiveProblem_base: HttpApiError.ProblemClass<
+  InactiveProblem,
+  "InactiveProblem",
+  "urn:effect-api-key:problem:inactive",
+  401,
+  {},
+  {}
+>
+declare class InactiveProblem extends InactiveProblem_base {}
+declare const ExpiredProblem_base: HttpApiError.ProblemClass<
+  ExpiredProblem,
+  "ExpiredProblem",
+  "urn:effect-api-key:problem:expired",
+  401,
+  {
+    readonly expiresAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+  },
+  {}
+>
+declare class ExpiredProblem extends ExpiredProblem_base {}
+declare const InsufficientScopeProblem_base: HttpApiError.ProblemClass<
+  InsufficientScopeProblem,
+  "InsufficientScopeProblem",
+  "urn:effect-api-key:problem:insufficient-scope",
+  403,
+  {
+    readonly required: ScopeSet
+  },
+  {}
+>
+declare class InsufficientScopeProblem extends InsufficientScopeProblem_base {}
+declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
+  ScopeNotHeldProblem,
+  "ScopeNotHeldProblem",
+  "urn:effect-api-key:problem:scope-not-held",
+  403,
+  {
+    readonly scopes: ScopeSet
+  },
+  {}
+>
+declare class ScopeNotHeldProblem extends ScopeNotHeldProblem_base {}
+declare const NotFoundProblem_base: HttpApiError.ProblemClass<
+  NotFoundProblem,
+  "NotFoundProblem",
+  "urn:effect-api-key:problem:not-found",
+  404,
+  {
+    readonly id: Schema.String
+  },
+  {}
+>
+declare class NotFoundProblem extends NotFoundProblem_base {}
+declare const VersionConflictProblem_base: HttpApiError.ProblemClass<
+  VersionConflictProblem,
+  "VersionConflictProblem",
+  "urn:effect-api-key:problem:version-conflict",
+  412,
+  {},
+  {}
+>
+declare class VersionConflictProblem extends VersionConflictProblem_base {}
+declare const GraceRunningProblem_base: HttpApiError.ProblemClass<
+  GraceRunningProblem,
+  "GraceRunningProblem",
+  "urn:effect-api-key:problem:grace-running",
+  409,
+  {
+    readonly id: Schema.String
+    readonly expiresAt: Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+  },
+  {}
+>
+declare class GraceRunningProblem extends GraceRunningProblem_base {}
+declare const PreviousTokenProblem_base: HttpApiError.ProblemClass<
+  PreviousTokenProblem,
+  "PreviousTokenProblem",
+  "urn:effect-api-key:problem:previous-token",
+  403,
+  {},
+  {}
+>
+declare class PreviousTokenProblem extends PreviousTokenProblem_base {}
+declare const InvalidSignatureProblem_base: HttpApiError.ProblemClass<
+  InvalidSignatureProblem,
+  "InvalidSignatureProblem",
+  "urn:effect-api-key:problem:invalid-signature",
+  403,
+  {},
+  {}
+>
+declare class InvalidSignatureProblem extends InvalidSignatureProblem_base {}
+declare const NotOfferedProblem_base: HttpApiError.ProblemClass<
+  NotOfferedProblem,
+  "NotOfferedProblem",
+  "urn:effect-api-key:problem:not-offered",
+  404,
+  {},
+  {}
+>
+declare class NotOfferedProblem extends NotOfferedProblem_base {}
+declare const ServiceUnavailableProblem_base: HttpApiError.ProblemClass<
+  ServiceUnavailableProblem,
+  "ServiceUnavailableProblem",
+  "urn:effect-api-key:problem:service-unavailable",
+  503,
+  {},
+  {}
+>
+declare class ServiceUnavailableProblem extends ServiceUnavailableProblem_base {}
+declare const OverloadedProblem_base: HttpApiError.ProblemClass<
+  OverloadedProblem,
+  "OverloadedProblem",
+  "urn:effect-api-key:problem:overloaded",
+  503,
+  {
+    readonly retryAfterSeconds: Schema.Int
+  },
+  {}
+>
+declare class OverloadedProblem extends OverloadedProblem_base {}
+declare const UnconfirmedProblem_base: HttpApiError.ProblemClass<
+  UnconfirmedProblem,
+  "UnconfirmedProblem",
+  "urn:effect-api-key:problem:unconfirmed",
+  504,
+  {
+    readonly id: Schema.String
+    readonly nodes: Schema.$Array<Schema.String>
+    readonly token: Schema.optionalKey<Schema.RedactedFromValue<Schema.String>>
+  },
+  {}
+>
+declare class UnconfirmedProblem extends UnconfirmedProblem_base {}
+declare const CurrentApiKey_base: Context.ServiceClass<CurrentApiKey, "effect-api-key/http/CurrentApiKey", ApiKeyModel.ApiKey>
+export declare class CurrentApiKey extends CurrentApiKey_base {}
+declare const OptionalApiKey_base: Context.ServiceClass<
+  OptionalApiKey,
+  "effect-api-key/http/OptionalApiKey",
+  Option.Option<ApiKeyModel.ApiKey>
+>
+export declare class OptionalApiKey extends OptionalApiKey_base {}
+export declare const UsedToken: Context.Reference<ApiKeyModel.UsedToken>
+export declare const authProblems: readonly [
+  typeof InvalidRequestProblem,
+  typeof MissingApiKeyProblem,
+  typeof InvalidTokenProblem,
+  typeof InactiveProblem,
+  typeof ExpiredProblem,
+  typeof InsufficientScopeProblem,
+  typeof ServiceUnavailableProblem,
+  typeof OverloadedProblem,
+]
+export type AuthProblem = (typeof authProblems)[number]["Type"]
+declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
+  ApiKeyAuth,
+  "effect-api-key/http/ApiKeyAuth",
+  {
+    requires: never
+    provides: CurrentApiKey
+    error: readonly [
+      typeof InvalidRequestProblem,
+      typeof MissingApiKeyProblem,
+      typeof InvalidTokenProblem,
+      typeof InactiveProblem,
+      typeof ExpiredProblem,
+      typeof InsufficientScopeProblem,
+      typeof ServiceUnavailableProblem,
+      typeof OverloadedProblem,
+    ]
+    clientError: never
+    requiredForClient: true
+    security: {
+      bearer: HttpApiSecurity.Http
+      apiKey: HttpApiSecurity.ApiKey
+    }
+  },
+  HttpApiMiddleware.HttpApiMiddlewareSecurity<
+    {
+      bearer: HttpApiSecurity.Http
+      apiKey: HttpApiSecurity.ApiKey
+    },
+    CurrentApiKey,
+    readonly [
+      typeof InvalidRequestProblem,
+      typeof MissingApiKeyProblem,
+      typeof InvalidTokenProblem,
+      typeof InactiveProblem,
+      typeof ExpiredProblem,
+      typeof InsufficientScopeProblem,
+      typeof ServiceUnavailableProblem,
+      typeof OverloadedProblem,
+    ],
+    never
+  >
+>
+export declare class ApiKeyAuth extends ApiKeyAuth_base {
+  static layerClient(token: Redacted.Redacted, place?: string): Layer.Layer<HttpApiMiddleware.ForClient<ApiKeyAuth>>
+}
+declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
+  OptionalApiKeyAuth,
+  "effect-api-key/http/OptionalApiKeyAuth",
+  {
+    requires: never
+    provides: OptionalApiKey
+    error: readonly [
+      typeof InvalidRequestProblem,
+      typeof MissingApiKeyProblem,
+      typeof InvalidTokenProblem,
+      typeof InactiveProblem,
+      typeof ExpiredProblem,
+      typeof InsufficientScopeProblem,
+      typeof ServiceUnavailableProblem,
+      typeof OverloadedProblem,
+    ]
+    clientError: never
+    requiredForClient: false
+    security: {
+      bearer: HttpApiSecurity.Http
+      apiKey: HttpApiSecurity.ApiKey
+    }
+  },
+  HttpApiMiddleware.HttpApiMiddlewareSecurity<
+    {
+      bearer: HttpApiSecurity.Http
+      apiKey: HttpApiSecurity.ApiKey
+    },
+    OptionalApiKey,
+    readonly [
+      typeof InvalidRequestProblem,
+      typeof MissingApiKeyProblem,
+      typeof InvalidTokenProblem,
+      typeof InactiveProblem,
+      typeof ExpiredProblem,
+      typeof InsufficientScopeProblem,
+      typeof ServiceUnavailableProblem,
+      typeof OverloadedProblem,
+    ],
+    never
+  >
+>
+export declare class OptionalApiKeyAuth extends OptionalApiKeyAuth_base {}
+export declare const acceptCredentials: (options: CredentialOptions) => <A extends HttpApi.Constraint>(self: A) => A
+export declare const requireScopes: (
+  ...scopes: ReadonlyArray<string>
+) => <A extends HttpApi.Constraint | HttpApiGroup.Constraint | HttpApiEndpoint.Constraint>(self: A) => A
+export declare const requiredScopes: (options: {
+  readonly endpoint: HttpApiEndpoint.Top
+  readonly group: HttpApiGroup.Top
+}) => ReadonlyArray<Scope.Scope>
+export declare const assertProtected: <Id extends string, Groups extends HttpApiGroup.Constraint>(api: HttpApi.HttpApi<Id, Groups>) => void
+declare const RequestProblems_base: HttpApiMiddleware.ServiceClass<
+  RequestProblems,
+  "effect-api-key/http/RequestProblems",
+  {
+    requires: never
+    provides: never
+    error: readonly [typeof InvalidRequestProblem, typeof ServiceUnavailableProblem]
+    clientError: never
+    requiredForClient: false
+    security: never
+  },
+  HttpApiMiddleware.HttpApiMiddleware<never, readonly [typeof InvalidRequestProblem, typeof ServiceUnavailableProblem], never>
+>
+export declare class RequestProblems extends RequestProblems_base {}
+declare const make: <const Prefix extends `/${string}`>(
+  prefix: Prefix,
+) => HttpApiGroup.HttpApiGroup<
+  "apiKeys",
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "activate",
+      "POST",
+      `${Prefix}/:id/activate`,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+        }>
+      >,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof ScopeNotHeldProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "count",
+      "GET",
+      `${Prefix}/count`,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          ownerId: Schema.optionalKey<Schema.Codec<string, string, never, never>>
+          isActive: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          scopes: Schema.optionalKey<ScopeSet>
+          name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
+          keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          createdAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          expiresBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          lastUsedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          tokenCreatedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+        }>
+      >,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly count: Schema.Int
+        }>
+      >,
+      Schema.toCodecJson<typeof InvalidRequestProblem | typeof ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "create",
+      "POST",
+      `${Prefix}/`,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
+          readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
+          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
+          readonly name: Schema.Codec<string, string, never, never>
+          readonly isActive: Schema.optionalKey<Schema.Boolean>
+        }>
+      >,
+      never,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<
+          Schema.Struct<{
+            readonly apiKey: typeof ApiKeyModel.ApiKey
+            readonly token: Schema.RedactedFromValue<Schema.String>
+          }>
+        >,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+            location: Schema.String
+            "cache-control": Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof UnsupportedMediaTypeProblem
+        | typeof ScopeNotHeldProblem
+        | typeof ServiceUnavailableProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "deactivate",
+      "POST",
+      `${Prefix}/:id/deactivate`,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+          reason: Schema.optionalKey<Schema.Literals<readonly ["manual", "leaked", "possession"]>>
+        }>
+      >,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "delete",
+      "DELETE",
+      `${Prefix}/:id`,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+        }>
+      >,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      Schema.toCodecJson<HttpApiSchema.NoContent>,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "endGrace",
+      "POST",
+      `${Prefix}/:id/end-grace`,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+        }>
+      >,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof InactiveProblem
+        | typeof ExpiredProblem
+        | typeof InsufficientScopeProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof PreviousTokenProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "get",
+      "GET",
+      `${Prefix}/:id`,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      never,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | HttpApiSchema.asNoContent<typeof NotModified>
+        | typeof InvalidRequestProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof ServiceUnavailableProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "rotate",
+      "POST",
+      `${Prefix}/:id/rotate`,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+        }>
+      >,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly graceSeconds: Schema.optionalKey<Schema.Int>
+          readonly graceFrom: Schema.optionalKey<Schema.Literals<readonly ["now", "firstUse"]>>
+          readonly ifPrevious: Schema.optionalKey<Schema.Literals<readonly ["end", "refuse"]>>
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<
+          Schema.Struct<{
+            readonly apiKey: typeof ApiKeyModel.ApiKey
+            readonly token: Schema.RedactedFromValue<Schema.String>
+          }>
+        >,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+            "cache-control": Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof UnsupportedMediaTypeProblem
+        | typeof InactiveProblem
+        | typeof ExpiredProblem
+        | typeof InsufficientScopeProblem
+        | typeof ScopeNotHeldProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof GraceRunningProblem
+        | typeof PreviousTokenProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "search",
+      "GET",
+      `${Prefix}/`,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          ownerId: Schema.optionalKey<Schema.Codec<string, string, never, never>>
+          isActive: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          scopes: Schema.optionalKey<ScopeSet>
+          name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
+          keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          createdAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          expiresBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          lastUsedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          tokenCreatedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          sort: Schema.optionalKey<
+            Schema.Literals<
+              readonly [
+                "createdAt",
+                "-createdAt",
+                "name",
+                "-name",
+                "lastUsedAt",
+                "-lastUsedAt",
+                "expiresAt",
+                "-expiresAt",
+                "tokenCreatedAt",
+                "-tokenCreatedAt",
+              ]
+            >
+          >
+          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          offset: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          cursor: Schema.optionalKey<Schema.String>
+        }>
+      >,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly items: Schema.$Array<typeof ApiKeyModel.ApiKey>
+          readonly total: Schema.NullOr<Schema.Int>
+          readonly offset: Schema.NullOr<Schema.Int>
+          readonly limit: Schema.Int
+          readonly nextCursor: Schema.NullOr<Schema.String>
+        }>
+      >,
+      Schema.toCodecJson<typeof InvalidRequestProblem | typeof ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "update",
+      "PATCH",
+      `${Prefix}/:id`,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+        }>
+      >,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
+          readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
+          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
+          readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof UnsupportedMediaTypeProblem
+        | typeof ScopeNotHeldProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "verify",
+      "POST",
+      `${Prefix}/verify`,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly token: Schema.RedactedFromValue<Schema.String>
+          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly maxAge: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+          readonly countsAsUse: Schema.optionalKey<Schema.Boolean>
+        }>
+      >,
+      never,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<
+          Schema.Union<
+            readonly [
+              Schema.Struct<{
+                readonly valid: Schema.Literal<true>
+                readonly apiKey: typeof ApiKeyModel.ApiKey
+                readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
+                readonly checkedAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+              }>,
+              Schema.Struct<{
+                readonly valid: Schema.Literal<false>
+                readonly error: Schema.Union<
+                  readonly [
+                    typeof ApiKeyError.MalformedToken,
+                    typeof ApiKeyError.NotFound,
+                    typeof ApiKeyError.InvalidSecret,
+                    typeof ApiKeyError.Inactive,
+                    typeof ApiKeyError.Expired,
+                    typeof ApiKeyError.InsufficientScope,
+                  ]
+                >
+              }>,
+            ]
+          >
+        >,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            "cache-control": Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof UnsupportedMediaTypeProblem
+        | typeof ServiceUnavailableProblem
+        | typeof OverloadedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >,
+  false
+>
+declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
+  "apiKeys",
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "activate",
+      "POST",
+      "/api-keys/:id/activate",
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+        }>
+      >,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof ScopeNotHeldProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "count",
+      "GET",
+      "/api-keys/count",
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          ownerId: Schema.optionalKey<Schema.Codec<string, string, never, never>>
+          isActive: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          scopes: Schema.optionalKey<ScopeSet>
+          name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
+          keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          createdAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          expiresBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          lastUsedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          tokenCreatedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+        }>
+      >,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly count: Schema.Int
+        }>
+      >,
+      Schema.toCodecJson<typeof InvalidRequestProblem | typeof ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "create",
+      "POST",
+      "/api-keys/",
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
+          readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
+          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
+          readonly name: Schema.Codec<string, string, never, never>
+          readonly isActive: Schema.optionalKey<Schema.Boolean>
+        }>
+      >,
+      never,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<
+          Schema.Struct<{
+            readonly apiKey: typeof ApiKeyModel.ApiKey
+            readonly token: Schema.RedactedFromValue<Schema.String>
+          }>
+        >,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+            location: Schema.String
+            "cache-control": Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof UnsupportedMediaTypeProblem
+        | typeof ScopeNotHeldProblem
+        | typeof ServiceUnavailableProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "deactivate",
+      "POST",
+      "/api-keys/:id/deactivate",
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+          reason: Schema.optionalKey<Schema.Literals<readonly ["manual", "leaked", "possession"]>>
+        }>
+      >,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "delete",
+      "DELETE",
+      "/api-keys/:id",
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+        }>
+      >,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      Schema.toCodecJson<HttpApiSchema.NoContent>,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "endGrace",
+      "POST",
+      "/api-keys/:id/end-grace",
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+        }>
+      >,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof InactiveProblem
+        | typeof ExpiredProblem
+        | typeof InsufficientScopeProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof PreviousTokenProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "get",
+      "GET",
+      "/api-keys/:id",
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      never,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | HttpApiSchema.asNoContent<typeof NotModified>
+        | typeof InvalidRequestProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof ServiceUnavailableProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "rotate",
+      "POST",
+      "/api-keys/:id/rotate",
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+        }>
+      >,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly graceSeconds: Schema.optionalKey<Schema.Int>
+          readonly graceFrom: Schema.optionalKey<Schema.Literals<readonly ["now", "firstUse"]>>
+          readonly ifPrevious: Schema.optionalKey<Schema.Literals<readonly ["end", "refuse"]>>
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<
+          Schema.Struct<{
+            readonly apiKey: typeof ApiKeyModel.ApiKey
+            readonly token: Schema.RedactedFromValue<Schema.String>
+          }>
+        >,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+            "cache-control": Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof UnsupportedMediaTypeProblem
+        | typeof InactiveProblem
+        | typeof ExpiredProblem
+        | typeof InsufficientScopeProblem
+        | typeof ScopeNotHeldProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof GraceRunningProblem
+        | typeof PreviousTokenProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "search",
+      "GET",
+      "/api-keys/",
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          ownerId: Schema.optionalKey<Schema.Codec<string, string, never, never>>
+          isActive: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          scopes: Schema.optionalKey<ScopeSet>
+          name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
+          keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          createdAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          expiresBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          lastUsedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          tokenCreatedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          sort: Schema.optionalKey<
+            Schema.Literals<
+              readonly [
+                "createdAt",
+                "-createdAt",
+                "name",
+                "-name",
+                "lastUsedAt",
+                "-lastUsedAt",
+                "expiresAt",
+                "-expiresAt",
+                "tokenCreatedAt",
+                "-tokenCreatedAt",
+              ]
+            >
+          >
+          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          offset: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          cursor: Schema.optionalKey<Schema.String>
+        }>
+      >,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly items: Schema.$Array<typeof ApiKeyModel.ApiKey>
+          readonly total: Schema.NullOr<Schema.Int>
+          readonly offset: Schema.NullOr<Schema.Int>
+          readonly limit: Schema.Int
+          readonly nextCursor: Schema.NullOr<Schema.String>
+        }>
+      >,
+      Schema.toCodecJson<typeof InvalidRequestProblem | typeof ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "update",
+      "PATCH",
+      "/api-keys/:id",
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          confirmWithin: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+        }>
+      >,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
+          readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
+          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
+          readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
+        }>
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "if-match": Schema.optionalKey<Schema.String>
+          "if-none-match": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            etag: Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof UnsupportedMediaTypeProblem
+        | typeof ScopeNotHeldProblem
+        | typeof NotFoundProblem
+        | typeof VersionConflictProblem
+        | typeof ServiceUnavailableProblem
+        | typeof UnconfirmedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "verify",
+      "POST",
+      "/api-keys/verify",
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly token: Schema.RedactedFromValue<Schema.String>
+          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly maxAge: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+          readonly countsAsUse: Schema.optionalKey<Schema.Boolean>
+        }>
+      >,
+      never,
+      HttpApiSchema.WithHeaders<
+        Schema.toCodecJson<
+          Schema.Union<
+            readonly [
+              Schema.Struct<{
+                readonly valid: Schema.Literal<true>
+                readonly apiKey: typeof ApiKeyModel.ApiKey
+                readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
+                readonly checkedAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+              }>,
+              Schema.Struct<{
+                readonly valid: Schema.Literal<false>
+                readonly error: Schema.Union<
+                  readonly [
+                    typeof ApiKeyError.MalformedToken,
+                    typeof ApiKeyError.NotFound,
+                    typeof ApiKeyError.InvalidSecret,
+                    typeof ApiKeyError.Inactive,
+                    typeof ApiKeyError.Expired,
+                    typeof ApiKeyError.InsufficientScope,
+                  ]
+                >
+              }>,
+            ]
+          >
+        >,
+        Schema.toCodecStringTree<
+          Schema.Struct<{
+            "cache-control": Schema.String
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof UnsupportedMediaTypeProblem
+        | typeof ServiceUnavailableProblem
+        | typeof OverloadedProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >,
+  false
+>
+export declare class ApiKeysGroup extends ApiKeysGroup_base {}
+type ApiKeysProblems = ProblemsOf<typeof ApiKeysGroup>
+type ApiKeysProblem = ApiKeysProblems[keyof ApiKeysProblems]
+type ProblemsOf<Group> = {
+  readonly [Endpoint in HttpApiGroup.Endpoints<Group> as Endpoint["identifier"]]: HttpApiEndpoint.Errors<Endpoint>
+}
+declare const ApiKeysApi_base: HttpApi.HttpApi<"effect-api-key", typeof ApiKeysGroup>
+export declare class ApiKeysApi extends ApiKeysApi_base {}
+declare const make$1: <const Prefix extends `/${string}`>(
+  prefix: Prefix,
+) => HttpApiGroup.HttpApiGroup<
+  "leaks",
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "report",
+      "POST",
+      `${Prefix}/`,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly token: Schema.RedactedFromValue<Schema.String>
+            readonly type: Schema.optionalKey<Schema.NullOr<Schema.String>>
+            readonly url: Schema.optionalKey<Schema.NullOr<Schema.String>>
+            readonly source: Schema.optionalKey<Schema.NullOr<Schema.String>>
+          }>
+        >
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "github-public-key-identifier": Schema.optionalKey<Schema.String>
+          "github-public-key-signature": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly token_hash: Schema.String
+            readonly token_type: Schema.String
+            readonly label: Schema.Literals<readonly ["true_positive", "false_positive"]>
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof InvalidSignatureProblem
+        | typeof NotOfferedProblem
+        | typeof ServiceUnavailableProblem
+        | typeof OverloadedProblem
+      >,
+      RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "revoke",
+      "POST",
+      `${Prefix}/revoke`,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly token: Schema.RedactedFromValue<Schema.String>
+        }>
+      >,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly accepted: Schema.Literal<true>
+        }>
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof UnsupportedMediaTypeProblem
+        | typeof NotOfferedProblem
+        | typeof OverloadedProblem
+      >,
+      RequestProblems,
+      never
+    >,
+  false
+>
+declare const LeaksGroup_base: HttpApiGroup.HttpApiGroup<
+  "leaks",
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "report",
+      "POST",
+      "/leaks/",
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly token: Schema.RedactedFromValue<Schema.String>
+            readonly type: Schema.optionalKey<Schema.NullOr<Schema.String>>
+            readonly url: Schema.optionalKey<Schema.NullOr<Schema.String>>
+            readonly source: Schema.optionalKey<Schema.NullOr<Schema.String>>
+          }>
+        >
+      >,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          "github-public-key-identifier": Schema.optionalKey<Schema.String>
+          "github-public-key-signature": Schema.optionalKey<Schema.String>
+        }>
+      >,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly token_hash: Schema.String
+            readonly token_type: Schema.String
+            readonly label: Schema.Literals<readonly ["true_positive", "false_positive"]>
+          }>
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof InvalidSignatureProblem
+        | typeof NotOfferedProblem
+        | typeof ServiceUnavailableProblem
+        | typeof OverloadedProblem
+      >,
+      RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "revoke",
+      "POST",
+      "/leaks/revoke",
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly token: Schema.RedactedFromValue<Schema.String>
+        }>
+      >,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly accepted: Schema.Literal<true>
+        }>
+      >,
+      Schema.toCodecJson<
+        | typeof InvalidRequestProblem
+        | typeof BodyTooLargeProblem
+        | typeof UnsupportedMediaTypeProblem
+        | typeof NotOfferedProblem
+        | typeof OverloadedProblem
+      >,
+      RequestProblems,
+      never
+    >,
+  false
+>
+export declare class LeaksGroup extends LeaksGroup_base {}
+type LeaksProblems = ProblemsOf<typeof LeaksGroup>
+type LeaksProblem = LeaksProblems[keyof LeaksProblems]
+declare const LeaksApi_base: HttpApi.HttpApi<"effect-api-key-leaks", typeof LeaksGroup>
+export declare class LeaksApi extends LeaksApi_base {}
+export {
+  type ApiKeysProblem,
+  type ApiKeysProblems,
+  type CredentialOptions,
+  type LeaksProblem,
+  type LeaksProblems,
+  Problem_d_exports as Problem,
+  type ProblemsOf,
+  make as makeApiKeysGroup,
+  make$1 as makeLeaksGroup,
+}
