@@ -1,4 +1,5 @@
 /** Moving keys between databases and systems, in memory. `sql/transfer.test.ts` does it with PostgreSQL and PGlite. */
+import * as nodeCrypto from "node:crypto"
 import { createHash } from "node:crypto"
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
@@ -1013,7 +1014,8 @@ describe("keys of other systems", () => {
 
   it.live("verify after an import, from JSON and from CSV, and after a move to another database, and are upgraded", () =>
     Effect.forEach(
-      vectors,
+      // Argon2 of another system is computed by `node:crypto`, from Node 24.7 on.
+      vectors.filter(({ row }) => "argon2" in nodeCrypto || !JSON.stringify(row).includes("$argon2")),
       ({ legacy, token, row, isCut = false }) =>
         Effect.gen(function* () {
           const csv = (yield* Stream.runCollect(
