@@ -71,12 +71,15 @@ import type {
   RevokeOptions,
   RotateOptions,
   SearchInput,
+  SearchUpcomingInput,
   Upcoming,
+  UpcomingOptions,
+  UpcomingPage,
   UpdateInput,
   Verified,
   VerifyOptions,
 } from "./internal/keys/model.ts"
-import { isLifetime, upcoming } from "./internal/keys/upcoming.ts"
+import { isLifetime, searchUpcoming, upcoming } from "./internal/keys/upcoming.ts"
 import * as Variable from "./internal/config/variable.ts"
 import * as Verification from "./internal/verifier/verification.ts"
 import * as VerifyCounts from "./internal/verifier/counts.ts"
@@ -90,7 +93,10 @@ export type {
   Filter,
   SearchInput,
   RotateOptions,
+  SearchUpcomingInput,
   Upcoming,
+  UpcomingOptions,
+  UpcomingPage,
   Revoked,
   RevokeOptions,
   HashUsage,
@@ -186,10 +192,9 @@ export class ApiKeys extends Context.Service<
      * Keys that expire within a time from now, then those whose tokens come of age (`maximumAge`, here or of the service) within it: up to
      * 36,500 days each. Those that have expired or are inactive don't work as it is, and aren't among them.
      */
-    readonly upcoming: (options: {
-      readonly within: Duration.Input
-      readonly maximumAge?: Duration.Input | undefined
-    }) => Stream.Stream<Upcoming, InvalidInput | RepositoryError>
+    readonly upcoming: (options: UpcomingOptions) => Stream.Stream<Upcoming, InvalidInput | RepositoryError>
+    /** The same, page by page. */
+    readonly searchUpcoming: (input: SearchUpcomingInput) => Effect.Effect<UpcomingPage, InvalidInput | InvalidCursor | RepositoryError>
     /**
      * Whether this node hears what is changed elsewhere, and so answers from memory: `true` where no layer of `ApiKeyInvalidation` connects it to
      * others. While it is `false`, each verification asks the store, so that none answers by what has been changed.
@@ -776,6 +781,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
     }),
     upcoming: (options) =>
       Stream.withSpan(upcoming(repository, { ...options, maximumAge: options.maximumAge ?? maximumAge }), "ApiKeys.upcoming"),
+    searchUpcoming: Effect.fn("ApiKeys.searchUpcoming")((input) =>
+      searchUpcoming(repository, { ...input, maximumAge: input.maximumAge ?? maximumAge }),
+    ),
     isInTouch: Effect.map(Clock.currentTimeMillis, (now) => nodes.isInTouch(now)),
     hashReport: Effect.gen(function* () {
       const current = yield* currentScheme

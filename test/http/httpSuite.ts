@@ -693,6 +693,9 @@ export const httpSuite = <E>(name: string, layerRepository: Layer.Layer<ApiKeyRe
         assert.sameMembers(Object.keys(spec.paths), [
           "/api-keys",
           "/api-keys/count",
+          "/api-keys/revoke",
+          "/api-keys/upcoming",
+          "/api-keys/hash-report",
           "/api-keys/verify",
           "/api-keys/{id}",
           "/api-keys/{id}/activate",

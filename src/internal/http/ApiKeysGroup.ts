@@ -105,6 +105,86 @@ export const ConfirmWithin = durationText(
   ),
 )
 
+// Not `FiniteFromString`, which takes "" for 0.
+/** To the document, `pattern` is all of it; what else is wrong is told in words. */
+const wholeNumber = (pattern: string, description: string, example: string) =>
+  Schema.String.check(Schema.isPattern(/^\d{1,9}$/u, { expected: "a whole number", toJsonSchema: () => ({ pattern }) }))
+    .annotate({ description, examples: [example] })
+    .pipe(Schema.decodeTo(Schema.Int, { decode: SchemaGetter.transform(Number), encode: SchemaGetter.transform(String) }))
+const Flag = Schema.Literals(["true", "false"]).pipe(
+  Schema.decodeTo(Schema.Boolean, {
+    decode: SchemaGetter.transform((text) => text === "true"),
+    encode: SchemaGetter.transform((flag) => (flag ? "true" : "false")),
+  }),
+)
+const Limit = wholeNumber("^(?:[1-9]\\d?|1\\d\\d|200)$", "How many keys a page holds: 1 to 200, 50 unless told", "50").check(
+  Schema.isBetween({ minimum: 1, maximum: 200 }),
+)
+const Cursor = Schema.String.check(Schema.isMaxLength(4_096)).annotate({
+  description: "`nextCursor` of the page before; empty for the first page",
+})
+
+const isLifetime = Schema.makeFilter(
+  (time: Duration.Duration) =>
+    (Duration.isGreaterThan(time, Duration.zero) && Duration.toDays(time) <= 36_500) || "must be more than 0 and at most 36,500 days",
+)
+
+const lifetimeText = (description: string) =>
+  durationText(
+    `^(?:[1-9]\\d{0,11} ?${millis}|[1-9]\\d{0,8} ?${seconds}|[1-9]\\d{0,3} ?${longer})$`,
+    `${description}: \`30d\` or \`12 hours\`, say; up to 36,500 days`,
+    "30d",
+  ).check(isLifetime)
+
+/** @category schemas @since 0.1.0 */
+export const UpcomingQuery = {
+  within: lifetimeText("How far ahead to look"),
+  maximumAge: Schema.optionalKey(lifetimeText("When a token comes of age, instead of as the server is configured")),
+  limit: Schema.optionalKey(Limit),
+  cursor: Schema.optionalKey(Cursor),
+}
+
+/** @category schemas @since 0.1.0 */
+export const UpcomingBody = Schema.Struct({
+  items: Schema.Array(Schema.Struct({ apiKey: Model.ApiKey, reason: Schema.Literals(["expires", "comesOfAge"]), at: Model.Instant })),
+  nextCursor: Schema.NullOr(Schema.String),
+})
+
+/**
+ * A token to be ended by a caller who manages keys, as `RevokeOptions` of the service.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RevokePayload = Schema.Struct({
+  token: Schema.RedactedFromValue(Schema.String),
+  reason: Model.DeactivationReason,
+  /** What tells one report of a leak from all others: a report ends a token once. */
+  report: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(8_192))),
+}).annotate({ identifier: "RevokeApiKey" })
+
+/** @category schemas @since 0.1.0 */
+export const RevokedBody = Schema.Union([
+  Schema.Struct({
+    valid: Schema.Literal(true),
+    apiKey: Model.ApiKey,
+    usedToken: Schema.Literals(["current", "previous"]),
+    /** `false`: the report was carried out before, and the token works again since. */
+    isEnded: Schema.Boolean,
+  }),
+  Schema.Struct({ valid: Schema.Literal(false), error: ApiKeyError.InvalidKey }),
+])
+
+/** How many hashes there are of each kind. @category schemas @since 0.1.0 */
+export const HashReportBody = Schema.Array(
+  Schema.Struct({
+    algorithm: Schema.String,
+    parameters: Schema.String,
+    pepper: Schema.NullOr(Schema.String),
+    count: Schema.Int,
+    isCurrent: Schema.Boolean,
+  }),
+)
+
 /** @category schemas @since 0.1.0 */
 export const VerifyPayload = Schema.Struct({
   // Without a label, which a client's own `Redacted` needn't have.
@@ -136,22 +216,6 @@ export const PageBody = Schema.Struct({
   limit: Schema.Int,
   nextCursor: Schema.NullOr(Schema.String),
 })
-
-// Not `FiniteFromString`, which takes "" for 0.
-/** To the document, `pattern` is all of it; what else is wrong is told in words. */
-const wholeNumber = (pattern: string, description: string, example: string) =>
-  Schema.String.check(Schema.isPattern(/^\d{1,9}$/u, { expected: "a whole number", toJsonSchema: () => ({ pattern }) }))
-    .annotate({ description, examples: [example] })
-    .pipe(Schema.decodeTo(Schema.Int, { decode: SchemaGetter.transform(Number), encode: SchemaGetter.transform(String) }))
-const Flag = Schema.Literals(["true", "false"]).pipe(
-  Schema.decodeTo(Schema.Boolean, {
-    decode: SchemaGetter.transform((text) => text === "true"),
-    encode: SchemaGetter.transform((flag) => (flag ? "true" : "false")),
-  }),
-)
-const Limit = wholeNumber("^(?:[1-9]\\d?|1\\d\\d|200)$", "How many keys a page holds: 1 to 200, 50 unless told", "50").check(
-  Schema.isBetween({ minimum: 1, maximum: 200 }),
-)
 
 /** @category schemas @since 0.1.0 */
 export const FilterQuery = {
@@ -193,9 +257,7 @@ export const SearchQuery = {
   sort: Schema.optionalKey(SortQuery),
   limit: Schema.optionalKey(Limit),
   offset: Schema.optionalKey(wholeNumber("^\\d{1,9}$", "How many keys to skip; not together with `cursor`", "0")),
-  cursor: Schema.optionalKey(
-    Schema.String.check(Schema.isMaxLength(4_096)).annotate({ description: "`nextCursor` of the page before; empty for the first page" }),
-  ),
+  cursor: Schema.optionalKey(Cursor),
 }
 
 const exampleToken = "ak-7a74caa323a5410d-…"
@@ -277,6 +339,34 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           example: { token: exampleToken, scopes: ["invoices:read"], maxAge: "2 seconds" },
         }),
         requireScopes("api-keys:verify"),
+      ),
+      HttpApiEndpoint.post("revoke", "/revoke", {
+        payload: RevokePayload,
+        success: RevokedBody,
+        error: [...errorsOfBody, Problem.NotFoundProblem, Problem.OverloadedProblem],
+      }).pipe(
+        explain({
+          summary: "End a token that was found",
+          description:
+            "Ends the token that is sent, if it works: deactivates its key, or ends its grace if it is the previous one. Answers 200 with `valid` true, or false if it doesn't work. A 401 or 403 is about the caller's own key.",
+          example: { token: exampleToken, reason: "leaked" },
+        }),
+        requireScopes("api-keys:write"),
+      ),
+      HttpApiEndpoint.get("upcoming", "/upcoming", { query: UpcomingQuery, success: UpcomingBody, error: errors }).pipe(
+        explain({
+          summary: "Find API keys that are about to stop working",
+          description:
+            "Answers with a page of the keys that expire within a time from now, then of those whose tokens come of age within it. Keys that are inactive or have expired aren't among them. `cursor` leads from page to page.",
+        }),
+        requireScopes("api-keys:read"),
+      ),
+      HttpApiEndpoint.get("hashReport", "/hash-report", { success: HashReportBody, error: errors }).pipe(
+        explain({
+          summary: "Count hashes by kind",
+          description: "Answers with how many hashes there are of each algorithm, parameters and pepper. It reads the whole table.",
+        }),
+        requireScopes("api-keys:read"),
       ),
       HttpApiEndpoint.get("get", "/:id", {
         params,

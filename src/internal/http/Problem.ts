@@ -90,12 +90,17 @@ export class NotFoundProblem extends HttpApiError.Problem<NotFoundProblem>()(
   { id: Schema.String },
 ) {}
 
-/** `If-Match` names another version than the record's. @category problems @since 0.1.0 */
-export class VersionConflictProblem extends HttpApiError.Problem<VersionConflictProblem>()("VersionConflictProblem", {
-  type: urn("version-conflict"),
-  status: 412,
-  title: "The API key has changed meanwhile",
-}) {}
+/** A precondition doesn't hold: the record is at the version `actual`. @category problems @since 0.1.0 */
+export class VersionConflictProblem extends HttpApiError.Problem<VersionConflictProblem>()(
+  "VersionConflictProblem",
+  { type: urn("version-conflict"), status: 412, title: "The API key has changed meanwhile" },
+  {
+    id: Schema.String,
+    actual: Schema.Int,
+    /** The version that the change was judged by, where the record has changed since. */
+    expected: Schema.optionalKey(Schema.Int),
+  },
+) {}
 
 /** The token that the key had before still works, so another rotation was refused. @category problems @since 0.1.0 */
 export class GraceRunningProblem extends HttpApiError.Problem<GraceRunningProblem>()(

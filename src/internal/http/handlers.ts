@@ -30,7 +30,7 @@ import { ApiKeys, type ConfirmWithin, type IfVersion, type UpdateInput } from ".
 import type { Sort } from "../../ApiKeyRepository.ts"
 import { satisfies, type Scope, set } from "../../Scope.ts"
 import { type ApiKeyAuth, assertProtected, CurrentApiKey, UsedToken } from "./ApiKeyAuth.ts"
-import { ApiKeysApi, type RequestProblems, type SortQuery, type VerifiedBody } from "./ApiKeysGroup.ts"
+import { ApiKeysApi, type RequestProblems, type RevokedBody, type SortQuery, type VerifiedBody } from "./ApiKeysGroup.ts"
 import { areUnconditional, entityTag, failedPrecondition, type Preconditions } from "./preconditions.ts"
 import { challengeScopes, overloaded, refuseKey, unavailable } from "./auth.ts"
 import * as Problem from "./Problem.ts"
@@ -143,6 +143,22 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             Effect.catchIf(isRefusal, (error) => Effect.succeed<typeof VerifiedBody.Type>({ valid: false, error })),
             Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
           ),
+        revoke: ({ payload: { token, ...options } }) =>
+          apiKeys.revoke(token, options).pipe(
+            Effect.map(({ apiKey, usedToken, isEnded }): typeof RevokedBody.Type => ({ valid: true, apiKey, usedToken, isEnded })),
+            Effect.catchTags({
+              ApiKeyNotFound: notFound,
+              RepositoryError: failUnavailable,
+              HasherError: failUnavailable,
+              Overloaded: overloaded,
+            }),
+            Effect.catchIf(isRefusal, (error) => Effect.succeed<typeof RevokedBody.Type>({ valid: false, error })),
+          ),
+        upcoming: ({ query }) =>
+          apiKeys
+            .searchUpcoming(query)
+            .pipe(Effect.catchTags({ InvalidInput: invalidInput, InvalidCursor: invalidCursor, RepositoryError: failUnavailable })),
+        hashReport: () => apiKeys.hashReport.pipe(Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable })),
         get: ({ params, headers }) =>
           Effect.tap(apiKeys.get(params.id), (apiKey) => checkPreconditionsOfGet(apiKey, headers)).pipe(
             Effect.map(tagged),
@@ -226,7 +242,9 @@ const checkGrant = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, s
 })
 
 const checkPreconditions = (apiKey: ApiKey, headers: Preconditions): Effect.Effect<void, Problem.VersionConflictProblem> =>
-  failedPrecondition(headers, apiKey) === undefined ? Effect.void : Effect.fail(new Problem.VersionConflictProblem())
+  failedPrecondition(headers, apiKey) === undefined
+    ? Effect.void
+    : Effect.fail(new Problem.VersionConflictProblem({ id: apiKey.id, actual: apiKey.version }))
 
 const checkPreconditionsOfGet = (
   apiKey: ApiKey,
@@ -252,7 +270,8 @@ const invalidInput = ({ field, reason }: InvalidInput) =>
 const invalidCursor = (_: InvalidCursor) =>
   Effect.fail(new Problem.InvalidRequestProblem({ errors: [{ path: ["query", "cursor"], message: "doesn't belong to this search" }] }))
 const notFound = ({ id }: ApiKeyNotFound) => Effect.fail(new Problem.NotFoundProblem({ id }))
-const versionConflict = (_: VersionConflict) => Effect.fail(new Problem.VersionConflictProblem())
+const versionConflict = ({ id, expected, actual }: VersionConflict) =>
+  Effect.fail(new Problem.VersionConflictProblem({ id, expected, actual }))
 const unconfirmed = ({ id, nodes, token }: Unconfirmed) => {
   const whom = nodes.length === 0 ? "it can't be found out which nodes live" : "not every node has confirmed it in time"
   return Effect.fail(

@@ -82,6 +82,31 @@ export interface Upcoming {
   readonly at: DateTime.Utc
 }
 
+/**
+ * How far ahead to look for keys that are about to stop working: up to 36,500 days.
+ * @category models
+ * @since 0.1.0
+ */
+export interface UpcomingOptions {
+  readonly within: Duration.Input
+  /** When a token comes of age. Default: the service's `maximumAge`; without one, only keys that expire are told of. */
+  readonly maximumAge?: Duration.Input | undefined
+}
+
+/** As {@link UpcomingOptions}, page by page. `limit` is 1 to 200, 50 unless given. @category models @since 0.1.0 */
+export interface SearchUpcomingInput extends UpcomingOptions {
+  readonly limit?: number | undefined
+  /** That of the page before. Default: empty, for the first page. */
+  readonly cursor?: string | undefined
+}
+
+/** @category models @since 0.1.0 */
+export interface UpcomingPage {
+  readonly items: ReadonlyArray<Upcoming>
+  /** Leads to the next page; `null` on the last one. */
+  readonly nextCursor: string | null
+}
+
 /** What became of a token that was presented to be ended. @category models @since 0.1.0 */
 export interface Revoked {
   readonly apiKey: Model.ApiKey
