@@ -73,6 +73,24 @@ describe("ApiKeyToken", () => {
     }
   })
 
+  it("says of what it refuses why, and reads 512 characters at most", () => {
+    const refusalOf = (token: string) => {
+      const { reason, expected } = Result.getOrThrow(Result.flip(ApiKeyToken.parse(token)))
+      return [reason, expected]
+    }
+    const signed = (body: string): string => body + ApiKeyToken.checksum(body)
+    const secret = "x".repeat(58)
+    const keyId = "0".repeat(16)
+    assert.isTrue(Result.isSuccess(ApiKeyToken.parse(signed(`ak-${keyId}-${secret}`))))
+    assert.deepStrictEqual(refusalOf("a".repeat(513)), ["length", undefined])
+    assert.deepStrictEqual(refusalOf("a".repeat(512)), ["prefix", "ak-"])
+    assert.deepStrictEqual(refusalOf(signed(`sk-${keyId}-${secret}`)), ["prefix", "ak-"])
+    assert.deepStrictEqual(refusalOf(signed(`ak-${keyId}_${secret}`)), ["format", undefined])
+    assert.deepStrictEqual(refusalOf(signed(`ak-${keyId}-${secret}x`)), ["format", undefined])
+    assert.deepStrictEqual(refusalOf(signed(`ak-${keyId}-${"x".repeat(57)}-`)), ["format", undefined])
+    assert.deepStrictEqual(refusalOf(`ak-${keyId}-${secret}000000`), ["checksum", undefined])
+  })
+
   it("refuses a long string unread", () => {
     let read = 0
     const format: ApiKeyToken.TokenFormat = {
@@ -81,6 +99,8 @@ describe("ApiKeyToken", () => {
     }
     const error = Result.getOrThrow(Result.flip(ApiKeyToken.parse("a".repeat(1_000_000), format)))
     assert.deepStrictEqual([error.reason, read], ["length", 0])
+    ApiKeyToken.parse("a".repeat(512), format)
+    assert.strictEqual(read, 1)
   })
 
   it.effect("refuses every change of a single character", () =>
@@ -163,10 +183,16 @@ describe("ApiKeyToken", () => {
       { prefix: "é" },
       { prefix: "a".repeat(33) },
     ] as const) {
-      assert.isTrue(Result.isFailure(ApiKeyToken.make(config)), JSON.stringify(config))
+      const error = Result.getOrThrow(Result.flip(ApiKeyToken.make(config)))
+      const rule = "The prefix must match [A-Za-z][A-Za-z0-9_]* and have at most 32 characters"
+      assert.deepStrictEqual([error._tag, error.reason, error.message], ["InvalidTokenConfig", rule, rule], JSON.stringify(config))
       assert.isTrue(Result.isFailure(ApiKeyToken.regex(config)))
     }
-    assert.isTrue(Result.isFailure(ApiKeyToken.make({ separator: "+" as "-" })))
+    // Types allow none of these.
+    for (const separator of ["+", "", "--", "x-", "-x"] as ReadonlyArray<string> as ReadonlyArray<"-">) {
+      const error = Result.getOrThrow(Result.flip(ApiKeyToken.make({ separator })))
+      assert.strictEqual(error.message, "The separator must be one of - _ . ~ :", separator)
+    }
     assert.isTrue(Result.isSuccess(ApiKeyToken.make({ prefix: "a_b" })))
   })
 
@@ -192,6 +218,45 @@ describe("ApiKeyToken", () => {
     }),
   )
 
+  it.effect("reads key ids by another format, whatever it throws", () =>
+    Effect.gen(function* () {
+      const parsing: ApiKeyToken.TokenFormat = {
+        prefix: "",
+        parse: (token) => {
+          if (token === "throw") throw new Error(token)
+          return Result.succeed({ prefix: "", keyId: token as ApiKeyToken.TokenParts["keyId"], secret: Redacted.make("") })
+        },
+        format: ({ keyId }) => Redacted.make(keyId),
+        generate: ApiKeyToken.defaultFormat.generate,
+        hint: () => "",
+      }
+      const reading: ApiKeyToken.TokenFormat = {
+        ...parsing,
+        keyIdOf: (token) => {
+          if (token === "throw") throw new Error(token)
+          return token === "none" ? undefined : `of ${token}`
+        },
+      }
+      const read = (format: ApiKeyToken.TokenFormat) => ["old", "a b", "none", "throw", "old\ud800"].map(ApiKeyToken.keyIdReader(format))
+      assert.deepStrictEqual(read(parsing), ["old", undefined, "none", undefined, undefined])
+      assert.deepStrictEqual(read(reading), ["of old", "of a b", undefined, undefined, undefined])
+      const token = textOf(yield* generate())
+      assert.strictEqual(ApiKeyToken.keyIdReader(ApiKeyToken.defaultFormat)(token), token.slice(3, 19))
+    }),
+  )
+
+  it.effect("knows parts that make a token of the format, which another format can't prove", () =>
+    Effect.gen(function* () {
+      const parts = yield* generate()
+      assert.isTrue(ApiKeyToken.isTokenOf(ApiKeyToken.defaultFormat, parts))
+      const changed = { ...parts, secret: Redacted.make(`${Redacted.value(parts.secret)}0`) }
+      assert.isFalse(ApiKeyToken.isTokenOf(ApiKeyToken.defaultFormat, changed))
+      const other = { ...parts, keyId: (yield* generate()).keyId }
+      assert.isFalse(ApiKeyToken.isTokenOf(ApiKeyToken.defaultFormat, other))
+      assert.isFalse(ApiKeyToken.isTokenOf({ ...ApiKeyToken.defaultFormat }, parts))
+    }),
+  )
+
   it.effect("finds tokens in text", () =>
     Effect.gen(function* () {
       const [a, b] = [textOf(yield* generate()), textOf(yield* generate())]
@@ -201,6 +266,10 @@ describe("ApiKeyToken", () => {
       for (const hostile of ["ak-", "a", "ak-0000000000000000-", "0", `ak-${"0".repeat(16)}-${"x".repeat(63)}-`]) {
         assert.isNull(hostile.repeat(200_000).match(regex))
       }
+      const dotted = yield* Effect.fromResult(ApiKeyToken.make({ separator: "." }))
+      const token = textOf(yield* generate(dotted), dotted)
+      const text = `${token} ${token.replaceAll(".", "-")}`
+      assert.deepStrictEqual(text.match(yield* Effect.fromResult(ApiKeyToken.regex({ separator: "." }))), [token])
     }),
   )
 
@@ -212,6 +281,7 @@ describe("ApiKeyToken", () => {
       assert.strictEqual(yield* Schema.encodeEffect(codec)(parts), token)
       const error = yield* Effect.flip(Schema.decodeEffect(codec)(`${token}x`))
       assert.isFalse(error.message.includes(token))
+      assert.include(error.message, Result.getOrThrow(Result.flip(ApiKeyToken.parse(`${token}x`))).message)
     }),
   )
 
@@ -223,6 +293,12 @@ describe("ApiKeyToken", () => {
         for (const shown of [inspect(value, { depth: 9, showHidden: true }), String(value), JSON.stringify(value)])
           assert.isFalse(shown.includes(secret))
       }
+      const parsed = yield* Effect.fromResult(ApiKeyToken.parse(textOf(parts)))
+      assert.deepStrictEqual([parts.secret, parsed.secret, ApiKeyToken.defaultFormat.format(parts)].map(String), [
+        "<redacted:secret>",
+        "<redacted:secret>",
+        "<redacted:token>",
+      ])
     }),
   )
 })
