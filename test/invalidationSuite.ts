@@ -235,6 +235,9 @@ export const announcementSuite = <E>(
           "previous_hint = 'wxyz'",
           "previous_expires_at = now()",
           "previous_grace_seconds = 60",
+          "deactivated_at = now()",
+          "deactivation_reason = 'leaked'",
+          `policies = '{"quota": 1}'`,
         ]) {
           assert.deepStrictEqual(yield* set(assignment), [first.keyId], assignment)
         }
@@ -254,6 +257,49 @@ export const announcementSuite = <E>(
         assert.deepStrictEqual(yield* set("key_id = ''"), ["Everything", "Everything"])
         assert.sameMembers(yield* toldOf(sql`DELETE FROM ${keys}`), ["Everything", second.keyId])
         assert.deepStrictEqual(yield* toldOf(sql`TRUNCATE ${keys}`), ["Everything"])
+      }),
+    )
+
+    it.effect("tells of columns that were added since, of types too that can't be compared", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repository = yield* ApiKeyRepository
+        const keys = sql.literal(`"${table}"`)
+        const { apiKey, ...rest } = makeStoredApiKey()
+        yield* repository.insert({ apiKey, ...rest })
+        yield* sql`ALTER TABLE ${keys} ADD COLUMN tier text DEFAULT 'free', ADD COLUMN settings json`
+        const set = (assignment: string) => toldOf(sql`UPDATE ${keys} SET ${sql.literal(assignment)} WHERE id = ${apiKey.id}::uuid`)
+        assert.deepStrictEqual(yield* set("tier = 'paid'"), [apiKey.keyId])
+        assert.deepStrictEqual(yield* set("tier = 'paid', last_used_at = now(), previous_last_used_at = now()"), [])
+        assert.deepStrictEqual(yield* set(`settings = '{"a": 1}'`), [apiKey.keyId])
+        assert.deepStrictEqual(yield* set("last_used_at = NULL"), [])
+        yield* sql`ALTER TABLE ${keys} DROP COLUMN tier, DROP COLUMN settings`
+        assert.deepStrictEqual(yield* set("last_used_at = clock_timestamp()"), [])
+        assert.deepStrictEqual(yield* set("version = version + 1"), [apiKey.keyId])
+        yield* repository.delete(apiKey.id)
+      }),
+    )
+
+    it.effect("tells no use, whatever its instant", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repository = yield* ApiKeyRepository
+        const { apiKey, ...rest } = makeStoredApiKey()
+        yield* repository.insert({ apiKey, ...rest })
+        for (const at of ["infinity", "-infinity", "0044-03-15 BC", "0001-01-01", "1900-01-01 12:00:00.001", "12345-01-01"]) {
+          for (const zone of ["UTC", "Asia/Kathmandu", "Europe/Dublin"]) {
+            const told = toldOf(
+              sql.withTransaction(
+                Effect.andThen(
+                  sql`SELECT set_config('timezone', ${zone}, true), set_config('datestyle', 'SQL, DMY', true)`,
+                  sql`UPDATE ${sql.literal(`"${table}"`)} SET last_used_at = ${at}::text::timestamptz WHERE id = ${apiKey.id}::uuid`,
+                ),
+              ),
+            )
+            assert.deepStrictEqual(yield* told, [], `${at} ${zone}`)
+          }
+        }
+        yield* sql`DELETE FROM ${sql.literal(`"${table}"`)}`
       }),
     )
 

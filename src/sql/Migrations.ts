@@ -5,25 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { map } from "effect/Record"
 import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import {
-  addColumns,
-  announced,
-  channel,
-  columnsMade,
-  createIndex,
-  createNodes,
-  createPeppers,
-  createReports,
-  createTable,
-  createTriggers,
-  type MigrationName,
-  replaceTell,
-} from "../internal/sql/definitions.ts"
+import { type MigrationName, statements } from "../internal/sql/migrations.ts"
 import { findUnmigrated, isMountedElsewhere, logOf, type MissingMigrations } from "../internal/sql/unmigrated.ts"
-import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "../internal/sql/table.ts"
+import { type InvalidIdentifier, resolve, type Table, type TableOptions } from "../internal/sql/table.ts"
 
 export { InvalidIdentifier, type TableOptions } from "../internal/sql/table.ts"
 export { MissingMigrations } from "../internal/sql/unmigrated.ts"
@@ -46,6 +34,7 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  *   "0005_note_deactivated_api_keys": Migrations.migrations()["0004_note_deactivation"],
  *   "0006_remember_reports_of_api_keys": Migrations.migrations()["0006_remember_reports"],
  *   "0007_note_peppers_of_api_keys": Migrations.migrations()["0008_note_peppers"],
+ *   "0008_keep_policies_of_api_keys": Migrations.migrations()["0009_keep_policies"],
  * })
  * ```
  *
@@ -70,17 +59,14 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * key that was activated since. It grows by a row for each leaked token of a report, and nothing is deleted from it.
  *
  * `0008_note_peppers` makes the table `<table>_peppers`, by which a pepper is known again that hashes were made under.
+ *
+ * `0009_keep_policies` adds the column `policies`. Changes of any column but `last_used_at` and `previous_last_used_at` are told from then on,
+ * of one that an application adds too.
  * @category migrations
  * @since 0.1.0
  */
-export const migrations = (options: TableOptions = {}): Readonly<Record<MigrationName, Migration>> => ({
-  "0001_create_api_keys": createApiKeys(options),
-  "0002_announce_changes": announceChanges(options),
-  "0003_rotate_tokens": rotateTokens(options),
-  "0004_note_deactivation": noteDeactivation(options),
-  "0006_remember_reports": rememberReports(options),
-  "0008_note_peppers": notePeppers(options),
-})
+export const migrations = (options: TableOptions = {}): Readonly<Record<MigrationName, Migration>> =>
+  map(statements, (each) => run(options, each))
 
 /**
  * Runs the migrations that haven't run yet, in one transaction, and gives those that did.
@@ -154,79 +140,9 @@ const createSchema = (sql: SqlClient, schema: string): Effect.Effect<void, SqlEr
     found.length > 0 ? Effect.void : Effect.asVoid(sql`CREATE SCHEMA IF NOT EXISTS ${sql.literal(`"${schema}"`)}`),
   )
 
-const createApiKeys = (options: TableOptions): Migration =>
+const run = (options: TableOptions, statements: (names: Table) => ReadonlyArray<string>): Migration =>
   Effect.gen(function* () {
-    const { table, qualified } = yield* resolve(options)
+    const names = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
-    // No CHECK constraints: PostgreSQL logs the whole row that breaks one, and with it the hash.
-    yield* sql`${sql.literal(createTable(qualified, columnsMade["0001_create_api_keys"][""]))}`
-    yield* sql`COMMENT ON COLUMN ${sql.literal(`${qualified}.name_lower`)} IS 'name in Unicode''s simple lower case; written along with it'`
-    for (const name of ["created", "name", "expires_asc", "expires_desc", "last_used_asc", "last_used_desc", "owner", "scopes"] as const) {
-      yield* sql`${sql.literal(createIndex(table, qualified, name))}`
-    }
-  })
-
-const announceChanges = (options: TableOptions): Migration =>
-  Effect.gen(function* () {
-    const { table, schema, qualified, nodes } = yield* resolve(options)
-    const sql = (yield* SqlClient).withoutTransforms()
-    const tell = qualify(schema, `${table}_tell`)
-    // The messages are those of `internal/nodes/message.ts`. A row written by hand may have a key id that is too long for one, which
-    // mustn't make the write fail.
-    const message = (row: string) => `CASE WHEN octet_length(${row}.key_id) <= 128 THEN 'changed ' || ${row}.key_id ELSE 'everything' END`
-    // A function finds names along the path of whoever writes, unless it has one of its own.
-    yield* sql`${sql.literal(`CREATE FUNCTION ${tell}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $tell$
-      BEGIN
-        IF TG_OP = 'TRUNCATE' THEN
-          PERFORM pg_notify(${channel}, 'everything');
-          RETURN NULL;
-        END IF;
-        IF TG_OP <> 'INSERT' THEN
-          PERFORM pg_notify(${channel}, ${message("OLD")});
-        END IF;
-        IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND OLD.key_id <> NEW.key_id) THEN
-          PERFORM pg_notify(${channel}, ${message("NEW")});
-        END IF;
-        RETURN NULL;
-      END
-    $tell$`)}`
-    const triggers = createTriggers(table, qualified, tell, announced)
-    for (const statement of [...triggers.update, ...triggers.write, ...triggers.truncate]) yield* sql`${sql.literal(statement)}`
-    yield* sql`${sql.literal(createNodes(nodes))}`
-  })
-
-const rotateTokens = (options: TableOptions): Migration =>
-  Effect.gen(function* () {
-    const { table, schema, qualified } = yield* resolve(options)
-    const sql = (yield* SqlClient).withoutTransforms()
-    const tell = qualify(schema, `${table}_tell`)
-    // Without a default, so that no row is written anew.
-    yield* sql`${sql.literal(addColumns(qualified, columnsMade["0003_rotate_tokens"][""]))}`
-    yield* sql`${sql.literal(createIndex(table, qualified, "previous"))}`
-    yield* sql`${sql.literal(createIndex(table, qualified, "token"))}`
-    yield* sql`${sql.literal(replaceTell(tell))}`
-    yield* sql`${sql.literal(`DROP TRIGGER "${table}_tell_update" ON ${qualified}`)}`
-    for (const statement of createTriggers(table, qualified, tell).update) yield* sql`${sql.literal(statement)}`
-  })
-
-const noteDeactivation = (options: TableOptions): Migration =>
-  Effect.gen(function* () {
-    const { qualified } = yield* resolve(options)
-    const sql = (yield* SqlClient).withoutTransforms()
-    // They change along with `is_active`, which is announced.
-    yield* sql`${sql.literal(addColumns(qualified, columnsMade["0004_note_deactivation"][""]))}`
-  })
-
-const rememberReports = (options: TableOptions): Migration =>
-  Effect.gen(function* () {
-    const { reports } = yield* resolve(options)
-    const sql = (yield* SqlClient).withoutTransforms()
-    yield* sql`${sql.literal(createReports(reports))}`
-  })
-
-const notePeppers = (options: TableOptions): Migration =>
-  Effect.gen(function* () {
-    const { peppers } = yield* resolve(options)
-    const sql = (yield* SqlClient).withoutTransforms()
-    yield* sql`${sql.literal(createPeppers(peppers))}`
+    for (const statement of statements(names)) yield* sql`${sql.literal(statement)}`
   })

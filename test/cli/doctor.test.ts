@@ -135,7 +135,7 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
 
       yield* sql(`DELETE FROM ${log} WHERE migration_id = (SELECT max(migration_id) FROM ${log})`)
       assert.include(only(yield* doctor(), "migrations", "error").advice, "Run: effect-api-key migrate")
-      yield* sql("DROP TABLE api_keys_peppers")
+      yield* sql("ALTER TABLE api_keys DROP COLUMN policies")
       yield* Migrations.migrate()
 
       yield* sql("ALTER TABLE api_keys RENAME TO x")

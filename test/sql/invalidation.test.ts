@@ -27,7 +27,8 @@ const dropped = Layer.effectDiscard(
       Effect.forEach([table, otherOptions.table], (name) =>
         Effect.orDie(
           Effect.gen(function* () {
-            for (const suffix of ["", "_nodes", "_migrations"]) yield* sql`DROP TABLE IF EXISTS ${sql.literal(`"${name}${suffix}"`)}`
+            for (const suffix of ["", "_nodes", "_reports", "_peppers", "_migrations"])
+              yield* sql`DROP TABLE IF EXISTS ${sql.literal(`"${name}${suffix}"`)}`
             yield* sql`DROP FUNCTION IF EXISTS ${sql.literal(`"${name}_tell"`)}()`
           }),
         ),

@@ -232,6 +232,7 @@ describe("Migrations on PostgreSQL", () => {
           [4, "note_deactivation"],
           [6, "remember_reports"],
           [8, "note_peppers"],
+          [9, "keep_policies"],
         ])
       }
     }),

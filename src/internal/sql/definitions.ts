@@ -1,11 +1,11 @@
-/** What the migrations make beside columns, as the last of them leaves it: for themselves, and for what looks for it or restores it. */
-
-import { channelOf } from "./table.ts"
-
 /**
- * The columns that each migration makes, by the end of their table's name: `""` is the table of keys itself. The migrations are written from
- * this list, and so is the look for what is missing.
+ * What the migrations make, as the last of them leaves it: for the look for what is missing, and for a repair. The migrations themselves are
+ * frozen, and read nothing here.
  */
+import type { MigrationName } from "./migrations.ts"
+import { channelOf, type Table } from "./table.ts"
+
+/** The columns that each migration makes, by the end of their table's name: `""` is the table of keys itself. */
 export const columnsMade = {
   "0001_create_api_keys": {
     "": {
@@ -53,22 +53,16 @@ export const columnsMade = {
       noted_at: "timestamptz(3) NOT NULL",
     },
   },
-} as const satisfies Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>
+  "0009_keep_policies": { "": { policies: "jsonb" } },
+} as const satisfies Readonly<Record<MigrationName, Readonly<Record<string, Readonly<Record<string, string>>>>>>
 
-export type MigrationName = keyof typeof columnsMade
-
-export const createTable = (qualified: string, columns: Readonly<Record<string, string>>): string =>
+const createTable = (qualified: string, columns: Readonly<Record<string, string>>): string =>
   `CREATE TABLE ${qualified} (${Object.entries(columns)
     .map(([name, type]) => `${name} ${type}`)
     .join(", ")})`
 
-export const addColumns = (qualified: string, columns: Readonly<Record<string, string>>): string =>
-  `ALTER TABLE ${qualified} ${Object.entries(columns)
-    .map(([name, type]) => `ADD COLUMN ${name} ${type}`)
-    .join(", ")}`
-
 /** In a trigger. */
-export const channel = channelOf("TG_RELID")
+const channel = channelOf("TG_RELID")
 
 const indexes = {
   created: "(created_at, id)",
@@ -90,36 +84,6 @@ export const indexNames = Object.keys(indexes) as ReadonlyArray<IndexName>
 
 export const createIndex = (table: string, qualified: string, name: IndexName): string =>
   `CREATE ${name === "previous" ? "UNIQUE " : ""}INDEX "${table}_${name}_idx" ON ${qualified} ${indexes[name]}`
-
-/** All but `last_used_at`, which is written on nearly every request and which nobody caches. */
-export const announced = [
-  "id",
-  "key_id",
-  "hash",
-  "prefix",
-  "name",
-  "name_lower",
-  "description",
-  "owner_id",
-  "scopes",
-  "metadata",
-  "is_active",
-  "expires_at",
-  "created_at",
-  "updated_at",
-  "hint",
-  "version",
-]
-
-/** All of a previous token but `previous_last_used_at`. */
-const announcedOfPrevious = [
-  "rotated_at",
-  "previous_key_id",
-  "previous_hash",
-  "previous_hint",
-  "previous_expires_at",
-  "previous_grace_seconds",
-]
 
 /** The function that the triggers run. The messages are those of `internal/nodes/message.ts`. */
 export const replaceTell = (tell: string): string => {
@@ -143,22 +107,24 @@ export const replaceTell = (tell: string): string => {
 
 export const triggerNames = ["update", "write", "truncate"] as const
 
+/** Columns whose changes aren't announced: written on nearly every request, and cached by nobody. */
+const unannounced = ["last_used_at", "previous_last_used_at"]
+
 /** The statements for each trigger. */
-export const createTriggers = (
-  table: string,
-  qualified: string,
-  tell: string,
-  columns: ReadonlyArray<string> = [...announced, ...announcedOfPrevious],
-): Readonly<Record<(typeof triggerNames)[number], ReadonlyArray<string>>> => {
+export const createTriggers = ({
+  table,
+  qualified,
+  tell,
+}: Table): Readonly<Record<(typeof triggerNames)[number], ReadonlyArray<string>>> => {
   const create = (name: string, event: string) => [
     `CREATE TRIGGER "${table}_tell_${name}" ${event} EXECUTE FUNCTION ${tell}()`,
-    // What a replica applies is told there too.
+    // Changes that a replica applies are announced there too.
     `ALTER TABLE ${qualified} ENABLE ALWAYS TRIGGER "${table}_tell_${name}"`,
   ]
-  // `UPDATE OF` would look at the columns that a statement names, which a trigger before this one may have added to.
-  const row = (name: string) => `ROW(${columns.map((column) => `${name}.${column}`).join(", ")})`
+  // `UPDATE OF` would look at the columns that a statement names, to which an earlier trigger may have added.
+  const oldAsUsed = `pg_catalog.jsonb_populate_record(OLD, pg_catalog.jsonb_build_object(${unannounced.map((column) => `'${column}', NEW.${column}`).join(", ")}))`
   return {
-    update: create("update", `AFTER UPDATE ON ${qualified} FOR EACH ROW WHEN (${row("OLD")} IS DISTINCT FROM ${row("NEW")})`),
+    update: create("update", `AFTER UPDATE ON ${qualified} FOR EACH ROW WHEN (${oldAsUsed} OPERATOR(pg_catalog.*<>) NEW)`),
     write: create("write", `AFTER INSERT OR DELETE ON ${qualified} FOR EACH ROW`),
     truncate: create("truncate", `AFTER TRUNCATE ON ${qualified} FOR EACH STATEMENT`),
   }
@@ -172,3 +138,7 @@ export const createPeppers = (peppers: string): string => createTable(peppers, c
 
 /** The table of the reports of leaks that were carried out. */
 export const createReports = (reports: string): string => createTable(reports, columnsMade["0006_remember_reports"]._reports)
+
+/** The table of keys, with all the columns that the migrations make. */
+export const createKeys = (qualified: string): string =>
+  createTable(qualified, Object.assign({}, ...Object.values(columnsMade).map((tables) => ("" in tables ? tables[""] : {}))))

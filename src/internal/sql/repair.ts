@@ -28,7 +28,7 @@ export interface Missing {
 
 export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
-    const { table, schema, qualified, nodes, reports, peppers } = yield* resolve(options)
+    const { table, qualified, nodes, reports, peppers, tell } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     const rows = yield* sql<{ name: string }>`
       SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -40,7 +40,7 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
     const firing = new Set(enabled.map(({ name }) => name))
     const [rest] = yield* sql<{ nodes: boolean; reports: boolean; peppers: boolean; tell: boolean }>`
       SELECT to_regclass(${nodes}) IS NOT NULL AS nodes, to_regclass(${reports}) IS NOT NULL AS reports,
-        to_regclass(${peppers}) IS NOT NULL AS peppers, to_regproc(${qualify(schema, `${table}_tell`)}) IS NOT NULL AS tell`
+        to_regclass(${peppers}) IS NOT NULL AS peppers, to_regproc(${tell}) IS NOT NULL AS tell`
     return {
       indexes: [`${table}_pkey`, `${table}_key_id_key`, ...indexNames.map((name) => `${table}_${name}_idx`)].filter(
         (name) => !sound.has(name),
@@ -56,10 +56,10 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
 /** Makes what is missing, in one transaction, and gives its names. All migrations have to have run. */
 export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<string>, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
-    const { table, schema, qualified, nodes, reports, peppers } = yield* resolve(options)
+    const names = yield* resolve(options)
+    const { table, schema, qualified, nodes, reports, peppers, tell } = names
     const sql = (yield* SqlClient).withoutTransforms()
-    const tell = qualify(schema, `${table}_tell`)
-    const triggers = createTriggers(table, qualified, tell)
+    const triggers = createTriggers(names)
     return yield* sql.withTransaction(
       Effect.gen(function* () {
         const missing = yield* findMissing(options)

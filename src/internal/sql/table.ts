@@ -32,6 +32,8 @@ export interface Table {
   readonly reports: string
   /** The table of the peppers that hashes were made under, quoted likewise. */
   readonly peppers: string
+  /** The function that announces changes, quoted likewise. */
+  readonly tell: string
 }
 
 /**
@@ -53,6 +55,7 @@ export const resolve = ({ table = defaultTable, schema }: TableOptions): Effect.
     nodes: qualify(schema, `${table}_nodes`),
     reports: qualify(schema, `${table}_reports`),
     peppers: qualify(schema, `${table}_peppers`),
+    tell: qualify(schema, `${table}_tell`),
   })
 }
 

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { columnsMade, type MigrationName } from "./definitions.ts"
+import { columnsMade } from "./definitions.ts"
+import type { MigrationName } from "./migrations.ts"
 import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
 
 /**
