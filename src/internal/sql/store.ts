@@ -1,0 +1,92 @@
+/** The table of keys as the facets of the repository use it: its client, its names, and what several facets share. */
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { BeginTransaction, type SqlClient } from "effect/sql/SqlClient"
+import { isSqlError } from "effect/sql/SqlError"
+import type { Fragment } from "effect/sql/Statement"
+import type { ApiKeyId } from "../../ApiKey.ts"
+import { ApiKeyNotFound, type RepositoryError, VersionConflict } from "../../ApiKeyError.ts"
+import { toRepositoryError } from "./failures.ts"
+import { columnList } from "./row.ts"
+import type { Table } from "./table.ts"
+
+export interface Store {
+  /** Without the application's transforms: names are literals and rows are taken as they come. */
+  readonly sql: SqlClient
+  readonly table: Table
+  /** The table of keys. */
+  readonly keys: Fragment
+  /** The columns of a record without its hashes. */
+  readonly columns: Fragment
+  readonly isInTransaction: (context: Context.Context<never>) => boolean
+  /**
+   * Bounds a write of its own: it waits for a lock, or for its client, no longer than {@link longest}. So a change whose answer is lost has
+   * taken place, or never will, before that counts as known. In a transaction of the caller's the bound is the caller's to set.
+   */
+  readonly alone: <A, E>(operation: string, write: Effect.Effect<A, E | RepositoryError>) => Effect.Effect<A, E | RepositoryError>
+  /** The condition for one record, at one version if that is given. */
+  readonly only: (id: ApiKeyId, ifVersion: number | undefined) => Fragment
+  /** Fails for the reason why {@link only} matched no row. */
+  readonly conflictOrAbsence: (
+    operation: string,
+    id: ApiKeyId,
+    ifVersion: number | undefined,
+  ) => Effect.Effect<never, ApiKeyNotFound | VersionConflict | RepositoryError>
+  /** The condition that the previous token works at the moment. */
+  readonly previousIsLive: (at: DateTime.Utc) => Fragment
+}
+
+export const make = (client: SqlClient, table: Table): Store => {
+  const sql = client.withoutTransforms()
+  const keys = sql.literal(table.qualified)
+
+  const isInTransaction = (context: Context.Context<never>): boolean =>
+    Context.getOrUndefined(context, sql.transactionService) !== undefined
+
+  return {
+    sql,
+    table,
+    keys,
+    columns: sql.literal(columnList),
+    isInTransaction,
+    alone: (operation, write) =>
+      Effect.contextWith((context: Context.Context<never>) => {
+        if (isInTransaction(context)) return write
+        return sql.withTransaction(Effect.andThen(sql.unsafe(boundText), write)).pipe(
+          // Transactions of the caller's may begin otherwise, read-only say.
+          Effect.provideService(BeginTransaction, undefined),
+          Effect.mapError((error) => (isSqlError(error) ? toRepositoryError(operation)(error) : error)),
+          // The rollback on a lost connection fails too.
+          Effect.catchDefect((defect) => (isSqlError(defect) ? Effect.fail(toRepositoryError(operation)(defect)) : Effect.die(defect))),
+        )
+      }),
+    only: (id, ifVersion) => (ifVersion === undefined ? sql`id = ${id}::uuid` : sql`id = ${id}::uuid AND version = ${ifVersion}::int8`),
+    conflictOrAbsence: (operation, id, ifVersion) =>
+      ifVersion === undefined
+        ? Effect.fail(new ApiKeyNotFound({ id }))
+        : sql`SELECT version FROM ${keys} WHERE id = ${id}::uuid`.pipe(
+            Effect.flatMap(decodeVersion),
+            Effect.mapError(toRepositoryError(operation)),
+            Effect.flatMap(([row]): Effect.Effect<never, ApiKeyNotFound | VersionConflict> =>
+              Effect.fail(
+                row === undefined ? new ApiKeyNotFound({ id }) : new VersionConflict({ id, expected: ifVersion, actual: row.version }),
+              ),
+            ),
+          ),
+    previousIsLive: (at) =>
+      sql`(previous_key_id IS NOT NULL AND CASE WHEN previous_expires_at IS NULL THEN previous_grace_seconds IS NOT NULL
+        ELSE previous_expires_at > GREATEST(${toDate(at)}::timestamptz, updated_at) END)`,
+  }
+}
+
+/** An instant as a parameter. */
+export const toDate = <A extends DateTime.Utc | null>(instant: A): Date | null => (instant === null ? null : DateTime.toDateUtc(instant))
+
+const decodeVersion = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ version: Schema.Int })))
+
+/** In milliseconds. A narrower bound of the session's own settings stays. */
+const longest = 10_000
+const boundText = `SELECT set_config(name, '${longest}', true) FROM pg_catalog.pg_settings
+  WHERE CASE WHEN name IN ('statement_timeout', 'idle_in_transaction_session_timeout') THEN setting::int8 NOT BETWEEN 1 AND ${longest} END`

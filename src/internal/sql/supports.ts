@@ -1,0 +1,83 @@
+/** Transactions, and what is kept in the tables beside the keys: reports, peppers, and the register of nodes. */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import { RepositoryError } from "../../ApiKeyError.ts"
+import type { NodeRegister, PepperSupport, ReportSupport, Supports, TransactionSupport } from "../record/contract.ts"
+import { toRepositoryError } from "./failures.ts"
+import * as Register from "./nodes.ts"
+import { type Store, toDate } from "./store.ts"
+
+export const make = (store: Store): Required<Supports> => ({
+  transaction: transactionSupport(store),
+  reports: reportSupport(store),
+  peppers: pepperSupport(store),
+  nodeRegister: nodeRegister(store),
+})
+
+const transactionSupport = ({ sql, keys, isInTransaction }: Store): TransactionSupport => ({
+  isOpen: isInTransaction,
+  afterCommit: sql.afterCommit,
+  // A transaction that changes a record holds its lock, and a record that is gone has none.
+  isChanging: (id) =>
+    sql`WITH free AS (SELECT id FROM ${keys} WHERE id = ${id}::uuid FOR NO KEY UPDATE SKIP LOCKED)
+      SELECT (SELECT count(*) FROM ${keys} WHERE id = ${id}::uuid) > (SELECT count(*) FROM free) AS "isChanging"`.pipe(
+      Effect.flatMap(decodeChanging),
+      Effect.map(([row]) => row?.isChanging ?? false),
+      Effect.mapError(toRepositoryError("look whether a key is being changed")),
+    ),
+})
+
+const reportSupport = ({ sql, table }: Store): ReportSupport => {
+  const reports = sql.literal(table.reports)
+  return {
+    isKnown: (report) =>
+      sql`SELECT report FROM ${reports} WHERE report = ${report}::text`.pipe(
+        Effect.map((rows) => rows.length > 0),
+        Effect.mapError(toRepositoryError("look for a report")),
+      ),
+    remember: (report, at) =>
+      sql`INSERT INTO ${reports} (report, handled_at) VALUES (${report}::text, ${toDate(at)}::timestamptz)
+        ON CONFLICT DO NOTHING`.pipe(Effect.asVoid, Effect.mapError(toRepositoryError("remember a report"))),
+  }
+}
+
+/** A span keeps what its effect gave, and by a check a weak pepper can be guessed. */
+const pepperSupport = ({ sql, table }: Store): PepperSupport => {
+  const peppers = sql.literal(table.peppers)
+  return {
+    read: sql`SELECT start, value AS "check", is_assumed AS "isAssumed" FROM ${peppers} ORDER BY start`.pipe(
+      Effect.withTracerEnabled(false),
+      Effect.flatMap(decodePepperNotes),
+      Effect.mapError(toRepositoryError("read which peppers hashes were made under")),
+    ),
+    note: ({ start, check, isAssumed }, at) =>
+      sql`INSERT INTO ${peppers} (start, value, is_assumed, noted_at)
+        VALUES (${start}::text, ${check}::text, ${isAssumed}::boolean, ${toDate(at)}::timestamptz) ON CONFLICT DO NOTHING`.pipe(
+        Effect.withTracerEnabled(false),
+        Effect.asVoid,
+        Effect.mapError(toRepositoryError("note which pepper hashes are made under")),
+      ),
+  }
+}
+
+const nodeRegister = ({ sql, table }: Store): NodeRegister =>
+  Register.make(table.nodes, (operation, text, params) =>
+    sql.unsafe<Register.Rows[number]>(text, params).pipe(
+      Effect.withTracerEnabled(false),
+      Effect.mapError(toRepositoryError(operation)),
+      // The driver would wait for the end of a statement that is interrupted, on a connection that has gone silent too.
+      (statement) => Effect.forkDetach(statement, { startImmediately: true }),
+      // The statement is told to end, but not waited for.
+      Effect.flatMap((fiber) => Effect.onInterrupt(Fiber.join(fiber), () => Effect.sync(() => fiber.interruptUnsafe()))),
+      Effect.timeoutOrElse({
+        duration: "5 seconds",
+        orElse: () => Effect.fail(new RepositoryError({ operation, isRetryable: true, cause: new Error("The database doesn't answer") })),
+      }),
+    ),
+  )
+
+const decodeChanging = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ isChanging: Schema.Boolean })))
+const decodePepperNotes = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ start: Schema.String, check: Schema.String, isAssumed: Schema.Boolean })),
+)
