@@ -14,6 +14,14 @@ describe("Scope", () => {
     }
   })
 
+  it("says what a scope is, to people and in JSON Schema", () => {
+    const error = Result.getOrThrow(Result.flip(Schema.decodeUnknownResult(Scope.Scope)("A b")))
+    assert.strictEqual(error.message, "Expected a scope such as invoices:read")
+    const { schema, definitions } = Schema.toJsonSchemaDocument(Scope.Scope)
+    assert.deepStrictEqual(schema, { $ref: "#/$defs/Scope" })
+    assert.deepInclude(definitions["Scope"], { type: "string", maxLength: 128, examples: ["invoices:read"] })
+  })
+
   it("satisfies what the documentation says", () => {
     assert.isTrue(Scope.satisfies(["*"], ["anything:at:all"]))
     assert.isTrue(Scope.satisfies(["invoices:*"], ["invoices:read"]))

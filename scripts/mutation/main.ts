@@ -1,9 +1,9 @@
 /**
  * Mutation tests: changes the code in many small ways, and counts which of these mutants a test notices. Each room has to reach the
- * threshold of `stryker.config.json`. Rooms may be named: `npm run mutation -- token scopes`.
+ * threshold of `stryker.config.json`. Rooms may be named: `npm run mutation -- token scopes`. The reports are in `.mutation`.
  */
 import { spawnSync } from "node:child_process"
-import { globSync } from "node:fs"
+import { existsSync, globSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -30,7 +30,10 @@ const measure = (name: string, { code, tests, options = [] }: Room): boolean => 
   const stryker = join(root, "scripts/mutation/node_modules/@stryker-mutator/core/bin/stryker.js")
   const args = ["run", "scripts/mutation/stryker.config.json", "--mutate", code.join(","), ...options]
   const env = tests === undefined ? process.env : { ...process.env, MUTATION_TESTS: tests.join(" ") }
-  return spawnSync(process.execPath, [stryker, ...args], { cwd: root, env, stdio: "inherit" }).status === 0
+  const { status } = spawnSync(process.execPath, [stryker, ...args], { cwd: root, env, stdio: "inherit" })
+  const report = join(root, ".mutation/report.json")
+  if (existsSync(report)) renameSync(report, join(root, `.mutation/${name}.json`))
+  return status === 0
 }
 
 const named = process.argv.slice(2)
