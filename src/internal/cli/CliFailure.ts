@@ -6,8 +6,10 @@ import * as CliError from "effect/cli/CliError"
 import * as DateTime from "effect/DateTime"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
+import type * as SchemaIssue from "effect/SchemaIssue"
 import { isRefusal } from "../../ApiKeyError.ts"
+import { firstIssue } from "../schema/firstIssue.ts"
+import { rootMessage } from "../text/rootMessage.ts"
 import { safeLine } from "../text/safe.ts"
 
 /** What the process ends with. @category models @since 0.1.0 */
@@ -70,7 +72,7 @@ const isToken = Schema.is(Schema.Redacted(Schema.String))
 
 const describe = (error: Failed): string => {
   const cause = "cause" in error && error.cause instanceof Error ? error.cause : undefined
-  if (cause instanceof Schema.SchemaError) return firstIssue(cause.issue, "_")
+  if (cause instanceof Schema.SchemaError) return describeIssue(cause.issue, "_")
   switch (error._tag) {
     case "GraceRunning":
       return `The token from before the last rotation still works, ${DateTime.isDateTime(error.expiresAt) ? `until ${DateTime.formatIso(error.expiresAt)}` : "until a time after the new one's first use"}: wait, or end it with --end-previous`
@@ -93,22 +95,8 @@ const describe = (error: Failed): string => {
 // `UnknownError (3D000): …`, which tells people nothing.
 const withoutState = (reason: string): string => reason.replace(/^\w+Error \(\w+\): /, "")
 
-const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
-
 /** The first thing that is wrong with a value, and where. */
-export const firstIssue = (issue: SchemaIssue.Issue, separator = "."): string => {
-  const [first] = formatIssue(issue).issues
-  const path = (first?.path ?? []).map(String).join(separator)
-  return `${path === "" ? "" : `${path}: `}${first?.message ?? "invalid"}`
-}
-
-/** What is behind a failure, without what was made of it on its way. */
-export const rootMessage = (failure: unknown): string => {
-  let message = failure instanceof Error ? failure.message : String(failure)
-  for (let each: unknown = failure; each instanceof Error; each = each.cause) {
-    // Node says nothing but a code of a host that refuses at each of its addresses.
-    const code = "code" in each && typeof each.code === "string" ? each.code : ""
-    if (each.message !== "" || code !== "") message = each.message === "" ? code : each.message
-  }
-  return safeLine(message)
+export const describeIssue = (issue: SchemaIssue.Issue, separator = "."): string => {
+  const { path, message } = firstIssue(issue)
+  return `${path.length === 0 ? "" : `${path.join(separator)}: `}${message}`
 }

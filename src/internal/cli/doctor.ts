@@ -29,7 +29,8 @@ import { findMissing, type Missing } from "../sql/repair.ts"
 import { readByPrimaryKeys } from "../sql/soundness.ts"
 import * as SqlRepository from "../../sql/SqlRepository.ts"
 import { findUnmigrated } from "../sql/unmigrated.ts"
-import { CliFailure, fromError, rootMessage } from "./CliFailure.ts"
+import { rootMessage } from "../text/rootMessage.ts"
+import { CliFailure, fromError } from "./CliFailure.ts"
 import {
   type DatabaseSettings,
   layerHasher,

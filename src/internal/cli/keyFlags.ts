@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Filter } from "../../ApiKeys.ts"
 import { ScopeSet } from "../../Scope.ts"
-import { type CliFailure, firstIssue, usage } from "./CliFailure.ts"
+import { type CliFailure, describeIssue, usage } from "./CliFailure.ts"
 import { refuseToken } from "./keyName.ts"
 import { KeysBackend } from "./KeysBackend.ts"
 import { type Moment, parseMoment, resolveMoment } from "./values.ts"
@@ -24,7 +24,7 @@ const moment = (name: string, description: string) =>
 
 const decodeScopes = (text: string) =>
   Effect.mapError(Schema.decodeEffect(ScopeSet)(text.split(/[\s,]+/).filter((scope) => scope !== "")), ({ issue }) =>
-    usage(`--scope: ${firstIssue(issue).replace(/^\d+: /, "")}`),
+    usage(`--scope: ${describeIssue(issue).replace(/^\d+: /, "")}`),
   )
 
 /** A flag for a whole number, with an error that says which. */

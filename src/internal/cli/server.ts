@@ -14,7 +14,8 @@ import type { ConfirmWithin, Filter, IfVersion, SearchInput } from "../../ApiKey
 import { ApiKeyAuth } from "../http/ApiKeyAuth.ts"
 import { ApiKeysApi, CreatePayload, FilterQuery, type SortQuery, UpdatePayload } from "../http/ApiKeysGroup.ts"
 import { InvalidCursor } from "../../ApiKeyError.ts"
-import { CliFailure, firstIssue, fromError, rootMessage } from "./CliFailure.ts"
+import { CliFailure, describeIssue as firstIssue, fromError } from "./CliFailure.ts"
+import { rootMessage } from "../text/rootMessage.ts"
 import { KeysBackend, type Verdict } from "./KeysBackend.ts"
 
 /** What the server's problems are called in this process, so that programs see one tag for one failure. */

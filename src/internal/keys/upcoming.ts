@@ -64,8 +64,8 @@ interface Window {
 }
 
 const decodeWindows = Effect.fnUntraced(function* (options: UpcomingOptions) {
-  const within = yield* decode("within", options.within)
-  const age = options.maximumAge === undefined ? undefined : yield* decode("maximumAge", options.maximumAge)
+  const within = yield* decodeLifetime("within", options.within)
+  const age = options.maximumAge === undefined ? undefined : yield* decodeLifetime("maximumAge", options.maximumAge)
   const now = yield* DateTime.now
   const end = DateTime.addDuration(now, within)
   const expires: Window = {
@@ -87,7 +87,7 @@ const decodeWindows = Effect.fnUntraced(function* (options: UpcomingOptions) {
   return { expires, comesOfAge }
 })
 
-const decode = (field: string, input: Duration.Input): Effect.Effect<Duration.Duration, InvalidInput> => {
+export const decodeLifetime = (field: string, input: Duration.Input): Effect.Effect<Duration.Duration, InvalidInput> => {
   const duration = Duration.fromInputUnsafe(input)
   return isLifetime(duration)
     ? Effect.succeed(duration)

@@ -1,0 +1,400 @@
+/**
+ * `ApiKeys` of a server: the same service, over HTTP. A program manages the keys of a server as it manages its own, and takes the one for the
+ * other by another layer.
+ *
+ * What the server says becomes the service's own errors. What keeps it from saying so is a `RepositoryError`, whose cause is a
+ * {@link ServerFailure}. Hashes don't travel: `import`, and `export` with hashes, fail with `InvalidInput`.
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { ApiKey, KeyId } from "../ApiKey.ts"
+import {
+  ApiKeyNotFound,
+  GraceRunning,
+  InvalidCursor,
+  InvalidInput,
+  MalformedToken,
+  NotFound,
+  RepositoryError,
+  Unconfirmed,
+  VersionConflict,
+} from "../ApiKeyError.ts"
+import { ApiKeys, type ConfirmWithin, type Filter, type IfVersion, type SearchInput, type SearchUpcomingInput } from "../ApiKeys.ts"
+import * as ApiKeyToken from "../ApiKeyToken.ts"
+import { encodeLine } from "../ApiKeyTransfer.ts"
+import { ApiKeyAuth } from "../internal/http/ApiKeyAuth.ts"
+import {
+  ApiKeysApi,
+  ConfirmWithin as ConfirmWithinTime,
+  CreatePayload,
+  FilterQuery,
+  RevokePayload,
+  RotatePayload,
+  SearchQuery,
+  UpcomingQuery,
+  UpdatePayload,
+  VerifyPayload,
+} from "../internal/http/ApiKeysGroup.ts"
+import type * as Problem from "../internal/http/Problem.ts"
+import {
+  invalidInput,
+  invalidPage,
+  isOwnProblem,
+  isPassing,
+  orOverloaded,
+  type OwnProblem,
+  toInvalidInput,
+  toServerFailure,
+} from "../internal/http/serverAnswers.ts"
+import { type ServerFailure, ServerUnreachable, UnexpectedAnswer } from "../internal/http/ServerFailure.ts"
+import { decodeCreate, decodeFilter, decodeId, decodeKeyId, decodeUpdate } from "../internal/keys/input.ts"
+import { decodeLifetime } from "../internal/keys/upcoming.ts"
+import { firstIssue } from "../internal/schema/firstIssue.ts"
+import type { LegacyTokens } from "../LegacyTokens.ts"
+
+export {
+  Forbidden,
+  isServerFailure,
+  ServerFailure,
+  ServerUnavailable,
+  ServerUnreachable,
+  Unauthorized,
+  UnexpectedAnswer,
+} from "../internal/http/ServerFailure.ts"
+
+/** @category models @since 0.1.0 */
+export interface Options {
+  /** Of the server, without the path of its group: `https://keys.example.com`. */
+  readonly url: string
+  /** The client's own. It needs the scopes `api-keys:read`, `api-keys:write` and `api-keys:verify`, or those of what it does. */
+  readonly token: Redacted.Redacted
+  /** Where the server takes it, such as `X-API-Key`. Default: `Authorization: Bearer`. */
+  readonly place?: string | undefined
+  /** The format of the server's tokens, for `isToken` and `keyIdsOf`, which ask nobody. Default: `ak` and `-`. */
+  readonly tokenFormat?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
+  /** The other systems whose tokens the server takes, for the same. Default: none. */
+  readonly legacy?: ReadonlyArray<Pick<LegacyTokens, "parse">> | undefined
+  /** For each request to be answered, besides the time for which it is told to wait (`confirmWithin`). Default: 30 seconds. */
+  readonly answerWithin?: Duration.Input | undefined
+}
+
+/**
+ * `ApiKeys` of the server at `url`, over the `HttpClient` provided. Nothing is sent before the first call, and no request twice.
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> =>
+  Layer.effect(ApiKeys, make(options))
+
+/**
+ * {@link layer} over `fetch`, which is told to follow no redirection: a token is sent to `url` alone.
+ * @category layers
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { ApiKeys } from "effect-api-key"
+ * import * as ApiKeysClient from "effect-api-key/http/client"
+ *
+ * const keys = ApiKeysClient.layerFetch({ url: "https://keys.example.com", token: Redacted.make("ak-…") })
+ *
+ * export const program = ApiKeys.ApiKeys.use((apiKeys) => apiKeys.count({ isActive: true })).pipe(Effect.provide(keys))
+ * ```
+ */
+export const layerFetch = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig> =>
+  Layer.effect(
+    ApiKeys,
+    Effect.flatMap(HttpClient.HttpClient, (client) =>
+      make(options).pipe(
+        Effect.provideService(
+          HttpClient.HttpClient,
+          HttpClient.transform(client, Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })),
+        ),
+      ),
+    ),
+  ).pipe(Layer.provide(FetchHttpClient.layer))
+
+/**
+ * Makes the service of {@link layer}.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function* (
+  options: Options,
+): Effect.fn.Return<ApiKeys["Service"], ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> {
+  const { legacy = [], tokenFormat = {} } = options
+  const url = withoutPassword(options.url)
+  const format = "parse" in tokenFormat ? tokenFormat : yield* Effect.fromResult(ApiKeyToken.make(tokenFormat))
+  const answerTime = Duration.fromInputUnsafe(options.answerWithin ?? Duration.seconds(30))
+  const { apiKeys: client } = yield* HttpApiClient.make(ApiKeysApi, { baseUrl: options.url }).pipe(
+    Effect.provide(ApiKeyAuth.layerClient(options.token, options.place)),
+  )
+
+  /** Sends one request, for which the service has errors of its own; all that fails otherwise is a `RepositoryError`. */
+  const ask = <A, E>(
+    operation: string,
+    request: Effect.Effect<A, E>,
+    { confirmWithin = Duration.zero }: ConfirmWithin = {},
+  ): Effect.Effect<A, Extract<E, OwnProblem> | RepositoryError> => {
+    const fail = (cause: ServerFailure, error?: unknown) =>
+      Effect.fail(new RepositoryError({ operation: `${operation} over HTTP`, isRetryable: isPassing(cause, error), cause }))
+    return request.pipe(
+      Effect.catchCause((cause): Effect.Effect<never, Extract<E, OwnProblem> | RepositoryError> => {
+        // Without a failure there is none of any type.
+        if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+        const error = Cause.squash(cause)
+        // A problem that the request failed with is one that it can fail with.
+        return isOwnProblem(error) ? Effect.fail(error as Extract<E, OwnProblem>) : fail(toServerFailure(error, url), error)
+      }),
+      Effect.timeoutOrElse({
+        duration: Duration.sum(answerTime, Duration.fromInputUnsafe(confirmWithin)),
+        orElse: () => fail(new ServerUnreachable({ url, reason: `hasn't answered within ${Duration.format(answerTime)}` })),
+      }),
+    )
+  }
+
+  const search = Effect.fnUntraced(function* ({ sort, limit, offset, cursor, ...filter }: SearchInput = {}) {
+    const query = yield* toFilterQuery(filter)
+    if (isTooLong(cursor)) return yield* new InvalidCursor()
+    const page = yield* checked(Schema.Struct(SearchQuery), compact({ sort: toSortQuery(sort), limit, offset, cursor }))
+    const { items, total, nextCursor } = yield* ask("search", client.search({ query: { ...query, ...page } })).pipe(
+      Effect.catchTag("InvalidRequestProblem", invalidPage),
+    )
+    return { items, total, nextCursor }
+  })
+
+  const searchUpcoming = Effect.fnUntraced(function* ({ within, maximumAge, limit, cursor }: SearchUpcomingInput) {
+    if (isTooLong(cursor)) return yield* new InvalidCursor()
+    const query = yield* checked(Schema.Struct(UpcomingQuery), {
+      within: yield* decodeLifetime("within", within),
+      ...compact({ maximumAge: maximumAge === undefined ? undefined : yield* decodeLifetime("maximumAge", maximumAge), limit, cursor }),
+    })
+    return yield* ask("search upcoming", client.upcoming({ query })).pipe(Effect.catchTag("InvalidRequestProblem", invalidPage))
+  })
+
+  /** Page by page, by cursor from the first one on, lest all that match be counted for it. */
+  const stream = (filter: Filter, sort?: SearchInput["sort"]): Stream.Stream<ApiKey, InvalidInput | RepositoryError> =>
+    Stream.paginate("", (cursor) =>
+      Effect.map(search({ ...filter, sort, limit: 200, cursor }), ({ items, nextCursor }) => [items, Option.fromNullOr(nextCursor)]),
+    ).pipe(Stream.catchTag("InvalidCursor", (error) => Stream.fail(strange("search", url, error.message))))
+
+  /** A change of one record: its id, what it is bound to, and how long the server waits. */
+  const change = Effect.fnUntraced(function* (text: string, { ifVersion, confirmWithin }: IfVersion & ConfirmWithin = {}) {
+    const id = yield* decodeId(text)
+    const query = yield* checked(
+      Schema.Struct({ confirmWithin: Schema.optionalKey(ConfirmWithinTime) }),
+      confirmWithin === undefined ? {} : { confirmWithin: Duration.fromInputUnsafe(confirmWithin) },
+    )
+    // The entity-tag of a version is its number.
+    const headers = ifVersion === undefined ? {} : { "if-match": `"${ifVersion}"` }
+    return {
+      request: { params: { id }, query, headers },
+      refusals: {
+        InvalidRequestProblem: invalidInput,
+        NotFoundProblem: () => Effect.fail(new ApiKeyNotFound({ id })),
+        VersionConflictProblem: ({ expected, actual }: Problem.VersionConflictProblem) =>
+          Effect.fail(new VersionConflict({ id, expected: expected ?? ifVersion ?? actual, actual })),
+        UnconfirmedProblem: ({ nodes, token }: Problem.UnconfirmedProblem) =>
+          Effect.fail(new Unconfirmed({ id, nodes, ...(token !== undefined && { token }) })),
+      },
+    }
+  })
+
+  const keyIdsOf = (token: string | Redacted.Redacted): ReadonlyArray<KeyId> => {
+    const text = textOf(token)
+    const parsed = ApiKeyToken.parse(text, format)
+    if (Result.isSuccess(parsed)) return [parsed.success.keyId]
+    return text.length > ApiKeyToken.maxTokenLength ? [] : legacy.flatMap(({ parse }) => parse(text).map(({ keyId }) => keyId))
+  }
+
+  const get: ApiKeys["Service"]["get"] = Effect.fnUntraced(function* (text) {
+    const id = yield* decodeId(text)
+    const { body } = yield* ask("get", client.get({ params: { id }, headers: {} })).pipe(
+      Effect.catchTags({
+        InvalidRequestProblem: invalidInput,
+        NotFoundProblem: () => Effect.fail(new ApiKeyNotFound({ id })),
+        // Without a precondition none fails.
+        VersionConflictProblem: (problem) => Effect.fail(strange("get", url, problem.message)),
+      }),
+    )
+    return body
+  })
+
+  return ApiKeys.of({
+    create: Effect.fnUntraced(function* (input) {
+      const payload = yield* toPayload(CreatePayload, yield* decodeCreate(input))
+      const { body } = yield* ask("create", client.create({ payload })).pipe(Effect.catchTag("InvalidRequestProblem", invalidInput))
+      return body
+    }),
+    verify: Effect.fnUntraced(function* (token, { scopes, maxAge, countsAsUse } = {}) {
+      const text = textOf(token)
+      if (text.length > ApiKeyToken.maxTokenLength) return yield* new MalformedToken({ reason: "length" })
+      const payload = yield* checked(VerifyPayload, {
+        token: Redacted.make(text),
+        ...compact({ scopes, maxAge: maxAge === undefined ? undefined : Duration.fromInputUnsafe(maxAge), countsAsUse }),
+      }).pipe(Effect.mapError((error) => notSent("verify", error)))
+      const { body } = yield* ask("verify", client.verify({ payload })).pipe(
+        Effect.catchTag("InvalidRequestProblem", (problem) => Effect.fail(strange("verify", url, toInvalidInput(problem).message))),
+        Effect.mapError(orOverloaded),
+      )
+      return body.valid ? { apiKey: body.apiKey, usedToken: body.usedToken, checkedAt: body.checkedAt } : yield* Effect.fail(body.error)
+    }),
+    isToken: (token) => keyIdsOf(token).length > 0,
+    keyIdsOf,
+    get,
+    getByKeyId: Effect.fnUntraced(function* (text) {
+      const keyId = yield* decodeKeyId(text, (text) => keyIdsOf(text).length > 0)
+      const { items } = yield* search({ keyId, limit: 1, cursor: "" }).pipe(
+        Effect.catchTag("InvalidCursor", (error) => Effect.fail(strange("search", url, error.message))),
+      )
+      return items[0] ?? (yield* new NotFound({ keyId }))
+    }),
+    search,
+    count: Effect.fnUntraced(function* (filter = {}) {
+      const query = yield* toFilterQuery(filter)
+      const { count } = yield* ask("count", client.count({ query })).pipe(Effect.catchTag("InvalidRequestProblem", invalidInput))
+      return count
+    }),
+    stream: (filter = {}) => stream(filter),
+    update: Effect.fnUntraced(function* (text, input, options) {
+      const payload = yield* toPayload(UpdatePayload, yield* decodeUpdate(input))
+      const { request, refusals } = yield* change(text, options)
+      const { body } = yield* ask("update", client.update({ ...request, payload }), options).pipe(Effect.catchTags(refusals))
+      return body
+    }),
+    activate: Effect.fnUntraced(function* (text, options) {
+      const { request, refusals } = yield* change(text, options)
+      const { body } = yield* ask("activate", client.activate(request), options).pipe(Effect.catchTags(refusals))
+      return body
+    }),
+    deactivate: Effect.fnUntraced(function* (text, options = {}) {
+      const { request, refusals } = yield* change(text, options)
+      const query = { ...request.query, ...compact({ reason: options.reason }) }
+      const { body } = yield* ask("deactivate", client.deactivate({ ...request, query }), options).pipe(Effect.catchTags(refusals))
+      return body
+    }),
+    delete: Effect.fnUntraced(function* (text, options) {
+      const { request, refusals } = yield* change(text, options)
+      yield* ask("delete", client.delete(request), options).pipe(Effect.catchTags(refusals))
+    }),
+    rotate: Effect.fnUntraced(function* (text, options = {}) {
+      const { grace, graceFrom, ifPrevious } = options
+      const { request, refusals } = yield* change(text, options)
+      const graceSeconds = grace === undefined ? undefined : Math.ceil(Duration.toSeconds(Duration.fromInputUnsafe(grace)))
+      const payload = yield* checked(RotatePayload, compact({ graceSeconds, graceFrom, ifPrevious })).pipe(
+        Effect.mapError(({ field, reason }) => new InvalidInput({ field: field === "graceSeconds" ? "grace" : field, reason })),
+      )
+      const { body } = yield* ask("rotate", client.rotate({ ...request, payload }), options).pipe(
+        Effect.catchTags({
+          ...refusals,
+          GraceRunningProblem: ({ expiresAt }) => Effect.fail(new GraceRunning({ id: request.params.id, expiresAt })),
+        }),
+      )
+      return body
+    }),
+    endGrace: Effect.fnUntraced(function* (text, options) {
+      const { request, refusals } = yield* change(text, options)
+      const { body } = yield* ask("end a grace", client.endGrace(request), options).pipe(Effect.catchTags(refusals))
+      return body
+    }),
+    revoke: Effect.fnUntraced(function* (token, { reason, report }) {
+      const text = textOf(token)
+      if (text.length > ApiKeyToken.maxTokenLength) return yield* new MalformedToken({ reason: "length" })
+      const payload = yield* checked(RevokePayload, { token: Redacted.make(text), reason, ...compact({ report }) }).pipe(
+        Effect.mapError((error) => notSent("revoke", error)),
+      )
+      const body = yield* ask("revoke", client.revoke({ payload })).pipe(
+        Effect.catchTags({
+          InvalidRequestProblem: (problem) => Effect.fail(strange("revoke", url, toInvalidInput(problem).message)),
+          NotFoundProblem: ({ id }) =>
+            Effect.matchEffect(decodeId(id), {
+              onFailure: ({ message }) => Effect.fail(strange("revoke", url, message)),
+              onSuccess: (id) => Effect.fail(new ApiKeyNotFound({ id })),
+            }),
+        }),
+        Effect.mapError(orOverloaded),
+      )
+      return body.valid ? { apiKey: body.apiKey, usedToken: body.usedToken, isEnded: body.isEnded } : yield* Effect.fail(body.error)
+    }),
+    searchUpcoming,
+    upcoming: (options) =>
+      Stream.paginate("", (cursor) =>
+        Effect.map(searchUpcoming({ ...options, limit: 200, cursor }), ({ items, nextCursor }) => [items, Option.fromNullOr(nextCursor)]),
+      ).pipe(Stream.catchTag("InvalidCursor", (error) => Stream.fail(strange("search", url, error.message)))),
+    isInTouch: Effect.succeed(true),
+    hashReport: ask("count hashes", client.hashReport()).pipe(
+      Effect.catchTag("InvalidRequestProblem", (problem) => Effect.fail(strange("count hashes", url, problem.message))),
+    ),
+    import: () => Stream.fail(hashesStay("rows", "keys are imported where their database is")),
+    export: ({ hashes = false, filter = {} } = {}) =>
+      hashes
+        ? Stream.fail(hashesStay("hashes", "an export with hashes is made where the database is"))
+        : Stream.map(stream(filter, { by: "createdAt", order: "asc" }), encodeLine),
+  })
+})
+
+/** For people and messages. */
+const withoutPassword = (url: string): string => (URL.canParse(url) ? url.replace(/\/\/[^/@]*@/, "//") : url)
+
+const textOf = (token: string | Redacted.Redacted): string => (typeof token === "string" ? token : Redacted.value(token))
+
+/** Refuses what the request has no place for, lest it be lost on the way, and what can't be written. */
+const checked = <A, I>(schema: Schema.Codec<A, I>, value: unknown): Effect.Effect<A, InvalidInput> =>
+  Schema.decodeUnknownEffect(Schema.toType(schema), { onExcessProperty: "error" })(value).pipe(
+    Effect.tap((checked) => Schema.encodeEffect(schema)(checked)),
+    Effect.mapError(({ issue }) => {
+      const { path, message } = firstIssue(issue)
+      return new InvalidInput({ field: path.length === 0 ? "input" : path.join("."), reason: message })
+    }),
+  )
+
+/** Without what is `undefined`, which a request has no way to say. */
+const compact = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+
+const toPayload = <Fields extends Schema.Struct.Fields, I>(
+  schema: Schema.Codec<Schema.Struct<Fields>["Type"], I> & { readonly fields: Fields },
+  input: object,
+): Effect.Effect<Schema.Struct<Fields>["Type"], InvalidInput> => {
+  const fields = compact(input)
+  const unknown = Object.keys(fields).find((field) => !Object.hasOwn(schema.fields, field))
+  return unknown === undefined
+    ? checked(schema, fields)
+    : Effect.fail(
+        new InvalidInput({
+          field: unknown,
+          reason: unknown === "isActive" ? "isn't for update over HTTP: activate or deactivate the key" : "can't be set over HTTP",
+        }),
+      )
+}
+
+const toFilterQuery = (filter: Filter) =>
+  Effect.flatMap(decodeFilter(filter), ({ expired, ...fields }) =>
+    checked(Schema.Struct(FilterQuery), compact({ ...fields, expired: expired?.is })),
+  )
+
+const isTooLong = (cursor: string | undefined): boolean => cursor !== undefined && cursor.length > 4_096
+
+/** One of the literals, if the sort is one of the service's. */
+const toSortQuery = (sort: SearchInput["sort"]): string | undefined =>
+  sort === undefined ? undefined : `${sort.order === "desc" ? "-" : ""}${sort.by}`
+
+const strange = (operation: string, url: string, reason: string): RepositoryError =>
+  new RepositoryError({ operation: `${operation} over HTTP`, isRetryable: false, cause: new UnexpectedAnswer({ url, reason }) })
+
+/** Of operations that the service takes any input for. */
+const notSent = (operation: string, cause: InvalidInput): RepositoryError =>
+  new RepositoryError({ operation: `${operation} over HTTP`, isRetryable: false, cause })
+
+const hashesStay = (field: string, instead: string): InvalidInput =>
+  new InvalidInput({ field, reason: `hashes don't travel over HTTP: ${instead}` })

@@ -1,0 +1,76 @@
+/** Why a server didn't do what it was asked for. None of these holds a request or an answer, in which there are tokens. */
+import * as Schema from "effect/Schema"
+import { Overloaded } from "../../ApiKeyError.ts"
+
+/** No answer came: nothing listens at `url`, or it took too long. Whether the change was made isn't known. @category errors @since 0.1.0 */
+export class ServerUnreachable extends Schema.TaggedError<ServerUnreachable>()("ServerUnreachable", {
+  url: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return `${this.url} ${this.reason}`
+  }
+}
+
+/** What answered isn't a server of API keys, or not one of this version, or something stands in front of it. @category errors @since 0.1.0 */
+export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("UnexpectedAnswer", {
+  url: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return `${this.url} answered what isn't an answer about API keys (${this.reason})`
+  }
+}
+
+/** The server refuses the client's own token. `reason` is the title of its problem. @category errors @since 0.1.0 */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", { url: Schema.String, reason: Schema.String }) {
+  override get message(): string {
+    return `${this.url} refuses the client's own token (${this.reason})`
+  }
+}
+
+/**
+ * The client's own token isn't allowed to do this: it lacks `scopes` (`InsufficientScope`), would hand out `scopes` that it doesn't hold
+ * (`ScopeNotHeld`), or was replaced by a rotation (`PreviousToken`).
+ * @category errors
+ * @since 0.1.0
+ */
+export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
+  reason: Schema.Literals(["InsufficientScope", "ScopeNotHeld", "PreviousToken"]),
+  scopes: Schema.Array(Schema.String),
+}) {
+  override get message(): string {
+    return `The client's own token ${whyForbidden(this)}`
+  }
+}
+
+/** After the token's name: `lacks a scope (api-keys:write)`. */
+export const whyForbidden = ({ reason, scopes }: Pick<Forbidden, "reason" | "scopes">): string => {
+  switch (reason) {
+    case "InsufficientScope":
+      return `lacks a scope (${scopes.join(" ")})`
+    case "ScopeNotHeld":
+      return `can't hand out scopes that it doesn't hold (${scopes.join(" ")})`
+    case "PreviousToken":
+      return "was replaced, and can't rotate its key"
+  }
+}
+
+/** The server's store or hasher can't do its work just now. @category errors @since 0.1.0 */
+export class ServerUnavailable extends Schema.TaggedError<ServerUnavailable>()("ServerUnavailable", { url: Schema.String }) {
+  override get message(): string {
+    return `${this.url} can't reach its store, or can't hash, just now`
+  }
+}
+
+/**
+ * The causes of a `RepositoryError` of `ApiKeys` over HTTP. `Overloaded` is one of operations that don't fail with it themselves.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ServerFailure = Schema.Union([ServerUnreachable, UnexpectedAnswer, Unauthorized, Forbidden, ServerUnavailable, Overloaded])
+/** @since 0.1.0 */
+export type ServerFailure = typeof ServerFailure.Type
+
+/** @category guards @since 0.1.0 */
+export const isServerFailure: (error: unknown) => error is ServerFailure = Schema.is(ServerFailure)

@@ -1,0 +1,94 @@
+/** What a server's answer means to the one that asked: an error of the service, or a {@link ServerFailure}. */
+import * as Effect from "effect/Effect"
+import { HttpClientError } from "effect/http/HttpClientError"
+import * as Schema from "effect/Schema"
+import { InvalidCursor, InvalidInput, Overloaded, RepositoryError } from "../../ApiKeyError.ts"
+import { rootMessage } from "../text/rootMessage.ts"
+import * as Problem from "./Problem.ts"
+import { Forbidden, type ServerFailure, ServerUnavailable, ServerUnreachable, Unauthorized, UnexpectedAnswer } from "./ServerFailure.ts"
+
+const problems = [
+  Problem.InvalidRequestProblem,
+  Problem.NotFoundProblem,
+  Problem.VersionConflictProblem,
+  Problem.GraceRunningProblem,
+  Problem.UnconfirmedProblem,
+] as const
+
+/** What the service has errors of its own for. */
+export type OwnProblem = InstanceType<(typeof problems)[number]>
+
+export const isOwnProblem = (error: unknown): error is OwnProblem => problems.some((problem) => error instanceof problem)
+
+/** All that a request fails with otherwise: no answer, a strange one, or one about the client's own token. */
+export const toServerFailure = (error: unknown, url: string): ServerFailure => {
+  if (error instanceof HttpClientError) {
+    const { reason } = error
+    if (reason._tag === "StatusCodeError") return new UnexpectedAnswer({ url, reason: describeStatus(reason.response.status) })
+    if (reason._tag === "DecodeError" || reason._tag === "EmptyBodyError") return new UnexpectedAnswer({ url, reason: "unreadable" })
+    return new ServerUnreachable({ url, reason: `can't be reached (${rootMessage(error)})` })
+  }
+  if (error instanceof Problem.OverloadedProblem) return new Overloaded({ retryAfterSeconds: error.retryAfterSeconds })
+  if (error instanceof Problem.ServiceUnavailableProblem) return new ServerUnavailable({ url })
+  if (error instanceof Problem.InsufficientScopeProblem) return new Forbidden({ reason: "InsufficientScope", scopes: error.required })
+  if (error instanceof Problem.ScopeNotHeldProblem) return new Forbidden({ reason: "ScopeNotHeld", scopes: error.scopes })
+  if (error instanceof Problem.PreviousTokenProblem) return new Forbidden({ reason: "PreviousToken", scopes: [] })
+  if (refusals.some((refusal) => error instanceof refusal)) return new Unauthorized({ url, reason: rootMessage(error) })
+  return new UnexpectedAnswer({ url, reason: error instanceof Schema.SchemaError ? "of another shape" : rootMessage(error) })
+}
+
+const refusals = [Problem.MissingApiKeyProblem, Problem.InvalidTokenProblem, Problem.InactiveProblem, Problem.ExpiredProblem]
+
+const describeStatus = (status: number): string =>
+  status >= 300 && status < 400 ? `status ${status}, a redirection: name the address that it leads to` : `status ${status}`
+
+/** Whether the same request may be answered a moment later. */
+export const isPassing = (failure: ServerFailure, error: unknown): boolean => {
+  switch (failure._tag) {
+    case "ServerUnreachable":
+    case "ServerUnavailable":
+    case "Overloaded":
+      return true
+    case "UnexpectedAnswer": {
+      // Of something in front of the server, while that is started say.
+      const status = error instanceof HttpClientError ? error.response?.status : undefined
+      return status !== undefined && (status === 429 || status >= 500)
+    }
+    case "Unauthorized":
+    case "Forbidden":
+      return false
+  }
+}
+
+/** The first issue has a path of the request, of which the service knows the last parts; its reason tells of the others too. */
+export const toInvalidInput = ({ errors = [], message }: Problem.InvalidRequestProblem): InvalidInput => {
+  const issues = errors.map(({ path, message }) => ({ field: fieldOf(path), reason: message }))
+  const [first, ...others] = issues
+  if (first === undefined) return new InvalidInput({ field: "request", reason: message })
+  return new InvalidInput({
+    field: first.field === "" ? "request" : first.field,
+    reason: [first.reason, ...others.map(({ field, reason }) => `${field}: ${reason}`)].join("; "),
+  })
+}
+
+const parts = ["payload", "query", "params", "headers"]
+
+const fieldOf = (path: ReadonlyArray<PropertyKey>): string => {
+  const [first, ...rest] = path.map(String)
+  return (first !== undefined && parts.includes(first) ? rest : path.map(String)).join(".")
+}
+
+export const invalidInput = (problem: Problem.InvalidRequestProblem): Effect.Effect<never, InvalidInput> =>
+  Effect.fail(toInvalidInput(problem))
+
+/** The same, where a cursor was sent. */
+export const invalidPage = (problem: Problem.InvalidRequestProblem): Effect.Effect<never, InvalidInput | InvalidCursor> =>
+  Effect.fail(
+    problem.errors?.some(({ path }) => path.map(String).join(".") === "query.cursor") === true
+      ? new InvalidCursor()
+      : toInvalidInput(problem),
+  )
+
+/** Of operations that fail with `Overloaded` themselves. */
+export const orOverloaded = <E>(error: E): E | Overloaded =>
+  error instanceof RepositoryError && error.cause instanceof Overloaded ? error.cause : error
