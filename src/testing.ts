@@ -5,6 +5,13 @@
  */
 export * as arbitraries from "./internal/testing/arbitraries.ts"
 export { makeStoredApiKey } from "./internal/testing/fixtures.ts"
+export { bulkContract, type BulkStore } from "./internal/testing/contract/bulk.ts"
+export { lookUpsContract, type LookUpsStore } from "./internal/testing/contract/lookUps.ts"
+export { queriesContract, type QueriesStore } from "./internal/testing/contract/queries.ts"
+export { recordsContract, type RecordsStore } from "./internal/testing/contract/records.ts"
+export type { FacetContract } from "./internal/testing/contract/suite.ts"
+export { supportsContract } from "./internal/testing/contract/supports.ts"
+export { upkeepContract, type UpkeepStore } from "./internal/testing/contract/upkeep.ts"
 export { repositoryContract } from "./internal/testing/repositoryContract.ts"
 export {
   simulate,

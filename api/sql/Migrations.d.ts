@@ -4,67 +4,6 @@ import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import { SqlError } from "effect/sql/SqlError"
 import * as Schema from "effect/Schema"
-declare const columnsMade: {
-  readonly "0001_create_api_keys": {
-    readonly "": {
-      readonly id: "uuid PRIMARY KEY"
-      readonly key_id: 'text COLLATE "C" NOT NULL UNIQUE'
-      readonly hash: 'text COLLATE "C" NOT NULL'
-      readonly prefix: 'text COLLATE "C" NOT NULL'
-      readonly name: 'text COLLATE "C" NOT NULL'
-      readonly name_lower: 'text COLLATE "C" NOT NULL'
-      readonly description: 'text COLLATE "C"'
-      readonly owner_id: 'text COLLATE "C"'
-      readonly scopes: 'text[] COLLATE "C" NOT NULL'
-      readonly metadata: "jsonb NOT NULL"
-      readonly is_active: "boolean NOT NULL"
-      readonly expires_at: "timestamptz(3)"
-      readonly created_at: "timestamptz(3) NOT NULL"
-      readonly updated_at: "timestamptz(3) NOT NULL"
-      readonly last_used_at: "timestamptz(3)"
-      readonly hint: 'text COLLATE "C" NOT NULL'
-      readonly version: "integer NOT NULL"
-    }
-  }
-  readonly "0002_announce_changes": {
-    readonly _nodes: {
-      readonly node: 'text COLLATE "C" PRIMARY KEY'
-      readonly live_until: "timestamptz NOT NULL"
-    }
-  }
-  readonly "0003_rotate_tokens": {
-    readonly "": {
-      readonly rotated_at: "timestamptz(3)"
-      readonly previous_key_id: 'text COLLATE "C"'
-      readonly previous_hash: 'text COLLATE "C"'
-      readonly previous_hint: 'text COLLATE "C"'
-      readonly previous_expires_at: "timestamptz(3)"
-      readonly previous_grace_seconds: "integer"
-      readonly previous_last_used_at: "timestamptz(3)"
-    }
-  }
-  readonly "0004_note_deactivation": {
-    readonly "": {
-      readonly deactivated_at: "timestamptz(3)"
-      readonly deactivation_reason: 'text COLLATE "C"'
-    }
-  }
-  readonly "0006_remember_reports": {
-    readonly _reports: {
-      readonly report: 'text COLLATE "C" PRIMARY KEY'
-      readonly handled_at: "timestamptz(3) NOT NULL"
-    }
-  }
-  readonly "0008_note_peppers": {
-    readonly _peppers: {
-      readonly start: 'text COLLATE "C" PRIMARY KEY'
-      readonly value: 'text COLLATE "C" NOT NULL'
-      readonly is_assumed: "boolean NOT NULL"
-      readonly noted_at: "timestamptz(3) NOT NULL"
-    }
-  }
-}
-type MigrationName = keyof typeof columnsMade
 interface TableOptions {
   readonly table?: string | undefined
   readonly schema?: string | undefined
@@ -82,6 +21,32 @@ declare const InvalidIdentifier_base: Schema.Class<
 export declare class InvalidIdentifier extends InvalidIdentifier_base {
   get message(): string
 }
+interface Table {
+  readonly table: string
+  readonly schema: string | undefined
+  readonly qualified: string
+  readonly nodes: string
+  readonly reports: string
+  readonly peppers: string
+  readonly tell: string
+}
+declare const announceChanges: ({ table, qualified, nodes, tell }: Table) => ReadonlyArray<string>
+declare const createApiKeys: ({ table, qualified }: Table) => ReadonlyArray<string>
+declare const keepPolicies: ({ table, qualified, tell }: Table) => ReadonlyArray<string>
+declare const noteDeactivation: ({ qualified }: Table) => ReadonlyArray<string>
+declare const notePeppers: ({ peppers }: Table) => ReadonlyArray<string>
+declare const rememberReports: ({ reports }: Table) => ReadonlyArray<string>
+declare const rotateTokens: ({ table, qualified, tell }: Table) => ReadonlyArray<string>
+declare const statements: {
+  readonly "0001_create_api_keys": typeof createApiKeys
+  readonly "0002_announce_changes": typeof announceChanges
+  readonly "0003_rotate_tokens": typeof rotateTokens
+  readonly "0004_note_deactivation": typeof noteDeactivation
+  readonly "0006_remember_reports": typeof rememberReports
+  readonly "0008_note_peppers": typeof notePeppers
+  readonly "0009_keep_policies": typeof keepPolicies
+}
+type MigrationName = keyof typeof statements
 declare const MissingMigrations_base: Schema.Class<
   MissingMigrations,
   Schema.TaggedStruct<

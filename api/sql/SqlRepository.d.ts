@@ -1,7 +1,7 @@
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import { ApiKeyRepository } from "../ApiKeyRepository.ts"
+import * as Schema from "effect/Schema"
 interface TableOptions {
   readonly table?: string | undefined
   readonly schema?: string | undefined

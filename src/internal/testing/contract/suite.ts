@@ -1,0 +1,96 @@
+/** What the suites of all facets share: how a suite is run on a store, and records to test with. */
+import { layer as describeWith, type Vitest } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type { Scope } from "effect/Scope"
+import { ApiKey, type ApiKeyId, type KeyId, type PreviousToken, type StoredApiKey } from "../../../ApiKey.ts"
+import type { LookUps, Records } from "../../record/contract.ts"
+import { makeStoredApiKey } from "../fixtures.ts"
+
+/** The test functions of `@effect/vitest` within a `layer`. */
+export type Methods<R> = Vitest.MethodsNonLive<R>
+
+/** Registers the tests of a facet on the store that the effect opens. */
+export type FacetContract<Store> = <E>(name: string, store: Effect.Effect<Store, E, Scope>) => void
+
+export const contractOf =
+  <Store>(facet: string, tests: <R>(it: Methods<R>, store: Effect.Effect<Store, never, R>) => void): FacetContract<Store> =>
+  (name, store) => {
+    const Tested = Context.Service<Store>(`effect-api-key/testing/${facet}`)
+    describeWith(Layer.effect(Tested, store))(`${facet} of ${name}`, (it) => tests(it, Tested))
+  }
+
+export const instant = (seconds: number): DateTime.Utc => DateTime.makeUnsafe(1_767_225_600_000 + seconds * 1_000)
+
+export const iso = (millis: number): string => DateTime.formatIso(instant(millis))
+
+let owners = 0
+/** An owner that no other test has. */
+export const owner = (): string => `owner-${owners++}-${Math.random()}`
+
+export const ids = (keys: ReadonlyArray<Pick<ApiKey, "id">>): ReadonlyArray<ApiKeyId> => keys.map(({ id }) => id)
+
+export const encode = Schema.encodeSync(ApiKey)
+
+// JSON has no -0.
+export const plain = ({ apiKey, hash, previousHash }: StoredApiKey): unknown =>
+  JSON.parse(
+    JSON.stringify({
+      ...encode(apiKey),
+      hash: Redacted.value(hash),
+      previousHash: previousHash === null ? null : Redacted.value(previousHash),
+    }),
+  )
+
+/** Inserts a record, and gives it without its hashes. */
+export const insertWith =
+  <R>(store: Effect.Effect<Pick<Records, "insert">, never, R>) =>
+  (overrides: Parameters<typeof makeStoredApiKey>[0] = {}) =>
+    Effect.gen(function* () {
+      const key = makeStoredApiKey(overrides)
+      yield* (yield* store).insert(key)
+      return key.apiKey
+    })
+
+export const getWith =
+  <R>(store: Effect.Effect<Pick<LookUps, "findById">, never, R>) =>
+  (id: ApiKeyId) =>
+    Effect.gen(function* () {
+      return (yield* Effect.fromOption(yield* (yield* store).findById(id))).apiKey
+    })
+
+/** Gives a record a new token, as a rotation at the instant 5 does, unless told otherwise. */
+export const replaceWith =
+  <R>(store: Effect.Effect<Pick<Records, "rotate">, never, R>) =>
+  (
+    { id, version }: ApiKey,
+    options: {
+      readonly hash?: string
+      readonly keyId?: KeyId
+      readonly previous?: Pick<PreviousToken, "expiresAt" | "graceSeconds">
+    } = {},
+  ) => {
+    const {
+      hash = "another hash",
+      keyId = makeStoredApiKey().apiKey.keyId,
+      previous = { expiresAt: instant(9), graceSeconds: null },
+    } = options
+    const token = { keyId, prefix: "new", hint: "hint", hash: Redacted.make(hash), previous }
+    return Effect.flatMap(store, ({ rotate }) => rotate(id, token, { at: instant(5), ifVersion: version }))
+  }
+
+/** Texts that SQL, arrays, JSON and collations could take for something else. */
+export const awkwardTexts = [
+  "'; DROP TABLE api_keys; --",
+  `"quoted" 'single' \`back\``,
+  "\\ %_ $1 $$ :x ?",
+  '{a,b} NULL {"x"}',
+  "line\nbreak\ttab",
+  "😀 ﬁ é ü ẞ İ",
+  "\u202eright to left",
+  "null",
+]
