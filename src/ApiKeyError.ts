@@ -59,6 +59,8 @@ export class InsufficientScope extends Schema.TaggedError<InsufficientScope>()("
   keyId: KeyId,
   required: ScopeSet,
   granted: ScopeSet,
+  /** Of a previous token that still works: when a rotation replaced it, and when it ends at the latest. */
+  previous: Schema.optionalKey(Schema.Struct({ replacedAt: Instant, expiresAt: Schema.NullOr(Instant) })),
 }) {
   override get message(): string {
     return `The API key ${this.keyId} lacks a required scope (${this.required.join(" ")})`

@@ -76,12 +76,11 @@ import type {
   UpcomingOptions,
   UpcomingPage,
   UpdateInput,
-  Verified,
-  VerifyOptions,
 } from "./internal/keys/model.ts"
+import type { Verified, VerifyOptions } from "./internal/verifier/model.ts"
 import { isLifetime, searchUpcoming, upcoming } from "./internal/keys/upcoming.ts"
 import * as Variable from "./internal/config/variable.ts"
-import * as Verification from "./internal/verifier/verification.ts"
+import * as Verifier from "./internal/verifier/verifier.ts"
 import * as VerifyCounts from "./internal/verifier/counts.ts"
 import type { LegacyTokens } from "./LegacyTokens.ts"
 import type * as VerificationCache from "./VerificationCache.ts"
@@ -104,13 +103,12 @@ export type {
   ConfirmWithin,
   ExportOptions,
   DeactivateOptions,
-  VerifyOptions,
-  Verified,
   HashingOptions,
   Options,
 } from "./internal/keys/model.ts"
+export type { Verified, VerifyOptions } from "./internal/verifier/model.ts"
 
-/** The options contradict each other, or a lifetime makes no sense. @category errors @since 0.1.0 */
+/** The options each other, or a lifetime makes no sense. @category errors @since 0.1.0 */
 export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", { reason: Schema.String }) {
   override get message(): string {
     return this.reason
@@ -480,7 +478,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     })
 
   const rehash = yield* Rehash.make(repository, hasher, currentScheme, hashQueue)
-  const verification = Verification.make({
+  const verification = Verifier.make({
     repository,
     hasher,
     currentScheme,

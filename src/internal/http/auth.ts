@@ -20,11 +20,11 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
-import { type ApiKey, tokenCreatedAt } from "../../ApiKey.ts"
-import type { HasherError, MissingApiKey, Overloaded, RepositoryError, VerifyError } from "../../ApiKeyError.ts"
+import { tokenCreatedAt } from "../../ApiKey.ts"
+import type { HasherError, InsufficientScope, MissingApiKey, Overloaded, RepositoryError, VerifyError } from "../../ApiKeyError.ts"
 import { ApiKeys, type Verified } from "../../ApiKeys.ts"
-import { recordOfPrevious } from "../verifier/verification.ts"
 import type { Scope } from "../../Scope.ts"
+import { toldEndOfPrevious } from "../record/previousToken.ts"
 import { ApiKeyAuth, type AuthProblem, CurrentApiKey, OptionalApiKey, OptionalApiKeyAuth, requiredScopes, UsedToken } from "./ApiKeyAuth.ts"
 import { CacheControl, type Credentials, credentialsOf, headersOf, isAuthorization, redactAlso, varyOf } from "./credentials.ts"
 import * as Problem from "./Problem.ts"
@@ -305,17 +305,15 @@ const mention = (context: Context.Context<never>, { apiKey, usedToken }: Verifie
     "api_key.key_id": keyId,
   })
   if (usedToken === "current") return mentioned
-  deprecate(context, apiKey)
+  deprecate(context, { replacedAt: tokenCreatedAt(apiKey), expiresAt: toldEndOfPrevious(apiKey) })
   return Context.add(mentioned, UsedToken, usedToken)
 }
 
 /** Tells that the token is about to end: a date of a structured field (RFC 9651 §3.3.7) and one of HTTP (RFC 9110 §5.6.7). */
-const deprecate = (context: Context.Context<never>, apiKey: ApiKey): void => {
-  const { previous, expiresAt } = apiKey
-  const ends = [previous?.expiresAt ?? null, expiresAt].flatMap((end) => (end === null ? [] : [end.epochMilliseconds]))
+const deprecate = (context: Context.Context<never>, { replacedAt, expiresAt }: NonNullable<InsufficientScope["previous"]>): void => {
   const headers = {
-    deprecation: `@${Math.floor(tokenCreatedAt(apiKey).epochMilliseconds / 1_000)}`,
-    ...(ends.length > 0 && { sunset: new Date(Math.min(...ends)).toUTCString() }),
+    deprecation: `@${Math.floor(replacedAt.epochMilliseconds / 1_000)}`,
+    ...(expiresAt !== null && { sunset: new Date(expiresAt.epochMilliseconds).toUTCString() }),
   }
   HttpEffect.appendPreResponseHandlerUnsafe(context, (_request, response) =>
     Effect.succeed(HttpServerResponse.setHeaders(response, headers)),
@@ -399,10 +397,7 @@ const makeRefuse = (challenge: (parameters: Parameters) => string): Refuse => {
     const { exit, addHeader } = toRefusal(error)
     refusals.set(request, exit)
     if (addHeader !== undefined) HttpEffect.appendPreResponseHandlerUnsafe(context, addHeader)
-    if (error._tag === "InsufficientScope") {
-      const lacking = recordOfPrevious(error)
-      if (lacking !== undefined) deprecate(context, lacking)
-    }
+    if (error._tag === "InsufficientScope" && error.previous !== undefined) deprecate(context, error.previous)
     return LogLevel.isGreaterThan(Context.get(context, References.MinimumLogLevel), "Debug")
       ? exit
       : Effect.andThen(logRefused(error), exit)

@@ -170,25 +170,6 @@ export interface DeactivateOptions {
   readonly reason?: Model.DeactivationReason | undefined
 }
 
-/** What is asked of a token. @category models @since 0.1.0 */
-export interface VerifyOptions {
-  /** The key must hold all of these. */
-  readonly scopes?: ReadonlyArray<string> | undefined
-  /** How old the answer may be. Less than the cache's time to live makes it ask the store more often, 0 each time. */
-  readonly maxAge?: Duration.Input | undefined
-  /** Whether a good token's `lastUsedAt` is set. Not by who looks at a token that somebody else had, as it was found say. Default: yes. */
-  readonly countsAsUse?: boolean | undefined
-}
-
-/** A good token's record, and when the store said so. @category models @since 0.1.0 */
-export interface Verified {
-  readonly apiKey: Model.ApiKey
-  /** Whether it was the key's token, or the one before, whose grace still runs. */
-  readonly usedToken: Model.UsedToken
-  /** The record is as it was at this moment, or later. Changes that were heard of since have been applied. */
-  readonly checkedAt: DateTime.Utc
-}
-
 /**
  * How much hashing may go on, and wait.
  * @category models

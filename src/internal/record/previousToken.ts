@@ -1,4 +1,5 @@
 /** When a previous token ends. */
+import * as DateTime from "effect/DateTime"
 import type { ApiKey, UsedToken } from "../../ApiKey.ts"
 
 /**
@@ -18,3 +19,9 @@ export const beginsGrace = ({ previous }: Pick<ApiKey, "previous">, usedToken: U
  */
 export const isPreviousLive = (apiKey: Pick<ApiKey, "previous" | "updatedAt">, now: number): boolean =>
   endOfPrevious(apiKey) > Math.max(now, apiKey.updatedAt.epochMilliseconds)
+
+/** The end of a previous token as a caller is told of it: not after the key's own, and `null` where neither has one yet. */
+export const toldEndOfPrevious = ({ previous, expiresAt }: Pick<ApiKey, "previous" | "expiresAt">): DateTime.Utc | null => {
+  const end = previous?.expiresAt ?? null
+  return end === null || expiresAt === null ? (end ?? expiresAt) : DateTime.min(end, expiresAt)
+}

@@ -1,0 +1,102 @@
+/**
+ * Policies: what a key may do beyond its scopes, kept in its record as `{ [kind]: value }`.
+ *
+ * A kind is defined once with {@link make} and given to the service (`ApiKeys.Options.policies`). A record whose kind of policy a node doesn't
+ * know, or whose value it can't read, is refused there with `UnknownPolicy`: a policy is never ignored.
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { ApiKey, UsedToken } from "./ApiKey.ts"
+import type { InvalidKey, RepositoryError } from "./ApiKeyError.ts"
+
+/**
+ * The key that is judged: its record, and which of its tokens was presented.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Subject {
+  readonly apiKey: ApiKey
+  readonly usedToken: UsedToken
+}
+
+/**
+ * What a verification asks of a key.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Presented {
+  /** The scopes that are required. */
+  readonly scopes?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * Judges a key at a moment, in milliseconds since 1970, without I/O: why it is refused, or `undefined`. It runs at each verification, remembered
+ * keys included, so it should allocate nothing but a refusal.
+ * @category models
+ * @since 0.1.0
+ */
+export type Rule = (subject: Subject, use: Presented, now: number) => InvalidKey | undefined
+
+/**
+ * Takes a unit for a use of a key, and may wait for it. It is asked last, when no rule has refused the key. The effect that it gives takes the
+ * unit back: it runs if another meter of the key refuses, so that all units of a use are taken together or none is.
+ * @category models
+ * @since 0.1.0
+ */
+export type Meter = (subject: Subject, use: Presented) => Effect.Effect<Effect.Effect<void>, InvalidKey | RepositoryError>
+
+/**
+ * What the value of a policy comes to.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Compiled {
+  readonly rule?: Rule | undefined
+  readonly meter?: Meter | undefined
+}
+
+/**
+ * A kind of policy. It is compiled once for all remembered keys with the same policies, and shared by them.
+ * @category models
+ * @since 0.1.0
+ */
+export interface KeyPolicy {
+  /** The name under which records hold it: `[a-z][A-Za-z0-9]{0,31}`. */
+  readonly kind: string
+  /** What it comes to; a failure if the value isn't one of this kind. */
+  readonly compile: (value: unknown) => Exit.Exit<Compiled, Schema.SchemaError>
+}
+
+/**
+ * Defines a kind of policy by the schema of its value, as JSON, and by the rule or meter that a value means.
+ * @category constructors
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { ApiKeyError, KeyPolicy } from "effect-api-key"
+ *
+ * // Keys that work at certain hours of the day only (UTC): `{ "hours": [8, 18] }`.
+ * const hours = KeyPolicy.make({
+ *   kind: "hours",
+ *   schema: Schema.Tuple([Schema.Int, Schema.Int]),
+ *   compile: ([from, until]) => ({
+ *     rule: ({ apiKey }, _use, now) => {
+ *       const hour = new Date(now).getUTCHours()
+ *       if (hour >= from && hour < until) return undefined
+ *       return new ApiKeyError.PolicyRefused({ keyId: apiKey.keyId, kind: "hours", reason: `works from ${from} to ${until}` })
+ *     },
+ *   }),
+ * })
+ * ```
+ */
+export const make = <A, I extends Schema.Json>(policy: {
+  readonly kind: string
+  readonly schema: Schema.Codec<A, I>
+  readonly compile: (value: A) => Compiled
+}): KeyPolicy => {
+  const decode = Schema.decodeUnknownExit(policy.schema)
+  return { kind: policy.kind, compile: (value) => Exit.map(decode(value), policy.compile) }
+}

@@ -1,0 +1,116 @@
+/**
+ * Reads a text as the credentials that it may stand for: one if it is a token of our format, several if it may be one of other systems.
+ *
+ * All formats stand in one list of readers. Ours comes first, and decides alone what is a token of it, as its checksum says so.
+ */
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type { KeyId } from "../../ApiKey.ts"
+import type { MalformedToken } from "../../ApiKeyError.ts"
+import type { ApiKeyHasher } from "../../ApiKeyHasher.ts"
+import * as ApiKeyToken from "../../ApiKeyToken.ts"
+import type { Candidate, LegacyTokens } from "../../LegacyTokens.ts"
+import { flat } from "./flat.ts"
+
+/** A format of tokens, and the check of hashes that belong to it. */
+export interface Reader {
+  /** Whether it is our format, whose tokens stand for one key id. */
+  readonly isOwn: boolean
+  readonly read: (text: string) => Result.Result<ReadonlyArray<Candidate>, MalformedToken>
+  readonly verify: ApiKeyHasher["Service"]["verify"]
+  readonly isExact: LegacyTokens["isExact"]
+}
+
+/** A token as one format reads it. */
+export interface Reading extends Candidate {
+  readonly reader: Reader
+}
+
+/** A key id that a token may stand for. */
+export interface Credential {
+  readonly keyId: KeyId
+  /** The token under this key id, in the order in which its readings are tried. There is one at least. */
+  readonly readings: ReadonlyArray<Reading>
+  /** Whether the token is of our format, and so stands for no other key id. */
+  readonly isOwn: boolean
+  /** Whether a hash is computed when there is no record. */
+  readonly hasDecoy: boolean
+}
+
+export interface Credentials {
+  /** All that the text may stand for, a look-up for each; or why it is no token. */
+  readonly read: (text: string) => Result.Result<ReadonlyArray<Credential>, MalformedToken>
+  /** The key id of a token of our format, without a parse: `undefined` for any other text. */
+  readonly keyIdOf: (text: string) => string | undefined
+  /** Whether a text that isn't of our format may be a token all the same. */
+  readonly hasOthers: boolean
+}
+
+export interface Dependencies {
+  readonly format: ApiKeyToken.TokenFormat
+  readonly hasher: Pick<ApiKeyHasher["Service"], "verify">
+  /** Other systems, in the order in which they are asked. */
+  readonly legacy: ReadonlyArray<Pick<LegacyTokens, "parse" | "verify" | "isExact">>
+}
+
+export const make = ({ format, hasher, legacy }: Dependencies): Credentials => {
+  const readers = [ownReader(format, hasher), ...legacy.map(otherReader)]
+  const others = readers.filter(({ isOwn }) => !isOwn)
+  const [own] = readers
+
+  return {
+    read: (text) => {
+      // The list begins with our reader.
+      const read = own!.read(text)
+      if (Result.isSuccess(read)) return Result.succeed(read.success.map((candidate) => ownCredential(candidate, own!)))
+      const credentials = others.length === 0 ? [] : otherCredentials(text, others, format)
+      return credentials.length === 0 ? Result.fail(read.failure) : Result.succeed(credentials)
+    },
+    keyIdOf: ApiKeyToken.keyIdReader(format),
+    hasOthers: others.length > 0,
+  }
+}
+
+const ownReader = (format: ApiKeyToken.TokenFormat, { verify }: Pick<ApiKeyHasher["Service"], "verify">): Reader => ({
+  isOwn: true,
+  read: (text) => Result.map(ApiKeyToken.parse(text, format), (parts) => [parts]),
+  verify,
+  isExact: undefined,
+})
+
+const otherReader = ({ parse, verify, isExact }: Dependencies["legacy"][number]): Reader => ({
+  isOwn: false,
+  read: (text) => Result.succeed(parse(text)),
+  verify,
+  isExact,
+})
+
+const ownCredential = (candidate: Candidate, reader: Reader): Credential => ({
+  keyId: candidate.keyId,
+  readings: [{ keyId: candidate.keyId, secret: candidate.secret, reader }],
+  isOwn: true,
+  hasDecoy: true,
+})
+
+/** In how many records a token of another format is looked for. */
+const maxReadings = 8
+
+const otherCredentials = (text: string, readers: ReadonlyArray<Reader>, format: ApiKeyToken.TokenFormat): ReadonlyArray<Credential> => {
+  if (text.length > ApiKeyToken.maxTokenLength) return []
+  const readings = readers
+    .flatMap((reader) => Result.getOrElse(reader.read(text), () => []).map((candidate): Reading => ({ ...candidate, reader })))
+    .slice(0, maxReadings)
+    // A token of ours in another spelling stays refused.
+    .filter((reading) => !ApiKeyToken.isTokenOf(format, reading))
+  // One decoy does for the whole token.
+  const decoyed = readings.find(({ isDerived }) => isDerived !== true)?.keyId
+  return Array.from(new Set(readings.map(({ keyId }) => keyId)), (keyId) => ({
+    keyId: flat(keyId),
+    readings: readings.filter((reading) => reading.keyId === keyId),
+    isOwn: false,
+    hasDecoy: keyId === decoyed,
+  }))
+}
+
+/** The text of a token, however it is given. */
+export const textOf = (token: string | Redacted.Redacted): string => (typeof token === "string" ? token : Redacted.value(token))

@@ -1,0 +1,140 @@
+/** A record in memory: compact, frozen, and in one object with its use and its place in the cache. */
+import type * as Schema from "effect/Schema"
+import { ApiKey, type ApiKeyId, type KeyId, PreviousToken, type UsedToken } from "../../ApiKey.ts"
+import { beginsGrace } from "../record/previousToken.ts"
+import { ofChecked } from "../schema/ofChecked.ts"
+import { flat } from "./flat.ts"
+import type { Plan } from "./plan.ts"
+import type { Node } from "./sieve.ts"
+import type { Use } from "./lastUsed.ts"
+
+/** A record whose secret the caller has. */
+export interface Found {
+  readonly apiKey: ApiKey
+  readonly usedToken: UsedToken
+  /** When the store was asked, in milliseconds. */
+  readonly checkedAt: number
+  /** What its policies came to. */
+  readonly plan: Plan
+  readonly use: Use
+}
+
+export const useOf = (id: ApiKeyId, keyId: KeyId, beginsGrace: boolean): Use => ({
+  id,
+  keyId,
+  beginsGrace,
+  lastUsedAt: 0,
+  isPending: false,
+})
+
+/** An epoch that never is: the record isn't used any more, but the hash that its token's secret matched still proves the secret. */
+export const outdated = -1
+
+export class Entry implements Found, Use, Node<Entry> {
+  readonly apiKey: ApiKey
+  readonly usedToken: UsedToken
+  readonly checkedAt: number
+  readonly plan: Plan
+  /** The digest of the whole token, then the digest of the stored hash that its secret matched. */
+  readonly proof: string
+  epoch: number
+  lastUsedAt = 0
+  isPending = false
+  isVisited = false
+  older: Entry | undefined = undefined
+  newer: Entry | undefined = undefined
+
+  constructor(apiKey: ApiKey, usedToken: UsedToken, checkedAt: number, plan: Plan, proof: string, epoch: number) {
+    this.apiKey = apiKey
+    this.usedToken = usedToken
+    this.checkedAt = checkedAt
+    this.plan = plan
+    this.proof = flat(proof)
+    this.epoch = epoch
+  }
+
+  get id(): ApiKeyId {
+    return this.apiKey.id
+  }
+  // The record's own string: one cut from a token would keep the token in memory.
+  get keyId(): KeyId {
+    const { previous, keyId } = this.apiKey
+    return this.usedToken === "previous" && previous !== null ? previous.keyId : keyId
+  }
+  get key(): string {
+    return this.keyId
+  }
+  get beginsGrace(): boolean {
+    return beginsGrace(this.apiKey, this.usedToken)
+  }
+  get use(): Use {
+    return this
+  }
+  // Computed when it is asked for, which is rare: a field would cost each entry 8 bytes. The record is frozen, so the size stays the same.
+  get size(): number {
+    return sizeOf(this.apiKey)
+  }
+}
+
+/**
+ * The same record, sharing with others what many have in common: half of its memory. It is frozen, as it is handed to many callers, and a
+ * change by one would bear on the others. Instants aren't, which note their parts when they are asked for.
+ */
+export const compact = (apiKey: ApiKey): ApiKey => {
+  const { createdAt, updatedAt, scopes, metadata, previous } = apiKey
+  const copy = ofChecked(ApiKey, {
+    ...apiKey,
+    updatedAt: createdAt.epochMilliseconds === updatedAt.epochMilliseconds ? createdAt : updatedAt,
+    scopes: shareScopes(scopes),
+    metadata: isEmpty(metadata) ? none : frozenCopy(metadata),
+    previous: previous === null ? null : Object.freeze(ofChecked(PreviousToken, previous)),
+  })
+  return Object.freeze(copy)
+}
+
+const none: ApiKey["metadata"] = Object.freeze({})
+
+// Modules share the sets: there are as many as kinds of keys, in all services of the program.
+const scopeSets = new Map<string, ApiKey["scopes"]>()
+const maxScopeSets = 10_000
+
+const shareScopes = (scopes: ApiKey["scopes"]): ApiKey["scopes"] => {
+  const text = scopes.join(" ")
+  const known = scopeSets.get(text)
+  if (known !== undefined) return known
+  if (scopeSets.size >= maxScopeSets) scopeSets.clear()
+  // Frozen, as it is handed to the callers of many keys.
+  const shared = Object.freeze(Array.from(scopes))
+  scopeSets.set(text, shared)
+  return shared
+}
+
+/** The copy is of plain JSON, as the store may keep the object that it gave. */
+export const frozenCopy = (object: Schema.JsonObject): Schema.JsonObject =>
+  Object.freeze(Object.fromEntries(Object.entries(object).map(([key, value]) => [key, frozenValue(value)])))
+
+const frozenValue = (value: Schema.Json): Schema.Json => {
+  if (typeof value !== "object" || value === null) return value
+  return isArray(value) ? Object.freeze(value.map(frozenValue)) : frozenCopy(value)
+}
+
+// Unlike `Array.isArray` it knows arrays that are read only.
+const isArray = (value: Schema.JsonArray | Schema.JsonObject): value is Schema.JsonArray => Array.isArray(value)
+
+const isEmpty = (metadata: ApiKey["metadata"]): boolean => {
+  for (const _ in metadata) return false
+  return true
+}
+
+const bytesOfEntry = 700
+const bytesOfPrevious = 300
+
+/** An estimate, in bytes: the share that every entry has, and that of its texts. */
+const sizeOf = ({ name, description, ownerId, scopes, metadata, previous }: ApiKey): number => {
+  const texts =
+    name.length + (description?.length ?? 0) + (ownerId?.length ?? 0) + scopes.reduce((sum, scope) => sum + scope.length + 24, 0)
+  // Objects take several times what their JSON does.
+  return (
+    bytesOfEntry + (previous === null ? 0 : bytesOfPrevious) + 2 * texts + (isEmpty(metadata) ? 0 : 4 * JSON.stringify(metadata).length)
+  )
+}

@@ -1,0 +1,104 @@
+/**
+ * Shares look-ups: callers who present the same token wait for one look-up and one hash, their flight. It goes on as long as one of them waits.
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { Credential } from "./credential.ts"
+import type { Found } from "./entry.ts"
+import type { LookUp, LookUpError } from "./lookUp.ts"
+import type { Memory } from "./memory.ts"
+import type { Doubts } from "../nodes/doubts.ts"
+
+export interface Flights {
+  /** The record by the store, from a flight that is recent enough or from a flight of its own. */
+  readonly board: (
+    credential: Credential,
+    digest: string,
+    now: number,
+    maxAge: number,
+    context: Context.Context<never>,
+  ) => Effect.Effect<Found, LookUpError>
+}
+
+export interface Dependencies {
+  readonly lookUp: LookUp
+  readonly memory: Memory
+  readonly doubts: Pick<Doubts, "isEmpty">
+}
+
+interface Flight {
+  readonly fiber: Fiber.Fiber<Found, LookUpError>
+  /** The token's digest and the key id: a token of another format may be looked for under several. */
+  readonly name: string
+  readonly startedAt: number
+  readonly generation: number
+  waiting: number
+}
+
+export const make = ({ lookUp, memory, doubts }: Dependencies): Flights => {
+  const { trust, generations } = memory
+  const flights = new Map<string, Flight>()
+
+  const board: Flights["board"] = (credential, digest, now, maxAge, context) => {
+    const name = digest + credential.keyId
+    // Any other flight that is found later began after the call.
+    const before = flights.get(name)
+    // The generation is compared although a flight looks again after a change: one may come between its last look and its end.
+    // A record that was read out of touch with the others may have changed since, unheard.
+    const isRecent = (flight: Flight): boolean =>
+      flight.generation === generations.of(credential.keyId) &&
+      // A flight doesn't know its record yet, so none is joined while any record is in doubt.
+      (flight !== before || (doubts.isEmpty() && trust.isInTouch(flight.startedAt) && trust.isYoung(flight.startedAt, now, maxAge)))
+    const attempt = (): Effect.Effect<Found, LookUpError> => {
+      const current = flights.get(name)
+      // The caller who began the flight may have left it just before it was joined.
+      if (current !== undefined && isRecent(current)) {
+        return Effect.catchCause(
+          join(() => current),
+          (cause) => (Cause.hasInterruptsOnly(cause) ? attempt() : Effect.failCause(cause)),
+        )
+      }
+      // A flight whose hash is under way is waited for: its hash needn't be computed twice.
+      if (current !== undefined && memory.provenHash(digest, credential.keyId) === undefined) {
+        return Effect.matchCauseEffect(
+          join(() => current),
+          { onFailure: attempt, onSuccess: attempt },
+        )
+      }
+      return join(() => start(name, credential, digest, now, context))
+    }
+    return attempt()
+  }
+
+  const start = (name: string, credential: Credential, digest: string, startedAt: number, context: Context.Context<never>): Flight => {
+    const generation = generations.of(credential.keyId)
+    const fiber = Effect.runForkWith(context)(lookUp(credential, digest, context))
+    const flight: Flight = { fiber, name, startedAt, generation, waiting: 0 }
+    flights.set(name, flight)
+    fiber.addObserver(() => leave(flight))
+    return flight
+  }
+
+  const leave = (flight: Flight): void => {
+    if (flights.get(flight.name) === flight) flights.delete(flight.name)
+  }
+
+  // A caller counts as waiting at once: its fiber may pause before it waits, and another give up meanwhile as the last one.
+  const join = (choose: () => Flight): Effect.Effect<Found, LookUpError> =>
+    Effect.callback((resume) => {
+      const flight = choose()
+      flight.waiting++
+      const stopWatching = flight.fiber.addObserver(resume)
+      return Effect.sync(() => {
+        stopWatching()
+        if (--flight.waiting > 0) return
+        // A hash that runs is waited for, and nobody may join a flight that is going to end as interrupted.
+        leave(flight)
+        flight.fiber.interruptUnsafe()
+      })
+    })
+
+  return { board }
+}

@@ -1,0 +1,92 @@
+/** Decides whether a record may be used now for what is required: the one place that does, for remembered records and others alike. */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { ApiKey, UsedToken } from "../../ApiKey.ts"
+import type { VerifyError } from "../../ApiKeyError.ts"
+import type { Meter, Presented } from "../../KeyPolicy.ts"
+import type { Counts } from "./counts.ts"
+import type { Found } from "./entry.ts"
+import type { LastUsed } from "./lastUsed.ts"
+import type { Verified, VerifyOptions } from "./model.ts"
+
+export interface Judge {
+  /** Runs the rules of the record's plan, then its meters. Without meters the answer is there at once. */
+  readonly judge: (found: Found, now: number, options: VerifyOptions | undefined) => Effect.Effect<Verified, VerifyError>
+  readonly refuse: (error: VerifyError) => Exit.Exit<never, VerifyError>
+}
+
+export interface Dependencies {
+  readonly counts: Counts
+  readonly lastUsed: LastUsed
+}
+
+export const make = ({ counts, lastUsed }: Dependencies): Judge => {
+  const refuse = (error: VerifyError): Exit.Exit<never, VerifyError> => {
+    counts.failures[error._tag]++
+    return Exit.fail(error)
+  }
+
+  const grant = (found: Found, now: number, options: VerifyOptions | undefined): Exit.Exit<Verified> => {
+    if (options?.countsAsUse !== false) lastUsed.record(found.use, now)
+    return Exit.succeed(new Answer(found.apiKey, found.usedToken, found.checkedAt))
+  }
+
+  return {
+    judge: (found, now, options) => {
+      const { rules, meters } = found.plan
+      for (let index = 0; index < rules.length; index++) {
+        // The index lies within the list. An iterator would be an object more.
+        const refusal = rules[index]!(found, options ?? nothing, now)
+        if (refusal !== undefined) return refuse(refusal)
+      }
+      if (meters.length === 0) return grant(found, now, options)
+      return Effect.matchEffect(takeAll(meters, found, options ?? nothing), {
+        onFailure: refuse,
+        onSuccess: () => grant(found, now, options),
+      })
+    },
+    refuse,
+  }
+}
+
+const nothing: Presented = {}
+
+/** Takes a unit of each meter, or of none: units that were taken go back if a later meter refuses, or the caller gives up. */
+const takeAll = (meters: ReadonlyArray<Meter>, found: Found, use: Presented): Effect.Effect<void, VerifyError> =>
+  Effect.suspend(() => {
+    const taken: Array<Effect.Effect<void>> = []
+    const take = (meter: Meter) =>
+      Effect.uninterruptibleMask((restore) => Effect.map(restore(meter(found, use)), (giveBack) => void taken.push(giveBack)))
+    return Effect.onExit(Effect.forEach(meters, take, { discard: true }), (exit) =>
+      Exit.isSuccess(exit) ? Effect.void : Effect.forEach(taken, (giveBack) => giveBack, { discard: true }),
+    )
+  })
+
+/** A good token's record, as it was at `checkedAt`. */
+class Answer implements Verified {
+  readonly apiKey: ApiKey
+  readonly usedToken: UsedToken
+  private readonly millis: number
+
+  constructor(apiKey: ApiKey, usedToken: UsedToken, millis: number) {
+    this.apiKey = apiKey
+    this.usedToken = usedToken
+    this.millis = millis
+  }
+
+  get checkedAt(): DateTime.Utc {
+    // Made when it is asked for, as it costs more than the rest of a warm verification.
+    return DateTime.makeUnsafe(this.millis)
+  }
+
+  toJSON() {
+    const { apiKey, usedToken, checkedAt } = this
+    return { apiKey, usedToken, checkedAt }
+  }
+
+  /** `console.log` of Node shows own fields only, and an accessor is none. */
+  [Symbol.for("nodejs.util.inspect.custom")]() {
+    return this.toJSON()
+  }
+}

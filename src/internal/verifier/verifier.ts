@@ -1,0 +1,190 @@
+/**
+ * Verifies tokens, by two ways. The cold one, the only one with the cache off, is the specification: read the credential, look its record up,
+ * check the hash, judge. The warm one answers from memory what the cold one would, in one pass that allocates nothing but its answer: no
+ * parsing, decoding, span or generator.
+ *
+ * A cold token goes through this file, then `credential`, `flights`, `lookUp`, `memory` (which keeps what was found) and `judge`.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type { KeyId } from "../../ApiKey.ts"
+import type { HasherError, InvalidSecret, NotFound, VerifyError } from "../../ApiKeyError.ts"
+import type { ApiKeyHasher } from "../../ApiKeyHasher.ts"
+import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
+import type * as ApiKeyToken from "../../ApiKeyToken.ts"
+import type { LegacyTokens } from "../../LegacyTokens.ts"
+import type { Doubts } from "../nodes/doubts.ts"
+import { toMillis } from "../time/millis.ts"
+import type { Settings } from "./cacheSettings.ts"
+import type { Counts } from "./counts.ts"
+import * as Credentials from "./credential.ts"
+import type { Found } from "./entry.ts"
+import * as Flights from "./flights.ts"
+import type { HashQueue } from "./hashQueue.ts"
+import * as Judge from "./judge.ts"
+import type { LastUsed } from "./lastUsed.ts"
+import * as LookUp from "./lookUp.ts"
+import * as Memory from "./memory.ts"
+import type { Verified, VerifyOptions } from "./model.ts"
+import * as Plans from "./plan.ts"
+import type { Rehash } from "./rehash.ts"
+
+export interface Verifier {
+  readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
+  readonly isToken: (token: string | Redacted.Redacted) => boolean
+  readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<KeyId>
+  /** What is known of the key no longer holds. */
+  readonly changed: (keyId: string) => void
+  /** The same of a record whose key ids needn't be known. */
+  readonly recordChanged: (id: string) => void
+  readonly everythingChanged: () => void
+  /** Between which moments (in milliseconds, the second exclusive) changes are sure to be heard. Outside of them the store is asked each time. */
+  readonly trust: (from: number, until: number) => void
+  /** Finds out when the wall clock is set back, which would prolong what is remembered. */
+  readonly watchClock: Effect.Effect<never>
+  readonly cacheSize: () => number
+}
+
+export interface Dependencies {
+  readonly repository: ApiKeyRepository["Service"]
+  readonly hasher: ApiKeyHasher["Service"]
+  /** That of the hashes which the hasher makes now. */
+  readonly currentScheme: Effect.Effect<string, HasherError>
+  readonly hashQueue: HashQueue
+  /** The hash that is checked when there is no record, so that an unknown key id costs what a wrong secret costs. */
+  readonly decoy: { readonly secret: Redacted.Redacted; readonly hash: Redacted.Redacted }
+  readonly format: ApiKeyToken.TokenFormat
+  readonly cache: Settings
+  readonly lastUsed: LastUsed
+  readonly counts: Counts
+  /** Other systems whose tokens are taken too. */
+  readonly legacy: ReadonlyArray<Pick<LegacyTokens, "parse" | "verify" | "isExact">>
+  /** How old a token may grow, in milliseconds. */
+  readonly maximumAge: number
+  readonly rehash: Rehash
+  /** The records that may be changing: what the store says of them is neither kept nor shared. */
+  readonly doubts: Pick<Doubts, "isEmpty" | "has">
+}
+
+export const make = (dependencies: Dependencies): Verifier => {
+  const { repository, counts, doubts } = dependencies
+  const credentials = Credentials.make(dependencies)
+  const memory = Memory.make({ ...dependencies, settings: dependencies.cache, credentials })
+  const lookUp = LookUp.make({ ...dependencies, memory, plans: Plans.make(dependencies) })
+  const flights = Flights.make({ lookUp, memory, doubts })
+  const { judge, refuse } = Judge.make(dependencies)
+
+  const verify: Verifier["verify"] = (token, options) =>
+    Effect.withFiber(({ context }) => {
+      const text = Credentials.textOf(token)
+      const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+      const maxAge = options?.maxAge === undefined ? Number.POSITIVE_INFINITY : toMillis(options.maxAge)
+      const keyId = credentials.keyIdOf(text)
+      const digest = memory.digestOf(text, keyId)
+      if (digest !== undefined) {
+        const entry = memory.find(digest, keyId, now, maxAge)
+        if (entry !== undefined) {
+          counts.hits++
+          return judge(entry, now, options)
+        }
+        const refusal = maxAge === Number.POSITIVE_INFINITY ? memory.findRefusal(digest, now) : undefined
+        if (refusal !== undefined) {
+          counts.hits++
+          return refuse(refusal)
+        }
+      }
+      const read = credentials.read(text)
+      return Result.isFailure(read) ? refuse(read.failure) : verifyCold(read.success, digest, now, maxAge, options, context)
+    })
+
+  const verifyCold = (
+    candidates: ReadonlyArray<Credentials.Credential>,
+    digest: string | undefined,
+    now: number,
+    maxAge: number,
+    options: VerifyOptions | undefined,
+    context: Context.Context<never>,
+  ): Effect.Effect<Verified, VerifyError> => {
+    counts.misses++
+    // A record that is read in a transaction may be undone, so it is neither kept nor shared.
+    const isPrivate = repository.transaction?.isOpen(context) === true
+    const find: Find = (credential) =>
+      digest === undefined || isPrivate ? lookUp(credential, undefined, context) : flights.board(credential, digest, now, maxAge, context)
+    const [first] = candidates
+    const found =
+      first !== undefined && first.isOwn ? find(first) : findAmong(candidates, isPrivate ? undefined : digest, now, find, isPrivate)
+    const clock = Context.get(context, Clock.Clock)
+    return Effect.matchEffect(found, {
+      onFailure: refuse,
+      onSuccess: (found) => judge(found, clock.currentTimeMillisUnsafe(), options),
+    })
+  }
+
+  /**
+   * Looks for all records whose token the text may be, together as far as the store can. Only all refusals together refuse it, and are
+   * remembered.
+   */
+  const findAmong = Effect.fnUntraced(function* (
+    candidates: ReadonlyArray<Credentials.Credential>,
+    digest: string | undefined,
+    now: number,
+    find: Find,
+    isPrivate: boolean,
+  ): Effect.fn.Return<Found, LookUp.LookUpError> {
+    const keyIds = candidates.map(({ keyId }) => keyId)
+    const generation = memory.generations.ofAll(keyIds)
+    const outcomes = yield* Effect.forEach(
+      candidates,
+      (credential) =>
+        Effect.matchEffect(find(credential), {
+          onSuccess: (found) => Effect.succeed({ found, keyId: credential.keyId }),
+          onFailure: (error) => (isAboutOne(error) ? Effect.succeed(error) : Effect.fail(error)),
+        }),
+      // A transaction has one connection.
+      { concurrency: isPrivate ? 1 : "unbounded" },
+    )
+    let refusal: NotFound | InvalidSecret | undefined
+    let failure: HasherError | undefined
+    for (const outcome of outcomes) {
+      if ("found" in outcome) {
+        if (digest !== undefined) memory.keepKeyId(digest, outcome.keyId)
+        return outcome.found
+      }
+      if (outcome._tag === "HasherError") failure = outcome
+      // The refusal of a record says more than that of none.
+      else if (refusal?._tag !== "InvalidSecret") refusal = outcome
+    }
+    if (failure !== undefined) return yield* failure
+    // There is a candidate, and each was refused.
+    const error = refusal!
+    if (digest !== undefined && memory.trust.isInTouch(now)) memory.keepRefusal(digest, error, keyIds, generation, now)
+    return yield* error
+  })
+
+  const keyIdsOf: Verifier["keyIdsOf"] = (token) =>
+    Result.match(credentials.read(Credentials.textOf(token)), {
+      onSuccess: (read) => read.map(({ keyId }) => keyId),
+      onFailure: () => [],
+    })
+
+  return {
+    verify,
+    isToken: (token) => keyIdsOf(token).length > 0,
+    keyIdsOf,
+    changed: memory.changed,
+    recordChanged: memory.recordChanged,
+    everythingChanged: memory.everythingChanged,
+    trust: memory.trust.trust,
+    watchClock: memory.trust.watchClock,
+    cacheSize: memory.size,
+  }
+}
+
+type Find = (credential: Credentials.Credential) => Effect.Effect<Found, LookUp.LookUpError>
+
+/** Whether the failure of one candidate says nothing of another. */
+const isAboutOne = (error: LookUp.LookUpError): error is NotFound | InvalidSecret | HasherError =>
+  error._tag === "NotFound" || error._tag === "InvalidSecret" || error._tag === "HasherError"
