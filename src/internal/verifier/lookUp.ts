@@ -119,9 +119,9 @@ export const make = (dependencies: Dependencies): LookUp => {
         const isExact = isLegacyHash(hash) ? reading.reader.isExact : undefined
         rehash.consider({ id: apiKey.id, keyId: token.keyId, secret: reading.secret, hash, ...(isExact !== undefined && { isExact }) })
       }
-      const use = useOf(apiKey.id, token.keyId, beginsGrace(apiKey, usedToken))
-      const found = { apiKey, usedToken, checkedAt, plan: plans.of(token), use }
-      return digest === undefined ? found : memory.keep(found, digest, hashDigest, mayBeUsed)
+      const plan = plans.of(token)
+      if (digest !== undefined) return memory.keep({ apiKey, usedToken, checkedAt, plan }, digest, hashDigest, mayBeUsed)
+      return { apiKey, usedToken, checkedAt, plan, use: useOf(apiKey.id, token.keyId, beginsGrace(apiKey, usedToken)) }
     }
   })
 

@@ -27,7 +27,7 @@ export interface Memory {
   /** The digest of the stored hash that this very token has matched. It holds also where the record may have changed. */
   readonly provenHash: (digest: string, keyId: string) => string | undefined
   /** Keeps a found record, for its use too unless it may have changed since. */
-  readonly keep: (found: Found, digest: string, hashDigest: string, mayBeUsed: boolean) => Found
+  readonly keep: (found: Omit<Found, "use">, digest: string, hashDigest: string, mayBeUsed: boolean) => Found
   readonly keepRefusal: (
     digest: string,
     error: NotFound | InvalidSecret,

@@ -30,26 +30,22 @@ export interface Dependencies {
   readonly maximumAge: number
 }
 
-/** How many combinations of rules and policies are shared. */
-const capacity = 10_000
-
 export const make = ({ maximumAge }: Dependencies): Plans => {
   const builtIn = [inactive, expired, aged(maximumAge), ended(maximumAge), lacking]
-  const plans = new Map<string, Plan>()
+  /** The plan of each set of rules, by a bit for each rule. */
+  const plans: Array<Plan | undefined> = []
 
   return {
     of: (subject) => {
-      const rules = builtIn.flatMap(({ mayRefuse, rule }) => (mayRefuse(subject) ? [rule] : []))
-      const name = builtIn.map(({ rule }) => (rules.includes(rule) ? 1 : 0)).join("")
-      const known = plans.get(name)
-      if (known !== undefined) return known
-      if (plans.size >= capacity) plans.clear()
-      const plan: Plan = { rules, meters: [] }
-      plans.set(name, plan)
-      return plan
+      let needed = 0
+      for (let index = 0; index < builtIn.length; index++) if (builtIn[index]!.mayRefuse(subject)) needed |= 1 << index
+      return (plans[needed] ??= { rules: rulesOf(builtIn, needed), meters: [] })
     },
   }
 }
+
+const rulesOf = (builtIn: ReadonlyArray<BuiltIn>, needed: number): ReadonlyArray<Rule> =>
+  builtIn.flatMap(({ rule }, index) => ((needed & (1 << index)) === 0 ? [] : [rule]))
 
 /** A policy that the record's own fields state: for which keys its rule is needed at all, and the rule. */
 interface BuiltIn {
