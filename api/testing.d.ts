@@ -13,7 +13,6 @@ import * as Schema from "effect/Schema"
 import { Scope as Scope$1 } from "effect/Scope"
 import * as Layer from "effect/Layer"
 import { ApiKeyRepository, layerMemory as layerRepository } from "./ApiKeyRepository.ts"
-import * as Cause from "effect/Cause"
 import { layerMemory, layerMemoryWith } from "./ApiKeys.ts"
 import { layerEphemeral as layerHasher } from "./ApiKeyHasher.ts"
 declare namespace arbitraries_d_exports {
@@ -210,7 +209,7 @@ declare const SimulationFailure_base: Schema.Class<
       readonly history: Schema.$Array<Schema.String>
     }
   >,
-  Cause.YieldableError
+  import("effect/Cause").YieldableError
 >
 export declare class SimulationFailure extends SimulationFailure_base {
   get message(): string
@@ -224,6 +223,14 @@ interface Statistics {
   changes: number
   confirmed: number
   unconfirmed: number
+  interrupted: number
+  rotations: number
+  settled: number
+  endedGraces: number
+  revoked: number
+  grantedPrevious: number
+  expiredPrevious: number
+  forgotten: number
   restarts: number
   lostAnswers: number
   lateWrites: number

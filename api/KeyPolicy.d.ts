@@ -1,0 +1,27 @@
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { ApiKey, UsedToken } from "./ApiKey.ts"
+import { InvalidKey, RepositoryError } from "./ApiKeyError.ts"
+export interface Subject {
+  readonly apiKey: ApiKey
+  readonly usedToken: UsedToken
+}
+export interface Presented {
+  readonly scopes?: ReadonlyArray<string> | undefined
+}
+export type Rule = (subject: Subject, use: Presented, now: number) => InvalidKey | undefined
+export type Meter = (subject: Subject, use: Presented) => Effect.Effect<Effect.Effect<void>, InvalidKey | RepositoryError>
+export interface Compiled {
+  readonly rule?: Rule | undefined
+  readonly meter?: Meter | undefined
+}
+export interface KeyPolicy {
+  readonly kind: string
+  readonly compile: (value: unknown) => Exit.Exit<Compiled, Schema.SchemaError>
+}
+export declare const make: <A, I extends Schema.Json>(policy: {
+  readonly kind: string
+  readonly schema: Schema.Codec<A, I>
+  readonly compile: (value: A) => Compiled
+}) => KeyPolicy

@@ -1,0 +1,190 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import { ApiKey, KeyId } from "../ApiKey.ts"
+import {
+  ApiKeyNotFound,
+  GraceRunning,
+  InvalidCursor,
+  InvalidInput,
+  NotFound,
+  Overloaded,
+  RepositoryError,
+  Unconfirmed,
+  VersionConflict,
+} from "../ApiKeyError.ts"
+import { ApiKeys, ConfirmWithin, Filter, IfVersion, SearchInput, SearchUpcomingInput } from "../ApiKeys.ts"
+import * as ApiKeyToken from "../ApiKeyToken.ts"
+import { LegacyTokens } from "../LegacyTokens.ts"
+import * as Schema from "effect/Schema"
+declare const ServerUnreachable_base: Schema.Class<
+  ServerUnreachable,
+  Schema.TaggedStruct<
+    "ServerUnreachable",
+    {
+      readonly url: Schema.String
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class ServerUnreachable extends ServerUnreachable_base {
+  get message(): string
+}
+declare const UnexpectedAnswer_base: Schema.Class<
+  UnexpectedAnswer,
+  Schema.TaggedStruct<
+    "UnexpectedAnswer",
+    {
+      readonly url: Schema.String
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class UnexpectedAnswer extends UnexpectedAnswer_base {
+  get message(): string
+}
+declare const Unauthorized_base: Schema.Class<
+  Unauthorized,
+  Schema.TaggedStruct<
+    "Unauthorized",
+    {
+      readonly url: Schema.String
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class Unauthorized extends Unauthorized_base {
+  get message(): string
+}
+declare const Forbidden_base: Schema.Class<
+  Forbidden,
+  Schema.TaggedStruct<
+    "Forbidden",
+    {
+      readonly reason: Schema.Literals<readonly ["InsufficientScope", "ScopeNotHeld", "PreviousToken"]>
+      readonly scopes: Schema.$Array<Schema.String>
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class Forbidden extends Forbidden_base {
+  get message(): string
+}
+declare const ServerUnavailable_base: Schema.Class<
+  ServerUnavailable,
+  Schema.TaggedStruct<
+    "ServerUnavailable",
+    {
+      readonly url: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class ServerUnavailable extends ServerUnavailable_base {
+  get message(): string
+}
+export declare const ServerFailure: Schema.Union<
+  readonly [
+    typeof ServerUnreachable,
+    typeof UnexpectedAnswer,
+    typeof Unauthorized,
+    typeof Forbidden,
+    typeof ServerUnavailable,
+    typeof Overloaded,
+  ]
+>
+export type ServerFailure = typeof ServerFailure.Type
+export declare const isServerFailure: (error: unknown) => error is ServerFailure
+export interface Options {
+  readonly url: string
+  readonly token: Redacted.Redacted
+  readonly place?: string | undefined
+  readonly tokenFormat?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
+  readonly legacy?: ReadonlyArray<Pick<LegacyTokens, "parse">> | undefined
+  readonly answerWithin?: Duration.Input | undefined
+}
+export declare const layer: (options: Options) => Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient>
+export declare const layerFetch: (options: Options) => Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig>
+export declare const make: (options: Options) => Effect.Effect<
+  {
+    readonly create: (
+      input: import("../ApiKeys.ts").CreateInput,
+    ) => Effect.Effect<import("../ApiKeys.ts").Created, InvalidInput | RepositoryError | import("../ApiKeyError.ts").HasherError>
+    readonly verify: (
+      token: string | Redacted.Redacted,
+      options?: import("../ApiKeys.ts").VerifyOptions,
+    ) => Effect.Effect<import("../ApiKeys.ts").Verified, import("../ApiKeyError.ts").VerifyError>
+    readonly isToken: (token: string | Redacted.Redacted) => boolean
+    readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<KeyId>
+    readonly get: (id: string) => Effect.Effect<ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError>
+    readonly getByKeyId: (keyId: string) => Effect.Effect<ApiKey, InvalidInput | NotFound | RepositoryError>
+    readonly search: (
+      input?: SearchInput,
+    ) => Effect.Effect<import("../ApiKeyRepository.ts").Page, InvalidInput | InvalidCursor | RepositoryError>
+    readonly count: (filter?: Filter) => Effect.Effect<number, InvalidInput | RepositoryError>
+    readonly stream: (filter?: Filter) => Stream.Stream<ApiKey, InvalidInput | RepositoryError>
+    readonly update: (
+      id: string,
+      input: import("../ApiKeys.ts").UpdateInput,
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly activate: (
+      id: string,
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly deactivate: (
+      id: string,
+      options?: IfVersion & ConfirmWithin & import("../ApiKeys.ts").DeactivateOptions,
+    ) => Effect.Effect<ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly delete: (
+      id: string,
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<void, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly rotate: (
+      id: string,
+      options?: import("../ApiKeys.ts").RotateOptions,
+    ) => Effect.Effect<
+      import("../ApiKeys.ts").Created,
+      | InvalidInput
+      | ApiKeyNotFound
+      | VersionConflict
+      | GraceRunning
+      | RepositoryError
+      | import("../ApiKeyError.ts").HasherError
+      | Unconfirmed
+    >
+    readonly endGrace: (
+      id: string,
+      options?: IfVersion & ConfirmWithin,
+    ) => Effect.Effect<ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    readonly revoke: (
+      token: string | Redacted.Redacted,
+      options: import("../ApiKeys.ts").RevokeOptions,
+    ) => Effect.Effect<import("../ApiKeys.ts").Revoked, import("../ApiKeyError.ts").VerifyError | ApiKeyNotFound>
+    readonly upcoming: (
+      options: import("../ApiKeys.ts").UpcomingOptions,
+    ) => Stream.Stream<import("../ApiKeys.ts").Upcoming, InvalidInput | RepositoryError>
+    readonly searchUpcoming: (
+      input: SearchUpcomingInput,
+    ) => Effect.Effect<import("../ApiKeys.ts").UpcomingPage, InvalidInput | InvalidCursor | RepositoryError>
+    readonly isInTouch: Effect.Effect<boolean>
+    readonly hashReport: Effect.Effect<
+      ReadonlyArray<import("../ApiKeys.ts").HashUsage>,
+      RepositoryError | import("../ApiKeyError.ts").HasherError
+    >
+    readonly import: <E, R>(
+      rows: Stream.Stream<unknown, E, R>,
+      options?: import("../ApiKeyTransfer.ts").ImportOptions,
+    ) => Stream.Stream<import("../ApiKeyTransfer.ts").ImportEvent, E | InvalidInput | RepositoryError, R>
+    readonly export: (options?: import("../ApiKeys.ts").ExportOptions) => Stream.Stream<string, InvalidInput | RepositoryError>
+  },
+  ApiKeyToken.InvalidTokenConfig,
+  HttpClient.HttpClient
+>
+export {}

@@ -1,0 +1,204 @@
+/** Verifications of a simulated history, and their judgement: whether a node may answer so, by all that it must know. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { KeyId } from "../../../ApiKey.ts"
+import type { VerifyError } from "../../../ApiKeyError.ts"
+import type * as ApiKeys from "../../../ApiKeys.ts"
+import type { Episode } from "./episode.ts"
+import {
+  answerOf,
+  type Attempt,
+  describe,
+  type History,
+  isOver,
+  lastOf,
+  lastThere,
+  type State,
+  tellAttempt,
+  type Token,
+  usedTokenOf,
+} from "./model.ts"
+import type { SimulatedNode, World } from "./world.ts"
+
+/** What a verification must know, at least. Times are those of the clock that no node's is behind, in milliseconds. */
+export interface Bound {
+  readonly moment: number
+  /** When a state must have been there that is used. */
+  readonly millis: number
+  /** The same of refusals, which are forgotten sooner. */
+  readonly refusalMillis: number
+  readonly startedAt: number
+  readonly started: number
+  readonly trustedSince: number
+  readonly mustAsk: boolean
+  /** Whether the record may be changing, so that nothing of it is remembered. */
+  readonly isInDoubt: boolean
+}
+
+export interface Attempts {
+  /** One of a record, if given, or of a token to come. */
+  readonly draw: () => Attempt
+  readonly drawRecord: () => History | undefined
+  /** A right token of the record, of whatever age. */
+  readonly drawToken: (record: History) => Token
+  /** A secret for the key id that no token has. It may be given to one that is restored. */
+  readonly invented: (keyId: KeyId) => string
+  /** The record isn't what it was, by hand. */
+  readonly onRestored: (record: History) => void
+  readonly verify: (node: SimulatedNode, given: Attempt) => Effect.Effect<void>
+  readonly boundOf: (node: SimulatedNode, given: Attempt) => Bound
+  readonly judge: (node: SimulatedNode, given: Attempt, bound: Bound, exit: Exit.Exit<ApiKeys.Verified, VerifyError>) => void
+  /** What is wrong at the end, when all has had its time. */
+  readonly checkGraces: (nodes: ReadonlyArray<SimulatedNode>) => void
+}
+
+export const scopesOfKeys = ["a", "b", "c"]
+
+export const makeAttempts = (episode: Episode, world: World): Attempts => {
+  const { setting, statistics, records, confirmed, presentedAt, chance, draw, pick, millis, tick, log, fail } = episode
+  /** Where a token was used, by record, that a grace waited for. */
+  const begun = new Map<string, { readonly node: SimulatedNode; readonly keyId: KeyId; readonly millis: number }>()
+  const inventions = new Map<string, string>()
+
+  const invented = (keyId: KeyId): string => {
+    const known = inventions.get(keyId)
+    if (known !== undefined) return known
+    const secret = world.inventSecret(keyId)
+    inventions.set(keyId, secret)
+    return secret
+  }
+
+  // Some are used and changed all the time, others rarely.
+  const drawRecord = (): History | undefined => records.all[draw(1 + draw(records.all.length))]
+
+  const drawToken = (record: History): Token => {
+    const state = lastThere(record) ?? lastOf(record)
+    const { apiKey, secret, previousSecret } = state
+    // There is one at least.
+    if (apiKey === undefined) return record.tokens[0]!
+    // One that is over is refused whatever happens, but for what happens at its end.
+    const share = apiKey.previous === null ? 0 : isOver(apiKey, millis() - 2_000) ? 10 : 35
+    const kind = draw(100)
+    if (kind < share && apiKey.previous !== null) return { keyId: apiKey.previous.keyId, secret: previousSecret }
+    return kind > 94 ? pick(record.tokens) : { keyId: apiKey.keyId, secret }
+  }
+
+  const drawAttempt = (): Attempt => {
+    const record = chance(8) ? undefined : drawRecord()
+    const token = record === undefined ? pick(world.upcoming) : drawToken(record)
+    return {
+      keyId: token.keyId,
+      secret: chance(6) ? invented(token.keyId) : token.secret,
+      scopes: chance(50) ? undefined : chance(50) ? [pick(scopesOfKeys)] : ["a", pick(scopesOfKeys)],
+      maxAge: chance(75) ? undefined : chance(50) ? 0 : 1 + draw(setting.timeToLive * 2),
+      countsAsUse: chance(80),
+    }
+  }
+
+  const verify = (node: SimulatedNode, given: Attempt): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const { keyId, secret, scopes, maxAge, countsAsUse } = given
+      const bound = boundOf(node, given)
+      if (countsAsUse && secret !== inventions.get(keyId) && !presentedAt.has(keyId)) presentedAt.set(keyId, bound.startedAt)
+      return Effect.exit(node.run(node.apiKeys.verify(world.toText(given), { scopes, maxAge, countsAsUse }))).pipe(
+        Effect.map((exit) => judge(node, given, bound, exit)),
+      )
+    })
+
+  const boundOf: Attempts["boundOf"] = ({ model }, { keyId, maxAge = Number.POSITIVE_INFINITY }) => {
+    const startedAt = millis()
+    const id = records.find(keyId)?.id
+    const isInTouch = model.isInTouch(startedAt)
+    if (!isInTouch) statistics.outOfTouch++
+    const mustAsk = !isInTouch || maxAge === 0
+    const started = tick()
+    return {
+      moment: mustAsk ? started : Math.max(model.knows(keyId, startedAt), confirmed.get(keyId) ?? 0),
+      millis: startedAt - Math.min(setting.timeToLive, maxAge),
+      refusalMillis: startedAt - Math.min(setting.timeToLive, setting.refusalTimeToLive, maxAge),
+      startedAt,
+      started,
+      trustedSince: model.oldestUsed(startedAt),
+      mustAsk,
+      isInDoubt: id !== undefined && model.isInDoubt(id, startedAt),
+    }
+  }
+
+  const judge: Attempts["judge"] = (node, given, known, exit) => {
+    const end = tick()
+    const now = millis()
+    const answer = describe(exit)
+    const { keyId } = given
+    const isForgotten = answer === "NotFound" || answer === "InvalidSecret"
+    // A refusal is remembered all the same, as nobody knows of which record it is.
+    const bound = known.isInDoubt && !isForgotten ? { ...known, moment: known.started, mustAsk: true } : known
+    if (answer === "RepositoryError" && (episode.storeFailedAt.get(keyId) ?? -1) > bound.moment) {
+      statistics.failed++
+      return
+    }
+    const after = Exit.isSuccess(exit) ? exit.value.checkedAt.epochMilliseconds - node.skew : Number.NEGATIVE_INFINITY
+    const oldest = bound.mustAsk ? Number.NEGATIVE_INFINITY : isForgotten ? bound.refusalMillis : bound.millis
+    const fits = (state: State): boolean =>
+      answerOf(state, given, bound.startedAt + node.skew, setting.maximumAge) === answer ||
+      (now > bound.startedAt && answerOf(state, given, now + node.skew, setting.maximumAge) === answer)
+    const states = records.statesOf(keyId)
+    // Those that have ended before can't be, nor those before them.
+    const isPossible = ({ until, untilMillis }: State): boolean => until >= bound.moment && untilMillis > oldest && untilMillis >= after
+    let found: State | undefined
+    for (let index = states.length - 1; index >= 0 && found === undefined && isPossible(states[index]!); index--) {
+      if (fits(states[index]!)) found = states[index]
+    }
+    log(keyId, `${node.name} answers ${answer} to one of ${bound.startedAt.toFixed(1)} with ${tellAttempt(given)}`)
+    if (found === undefined) {
+      const possible = states.filter((state) => isPossible(state) && state.from <= end)
+      const answers = new Set(possible.map((state) => answerOf(state, given, now + node.skew, setting.maximumAge)))
+      fail(keyId, `${node.name} answered ${answer}, where since #${bound.moment} only this is possible: ${Array.from(answers).join("; ")}`)
+      return
+    }
+    if (found !== states.at(-1)) statistics.outdated++
+    if (Exit.isFailure(exit)) {
+      statistics.refused++
+      if (answer.startsWith("Expired") && usedTokenOf(found, keyId) === "previous") statistics.expiredPrevious++
+      if (answer === "NotFound" && found.apiKey !== undefined) statistics.forgotten++
+      return
+    }
+    statistics.granted++
+    const { apiKey, usedToken } = exit.value
+    if (usedToken === "previous") statistics.grantedPrevious++
+    if (usedToken === "current" && given.countsAsUse && apiKey.previous !== null && apiKey.previous.graceSeconds !== null) {
+      begun.set(apiKey.id, { node, keyId, millis: now })
+    }
+    if (after > now) fail(keyId, `${node.name} checked at ${after}, which is to come`)
+    // A date has whole milliseconds only.
+    if (after < Math.floor(bound.mustAsk ? bound.startedAt : Math.max(bound.millis, bound.trustedSince))) {
+      fail(keyId, `${node.name} answered by what it had read at ${after}, which is too long ago at ${bound.startedAt}`)
+    }
+  }
+
+  const checkGraces: Attempts["checkGraces"] = (nodes) => {
+    for (const [id, use] of begun) {
+      const record = records.find(id)
+      const apiKey = record && lastOf(record).apiKey
+      // A node that is gone may not have come to write it.
+      if (apiKey?.keyId !== use.keyId || !nodes.includes(use.node)) continue
+      if (apiKey.previous !== null && apiKey.previous.graceSeconds !== null) {
+        fail(id, `${use.node.name} let the new token in at ${use.millis}, and the grace of the one before waits for a use still`)
+      }
+    }
+  }
+
+  return {
+    draw: drawAttempt,
+    drawRecord,
+    drawToken,
+    invented,
+    onRestored: ({ id, tokens }) => {
+      begun.delete(id)
+      for (const { keyId, secret } of tokens) if (inventions.get(keyId) === secret) inventions.delete(keyId)
+    },
+    verify,
+    boundOf,
+    judge,
+    checkGraces,
+  }
+}

@@ -1,0 +1,142 @@
+/** What all parts of a simulated history share: its dice, how the world is made, and what has happened so far. */
+import type * as Clock from "effect/Clock"
+import type { Draw, Faults } from "../faultyInvalidation.ts"
+import { makeRecords, type Records } from "./model.ts"
+import { noStatistics, SimulationFailure, type Statistics } from "./outcome.ts"
+
+/** How the world of one history is made. Durations are in milliseconds. */
+export interface Setting {
+  readonly timeToLive: number
+  /** How long a refused token is refused again unasked. */
+  readonly refusalTimeToLive: number
+  /** At which age tokens are refused; infinite if never. */
+  readonly maximumAge: number
+  /** How far a node's clock is ahead at most. */
+  readonly skew: number
+  /** Whether the store tells of each write itself, when it is made. */
+  readonly announcesWrites: boolean
+  /** Whether the store has a register too, which all nodes see whatever becomes of the channel's. */
+  readonly hasRegister: boolean
+  readonly nodeCount: number
+  readonly faults: Faults
+  readonly storeDelay: number
+  readonly hashDelay: number
+  /** How many of a hundred reads fail. */
+  readonly storeFailures: number
+  /** How many of a hundred writes are made and said to have failed. */
+  readonly lostAnswers: number
+  /** How many of a hundred writes are said to have failed, and made later. */
+  readonly lateWrites: number
+}
+
+export interface Episode {
+  readonly setting: Setting
+  readonly statistics: Statistics
+  readonly records: Records
+  /** By key id, the moment from which on all nodes know of its changes. */
+  readonly confirmed: Map<string, number>
+  /** By key id, when a right token was presented first, in a way that counts as a use. */
+  readonly presentedAt: Map<string, number>
+  /** By key id, or by id. */
+  readonly storeFailedAt: Map<string, number>
+  readonly draw: Draw
+  readonly chance: (percent: number) => boolean
+  readonly pick: <A>(of: ReadonlyArray<A>) => A
+  readonly millis: () => number
+  /** The next moment. */
+  readonly tick: () => number
+  /** Notes what happened to a record (by its id, or by a key id), or to a node. */
+  readonly log: (about: string | undefined, text: string) => void
+  /** The first failure counts. */
+  readonly fail: (about: string | undefined, reason: string) => void
+  readonly failure: () => SimulationFailure | undefined
+}
+
+interface Event {
+  readonly about: string | undefined
+  readonly millis: number
+  readonly moment: number
+  readonly text: string
+}
+
+/** How much of a history a failure shows. */
+const shown = 400
+
+export const makeEpisode = (seed: number, steps: number, clock: Clock.Clock): Episode => {
+  const draw = makeDraw(seed)
+  const chance = (percent: number): boolean => draw(100_000) < percent * 1_000
+  // There is one at least.
+  const pick = <A>(of: ReadonlyArray<A>): A => of[draw(of.length)]!
+  const millis = (): number => clock.currentTimeMillisUnsafe()
+  const statistics = noStatistics()
+  const records = makeRecords()
+  const events: Array<Event> = []
+  let moment = 0
+  let failure: SimulationFailure | undefined
+
+  const historyOf = (about: string | undefined): Array<string> => {
+    const record = about === undefined ? undefined : records.find(about)
+    return events
+      .filter(
+        (event) => event.about === undefined || event.about === about || (record !== undefined && records.find(event.about) === record),
+      )
+      .map((event) => `  ${event.millis.toFixed(1).padStart(12)} #${event.moment} ${event.text}`)
+  }
+
+  return {
+    setting: makeSetting(draw, chance, pick),
+    statistics,
+    records,
+    confirmed: new Map(),
+    presentedAt: new Map(),
+    storeFailedAt: new Map(),
+    draw,
+    chance,
+    pick,
+    millis,
+    tick: () => ++moment,
+    log: (about, text) => void events.push({ about, millis: millis(), moment, text }),
+    fail: (about, reason) => {
+      failure ??= new SimulationFailure({ seed, steps, step: statistics.steps, reason, history: historyOf(about).slice(-shown) })
+    },
+    failure: () => failure,
+  }
+}
+
+const makeSetting = (draw: Draw, chance: Episode["chance"], pick: Episode["pick"]): Setting => {
+  const storeDelay = pick([2, 30, 400])
+  return {
+    // Longer, at times, than a change is in doubt.
+    timeToLive: pick([2_000, 8_000, 60_000]),
+    refusalTimeToLive: 5_000,
+    maximumAge: chance(20) ? 60_000 : Number.POSITIVE_INFINITY,
+    skew: pick([0, 0, 3_000]),
+    announcesWrites: chance(30),
+    hasRegister: chance(50),
+    nodeCount: 2 + draw(3),
+    faults: {
+      failed: pick([0, 0, 20_000, 200_000]),
+      lost: pick([0, 10_000, 100_000]),
+      doubled: 50_000,
+      delay: pick([5, 200, 3_000]),
+      registering: pick([0, 50, 2_000]),
+    },
+    storeDelay,
+    // Longer, at times, than a node needs to come into touch, and than what it has read may be used.
+    hashDelay: pick([storeDelay, storeDelay, 4_000]),
+    storeFailures: pick([0, 0, 1]),
+    lostAnswers: pick([0, 5, 20]),
+    lateWrites: pick([0, 5, 20]),
+  }
+}
+
+/** mulberry32: small, fast, and the same everywhere. */
+const makeDraw = (seed: number): Draw => {
+  let state = Math.imul(seed, 0x9e3779b1) >>> 0
+  return (bound) => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296) * bound)
+  }
+}
