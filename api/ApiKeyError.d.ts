@@ -83,6 +83,12 @@ declare const InsufficientScope_base: Schema.Class<
       readonly keyId: Schema.brand<Schema.String, "KeyId">
       readonly required: ScopeSet
       readonly granted: ScopeSet
+      readonly previous: Schema.optionalKey<
+        Schema.Struct<{
+          readonly replacedAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+          readonly expiresAt: Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+        }>
+      >
     }
   >,
   import("effect/Cause").YieldableError
@@ -288,9 +294,13 @@ export declare class OtherPeppers extends OtherPeppers_base {
   get advice(): string
   get message(): string
 }
+declare const failures: readonly [typeof RepositoryError, typeof HasherError, typeof Overloaded]
 export declare const InvalidKey: Schema.Union<
   readonly [typeof MalformedToken, typeof NotFound, typeof InvalidSecret, typeof Inactive, typeof Expired, typeof InsufficientScope]
 >
 export type InvalidKey = typeof InvalidKey.Type
-export type VerifyError = InvalidKey | RepositoryError | HasherError | Overloaded
+export type VerifyError = InvalidKey | InstanceType<(typeof failures)[number]>
+export declare const refusalTags: ReadonlyArray<InvalidKey["_tag"]>
+export declare const verifyErrorTags: ReadonlyArray<VerifyError["_tag"]>
+export declare const isRefusal: (error: unknown) => error is InvalidKey
 export {}

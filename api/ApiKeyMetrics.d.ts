@@ -1,19 +1,10 @@
 import * as Metric from "effect/Metric"
+import { type VerifyError } from "./ApiKeyError.ts"
 export declare const hits: Metric.Counter<number>
 export declare const misses: Metric.Counter<number>
 export declare const failures: (tag: FailureTag) => Metric.Counter<number>
-export type FailureTag = (typeof failureTags)[number]
-export declare const failureTags: readonly [
-  "MalformedToken",
-  "NotFound",
-  "InvalidSecret",
-  "Inactive",
-  "Expired",
-  "InsufficientScope",
-  "RepositoryError",
-  "HasherError",
-  "Overloaded",
-]
+export type FailureTag = VerifyError["_tag"]
+export declare const failureTags: ReadonlyArray<FailureTag>
 export declare const coldDuration: Metric.Histogram<number>
 export declare const duration: Metric.Histogram<number>
 export declare const hashesInFlight: Metric.Gauge<number>

@@ -1,14 +1,35 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
-import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
-import { ApiKey, ApiKeyId, KeyId, PreviousToken, StoredApiKey } from "./ApiKey.ts"
-import { ApiKeyNotFound, DuplicateKeyId, InvalidCursor, RepositoryError, VersionConflict } from "./ApiKeyError.ts"
-interface Filter {
+import type { Repository } from "./internal/record/contract.ts"
+export type {
+  Bulk,
+  Changes,
+  Filter,
+  LookUps,
+  NextToken,
+  NodeRegister,
+  Page,
+  PepperNote,
+  PepperSupport,
+  Queries,
+  Records,
+  ReportSupport,
+  SchemeCount,
+  Search,
+  Sort,
+  Supports,
+  Taken,
+  TransactionSupport,
+  Upkeep,
+  Use,
+} from "./internal/record/contract.ts"
+export { defaultSort } from "./internal/record/contract.ts"
+declare const ApiKeyRepository_base: Context.ServiceClass<ApiKeyRepository, "effect-api-key/ApiKeyRepository", Repository>
+export declare class ApiKeyRepository extends ApiKeyRepository_base {}
+export declare const layerMemory: Layer.Layer<ApiKeyRepository>
+
+// internal/record/contract.d.ts
+export interface Filter {
   readonly ownerId?: string | undefined
   readonly isActive?: boolean | undefined
   readonly scopes?: ReadonlyArray<string> | undefined
@@ -31,12 +52,15 @@ interface Filter {
       }
     | undefined
 }
-interface Sort {
+
+export interface Sort {
   readonly by: "createdAt" | "name" | "lastUsedAt" | "expiresAt" | "tokenCreatedAt"
   readonly order: "asc" | "desc"
 }
+
 export declare const defaultSort: Sort
-interface Search {
+
+export interface Search {
   readonly filter: Filter
   readonly sort: Sort
   readonly limit: number
@@ -50,67 +74,80 @@ interface Search {
         readonly cursor: string
       }
 }
-interface Page {
+
+export interface Page {
   readonly items: ReadonlyArray<ApiKey>
   readonly total: number | null
   readonly nextCursor: string | null
 }
-type Changes = {
+
+export type Changes = {
   readonly [
     Field in "name" | "description" | "ownerId" | "scopes" | "metadata" | "isActive" | "deactivatedAt" | "deactivationReason" | "expiresAt"
   ]?: ApiKey[Field] | undefined
 }
-interface TransactionSupport {
+
+export interface TransactionSupport {
   readonly isOpen: (context: Context.Context<never>) => boolean
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
   readonly isChanging?: (id: ApiKeyId) => Effect.Effect<boolean, RepositoryError>
 }
-interface ReportSupport {
+
+export interface ReportSupport {
   readonly isKnown: (report: string) => Effect.Effect<boolean, RepositoryError>
   readonly remember: (report: string, at: DateTime.Utc) => Effect.Effect<void, RepositoryError>
 }
-interface PepperNote {
+
+export interface PepperNote {
   readonly start: string
   readonly check: string
   readonly isAssumed: boolean
 }
-interface PepperSupport {
+
+export interface PepperSupport {
   readonly read: Effect.Effect<ReadonlyArray<PepperNote>, RepositoryError>
   readonly note: (note: PepperNote, at: DateTime.Utc) => Effect.Effect<void, RepositoryError>
 }
-interface NodeRegister {
+
+export interface NodeRegister {
   readonly register: (node: string, lease: Duration.Duration) => Effect.Effect<void, RepositoryError>
   readonly unregister: (node: string) => Effect.Effect<void, RepositoryError>
   readonly nodes: Effect.Effect<ReadonlyArray<string>, RepositoryError>
 }
-interface Use {
+
+export interface Use {
   readonly id: ApiKeyId
   readonly keyId: KeyId
   readonly lastUsedAt: DateTime.Utc
 }
-interface Taken {
+
+export interface Taken {
   readonly id: ApiKeyId
   readonly keyIds: ReadonlyArray<KeyId>
   readonly rotatedAt: DateTime.Utc | null
   readonly hash: Redacted.Redacted
 }
-interface SchemeCount {
+
+export interface SchemeCount {
   readonly scheme: string
   readonly previousScheme: string | null
   readonly count: number
 }
-interface NextToken {
+
+export interface NextToken {
   readonly keyId: KeyId
   readonly prefix: string
   readonly hint: string
   readonly hash: Redacted.Redacted
   readonly previous: Pick<PreviousToken, "expiresAt" | "graceSeconds">
 }
-interface LookUps {
+
+export interface LookUps {
   readonly findById: (id: ApiKeyId) => Effect.Effect<Option.Option<StoredApiKey>, RepositoryError>
   readonly findByKeyId: (keyId: KeyId) => Effect.Effect<Option.Option<StoredApiKey>, RepositoryError>
 }
-interface Records {
+
+export interface Records {
   readonly insert: (key: StoredApiKey) => Effect.Effect<void, DuplicateKeyId | RepositoryError>
   readonly update: (
     id: ApiKeyId,
@@ -143,50 +180,30 @@ interface Records {
     },
   ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
 }
-interface Queries {
+
+export interface Queries {
   readonly search: (search: Search) => Effect.Effect<Page, InvalidCursor | RepositoryError>
   readonly count: (filter: Filter) => Effect.Effect<number, RepositoryError>
   readonly stream: (filter: Filter, sort?: Sort) => Stream.Stream<ApiKey, RepositoryError>
 }
-interface Bulk {
+
+export interface Bulk {
   readonly insertMany: (keys: ReadonlyArray<StoredApiKey>) => Effect.Effect<ReadonlyArray<boolean>, RepositoryError>
   readonly findTaken: (keys: ReadonlyArray<StoredApiKey>) => Effect.Effect<ReadonlyArray<Taken>, RepositoryError>
   readonly streamStored: (filter: Filter) => Stream.Stream<StoredApiKey, RepositoryError>
 }
-interface Upkeep {
+
+export interface Upkeep {
   readonly touch: (uses: ReadonlyArray<Use>) => Effect.Effect<ReadonlyArray<ApiKey>, RepositoryError>
   readonly replaceHash: (id: ApiKeyId, from: Redacted.Redacted, to: Redacted.Redacted) => Effect.Effect<boolean, RepositoryError>
   readonly countSchemes: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SchemeCount>, RepositoryError>
 }
-interface Supports {
+
+export interface Supports {
   readonly transaction?: TransactionSupport
   readonly reports?: ReportSupport
   readonly peppers?: PepperSupport
   readonly nodeRegister?: NodeRegister
 }
-interface Repository extends LookUps, Records, Queries, Bulk, Upkeep, Supports {}
-declare const ApiKeyRepository_base: Context.ServiceClass<ApiKeyRepository, "effect-api-key/ApiKeyRepository", Repository>
-export declare class ApiKeyRepository extends ApiKeyRepository_base {}
-export declare const layerMemory: Layer.Layer<ApiKeyRepository>
-export type {
-  Bulk,
-  Changes,
-  Filter,
-  LookUps,
-  NextToken,
-  NodeRegister,
-  Page,
-  PepperNote,
-  PepperSupport,
-  Queries,
-  Records,
-  ReportSupport,
-  SchemeCount,
-  Search,
-  Sort,
-  Supports,
-  Taken,
-  TransactionSupport,
-  Upkeep,
-  Use,
-}
+
+export interface Repository extends LookUps, Records, Queries, Bulk, Upkeep, Supports {}

@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { ApiKey, StoredApiKey } from "./ApiKey.ts"
 import { InvalidInput } from "./ApiKeyError.ts"
-import { LegacyRecord } from "./LegacyTokens.ts"
+import type { LegacyRecord } from "./LegacyTokens.ts"
 export declare const format = "effect-api-key"
 export declare const formatVersion = 1
 export interface ExportedKey {

@@ -1,7 +1,6 @@
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -10,123 +9,66 @@ import * as Stream from "effect/Stream"
 import * as Model from "./ApiKey.ts"
 import {
   ApiKeyNotFound,
-  BuiltInPepper,
+  type BuiltInPepper,
   GraceRunning,
   HasherError,
-  InvalidCursor,
+  type InvalidCursor,
   InvalidInput,
   MissingPeppers,
   NotFound,
-  OtherPeppers,
+  type OtherPeppers,
   RepositoryError,
   Unconfirmed,
-  VerifyError,
+  type VerifyError,
   VersionConflict,
 } from "./ApiKeyError.ts"
 import { ApiKeyHasher } from "./ApiKeyHasher.ts"
 import * as Repository from "./ApiKeyRepository.ts"
 import * as ApiKeyTransfer from "./ApiKeyTransfer.ts"
 import * as ApiKeyToken from "./ApiKeyToken.ts"
-import * as DateTime from "effect/DateTime"
-import { LegacyTokens } from "./LegacyTokens.ts"
-import * as VerificationCache from "./VerificationCache.ts"
-interface CreateInput {
-  readonly name: string
-  readonly description?: string | null | undefined
-  readonly ownerId?: string | null | undefined
-  readonly scopes?: ReadonlyArray<string> | undefined
-  readonly metadata?: Schema.JsonObject | undefined
-  readonly isActive?: boolean | undefined
-  readonly expiresAt?: Model.InstantInput | null | undefined
-}
-type UpdateInput = Omit<CreateInput, "name"> & {
-  readonly name?: string | undefined
-}
-interface Created {
-  readonly apiKey: Model.ApiKey
-  readonly token: Redacted.Redacted
-}
-type Bound = `${"created" | "expires" | "lastUsed" | "tokenCreated"}${"After" | "Before"}`
-interface Filter
-  extends Omit<Repository.Filter, "expired" | "keyId" | Bound>, Readonly<Partial<Record<Bound, Model.InstantInput | undefined>>> {
-  readonly keyId?: string | undefined
-  readonly expired?: boolean | undefined
-}
-interface SearchInput extends Filter {
-  readonly sort?: Repository.Sort | undefined
-  readonly limit?: number | undefined
-  readonly offset?: number | undefined
-  readonly cursor?: string | undefined
-}
-interface RotateOptions extends IfVersion, ConfirmWithin {
-  readonly grace?: Duration.Input | undefined
-  readonly graceFrom?: "now" | "firstUse" | undefined
-  readonly ifPrevious?: "end" | "refuse" | undefined
-}
-interface Upcoming {
-  readonly apiKey: Model.ApiKey
-  readonly reason: "expires" | "comesOfAge"
-  readonly at: DateTime.Utc
-}
-interface Revoked {
-  readonly apiKey: Model.ApiKey
-  readonly usedToken: Model.UsedToken
-  readonly isEnded: boolean
-}
-interface RevokeOptions {
-  readonly reason: Model.DeactivationReason
-  readonly report?: string | undefined
-}
-interface HashUsage {
-  readonly algorithm: string
-  readonly parameters: string
-  readonly pepper: string | null
-  readonly count: number
-  readonly isCurrent: boolean
-}
-interface IfVersion {
-  readonly ifVersion?: number | undefined
-}
-interface ConfirmWithin {
-  readonly confirmWithin?: Duration.Input | undefined
-}
-interface ExportOptions {
-  readonly hashes?: boolean | undefined
-  readonly filter?: Filter | undefined
-}
-interface DeactivateOptions {
-  readonly reason?: Model.DeactivationReason | undefined
-}
-interface VerifyOptions {
-  readonly scopes?: ReadonlyArray<string> | undefined
-  readonly maxAge?: Duration.Input | undefined
-  readonly countsAsUse?: boolean | undefined
-}
-interface Verified {
-  readonly apiKey: Model.ApiKey
-  readonly usedToken: Model.UsedToken
-  readonly checkedAt: DateTime.Utc
-}
-interface HashingOptions {
-  readonly permits?: number | undefined
-  readonly queue?: number | undefined
-  readonly maxWait?: Duration.Input | undefined
-}
-interface Options {
-  readonly token?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
-  readonly defaultLifetime?: Duration.Input | undefined
-  readonly maximumLifetime?: Duration.Input | undefined
-  readonly maximumAge?: Duration.Input | undefined
-  readonly refuseAged?: boolean | undefined
-  readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
-  readonly acceptMissingPeppers?: boolean | undefined
-  readonly acceptBuiltInPepper?: boolean | undefined
-  readonly lastUsedInterval?: Duration.Input | undefined
-  readonly cache?: VerificationCache.Options | "off" | undefined
-  readonly hashing?: HashingOptions | undefined
-  readonly telemetry?: "counters" | "metrics" | "traces" | undefined
-  readonly nodeName?: string | undefined
-}
+import type {
+  ConfirmWithin,
+  CreateInput,
+  Created,
+  DeactivateOptions,
+  ExportOptions,
+  Filter,
+  HashUsage,
+  IfVersion,
+  Options,
+  Revoked,
+  RevokeOptions,
+  RotateOptions,
+  SearchInput,
+  SearchUpcomingInput,
+  Upcoming,
+  UpcomingOptions,
+  UpcomingPage,
+  UpdateInput,
+} from "./internal/keys/model.ts"
+import type { Verified, VerifyOptions } from "./internal/verifier/model.ts"
+export type {
+  CreateInput,
+  UpdateInput,
+  Created,
+  Filter,
+  SearchInput,
+  RotateOptions,
+  SearchUpcomingInput,
+  Upcoming,
+  UpcomingOptions,
+  UpcomingPage,
+  Revoked,
+  RevokeOptions,
+  HashUsage,
+  IfVersion,
+  ConfirmWithin,
+  ExportOptions,
+  DeactivateOptions,
+  HashingOptions,
+  Options,
+} from "./internal/keys/model.ts"
+export type { Verified, VerifyOptions } from "./internal/verifier/model.ts"
 declare const InvalidOptions_base: Schema.Class<
   InvalidOptions,
   Schema.TaggedStruct<
@@ -182,10 +124,8 @@ declare const ApiKeys_base: Context.ServiceClass<
       options?: IfVersion & ConfirmWithin,
     ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly revoke: (token: string | Redacted.Redacted, options: RevokeOptions) => Effect.Effect<Revoked, VerifyError | ApiKeyNotFound>
-    readonly upcoming: (options: {
-      readonly within: Duration.Input
-      readonly maximumAge?: Duration.Input | undefined
-    }) => Stream.Stream<Upcoming, InvalidInput | RepositoryError>
+    readonly upcoming: (options: UpcomingOptions) => Stream.Stream<Upcoming, InvalidInput | RepositoryError>
+    readonly searchUpcoming: (input: SearchUpcomingInput) => Effect.Effect<UpcomingPage, InvalidInput | InvalidCursor | RepositoryError>
     readonly isInTouch: Effect.Effect<boolean>
     readonly hashReport: Effect.Effect<ReadonlyArray<HashUsage>, RepositoryError | HasherError>
     readonly import: <E, R>(
@@ -222,23 +162,136 @@ export declare const layerConfig: Layer.Layer<
 >
 export declare const layerMemoryWith: (options: Options) => Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions>
 export declare const layerMemory: Layer.Layer<ApiKeys>
-export type {
-  ConfirmWithin,
-  CreateInput,
-  Created,
-  DeactivateOptions,
-  ExportOptions,
-  Filter,
-  HashUsage,
-  HashingOptions,
-  IfVersion,
-  Options,
-  RevokeOptions,
-  Revoked,
-  RotateOptions,
-  SearchInput,
-  Upcoming,
-  UpdateInput,
-  Verified,
-  VerifyOptions,
+
+// internal/keys/model.d.ts
+export interface CreateInput {
+  readonly name: string
+  readonly description?: string | null | undefined
+  readonly ownerId?: string | null | undefined
+  readonly scopes?: ReadonlyArray<string> | undefined
+  readonly metadata?: Schema.JsonObject | undefined
+  readonly isActive?: boolean | undefined
+  readonly expiresAt?: Model.InstantInput | null | undefined
+}
+
+export type UpdateInput = Omit<CreateInput, "name"> & {
+  readonly name?: string | undefined
+}
+
+export interface Created {
+  readonly apiKey: Model.ApiKey
+  readonly token: Redacted.Redacted
+}
+
+type Bound = `${"created" | "expires" | "lastUsed" | "tokenCreated"}${"After" | "Before"}`
+
+export interface Filter
+  extends Omit<Repository.Filter, "expired" | "keyId" | Bound>, Readonly<Partial<Record<Bound, Model.InstantInput | undefined>>> {
+  readonly keyId?: string | undefined
+  readonly expired?: boolean | undefined
+}
+
+export interface SearchInput extends Filter {
+  readonly sort?: Repository.Sort | undefined
+  readonly limit?: number | undefined
+  readonly offset?: number | undefined
+  readonly cursor?: string | undefined
+}
+
+export interface RotateOptions extends IfVersion, ConfirmWithin {
+  readonly grace?: Duration.Input | undefined
+  readonly graceFrom?: "now" | "firstUse" | undefined
+  readonly ifPrevious?: "end" | "refuse" | undefined
+}
+
+export interface Upcoming {
+  readonly apiKey: Model.ApiKey
+  readonly reason: "expires" | "comesOfAge"
+  readonly at: DateTime.Utc
+}
+
+export interface UpcomingOptions {
+  readonly within: Duration.Input
+  readonly maximumAge?: Duration.Input | undefined
+}
+
+export interface SearchUpcomingInput extends UpcomingOptions {
+  readonly limit?: number | undefined
+  readonly cursor?: string | undefined
+}
+
+export interface UpcomingPage {
+  readonly items: ReadonlyArray<Upcoming>
+  readonly nextCursor: string | null
+}
+
+export interface Revoked {
+  readonly apiKey: Model.ApiKey
+  readonly usedToken: Model.UsedToken
+  readonly isEnded: boolean
+}
+
+export interface RevokeOptions {
+  readonly reason: Model.DeactivationReason
+  readonly report?: string | undefined
+}
+
+export interface HashUsage {
+  readonly algorithm: string
+  readonly parameters: string
+  readonly pepper: string | null
+  readonly count: number
+  readonly isCurrent: boolean
+}
+
+export interface IfVersion {
+  readonly ifVersion?: number | undefined
+}
+
+export interface ConfirmWithin {
+  readonly confirmWithin?: Duration.Input | undefined
+}
+
+export interface ExportOptions {
+  readonly hashes?: boolean | undefined
+  readonly filter?: Filter | undefined
+}
+
+export interface DeactivateOptions {
+  readonly reason?: Model.DeactivationReason | undefined
+}
+
+export interface HashingOptions {
+  readonly permits?: number | undefined
+  readonly queue?: number | undefined
+  readonly maxWait?: Duration.Input | undefined
+}
+
+export interface Options {
+  readonly token?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
+  readonly defaultLifetime?: Duration.Input | undefined
+  readonly maximumLifetime?: Duration.Input | undefined
+  readonly maximumAge?: Duration.Input | undefined
+  readonly refuseAged?: boolean | undefined
+  readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
+  readonly acceptMissingPeppers?: boolean | undefined
+  readonly acceptBuiltInPepper?: boolean | undefined
+  readonly lastUsedInterval?: Duration.Input | undefined
+  readonly cache?: VerificationCache.Options | "off" | undefined
+  readonly hashing?: HashingOptions | undefined
+  readonly telemetry?: "counters" | "metrics" | "traces" | undefined
+  readonly nodeName?: string | undefined
+}
+
+// internal/verifier/model.d.ts
+export interface VerifyOptions {
+  readonly scopes?: ReadonlyArray<string> | undefined
+  readonly maxAge?: Duration.Input | undefined
+  readonly countsAsUse?: boolean | undefined
+}
+
+export interface Verified {
+  readonly apiKey: ApiKey
+  readonly usedToken: UsedToken
+  readonly checkedAt: DateTime.Utc
 }

@@ -1,8 +1,8 @@
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import { ApiKey, UsedToken } from "./ApiKey.ts"
-import { InvalidKey, RepositoryError } from "./ApiKeyError.ts"
+import type { ApiKey, UsedToken } from "./ApiKey.ts"
+import type { InvalidKey, RepositoryError } from "./ApiKeyError.ts"
 export interface Subject {
   readonly apiKey: ApiKey
   readonly usedToken: UsedToken

@@ -1,11 +1,11 @@
-import * as DateTime from "effect/DateTime"
-import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import { ApiKeyId, KeyId } from "./ApiKey.ts"
-import { HasherError, InvalidInput } from "./ApiKeyError.ts"
-import { Scope } from "./Scope.ts"
+import type * as DateTime from "effect/DateTime"
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
+import type { ApiKeyId, KeyId } from "./ApiKey.ts"
+import type { HasherError, InvalidInput } from "./ApiKeyError.ts"
+import type { Scope } from "./Scope.ts"
 export interface Candidate {
   readonly keyId: KeyId
   readonly secret: Redacted.Redacted

@@ -1,4 +1,4 @@
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 export interface Options {
   readonly entries?: number | undefined
   readonly bytes?: number | undefined

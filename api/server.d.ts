@@ -1,262 +1,115 @@
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
-import * as Config from "effect/Config"
+import type { MigrationError } from "effect/sql/Migrator"
+import type { SqlError } from "effect/sql/SqlError"
+import * as ApiKeys from "./ApiKeys.ts"
 import * as Pepper from "./hasher/Pepper.ts"
-import * as HttpApi from "effect/http-api/HttpApi"
-import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
-import * as ApiKeys$1 from "./ApiKeys.ts"
-import { ApiKeys } from "./ApiKeys.ts"
-import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
-import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
-import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
-import * as ApiKeyModel from "./ApiKey.ts"
-import { ApiKey } from "./ApiKey.ts"
-import * as ApiKeyError from "./ApiKeyError.ts"
-import { ScopeSet } from "./Scope.ts"
-import * as Context from "effect/Context"
-import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
-import * as HttpApiError from "effect/http-api/HttpApiError"
-import * as Duration from "effect/Duration"
-import * as HttpRouter from "effect/http/HttpRouter"
-import { MigrationError } from "effect/sql/Migrator"
-import { SqlError } from "effect/sql/SqlError"
 import * as Invalidation from "./sql/Invalidation.ts"
 import * as Migrations from "./sql/Migrations.ts"
-import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import { ApiKeyRepository } from "./ApiKeyRepository.ts"
-import { InvalidSigningKey, LeakOptions } from "./http/implementation.ts"
-declare const AddressUnavailable_base: Schema.Class<
-  AddressUnavailable,
+import { type DatabaseUnavailable } from "./internal/server/databaseUrl.ts"
+import { type Limits } from "./internal/server/limits.ts"
+import { type MissingPackage } from "./internal/server/loadPackage.ts"
+export { ServerApi } from "./internal/server/api.ts"
+export { AdapterOptionMissing } from "./internal/server/adapters.ts"
+export { AddressUnavailable } from "./internal/server/address.ts"
+export { DatabaseUnavailable } from "./internal/server/databaseUrl.ts"
+export { DataDirError } from "./internal/server/embedded.ts"
+export { defaultLimits, type Limits, TooFewRequests } from "./internal/server/limits.ts"
+export { MissingPackage } from "./internal/server/loadPackage.ts"
+export { PepperRequired } from "./internal/server/settings.ts"
+export { SigningKeysUnreadable } from "./internal/server/leaks.ts"
+export { routes, routesWith, type RoutesOptions } from "./internal/server/routes.ts"
+declare const RedisUnavailable_base: Schema.Class<
+  RedisUnavailable,
   Schema.TaggedStruct<
-    "AddressUnavailable",
+    "RedisUnavailable",
     {
       readonly reason: Schema.String
     }
   >,
   import("effect/Cause").YieldableError
 >
-export declare class AddressUnavailable extends AddressUnavailable_base {
+export declare class RedisUnavailable extends RedisUnavailable_base {
   get message(): string
 }
-declare const DataDirError_base: Schema.Class<
-  DataDirError,
-  Schema.TaggedStruct<
-    "DataDirError",
-    {
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class DataDirError extends DataDirError_base {
-  get message(): string
+export interface Options {
+  readonly limits?: Partial<Limits> | undefined
+  readonly onFirstKey?: ((created: ApiKeys.Created, url: string) => Effect.Effect<void>) | undefined
 }
-declare const PepperRequired_base: Schema.Class<
-  PepperRequired,
-  Schema.TaggedStruct<"PepperRequired", {}>,
-  import("effect/Cause").YieldableError
+export declare const layerWith: (
+  options: Options,
+) => Layer.Layer<
+  | import("effect/http/Etag").Generator
+  | import("effect/http/HttpPlatform").HttpPlatform
+  | import("effect/http/HttpServer").HttpServer
+  | import("@effect/platform-node/NodeServices").NodeServices,
+  | import("./internal/server/address.ts").AddressUnavailable
+  | import("./ApiKeyError.ts").BuiltInPepper
+  | import("./internal/server/embedded.ts").DataDirError
+  | import("./sql/Pglite.ts").DataDirLocked
+  | DatabaseUnavailable
+  | import("./ApiKeyError.ts").HasherError
+  | Invalidation.InvalidIdentifier
+  | import("./ApiKeyError.ts").InvalidInput
+  | ApiKeys.InvalidOptions
+  | import("./http/implementation.ts").InvalidSigningKey
+  | import("./ApiKeyToken.ts").InvalidTokenConfig
+  | MigrationError
+  | Migrations.MissingMigrations
+  | import("./ApiKeyError.ts").MissingPeppers
+  | import("./ApiKeyError.ts").OtherPeppers
+  | import("./internal/server/settings.ts").PepperRequired
+  | import("./sql/Pglite.ts").PgliteUnavailable
+  | RedisUnavailable
+  | import("./ApiKeyError.ts").RepositoryError
+  | import("./internal/server/leaks.ts").SigningKeysUnreadable
+  | SqlError
+  | import("./internal/server/limits.ts").TooFewRequests
+  | import("./sql/Pglite.ts").DataDirProblem
+  | (import("./internal/server/adapters.ts").AdapterOptionMissing | Config.ConfigError | MissingPackage)
+  | Pepper.PepperError,
+  never
 >
-export declare class PepperRequired extends PepperRequired_base {
-  get message(): string
-}
-interface CredentialOptions {
-  readonly accept?: ReadonlyArray<string> | undefined
-  readonly foreignAuthorization?: "ignore" | "refuse" | undefined
-}
-declare const InvalidRequestProblem_base: HttpApiError.ProblemClass<
-  InvalidRequestProblem,
-  "InvalidRequestProblem",
-  "urn:effect-api-key:problem:invalid-request",
-  400,
-  {
-    readonly errors: Schema.optionalKey<
-      Schema.$Array<
-        Schema.Struct<{
-          readonly path: Schema.$Array<Schema.Union<readonly [Schema.String, Schema.Number]>>
-          readonly message: Schema.String
-        }>
-      >
-    >
-  },
-  {}
+export declare const layer: Layer.Layer<
+  | import("effect/http/Etag").Generator
+  | import("effect/http/HttpPlatform").HttpPlatform
+  | import("effect/http/HttpServer").HttpServer
+  | import("@effect/platform-node/NodeServices").NodeServices,
+  | import("./internal/server/address.ts").AddressUnavailable
+  | import("./ApiKeyError.ts").BuiltInPepper
+  | import("./internal/server/embedded.ts").DataDirError
+  | import("./sql/Pglite.ts").DataDirLocked
+  | DatabaseUnavailable
+  | import("./ApiKeyError.ts").HasherError
+  | Invalidation.InvalidIdentifier
+  | import("./ApiKeyError.ts").InvalidInput
+  | ApiKeys.InvalidOptions
+  | import("./http/implementation.ts").InvalidSigningKey
+  | import("./ApiKeyToken.ts").InvalidTokenConfig
+  | MigrationError
+  | Migrations.MissingMigrations
+  | import("./ApiKeyError.ts").MissingPeppers
+  | import("./ApiKeyError.ts").OtherPeppers
+  | import("./internal/server/settings.ts").PepperRequired
+  | import("./sql/Pglite.ts").PgliteUnavailable
+  | RedisUnavailable
+  | import("./ApiKeyError.ts").RepositoryError
+  | import("./internal/server/leaks.ts").SigningKeysUnreadable
+  | SqlError
+  | import("./internal/server/limits.ts").TooFewRequests
+  | import("./sql/Pglite.ts").DataDirProblem
+  | (import("./internal/server/adapters.ts").AdapterOptionMissing | Config.ConfigError | MissingPackage)
+  | Pepper.PepperError,
+  never
 >
-declare class InvalidRequestProblem extends InvalidRequestProblem_base {}
-declare const NotModified_base: Schema.Class<NotModified, Schema.TaggedStruct<"NotModified", {}>, import("effect/Cause").YieldableError>
-declare class NotModified extends NotModified_base {}
-declare const BodyTooLargeProblem_base: HttpApiError.ProblemClass<
-  BodyTooLargeProblem,
-  "BodyTooLargeProblem",
-  "urn:effect-api-key:problem:body-too-large",
-  413,
-  {},
-  {}
->
-declare class BodyTooLargeProblem extends BodyTooLargeProblem_base {}
-declare const UnsupportedMediaTypeProblem_base: HttpApiError.ProblemClass<
-  UnsupportedMediaTypeProblem,
-  "UnsupportedMediaTypeProblem",
-  "urn:effect-api-key:problem:unsupported-media-type",
-  415,
-  {},
-  {}
->
-declare class UnsupportedMediaTypeProblem extends UnsupportedMediaTypeProblem_base {}
-declare const MissingApiKeyProblem_base: HttpApiError.ProblemClass<
-  MissingApiKeyProblem,
-  "MissingApiKeyProblem",
-  "urn:effect-api-key:problem:missing-api-key",
-  401,
-  {},
-  {}
->
-declare class MissingApiKeyProblem extends MissingApiKeyProblem_base {}
-declare const InvalidTokenProblem_base: HttpApiError.ProblemClass<
-  InvalidTokenProblem,
-  "InvalidTokenProblem",
-  "urn:effect-api-key:problem:invalid-token",
-  401,
-  {},
-  {}
->
-declare class InvalidTokenProblem extends InvalidTokenProblem_base {}
-declare const InactiveProblem_base: HttpApiError.ProblemClass<
-  InactiveProblem,
-  "InactiveProblem",
-  "urn:effect-api-key:problem:inactive",
-  401,
-  {},
-  {}
->
-declare class InactiveProblem extends InactiveProblem_base {}
-declare const ExpiredProblem_base: HttpApiError.ProblemClass<
-  ExpiredProblem,
-  "ExpiredProblem",
-  "urn:effect-api-key:problem:expired",
-  401,
-  {
-    readonly expiresAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
-  },
-  {}
->
-declare class ExpiredProblem extends ExpiredProblem_base {}
-declare const InsufficientScopeProblem_base: HttpApiError.ProblemClass<
-  InsufficientScopeProblem,
-  "InsufficientScopeProblem",
-  "urn:effect-api-key:problem:insufficient-scope",
-  403,
-  {
-    readonly required: ScopeSet
-  },
-  {}
->
-declare class InsufficientScopeProblem extends InsufficientScopeProblem_base {}
-declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
-  ScopeNotHeldProblem,
-  "ScopeNotHeldProblem",
-  "urn:effect-api-key:problem:scope-not-held",
-  403,
-  {
-    readonly scopes: ScopeSet
-  },
-  {}
->
-declare class ScopeNotHeldProblem extends ScopeNotHeldProblem_base {}
-declare const NotFoundProblem_base: HttpApiError.ProblemClass<
-  NotFoundProblem,
-  "NotFoundProblem",
-  "urn:effect-api-key:problem:not-found",
-  404,
-  {
-    readonly id: Schema.String
-  },
-  {}
->
-declare class NotFoundProblem extends NotFoundProblem_base {}
-declare const VersionConflictProblem_base: HttpApiError.ProblemClass<
-  VersionConflictProblem,
-  "VersionConflictProblem",
-  "urn:effect-api-key:problem:version-conflict",
-  412,
-  {},
-  {}
->
-declare class VersionConflictProblem extends VersionConflictProblem_base {}
-declare const GraceRunningProblem_base: HttpApiError.ProblemClass<
-  GraceRunningProblem,
-  "GraceRunningProblem",
-  "urn:effect-api-key:problem:grace-running",
-  409,
-  {
-    readonly id: Schema.String
-    readonly expiresAt: Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
-  },
-  {}
->
-declare class GraceRunningProblem extends GraceRunningProblem_base {}
-declare const PreviousTokenProblem_base: HttpApiError.ProblemClass<
-  PreviousTokenProblem,
-  "PreviousTokenProblem",
-  "urn:effect-api-key:problem:previous-token",
-  403,
-  {},
-  {}
->
-declare class PreviousTokenProblem extends PreviousTokenProblem_base {}
-declare const InvalidSignatureProblem_base: HttpApiError.ProblemClass<
-  InvalidSignatureProblem,
-  "InvalidSignatureProblem",
-  "urn:effect-api-key:problem:invalid-signature",
-  403,
-  {},
-  {}
->
-declare class InvalidSignatureProblem extends InvalidSignatureProblem_base {}
-declare const NotOfferedProblem_base: HttpApiError.ProblemClass<
-  NotOfferedProblem,
-  "NotOfferedProblem",
-  "urn:effect-api-key:problem:not-offered",
-  404,
-  {},
-  {}
->
-declare class NotOfferedProblem extends NotOfferedProblem_base {}
-declare const ServiceUnavailableProblem_base: HttpApiError.ProblemClass<
-  ServiceUnavailableProblem,
-  "ServiceUnavailableProblem",
-  "urn:effect-api-key:problem:service-unavailable",
-  503,
-  {},
-  {}
->
-declare class ServiceUnavailableProblem extends ServiceUnavailableProblem_base {}
-declare const OverloadedProblem_base: HttpApiError.ProblemClass<
-  OverloadedProblem,
-  "OverloadedProblem",
-  "urn:effect-api-key:problem:overloaded",
-  503,
-  {
-    readonly retryAfterSeconds: Schema.Int
-  },
-  {}
->
-declare class OverloadedProblem extends OverloadedProblem_base {}
-declare const UnconfirmedProblem_base: HttpApiError.ProblemClass<
-  UnconfirmedProblem,
-  "UnconfirmedProblem",
-  "urn:effect-api-key:problem:unconfirmed",
-  504,
-  {
-    readonly id: Schema.String
-    readonly nodes: Schema.$Array<Schema.String>
-    readonly token: Schema.optionalKey<Schema.RedactedFromValue<Schema.String>>
-  },
-  {}
->
-declare class UnconfirmedProblem extends UnconfirmedProblem_base {}
+
+// internal/http/ApiKeyAuth.d.ts
 declare const CurrentApiKey_base: Context.ServiceClass<CurrentApiKey, "effect-api-key/http/CurrentApiKey", ApiKeyModel.ApiKey>
-declare class CurrentApiKey extends CurrentApiKey_base {}
+
+export declare class CurrentApiKey extends CurrentApiKey_base {}
+
 declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
   ApiKeyAuth,
   "effect-api-key/http/ApiKeyAuth",
@@ -264,14 +117,14 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
     requires: never
     provides: CurrentApiKey
     error: readonly [
-      typeof InvalidRequestProblem,
-      typeof MissingApiKeyProblem,
-      typeof InvalidTokenProblem,
-      typeof InactiveProblem,
-      typeof ExpiredProblem,
-      typeof InsufficientScopeProblem,
-      typeof ServiceUnavailableProblem,
-      typeof OverloadedProblem,
+      typeof Problem.InvalidRequestProblem,
+      typeof Problem.MissingApiKeyProblem,
+      typeof Problem.InvalidTokenProblem,
+      typeof Problem.InactiveProblem,
+      typeof Problem.ExpiredProblem,
+      typeof Problem.InsufficientScopeProblem,
+      typeof Problem.ServiceUnavailableProblem,
+      typeof Problem.OverloadedProblem,
     ]
     clientError: never
     requiredForClient: true
@@ -287,35 +140,44 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
     },
     CurrentApiKey,
     readonly [
-      typeof InvalidRequestProblem,
-      typeof MissingApiKeyProblem,
-      typeof InvalidTokenProblem,
-      typeof InactiveProblem,
-      typeof ExpiredProblem,
-      typeof InsufficientScopeProblem,
-      typeof ServiceUnavailableProblem,
-      typeof OverloadedProblem,
+      typeof Problem.InvalidRequestProblem,
+      typeof Problem.MissingApiKeyProblem,
+      typeof Problem.InvalidTokenProblem,
+      typeof Problem.InactiveProblem,
+      typeof Problem.ExpiredProblem,
+      typeof Problem.InsufficientScopeProblem,
+      typeof Problem.ServiceUnavailableProblem,
+      typeof Problem.OverloadedProblem,
     ],
     never
   >
 >
-declare class ApiKeyAuth extends ApiKeyAuth_base {
+
+export declare class ApiKeyAuth extends ApiKeyAuth_base {
   static layerClient(token: Redacted.Redacted, place?: string): Layer.Layer<HttpApiMiddleware.ForClient<ApiKeyAuth>>
 }
+
+// internal/http/ApiKeysGroup.d.ts
 declare const RequestProblems_base: HttpApiMiddleware.ServiceClass<
   RequestProblems,
   "effect-api-key/http/RequestProblems",
   {
     requires: never
     provides: never
-    error: readonly [typeof InvalidRequestProblem, typeof ServiceUnavailableProblem]
+    error: readonly [typeof Problem.InvalidRequestProblem, typeof Problem.ServiceUnavailableProblem]
     clientError: never
     requiredForClient: false
     security: never
   },
-  HttpApiMiddleware.HttpApiMiddleware<never, readonly [typeof InvalidRequestProblem, typeof ServiceUnavailableProblem], never>
+  HttpApiMiddleware.HttpApiMiddleware<
+    never,
+    readonly [typeof Problem.InvalidRequestProblem, typeof Problem.ServiceUnavailableProblem],
+    never
+  >
 >
-declare class RequestProblems extends RequestProblems_base {}
+
+export declare class RequestProblems extends RequestProblems_base {}
+
 declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
   "apiKeys",
   | HttpApiEndpoint.HttpApiEndpoint<
@@ -340,7 +202,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -348,12 +210,12 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof ScopeNotHeldProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -390,7 +252,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           readonly count: Schema.Int
         }>
       >,
-      Schema.toCodecJson<typeof InvalidRequestProblem | typeof ServiceUnavailableProblem>,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
       ApiKeyAuth | RequestProblems,
       never
     >
@@ -415,7 +277,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       HttpApiSchema.WithHeaders<
         Schema.toCodecJson<
           Schema.Struct<{
-            readonly apiKey: typeof ApiKeyModel.ApiKey
+            readonly apiKey: typeof Model.ApiKey
             readonly token: Schema.RedactedFromValue<Schema.String>
           }>
         >,
@@ -428,11 +290,11 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof ScopeNotHeldProblem
-        | typeof ServiceUnavailableProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.ServiceUnavailableProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -460,7 +322,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -468,11 +330,11 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -500,11 +362,11 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       >,
       Schema.toCodecJson<HttpApiSchema.NoContent>,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -531,7 +393,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -539,15 +401,15 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof InactiveProblem
-        | typeof ExpiredProblem
-        | typeof InsufficientScopeProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof PreviousTokenProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.InactiveProblem
+        | typeof Problem.ExpiredProblem
+        | typeof Problem.InsufficientScopeProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.PreviousTokenProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -570,7 +432,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -578,11 +440,84 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | HttpApiSchema.asNoContent<typeof NotModified>
-        | typeof InvalidRequestProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
+        | HttpApiSchema.asNoContent<typeof Problem.NotModified>
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "hashReport",
+      "GET",
+      "/api-keys/hash-report",
+      never,
+      never,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly algorithm: Schema.String
+            readonly parameters: Schema.String
+            readonly pepper: Schema.NullOr<Schema.String>
+            readonly count: Schema.Int
+            readonly isCurrent: Schema.Boolean
+          }>
+        >
+      >,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "revoke",
+      "POST",
+      "/api-keys/revoke",
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly token: Schema.RedactedFromValue<Schema.String>
+          readonly reason: Schema.Literals<readonly ["manual", "leaked", "possession"]>
+          readonly report: Schema.optionalKey<Schema.String>
+        }>
+      >,
+      never,
+      Schema.toCodecJson<
+        Schema.Union<
+          readonly [
+            Schema.Struct<{
+              readonly valid: Schema.Literal<true>
+              readonly apiKey: typeof Model.ApiKey
+              readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
+              readonly isEnded: Schema.Boolean
+            }>,
+            Schema.Struct<{
+              readonly valid: Schema.Literal<false>
+              readonly error: Schema.Union<
+                readonly [
+                  typeof ApiKeyError.MalformedToken,
+                  typeof ApiKeyError.NotFound,
+                  typeof ApiKeyError.InvalidSecret,
+                  typeof ApiKeyError.Inactive,
+                  typeof ApiKeyError.Expired,
+                  typeof ApiKeyError.InsufficientScope,
+                ]
+              >
+            }>,
+          ]
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.OverloadedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -617,7 +552,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       HttpApiSchema.WithHeaders<
         Schema.toCodecJson<
           Schema.Struct<{
-            readonly apiKey: typeof ApiKeyModel.ApiKey
+            readonly apiKey: typeof Model.ApiKey
             readonly token: Schema.RedactedFromValue<Schema.String>
           }>
         >,
@@ -629,19 +564,19 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof InactiveProblem
-        | typeof ExpiredProblem
-        | typeof InsufficientScopeProblem
-        | typeof ScopeNotHeldProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof GraceRunningProblem
-        | typeof PreviousTokenProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.InactiveProblem
+        | typeof Problem.ExpiredProblem
+        | typeof Problem.InsufficientScopeProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.GraceRunningProblem
+        | typeof Problem.PreviousTokenProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -694,14 +629,45 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       never,
       Schema.toCodecJson<
         Schema.Struct<{
-          readonly items: Schema.$Array<typeof ApiKeyModel.ApiKey>
+          readonly items: Schema.$Array<typeof Model.ApiKey>
           readonly total: Schema.NullOr<Schema.Int>
           readonly offset: Schema.NullOr<Schema.Int>
           readonly limit: Schema.Int
           readonly nextCursor: Schema.NullOr<Schema.String>
         }>
       >,
-      Schema.toCodecJson<typeof InvalidRequestProblem | typeof ServiceUnavailableProblem>,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "upcoming",
+      "GET",
+      "/api-keys/upcoming",
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          within: Schema.decodeTo<Schema.Duration, Schema.String, never, never>
+          maximumAge: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          cursor: Schema.optionalKey<Schema.String>
+        }>
+      >,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly items: Schema.$Array<
+            Schema.Struct<{
+              readonly apiKey: typeof Model.ApiKey
+              readonly reason: Schema.Literals<readonly ["expires", "comesOfAge"]>
+              readonly at: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+            }>
+          >
+          readonly nextCursor: Schema.NullOr<Schema.String>
+        }>
+      >,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
       ApiKeyAuth | RequestProblems,
       never
     >
@@ -736,7 +702,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -744,14 +710,14 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof ScopeNotHeldProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -777,7 +743,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
             readonly [
               Schema.Struct<{
                 readonly valid: Schema.Literal<true>
-                readonly apiKey: typeof ApiKeyModel.ApiKey
+                readonly apiKey: typeof Model.ApiKey
                 readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
                 readonly checkedAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
               }>,
@@ -804,101 +770,21 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof ServiceUnavailableProblem
-        | typeof OverloadedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.OverloadedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
     >,
   false
 >
-declare class ApiKeysGroup extends ApiKeysGroup_base {}
-declare const SigningKeysUnreadable_base: Schema.Class<
-  SigningKeysUnreadable,
-  Schema.TaggedStruct<
-    "SigningKeysUnreadable",
-    {
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class SigningKeysUnreadable extends SigningKeysUnreadable_base {
-  get message(): string
-}
-interface Limits {
-  readonly bodyBytes: number
-  readonly headerBytes: number
-  readonly urlLength: number
-  readonly headerTime: Duration.Input
-  readonly requestTime: Duration.Input
-  readonly responseTime: Duration.Input
-  readonly keepAliveTime: Duration.Input
-  readonly connections: number
-  readonly requests: number
-  readonly requestsPerConnection: number
-}
-export declare const defaultLimits: Limits
-declare const TooFewRequests_base: Schema.Class<
-  TooFewRequests,
-  Schema.TaggedStruct<
-    "TooFewRequests",
-    {
-      readonly requests: Schema.Number
-      readonly hashing: Schema.Number
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class TooFewRequests extends TooFewRequests_base {
-  get message(): string
-}
-declare const MissingPackage_base: Schema.Class<
-  MissingPackage,
-  Schema.TaggedStruct<
-    "MissingPackage",
-    {
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class MissingPackage extends MissingPackage_base {
-  get message(): string
-  orElse(advice: string): MissingPackage
-}
-declare const AdapterOptionMissing_base: Schema.Class<
-  AdapterOptionMissing,
-  Schema.TaggedStruct<
-    "AdapterOptionMissing",
-    {
-      readonly adapter: Schema.String
-      readonly variable: Schema.String
-      readonly expected: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class AdapterOptionMissing extends AdapterOptionMissing_base {
-  get message(): string
-}
-declare const DatabaseUnavailable_base: Schema.Class<
-  DatabaseUnavailable,
-  Schema.TaggedStruct<
-    "DatabaseUnavailable",
-    {
-      readonly found: Schema.String
-      readonly advice: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class DatabaseUnavailable extends DatabaseUnavailable_base {
-  get message(): string
-}
+
+export declare class ApiKeysGroup extends ApiKeysGroup_base {}
+
+// internal/http/LeaksGroup.d.ts
 declare const LeaksGroup_base: HttpApiGroup.HttpApiGroup<
   "leaks",
   | HttpApiEndpoint.HttpApiEndpoint<
@@ -933,12 +819,12 @@ declare const LeaksGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof InvalidSignatureProblem
-        | typeof NotOfferedProblem
-        | typeof ServiceUnavailableProblem
-        | typeof OverloadedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.InvalidSignatureProblem
+        | typeof Problem.NotOfferedProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.OverloadedProblem
       >,
       RequestProblems,
       never
@@ -961,18 +847,296 @@ declare const LeaksGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof NotOfferedProblem
-        | typeof OverloadedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.NotOfferedProblem
+        | typeof Problem.OverloadedProblem
       >,
       RequestProblems,
       never
     >,
   false
 >
-declare class LeaksGroup extends LeaksGroup_base {}
+
+export declare class LeaksGroup extends LeaksGroup_base {}
+
+// internal/http/Problem.d.ts
+declare const InvalidRequestProblem_base: HttpApiError.ProblemClass<
+  InvalidRequestProblem,
+  "InvalidRequestProblem",
+  "urn:effect-api-key:problem:invalid-request",
+  400,
+  {
+    readonly errors: Schema.optionalKey<
+      Schema.$Array<
+        Schema.Struct<{
+          readonly path: Schema.$Array<Schema.Union<readonly [Schema.String, Schema.Number]>>
+          readonly message: Schema.String
+        }>
+      >
+    >
+  },
+  {}
+>
+
+export declare class InvalidRequestProblem extends InvalidRequestProblem_base {}
+
+declare const NotModified_base: Schema.Class<NotModified, Schema.TaggedStruct<"NotModified", {}>, import("effect/Cause").YieldableError>
+
+export declare class NotModified extends NotModified_base {}
+
+export declare const NotModifiedNoContent: HttpApiSchema.asNoContent<typeof NotModified>
+
+declare const BodyTooLargeProblem_base: HttpApiError.ProblemClass<
+  BodyTooLargeProblem,
+  "BodyTooLargeProblem",
+  "urn:effect-api-key:problem:body-too-large",
+  413,
+  {},
+  {}
+>
+
+export declare class BodyTooLargeProblem extends BodyTooLargeProblem_base {}
+
+declare const UnsupportedMediaTypeProblem_base: HttpApiError.ProblemClass<
+  UnsupportedMediaTypeProblem,
+  "UnsupportedMediaTypeProblem",
+  "urn:effect-api-key:problem:unsupported-media-type",
+  415,
+  {},
+  {}
+>
+
+export declare class UnsupportedMediaTypeProblem extends UnsupportedMediaTypeProblem_base {}
+
+declare const MissingApiKeyProblem_base: HttpApiError.ProblemClass<
+  MissingApiKeyProblem,
+  "MissingApiKeyProblem",
+  "urn:effect-api-key:problem:missing-api-key",
+  401,
+  {},
+  {}
+>
+
+export declare class MissingApiKeyProblem extends MissingApiKeyProblem_base {}
+
+declare const InvalidTokenProblem_base: HttpApiError.ProblemClass<
+  InvalidTokenProblem,
+  "InvalidTokenProblem",
+  "urn:effect-api-key:problem:invalid-token",
+  401,
+  {},
+  {}
+>
+
+export declare class InvalidTokenProblem extends InvalidTokenProblem_base {}
+
+declare const InactiveProblem_base: HttpApiError.ProblemClass<
+  InactiveProblem,
+  "InactiveProblem",
+  "urn:effect-api-key:problem:inactive",
+  401,
+  {},
+  {}
+>
+
+export declare class InactiveProblem extends InactiveProblem_base {}
+
+declare const ExpiredProblem_base: HttpApiError.ProblemClass<
+  ExpiredProblem,
+  "ExpiredProblem",
+  "urn:effect-api-key:problem:expired",
+  401,
+  {
+    readonly expiresAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+  },
+  {}
+>
+
+export declare class ExpiredProblem extends ExpiredProblem_base {}
+
+declare const InsufficientScopeProblem_base: HttpApiError.ProblemClass<
+  InsufficientScopeProblem,
+  "InsufficientScopeProblem",
+  "urn:effect-api-key:problem:insufficient-scope",
+  403,
+  {
+    readonly required: ScopeSet
+  },
+  {}
+>
+
+export declare class InsufficientScopeProblem extends InsufficientScopeProblem_base {}
+
+declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
+  ScopeNotHeldProblem,
+  "ScopeNotHeldProblem",
+  "urn:effect-api-key:problem:scope-not-held",
+  403,
+  {
+    readonly scopes: ScopeSet
+  },
+  {}
+>
+
+export declare class ScopeNotHeldProblem extends ScopeNotHeldProblem_base {}
+
+declare const NotFoundProblem_base: HttpApiError.ProblemClass<
+  NotFoundProblem,
+  "NotFoundProblem",
+  "urn:effect-api-key:problem:not-found",
+  404,
+  {
+    readonly id: Schema.String
+  },
+  {}
+>
+
+export declare class NotFoundProblem extends NotFoundProblem_base {}
+
+declare const VersionConflictProblem_base: HttpApiError.ProblemClass<
+  VersionConflictProblem,
+  "VersionConflictProblem",
+  "urn:effect-api-key:problem:version-conflict",
+  412,
+  {
+    readonly id: Schema.String
+    readonly actual: Schema.Int
+    readonly expected: Schema.optionalKey<Schema.Int>
+  },
+  {}
+>
+
+export declare class VersionConflictProblem extends VersionConflictProblem_base {}
+
+declare const GraceRunningProblem_base: HttpApiError.ProblemClass<
+  GraceRunningProblem,
+  "GraceRunningProblem",
+  "urn:effect-api-key:problem:grace-running",
+  409,
+  {
+    readonly id: Schema.String
+    readonly expiresAt: Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+  },
+  {}
+>
+
+export declare class GraceRunningProblem extends GraceRunningProblem_base {}
+
+declare const PreviousTokenProblem_base: HttpApiError.ProblemClass<
+  PreviousTokenProblem,
+  "PreviousTokenProblem",
+  "urn:effect-api-key:problem:previous-token",
+  403,
+  {},
+  {}
+>
+
+export declare class PreviousTokenProblem extends PreviousTokenProblem_base {}
+
+declare const InvalidSignatureProblem_base: HttpApiError.ProblemClass<
+  InvalidSignatureProblem,
+  "InvalidSignatureProblem",
+  "urn:effect-api-key:problem:invalid-signature",
+  403,
+  {},
+  {}
+>
+
+export declare class InvalidSignatureProblem extends InvalidSignatureProblem_base {}
+
+declare const NotOfferedProblem_base: HttpApiError.ProblemClass<
+  NotOfferedProblem,
+  "NotOfferedProblem",
+  "urn:effect-api-key:problem:not-offered",
+  404,
+  {},
+  {}
+>
+
+export declare class NotOfferedProblem extends NotOfferedProblem_base {}
+
+declare const ServiceUnavailableProblem_base: HttpApiError.ProblemClass<
+  ServiceUnavailableProblem,
+  "ServiceUnavailableProblem",
+  "urn:effect-api-key:problem:service-unavailable",
+  503,
+  {},
+  {}
+>
+
+export declare class ServiceUnavailableProblem extends ServiceUnavailableProblem_base {}
+
+declare const OverloadedProblem_base: HttpApiError.ProblemClass<
+  OverloadedProblem,
+  "OverloadedProblem",
+  "urn:effect-api-key:problem:overloaded",
+  503,
+  {
+    readonly retryAfterSeconds: Schema.Int
+  },
+  {}
+>
+
+export declare class OverloadedProblem extends OverloadedProblem_base {}
+
+declare const UnconfirmedProblem_base: HttpApiError.ProblemClass<
+  UnconfirmedProblem,
+  "UnconfirmedProblem",
+  "urn:effect-api-key:problem:unconfirmed",
+  504,
+  {
+    readonly id: Schema.String
+    readonly nodes: Schema.$Array<Schema.String>
+    readonly token: Schema.optionalKey<Schema.RedactedFromValue<Schema.String>>
+  },
+  {}
+>
+
+export declare class UnconfirmedProblem extends UnconfirmedProblem_base {}
+
+// internal/http/credentials.d.ts
+export interface CredentialOptions {
+  readonly accept?: ReadonlyArray<string> | undefined
+  readonly foreignAuthorization?: "ignore" | "refuse" | undefined
+}
+
+// internal/server/adapters.d.ts
+declare const AdapterOptionMissing_base: Schema.Class<
+  AdapterOptionMissing,
+  Schema.TaggedStruct<
+    "AdapterOptionMissing",
+    {
+      readonly adapter: Schema.String
+      readonly variable: Schema.String
+      readonly expected: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class AdapterOptionMissing extends AdapterOptionMissing_base {
+  get message(): string
+}
+
+// internal/server/address.d.ts
+declare const AddressUnavailable_base: Schema.Class<
+  AddressUnavailable,
+  Schema.TaggedStruct<
+    "AddressUnavailable",
+    {
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class AddressUnavailable extends AddressUnavailable_base {
+  get message(): string
+}
+
+// internal/server/api.d.ts
 declare const ProtectedGroup_base: HttpApiGroup.HttpApiGroup<
   "protected",
   HttpApiEndpoint.HttpApiEndpoint<
@@ -995,97 +1159,130 @@ declare const ProtectedGroup_base: HttpApiGroup.HttpApiGroup<
   >,
   false
 >
+
 declare class ProtectedGroup extends ProtectedGroup_base {}
+
 declare const ServerApi_base: HttpApi.HttpApi<"effect-api-key-server", typeof ApiKeysGroup | typeof LeaksGroup | typeof ProtectedGroup>
+
 export declare class ServerApi extends ServerApi_base {}
-interface RoutesOptions {
-  readonly leaks?: LeakOptions | undefined
-  readonly credentials?: CredentialOptions | undefined
-}
-type Needs = HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
-export declare const routesWith: (options: RoutesOptions) => Layer.Layer<never, InvalidSigningKey, Needs>
-export declare const routes: Layer.Layer<never, never, Needs>
-declare const RedisUnavailable_base: Schema.Class<
-  RedisUnavailable,
+
+// internal/server/databaseUrl.d.ts
+declare const DatabaseUnavailable_base: Schema.Class<
+  DatabaseUnavailable,
   Schema.TaggedStruct<
-    "RedisUnavailable",
+    "DatabaseUnavailable",
+    {
+      readonly found: Schema.String
+      readonly advice: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class DatabaseUnavailable extends DatabaseUnavailable_base {
+  get message(): string
+}
+
+// internal/server/embedded.d.ts
+declare const DataDirError_base: Schema.Class<
+  DataDirError,
+  Schema.TaggedStruct<
+    "DataDirError",
     {
       readonly reason: Schema.String
     }
   >,
   import("effect/Cause").YieldableError
 >
-export declare class RedisUnavailable extends RedisUnavailable_base {
+
+export declare class DataDirError extends DataDirError_base {
   get message(): string
 }
-export interface Options {
-  readonly limits?: Partial<Limits> | undefined
-  readonly onFirstKey?: ((created: ApiKeys$1.Created, url: string) => Effect.Effect<void>) | undefined
+
+// internal/server/leaks.d.ts
+declare const SigningKeysUnreadable_base: Schema.Class<
+  SigningKeysUnreadable,
+  Schema.TaggedStruct<
+    "SigningKeysUnreadable",
+    {
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class SigningKeysUnreadable extends SigningKeysUnreadable_base {
+  get message(): string
 }
-export declare const layerWith: (
-  options: Options,
-) => Layer.Layer<
-  | import("effect/http/Etag").Generator
-  | import("effect/http/HttpPlatform").HttpPlatform
-  | import("effect/http/HttpServer").HttpServer
-  | import("@effect/platform-node/NodeServices").NodeServices,
-  | AddressUnavailable
-  | import("./ApiKeyError.ts").BuiltInPepper
-  | DataDirError
-  | import("./sql/Pglite.ts").DataDirLocked
-  | DatabaseUnavailable
-  | import("./ApiKeyError.ts").HasherError
-  | Invalidation.InvalidIdentifier
-  | import("./ApiKeyError.ts").InvalidInput
-  | ApiKeys$1.InvalidOptions
-  | import("./http/implementation.ts").InvalidSigningKey
-  | import("./ApiKeyToken.ts").InvalidTokenConfig
-  | MigrationError
-  | Migrations.MissingMigrations
-  | import("./ApiKeyError.ts").MissingPeppers
-  | import("./ApiKeyError.ts").OtherPeppers
-  | PepperRequired
-  | import("./sql/Pglite.ts").PgliteUnavailable
-  | RedisUnavailable
-  | import("./ApiKeyError.ts").RepositoryError
-  | SigningKeysUnreadable
-  | SqlError
-  | TooFewRequests
-  | import("./sql/Pglite.ts").DataDirProblem
-  | (AdapterOptionMissing | Config.ConfigError | MissingPackage)
-  | Pepper.PepperError,
-  never
+
+// internal/server/limits.d.ts
+export interface Limits {
+  readonly bodyBytes: number
+  readonly headerBytes: number
+  readonly urlLength: number
+  readonly headerTime: Duration.Input
+  readonly requestTime: Duration.Input
+  readonly responseTime: Duration.Input
+  readonly keepAliveTime: Duration.Input
+  readonly connections: number
+  readonly requests: number
+  readonly requestsPerConnection: number
+}
+
+export declare const defaultLimits: Limits
+
+declare const TooFewRequests_base: Schema.Class<
+  TooFewRequests,
+  Schema.TaggedStruct<
+    "TooFewRequests",
+    {
+      readonly requests: Schema.Number
+      readonly hashing: Schema.Number
+    }
+  >,
+  import("effect/Cause").YieldableError
 >
-export declare const layer: Layer.Layer<
-  | import("effect/http/Etag").Generator
-  | import("effect/http/HttpPlatform").HttpPlatform
-  | import("effect/http/HttpServer").HttpServer
-  | import("@effect/platform-node/NodeServices").NodeServices,
-  | AddressUnavailable
-  | import("./ApiKeyError.ts").BuiltInPepper
-  | DataDirError
-  | import("./sql/Pglite.ts").DataDirLocked
-  | DatabaseUnavailable
-  | import("./ApiKeyError.ts").HasherError
-  | Invalidation.InvalidIdentifier
-  | import("./ApiKeyError.ts").InvalidInput
-  | ApiKeys$1.InvalidOptions
-  | import("./http/implementation.ts").InvalidSigningKey
-  | import("./ApiKeyToken.ts").InvalidTokenConfig
-  | MigrationError
-  | Migrations.MissingMigrations
-  | import("./ApiKeyError.ts").MissingPeppers
-  | import("./ApiKeyError.ts").OtherPeppers
-  | PepperRequired
-  | import("./sql/Pglite.ts").PgliteUnavailable
-  | RedisUnavailable
-  | import("./ApiKeyError.ts").RepositoryError
-  | SigningKeysUnreadable
-  | SqlError
-  | TooFewRequests
-  | import("./sql/Pglite.ts").DataDirProblem
-  | (AdapterOptionMissing | Config.ConfigError | MissingPackage)
-  | Pepper.PepperError,
-  never
+
+export declare class TooFewRequests extends TooFewRequests_base {
+  get message(): string
+}
+
+// internal/server/loadPackage.d.ts
+declare const MissingPackage_base: Schema.Class<
+  MissingPackage,
+  Schema.TaggedStruct<
+    "MissingPackage",
+    {
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
 >
-export type { Limits, RoutesOptions }
+
+export declare class MissingPackage extends MissingPackage_base {
+  get message(): string
+  orElse(advice: string): MissingPackage
+}
+
+// internal/server/routes.d.ts
+export interface RoutesOptions {
+  readonly leaks?: LeakOptions | undefined
+  readonly credentials?: CredentialOptions | undefined
+}
+
+type Needs = HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
+
+export declare const routesWith: (options: RoutesOptions) => Layer.Layer<never, InvalidSigningKey, Needs>
+
+export declare const routes: Layer.Layer<never, never, Needs>
+
+// internal/server/settings.d.ts
+declare const PepperRequired_base: Schema.Class<
+  PepperRequired,
+  Schema.TaggedStruct<"PepperRequired", {}>,
+  import("effect/Cause").YieldableError
+>
+
+export declare class PepperRequired extends PepperRequired_base {
+  get message(): string
+}

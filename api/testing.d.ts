@@ -1,35 +1,26 @@
-import * as Arbitrary from "effect/Arbitrary"
-import * as DateTime from "effect/DateTime"
-import { ApiKey, ApiKeyId, KeyId, PreviousToken, StoredApiKey } from "./ApiKey.ts"
-import { Scope } from "./Scope.ts"
-import * as Effect from "effect/Effect"
-import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
-import { ApiKeyNotFound, DuplicateKeyId, InvalidCursor, RepositoryError, VersionConflict } from "./ApiKeyError.ts"
-import * as Schema from "effect/Schema"
-import { Scope as Scope$1 } from "effect/Scope"
-import * as Layer from "effect/Layer"
-import { ApiKeyRepository, layerMemory as layerRepository } from "./ApiKeyRepository.ts"
-import { layerMemory, layerMemoryWith } from "./ApiKeys.ts"
-import { layerEphemeral as layerHasher } from "./ApiKeyHasher.ts"
-declare namespace arbitraries_d_exports {
-  export { apiKeyId, instant, keyId, scopes, storedApiKey }
-}
-declare const apiKeyId: Arbitrary.Arbitrary<ApiKeyId>
-declare const keyId: Arbitrary.Arbitrary<KeyId>
-declare const scopes: Arbitrary.Arbitrary<ReadonlyArray<Scope>>
-declare const instant: Arbitrary.Arbitrary<DateTime.Utc>
-declare const storedApiKey: Arbitrary.Arbitrary<StoredApiKey>
-export declare const makeStoredApiKey: (
-  overrides?: Partial<ApiKey> & {
-    readonly hash?: string
-    readonly previousHash?: string
-  },
-) => StoredApiKey
-interface Filter {
+export * as arbitraries from "./internal/testing/arbitraries.ts"
+export { makeStoredApiKey } from "./internal/testing/fixtures.ts"
+export { bulkContract, type BulkStore } from "./internal/testing/contract/bulk.ts"
+export { lookUpsContract, type LookUpsStore } from "./internal/testing/contract/lookUps.ts"
+export { queriesContract, type QueriesStore } from "./internal/testing/contract/queries.ts"
+export { recordsContract, type RecordsStore } from "./internal/testing/contract/records.ts"
+export type { FacetContract } from "./internal/testing/contract/suite.ts"
+export { supportsContract } from "./internal/testing/contract/supports.ts"
+export { upkeepContract, type UpkeepStore } from "./internal/testing/contract/upkeep.ts"
+export { repositoryContract } from "./internal/testing/repositoryContract.ts"
+export {
+  simulate,
+  SimulationFailure,
+  type SimulationOptions,
+  type Statistics,
+  verificationSimulation,
+} from "./internal/testing/simulation.ts"
+export { layerMemory, layerMemoryWith } from "./ApiKeys.ts"
+export { layerEphemeral as layerHasher } from "./ApiKeyHasher.ts"
+export { layerMemory as layerRepository } from "./ApiKeyRepository.ts"
+
+// internal/record/contract.d.ts
+export interface Filter {
   readonly ownerId?: string | undefined
   readonly isActive?: boolean | undefined
   readonly scopes?: ReadonlyArray<string> | undefined
@@ -52,11 +43,13 @@ interface Filter {
       }
     | undefined
 }
-interface Sort {
+
+export interface Sort {
   readonly by: "createdAt" | "name" | "lastUsedAt" | "expiresAt" | "tokenCreatedAt"
   readonly order: "asc" | "desc"
 }
-interface Search {
+
+export interface Search {
   readonly filter: Filter
   readonly sort: Sort
   readonly limit: number
@@ -70,67 +63,80 @@ interface Search {
         readonly cursor: string
       }
 }
-interface Page {
+
+export interface Page {
   readonly items: ReadonlyArray<ApiKey>
   readonly total: number | null
   readonly nextCursor: string | null
 }
-type Changes = {
+
+export type Changes = {
   readonly [
     Field in "name" | "description" | "ownerId" | "scopes" | "metadata" | "isActive" | "deactivatedAt" | "deactivationReason" | "expiresAt"
   ]?: ApiKey[Field] | undefined
 }
-interface TransactionSupport {
+
+export interface TransactionSupport {
   readonly isOpen: (context: Context.Context<never>) => boolean
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
   readonly isChanging?: (id: ApiKeyId) => Effect.Effect<boolean, RepositoryError>
 }
-interface ReportSupport {
+
+export interface ReportSupport {
   readonly isKnown: (report: string) => Effect.Effect<boolean, RepositoryError>
   readonly remember: (report: string, at: DateTime.Utc) => Effect.Effect<void, RepositoryError>
 }
-interface PepperNote {
+
+export interface PepperNote {
   readonly start: string
   readonly check: string
   readonly isAssumed: boolean
 }
-interface PepperSupport {
+
+export interface PepperSupport {
   readonly read: Effect.Effect<ReadonlyArray<PepperNote>, RepositoryError>
   readonly note: (note: PepperNote, at: DateTime.Utc) => Effect.Effect<void, RepositoryError>
 }
-interface NodeRegister {
+
+export interface NodeRegister {
   readonly register: (node: string, lease: Duration.Duration) => Effect.Effect<void, RepositoryError>
   readonly unregister: (node: string) => Effect.Effect<void, RepositoryError>
   readonly nodes: Effect.Effect<ReadonlyArray<string>, RepositoryError>
 }
-interface Use {
+
+export interface Use {
   readonly id: ApiKeyId
   readonly keyId: KeyId
   readonly lastUsedAt: DateTime.Utc
 }
-interface Taken {
+
+export interface Taken {
   readonly id: ApiKeyId
   readonly keyIds: ReadonlyArray<KeyId>
   readonly rotatedAt: DateTime.Utc | null
   readonly hash: Redacted.Redacted
 }
-interface SchemeCount {
+
+export interface SchemeCount {
   readonly scheme: string
   readonly previousScheme: string | null
   readonly count: number
 }
-interface NextToken {
+
+export interface NextToken {
   readonly keyId: KeyId
   readonly prefix: string
   readonly hint: string
   readonly hash: Redacted.Redacted
   readonly previous: Pick<PreviousToken, "expiresAt" | "graceSeconds">
 }
-interface LookUps {
+
+export interface LookUps {
   readonly findById: (id: ApiKeyId) => Effect.Effect<Option.Option<StoredApiKey>, RepositoryError>
   readonly findByKeyId: (keyId: KeyId) => Effect.Effect<Option.Option<StoredApiKey>, RepositoryError>
 }
-interface Records {
+
+export interface Records {
   readonly insert: (key: StoredApiKey) => Effect.Effect<void, DuplicateKeyId | RepositoryError>
   readonly update: (
     id: ApiKeyId,
@@ -163,40 +169,102 @@ interface Records {
     },
   ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
 }
-interface Queries {
+
+export interface Queries {
   readonly search: (search: Search) => Effect.Effect<Page, InvalidCursor | RepositoryError>
   readonly count: (filter: Filter) => Effect.Effect<number, RepositoryError>
   readonly stream: (filter: Filter, sort?: Sort) => Stream.Stream<ApiKey, RepositoryError>
 }
-interface Bulk {
+
+export interface Bulk {
   readonly insertMany: (keys: ReadonlyArray<StoredApiKey>) => Effect.Effect<ReadonlyArray<boolean>, RepositoryError>
   readonly findTaken: (keys: ReadonlyArray<StoredApiKey>) => Effect.Effect<ReadonlyArray<Taken>, RepositoryError>
   readonly streamStored: (filter: Filter) => Stream.Stream<StoredApiKey, RepositoryError>
 }
-interface Upkeep {
+
+export interface Upkeep {
   readonly touch: (uses: ReadonlyArray<Use>) => Effect.Effect<ReadonlyArray<ApiKey>, RepositoryError>
   readonly replaceHash: (id: ApiKeyId, from: Redacted.Redacted, to: Redacted.Redacted) => Effect.Effect<boolean, RepositoryError>
   readonly countSchemes: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SchemeCount>, RepositoryError>
 }
-interface Supports {
+
+export interface Supports {
   readonly transaction?: TransactionSupport
   readonly reports?: ReportSupport
   readonly peppers?: PepperSupport
   readonly nodeRegister?: NodeRegister
 }
-type FacetContract<Store> = <E>(name: string, store: Effect.Effect<Store, E, Scope$1>) => void
-interface BulkStore extends Bulk, Pick<Records, "insert" | "rotate" | "delete">, Pick<LookUps, "findById"> {}
+
+// internal/testing/arbitraries.d.ts
+export declare const apiKeyId: Arbitrary.Arbitrary<ApiKeyId>
+
+export declare const keyId: Arbitrary.Arbitrary<KeyId>
+
+export declare const scopes: Arbitrary.Arbitrary<ReadonlyArray<Scope>>
+
+export declare const instant: Arbitrary.Arbitrary<DateTime.Utc>
+
+export declare const storedApiKey: Arbitrary.Arbitrary<StoredApiKey>
+
+// internal/testing/contract/bulk.d.ts
+export interface BulkStore extends Bulk, Pick<Records, "insert" | "rotate" | "delete">, Pick<LookUps, "findById"> {}
+
 export declare const bulkContract: FacetContract<BulkStore>
-interface LookUpsStore extends LookUps, Pick<Records, "insert" | "delete"> {}
+
+// internal/testing/contract/lookUps.d.ts
+export interface LookUpsStore extends LookUps, Pick<Records, "insert" | "delete"> {}
+
 export declare const lookUpsContract: FacetContract<LookUpsStore>
-interface QueriesStore extends Queries, Pick<Records, "insert" | "rotate" | "delete"> {}
+
+// internal/testing/contract/queries.d.ts
+export interface QueriesStore extends Queries, Pick<Records, "insert" | "rotate" | "delete"> {}
+
 export declare const queriesContract: FacetContract<QueriesStore>
-interface RecordsStore extends Records, LookUps {}
+
+// internal/testing/contract/records.d.ts
+export interface RecordsStore extends Records, LookUps {}
+
 export declare const recordsContract: FacetContract<RecordsStore>
+
+// internal/testing/contract/suite.d.ts
+export type FacetContract<Store> = <E>(name: string, store: Effect.Effect<Store, E, Scope>) => void
+
+// internal/testing/contract/supports.d.ts
 export declare const supportsContract: FacetContract<Supports>
-interface UpkeepStore extends Upkeep, Pick<Records, "insert" | "rotate" | "update">, Pick<LookUps, "findById"> {}
+
+// internal/testing/contract/upkeep.d.ts
+export interface UpkeepStore extends Upkeep, Pick<Records, "insert" | "rotate" | "update">, Pick<LookUps, "findById"> {}
+
 export declare const upkeepContract: FacetContract<UpkeepStore>
+
+// internal/testing/fixtures.d.ts
+export declare const makeStoredApiKey: (
+  overrides?: Partial<ApiKey> & {
+    readonly hash?: string
+    readonly previousHash?: string
+  },
+) => StoredApiKey
+
+// internal/testing/repositoryContract.d.ts
 export declare const repositoryContract: <E>(name: string, layer: Layer.Layer<ApiKeyRepository, E>) => void
+
+// internal/testing/simulation.d.ts
+export interface SimulationOptions {
+  readonly seed?: number | undefined
+  readonly steps?: number | undefined
+}
+
+export declare const verificationSimulation: <E>(name: string, layer: Layer.Layer<ApiKeyRepository, E>, options?: SimulationOptions) => void
+
+export declare const simulate: ({
+  seed,
+  steps,
+}: {
+  readonly seed: number
+  readonly steps: number
+}) => Effect.Effect<Statistics, SimulationFailure, ApiKeyRepository>
+
+// internal/testing/simulation/outcome.d.ts
 declare const SimulationFailure_base: Schema.Class<
   SimulationFailure,
   Schema.TaggedStruct<
@@ -211,10 +279,12 @@ declare const SimulationFailure_base: Schema.Class<
   >,
   import("effect/Cause").YieldableError
 >
+
 export declare class SimulationFailure extends SimulationFailure_base {
   get message(): string
 }
-interface Statistics {
+
+export interface Statistics {
   steps: number
   granted: number
   refused: number
@@ -237,31 +307,4 @@ interface Statistics {
   lostRegisters: number
   splits: number
   failed: number
-}
-interface SimulationOptions {
-  readonly seed?: number | undefined
-  readonly steps?: number | undefined
-}
-export declare const verificationSimulation: <E>(name: string, layer: Layer.Layer<ApiKeyRepository, E>, options?: SimulationOptions) => void
-export declare const simulate: ({
-  seed,
-  steps,
-}: {
-  readonly seed: number
-  readonly steps: number
-}) => Effect.Effect<Statistics, SimulationFailure, ApiKeyRepository>
-export {
-  type BulkStore,
-  type FacetContract,
-  type LookUpsStore,
-  type QueriesStore,
-  type RecordsStore,
-  type SimulationOptions,
-  type Statistics,
-  type UpkeepStore,
-  arbitraries_d_exports as arbitraries,
-  layerHasher,
-  layerMemory,
-  layerMemoryWith,
-  layerRepository,
 }

@@ -5,12 +5,11 @@
 import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, isAbsolute, join, resolve } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { format, type FormatOptions } from "oxfmt"
-import { rolldown } from "rolldown"
-import { dts } from "rolldown-plugin-dts"
+import { parseSync } from "vite"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const target = join(root, "api")
@@ -21,7 +20,7 @@ const main = async (isCheck: boolean): Promise<void> => {
     declare(declarations)
     const report = new Map<string, string>()
     for (const module of listFiles(declarations).filter((file) => !file.startsWith("internal/"))) {
-      report.set(module, await formatted(module, await flatten(declarations, module)))
+      report.set(module, await formatted(module, flatten(declarations, module)))
     }
     if (isCheck) check(report)
     else write(report)
@@ -37,29 +36,96 @@ const declare = (folder: string): void => {
   execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json"), ...options], { stdio: "inherit" })
 }
 
-/** The declarations of a module with those of private modules that it needs. Other public modules stay imports. */
-const flatten = async (folder: string, module: string): Promise<string> => {
-  const entry = join(folder, module)
-  const isExternal = (id: string, importer: string | undefined): boolean => {
-    if (importer === undefined || resolve(folder, id) === entry) return false
-    const isOurs = id.startsWith(".") || isAbsolute(id)
-    return !(isOurs && resolve(importer, "..", id).startsWith(join(folder, "internal/")))
+/** The declarations of a module, then those of private modules that it refers to. Public modules stay imports. */
+const flatten = (folder: string, module: string): string => {
+  const needed = new Map<string, Set<string>>()
+  const visit = (file: string, name: string): void => {
+    const names = needed.get(file) ?? new Set()
+    if (names.has(name)) return
+    needed.set(file, names.add(name))
+    const { declarations, imports } = readDeclarations(folder, file)
+    const wanted = name === everything ? Array.from(declarations.values()) : [declarations.get(name) ?? ""]
+    const words = new Set(wanted.flatMap((text) => text.match(/[A-Za-z_$][\w$]*/g) ?? []))
+    if (name === everything) for (const { file, name } of imports.values()) visitPrivate(file, name)
+    for (const word of words) {
+      const imported = imports.get(word)
+      if (imported !== undefined) visitPrivate(imported.file, imported.name)
+      else if (declarations.has(word) && name !== everything) visit(file, word)
+    }
+    // A name that a private module only passes on.
+    const passedOn = imports.get(name)
+    if (name !== everything && !declarations.has(name) && passedOn !== undefined) visitPrivate(passedOn.file, passedOn.name)
   }
-  const bundle = await rolldown({
-    cwd: folder,
-    input: entry,
-    external: isExternal,
-    plugins: [dts({ dtsOnly: true, generator: "oxc", tsconfig: false, sourcemap: false })],
-  })
-  const { output } = await bundle.generate({ format: "es" })
-  await bundle.close()
-  return output.map((chunk) => (chunk.type === "chunk" ? chunk.code : "")).join("\n")
+  const visitPrivate = (file: string, name: string): void => {
+    if (file.startsWith("internal/")) visit(file, name)
+  }
+  visit(module, everything)
+  needed.delete(module)
+  const own = readFileSync(join(folder, module), "utf8")
+  const others = Array.from(needed)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([file, names]) => {
+      const { declarations } = readDeclarations(folder, file)
+      const texts = Array.from(declarations).flatMap(([name, text]) => (names.has(name) || names.has(everything) ? [text] : []))
+      return texts.length === 0 ? "" : `\n// ${file}\n${texts.join("\n")}\n`
+    })
+  return own + others.join("")
+}
+
+/** Stands for all declarations of a module. */
+const everything = "*"
+
+interface Declarations {
+  /** The text of each declaration, by name. */
+  readonly declarations: ReadonlyMap<string, string>
+  /** Names from other modules of the project, by the name here; those that are passed on too. */
+  readonly imports: ReadonlyMap<string, { readonly file: string; readonly name: string }>
+}
+
+const known = new Map<string, Declarations>()
+
+const readDeclarations = (folder: string, file: string): Declarations => {
+  const before = known.get(file)
+  if (before !== undefined) return before
+  const text = readFileSync(join(folder, file), "utf8")
+  const { program, module } = parseSync(file, text)
+  const declarations = new Map<string, string>()
+  for (const node of program.body) {
+    const declared = node.type === "ExportNamedDeclaration" && node.declaration !== null ? node.declaration : node
+    const names =
+      declared.type === "VariableDeclaration"
+        ? declared.declarations.map(({ id }) => id)
+        : "id" in declared && declared.id !== null
+          ? [declared.id]
+          : []
+    for (const id of names) {
+      if (id.type === "Identifier") declarations.set(id.name, `${declarations.get(id.name) ?? ""}${text.slice(node.start, node.end)}\n`)
+    }
+  }
+  const imports = new Map<string, { readonly file: string; readonly name: string }>()
+  const resolveFile = (specifier: string): string | undefined =>
+    specifier.startsWith(".") ? join(dirname(file), specifier).replace(/\.(?:ts|js)$/, ".d.ts") : undefined
+  for (const { moduleRequest, entries } of module.staticImports) {
+    const target = resolveFile(moduleRequest.value)
+    if (target === undefined) continue
+    for (const { importName, localName } of entries) imports.set(localName.value, { file: target, name: importName.name ?? everything })
+  }
+  for (const { entries } of module.staticExports) {
+    for (const { moduleRequest, importName, exportName } of entries) {
+      const target = moduleRequest === null ? undefined : resolveFile(moduleRequest.value)
+      if (target === undefined) continue
+      const name = importName.name ?? everything
+      imports.set(exportName.name ?? `${everything} ${target}`, { file: target, name })
+    }
+  }
+  const found = { declarations, imports }
+  known.set(file, found)
+  return found
 }
 
 const formatted = async (module: string, code: string): Promise<string> => {
   const options: FormatOptions = JSON.parse(readFileSync(join(root, ".oxfmtrc.json"), "utf8"))
-  // Comments that the bundler adds name the files from which declarations come.
-  const { code: text, errors } = await format(module, code.replace(/^\/\/#.*\n/gm, ""), options)
+  const { code: text, errors } = await format(module, code.replace(/^\/\/#.*$/gm, ""), options)
   if (errors.length > 0) throw new Error(`${module}: ${errors.map(({ message }) => message).join(", ")}`)
   return text
 }

@@ -1,6 +1,6 @@
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Layer from "effect/Layer"
-import { ApiKeyHasher } from "../ApiKeyHasher.ts"
+import type { ApiKeyHasher } from "../ApiKeyHasher.ts"
 import * as Pepper from "./Pepper.ts"
 export interface Options extends Pepper.PepperOptions {
   readonly cost?: number | undefined

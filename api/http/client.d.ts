@@ -4,103 +4,29 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { ApiKey, KeyId } from "../ApiKey.ts"
+import type { ApiKey, KeyId } from "../ApiKey.ts"
 import {
   ApiKeyNotFound,
   GraceRunning,
   InvalidCursor,
   InvalidInput,
   NotFound,
-  Overloaded,
   RepositoryError,
   Unconfirmed,
   VersionConflict,
 } from "../ApiKeyError.ts"
-import { ApiKeys, ConfirmWithin, Filter, IfVersion, SearchInput, SearchUpcomingInput } from "../ApiKeys.ts"
+import { ApiKeys, type ConfirmWithin, type Filter, type IfVersion, type SearchInput, type SearchUpcomingInput } from "../ApiKeys.ts"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
-import { LegacyTokens } from "../LegacyTokens.ts"
-import * as Schema from "effect/Schema"
-declare const ServerUnreachable_base: Schema.Class<
-  ServerUnreachable,
-  Schema.TaggedStruct<
-    "ServerUnreachable",
-    {
-      readonly url: Schema.String
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class ServerUnreachable extends ServerUnreachable_base {
-  get message(): string
-}
-declare const UnexpectedAnswer_base: Schema.Class<
-  UnexpectedAnswer,
-  Schema.TaggedStruct<
-    "UnexpectedAnswer",
-    {
-      readonly url: Schema.String
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class UnexpectedAnswer extends UnexpectedAnswer_base {
-  get message(): string
-}
-declare const Unauthorized_base: Schema.Class<
-  Unauthorized,
-  Schema.TaggedStruct<
-    "Unauthorized",
-    {
-      readonly url: Schema.String
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class Unauthorized extends Unauthorized_base {
-  get message(): string
-}
-declare const Forbidden_base: Schema.Class<
+import type { LegacyTokens } from "../LegacyTokens.ts"
+export {
   Forbidden,
-  Schema.TaggedStruct<
-    "Forbidden",
-    {
-      readonly reason: Schema.Literals<readonly ["InsufficientScope", "ScopeNotHeld", "PreviousToken"]>
-      readonly scopes: Schema.$Array<Schema.String>
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class Forbidden extends Forbidden_base {
-  get message(): string
-}
-declare const ServerUnavailable_base: Schema.Class<
+  isServerFailure,
+  ServerFailure,
   ServerUnavailable,
-  Schema.TaggedStruct<
-    "ServerUnavailable",
-    {
-      readonly url: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class ServerUnavailable extends ServerUnavailable_base {
-  get message(): string
-}
-export declare const ServerFailure: Schema.Union<
-  readonly [
-    typeof ServerUnreachable,
-    typeof UnexpectedAnswer,
-    typeof Unauthorized,
-    typeof Forbidden,
-    typeof ServerUnavailable,
-    typeof Overloaded,
-  ]
->
-export type ServerFailure = typeof ServerFailure.Type
-export declare const isServerFailure: (error: unknown) => error is ServerFailure
+  ServerUnreachable,
+  Unauthorized,
+  UnexpectedAnswer,
+} from "../internal/http/ServerFailure.ts"
 export interface Options {
   readonly url: string
   readonly token: Redacted.Redacted
@@ -187,4 +113,97 @@ export declare const make: (options: Options) => Effect.Effect<
   ApiKeyToken.InvalidTokenConfig,
   HttpClient.HttpClient
 >
-export {}
+
+// internal/http/ServerFailure.d.ts
+declare const ServerUnreachable_base: Schema.Class<
+  ServerUnreachable,
+  Schema.TaggedStruct<
+    "ServerUnreachable",
+    {
+      readonly url: Schema.String
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class ServerUnreachable extends ServerUnreachable_base {
+  get message(): string
+}
+
+declare const UnexpectedAnswer_base: Schema.Class<
+  UnexpectedAnswer,
+  Schema.TaggedStruct<
+    "UnexpectedAnswer",
+    {
+      readonly url: Schema.String
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class UnexpectedAnswer extends UnexpectedAnswer_base {
+  get message(): string
+}
+
+declare const Unauthorized_base: Schema.Class<
+  Unauthorized,
+  Schema.TaggedStruct<
+    "Unauthorized",
+    {
+      readonly url: Schema.String
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class Unauthorized extends Unauthorized_base {
+  get message(): string
+}
+
+declare const Forbidden_base: Schema.Class<
+  Forbidden,
+  Schema.TaggedStruct<
+    "Forbidden",
+    {
+      readonly reason: Schema.Literals<readonly ["InsufficientScope", "ScopeNotHeld", "PreviousToken"]>
+      readonly scopes: Schema.$Array<Schema.String>
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class Forbidden extends Forbidden_base {
+  get message(): string
+}
+
+declare const ServerUnavailable_base: Schema.Class<
+  ServerUnavailable,
+  Schema.TaggedStruct<
+    "ServerUnavailable",
+    {
+      readonly url: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class ServerUnavailable extends ServerUnavailable_base {
+  get message(): string
+}
+
+export declare const ServerFailure: Schema.Union<
+  readonly [
+    typeof ServerUnreachable,
+    typeof UnexpectedAnswer,
+    typeof Unauthorized,
+    typeof Forbidden,
+    typeof ServerUnavailable,
+    typeof Overloaded,
+  ]
+>
+export type ServerFailure = typeof ServerFailure.Type
+
+export declare const isServerFailure: (error: unknown) => error is ServerFailure

@@ -1,258 +1,44 @@
-import * as Context from "effect/Context"
-import * as HttpApi from "effect/http-api/HttpApi"
-import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
-import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
-import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
-import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
-import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as ApiKeyModel from "../ApiKey.ts"
-import * as Scope from "../Scope.ts"
-import { ScopeSet } from "../Scope.ts"
-import * as Schema from "effect/Schema"
-import * as HttpApiError from "effect/http-api/HttpApiError"
-import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
-import * as ApiKeyError from "../ApiKeyError.ts"
-interface CredentialOptions {
-  readonly accept?: ReadonlyArray<string> | undefined
-  readonly foreignAuthorization?: "ignore" | "refuse" | undefined
-}
-declare namespace Problem_d_exports {
-  export {
-    BodyTooLargeProblem,
-    ExpiredProblem,
-    GraceRunningProblem,
-    InactiveProblem,
-    InsufficientScopeProblem,
-    InvalidRequestProblem,
-    InvalidSignatureProblem,
-    InvalidTokenProblem,
-    MissingApiKeyProblem,
-    NotFoundProblem,
-    NotModified,
-    NotModifiedNoContent,
-    NotOfferedProblem,
-    OverloadedProblem,
-    PreviousTokenProblem,
-    ScopeNotHeldProblem,
-    ServiceUnavailableProblem,
-    UnconfirmedProblem,
-    UnsupportedMediaTypeProblem,
-    VersionConflictProblem,
-  }
-}
-declare const InvalidRequestProblem_base: HttpApiError.ProblemClass<
-  InvalidRequestProblem,
-  "InvalidRequestProblem",
-  "urn:effect-api-key:problem:invalid-request",
-  400,
-  {
-    readonly errors: Schema.optionalKey<
-      Schema.$Array<
-        Schema.Struct<{
-          readonly path: Schema.$Array<Schema.Union<readonly [Schema.String, Schema.Number]>>
-          readonly message: Schema.String
-        }>
-      >
-    >
-  },
-  {}
->
-declare class InvalidRequestProblem extends InvalidRequestProblem_base {}
-declare const NotModified_base: Schema.Class<NotModified, Schema.TaggedStruct<"NotModified", {}>, import("effect/Cause").YieldableError>
-declare class NotModified extends NotModified_base {}
-declare const NotModifiedNoContent: HttpApiSchema.asNoContent<typeof NotModified>
-declare const BodyTooLargeProblem_base: HttpApiError.ProblemClass<
-  BodyTooLargeProblem,
-  "BodyTooLargeProblem",
-  "urn:effect-api-key:problem:body-too-large",
-  413,
-  {},
-  {}
->
-declare class BodyTooLargeProblem extends BodyTooLargeProblem_base {}
-declare const UnsupportedMediaTypeProblem_base: HttpApiError.ProblemClass<
-  UnsupportedMediaTypeProblem,
-  "UnsupportedMediaTypeProblem",
-  "urn:effect-api-key:problem:unsupported-media-type",
-  415,
-  {},
-  {}
->
-declare class UnsupportedMediaTypeProblem extends UnsupportedMediaTypeProblem_base {}
-declare const MissingApiKeyProblem_base: HttpApiError.ProblemClass<
-  MissingApiKeyProblem,
-  "MissingApiKeyProblem",
-  "urn:effect-api-key:problem:missing-api-key",
-  401,
-  {},
-  {}
->
-declare class MissingApiKeyProblem extends MissingApiKeyProblem_base {}
-declare const InvalidTokenProblem_base: HttpApiError.ProblemClass<
-  InvalidTokenProblem,
-  "InvalidTokenProblem",
-  "urn:effect-api-key:problem:invalid-token",
-  401,
-  {},
-  {}
->
-declare class InvalidTokenProblem extends InvalidTokenProblem_base {}
-declare const InactiveProblem_base: HttpApiError.ProblemClass<
-  InactiveProblem,
-  "InactiveProblem",
-  "urn:effect-api-key:problem:inactive",
-  401,
-  {},
-  {}
->
-declare class InactiveProblem extends InactiveProblem_base {}
-declare const ExpiredProblem_base: HttpApiError.ProblemClass<
-  ExpiredProblem,
-  "ExpiredProblem",
-  "urn:effect-api-key:problem:expired",
-  401,
-  {
-    readonly expiresAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
-  },
-  {}
->
-declare class ExpiredProblem extends ExpiredProblem_base {}
-declare const InsufficientScopeProblem_base: HttpApiError.ProblemClass<
-  InsufficientScopeProblem,
-  "InsufficientScopeProblem",
-  "urn:effect-api-key:problem:insufficient-scope",
-  403,
-  {
-    readonly required: ScopeSet
-  },
-  {}
->
-declare class InsufficientScopeProblem extends InsufficientScopeProblem_base {}
-declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
-  ScopeNotHeldProblem,
-  "ScopeNotHeldProblem",
-  "urn:effect-api-key:problem:scope-not-held",
-  403,
-  {
-    readonly scopes: ScopeSet
-  },
-  {}
->
-declare class ScopeNotHeldProblem extends ScopeNotHeldProblem_base {}
-declare const NotFoundProblem_base: HttpApiError.ProblemClass<
-  NotFoundProblem,
-  "NotFoundProblem",
-  "urn:effect-api-key:problem:not-found",
-  404,
-  {
-    readonly id: Schema.String
-  },
-  {}
->
-declare class NotFoundProblem extends NotFoundProblem_base {}
-declare const VersionConflictProblem_base: HttpApiError.ProblemClass<
-  VersionConflictProblem,
-  "VersionConflictProblem",
-  "urn:effect-api-key:problem:version-conflict",
-  412,
-  {},
-  {}
->
-declare class VersionConflictProblem extends VersionConflictProblem_base {}
-declare const GraceRunningProblem_base: HttpApiError.ProblemClass<
-  GraceRunningProblem,
-  "GraceRunningProblem",
-  "urn:effect-api-key:problem:grace-running",
-  409,
-  {
-    readonly id: Schema.String
-    readonly expiresAt: Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
-  },
-  {}
->
-declare class GraceRunningProblem extends GraceRunningProblem_base {}
-declare const PreviousTokenProblem_base: HttpApiError.ProblemClass<
-  PreviousTokenProblem,
-  "PreviousTokenProblem",
-  "urn:effect-api-key:problem:previous-token",
-  403,
-  {},
-  {}
->
-declare class PreviousTokenProblem extends PreviousTokenProblem_base {}
-declare const InvalidSignatureProblem_base: HttpApiError.ProblemClass<
-  InvalidSignatureProblem,
-  "InvalidSignatureProblem",
-  "urn:effect-api-key:problem:invalid-signature",
-  403,
-  {},
-  {}
->
-declare class InvalidSignatureProblem extends InvalidSignatureProblem_base {}
-declare const NotOfferedProblem_base: HttpApiError.ProblemClass<
-  NotOfferedProblem,
-  "NotOfferedProblem",
-  "urn:effect-api-key:problem:not-offered",
-  404,
-  {},
-  {}
->
-declare class NotOfferedProblem extends NotOfferedProblem_base {}
-declare const ServiceUnavailableProblem_base: HttpApiError.ProblemClass<
-  ServiceUnavailableProblem,
-  "ServiceUnavailableProblem",
-  "urn:effect-api-key:problem:service-unavailable",
-  503,
-  {},
-  {}
->
-declare class ServiceUnavailableProblem extends ServiceUnavailableProblem_base {}
-declare const OverloadedProblem_base: HttpApiError.ProblemClass<
-  OverloadedProblem,
-  "OverloadedProblem",
-  "urn:effect-api-key:problem:overloaded",
-  503,
-  {
-    readonly retryAfterSeconds: Schema.Int
-  },
-  {}
->
-declare class OverloadedProblem extends OverloadedProblem_base {}
-declare const UnconfirmedProblem_base: HttpApiError.ProblemClass<
-  UnconfirmedProblem,
-  "UnconfirmedProblem",
-  "urn:effect-api-key:problem:unconfirmed",
-  504,
-  {
-    readonly id: Schema.String
-    readonly nodes: Schema.$Array<Schema.String>
-    readonly token: Schema.optionalKey<Schema.RedactedFromValue<Schema.String>>
-  },
-  {}
->
-declare class UnconfirmedProblem extends UnconfirmedProblem_base {}
+export * from "../internal/http/ApiKeyAuth.ts"
+export {
+  ApiKeysApi,
+  ApiKeysGroup,
+  type ApiKeysProblem,
+  type ApiKeysProblems,
+  make as makeApiKeysGroup,
+  type ProblemsOf,
+  RequestProblems,
+} from "../internal/http/ApiKeysGroup.ts"
+export { LeaksApi, LeaksGroup, type LeaksProblem, type LeaksProblems, make as makeLeaksGroup } from "../internal/http/LeaksGroup.ts"
+export * as Problem from "../internal/http/Problem.ts"
+
+// internal/http/ApiKeyAuth.d.ts
 declare const CurrentApiKey_base: Context.ServiceClass<CurrentApiKey, "effect-api-key/http/CurrentApiKey", ApiKeyModel.ApiKey>
+
 export declare class CurrentApiKey extends CurrentApiKey_base {}
+
 declare const OptionalApiKey_base: Context.ServiceClass<
   OptionalApiKey,
   "effect-api-key/http/OptionalApiKey",
   Option.Option<ApiKeyModel.ApiKey>
 >
+
 export declare class OptionalApiKey extends OptionalApiKey_base {}
+
 export declare const UsedToken: Context.Reference<ApiKeyModel.UsedToken>
+
 export declare const authProblems: readonly [
-  typeof InvalidRequestProblem,
-  typeof MissingApiKeyProblem,
-  typeof InvalidTokenProblem,
-  typeof InactiveProblem,
-  typeof ExpiredProblem,
-  typeof InsufficientScopeProblem,
-  typeof ServiceUnavailableProblem,
-  typeof OverloadedProblem,
+  typeof Problem.InvalidRequestProblem,
+  typeof Problem.MissingApiKeyProblem,
+  typeof Problem.InvalidTokenProblem,
+  typeof Problem.InactiveProblem,
+  typeof Problem.ExpiredProblem,
+  typeof Problem.InsufficientScopeProblem,
+  typeof Problem.ServiceUnavailableProblem,
+  typeof Problem.OverloadedProblem,
 ]
+
 export type AuthProblem = (typeof authProblems)[number]["Type"]
+
 declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
   ApiKeyAuth,
   "effect-api-key/http/ApiKeyAuth",
@@ -260,14 +46,14 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
     requires: never
     provides: CurrentApiKey
     error: readonly [
-      typeof InvalidRequestProblem,
-      typeof MissingApiKeyProblem,
-      typeof InvalidTokenProblem,
-      typeof InactiveProblem,
-      typeof ExpiredProblem,
-      typeof InsufficientScopeProblem,
-      typeof ServiceUnavailableProblem,
-      typeof OverloadedProblem,
+      typeof Problem.InvalidRequestProblem,
+      typeof Problem.MissingApiKeyProblem,
+      typeof Problem.InvalidTokenProblem,
+      typeof Problem.InactiveProblem,
+      typeof Problem.ExpiredProblem,
+      typeof Problem.InsufficientScopeProblem,
+      typeof Problem.ServiceUnavailableProblem,
+      typeof Problem.OverloadedProblem,
     ]
     clientError: never
     requiredForClient: true
@@ -283,21 +69,23 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
     },
     CurrentApiKey,
     readonly [
-      typeof InvalidRequestProblem,
-      typeof MissingApiKeyProblem,
-      typeof InvalidTokenProblem,
-      typeof InactiveProblem,
-      typeof ExpiredProblem,
-      typeof InsufficientScopeProblem,
-      typeof ServiceUnavailableProblem,
-      typeof OverloadedProblem,
+      typeof Problem.InvalidRequestProblem,
+      typeof Problem.MissingApiKeyProblem,
+      typeof Problem.InvalidTokenProblem,
+      typeof Problem.InactiveProblem,
+      typeof Problem.ExpiredProblem,
+      typeof Problem.InsufficientScopeProblem,
+      typeof Problem.ServiceUnavailableProblem,
+      typeof Problem.OverloadedProblem,
     ],
     never
   >
 >
+
 export declare class ApiKeyAuth extends ApiKeyAuth_base {
   static layerClient(token: Redacted.Redacted, place?: string): Layer.Layer<HttpApiMiddleware.ForClient<ApiKeyAuth>>
 }
+
 declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
   OptionalApiKeyAuth,
   "effect-api-key/http/OptionalApiKeyAuth",
@@ -305,14 +93,14 @@ declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
     requires: never
     provides: OptionalApiKey
     error: readonly [
-      typeof InvalidRequestProblem,
-      typeof MissingApiKeyProblem,
-      typeof InvalidTokenProblem,
-      typeof InactiveProblem,
-      typeof ExpiredProblem,
-      typeof InsufficientScopeProblem,
-      typeof ServiceUnavailableProblem,
-      typeof OverloadedProblem,
+      typeof Problem.InvalidRequestProblem,
+      typeof Problem.MissingApiKeyProblem,
+      typeof Problem.InvalidTokenProblem,
+      typeof Problem.InactiveProblem,
+      typeof Problem.ExpiredProblem,
+      typeof Problem.InsufficientScopeProblem,
+      typeof Problem.ServiceUnavailableProblem,
+      typeof Problem.OverloadedProblem,
     ]
     clientError: never
     requiredForClient: false
@@ -328,43 +116,56 @@ declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
     },
     OptionalApiKey,
     readonly [
-      typeof InvalidRequestProblem,
-      typeof MissingApiKeyProblem,
-      typeof InvalidTokenProblem,
-      typeof InactiveProblem,
-      typeof ExpiredProblem,
-      typeof InsufficientScopeProblem,
-      typeof ServiceUnavailableProblem,
-      typeof OverloadedProblem,
+      typeof Problem.InvalidRequestProblem,
+      typeof Problem.MissingApiKeyProblem,
+      typeof Problem.InvalidTokenProblem,
+      typeof Problem.InactiveProblem,
+      typeof Problem.ExpiredProblem,
+      typeof Problem.InsufficientScopeProblem,
+      typeof Problem.ServiceUnavailableProblem,
+      typeof Problem.OverloadedProblem,
     ],
     never
   >
 >
+
 export declare class OptionalApiKeyAuth extends OptionalApiKeyAuth_base {}
+
 export declare const acceptCredentials: (options: CredentialOptions) => <A extends HttpApi.Constraint>(self: A) => A
+
 export declare const requireScopes: (
   ...scopes: ReadonlyArray<string>
 ) => <A extends HttpApi.Constraint | HttpApiGroup.Constraint | HttpApiEndpoint.Constraint>(self: A) => A
+
 export declare const requiredScopes: (options: {
   readonly endpoint: HttpApiEndpoint.Top
   readonly group: HttpApiGroup.Top
 }) => ReadonlyArray<Scope.Scope>
+
 export declare const assertProtected: <Id extends string, Groups extends HttpApiGroup.Constraint>(api: HttpApi.HttpApi<Id, Groups>) => void
+
+// internal/http/ApiKeysGroup.d.ts
 declare const RequestProblems_base: HttpApiMiddleware.ServiceClass<
   RequestProblems,
   "effect-api-key/http/RequestProblems",
   {
     requires: never
     provides: never
-    error: readonly [typeof InvalidRequestProblem, typeof ServiceUnavailableProblem]
+    error: readonly [typeof Problem.InvalidRequestProblem, typeof Problem.ServiceUnavailableProblem]
     clientError: never
     requiredForClient: false
     security: never
   },
-  HttpApiMiddleware.HttpApiMiddleware<never, readonly [typeof InvalidRequestProblem, typeof ServiceUnavailableProblem], never>
+  HttpApiMiddleware.HttpApiMiddleware<
+    never,
+    readonly [typeof Problem.InvalidRequestProblem, typeof Problem.ServiceUnavailableProblem],
+    never
+  >
 >
+
 export declare class RequestProblems extends RequestProblems_base {}
-declare const make: <const Prefix extends `/${string}`>(
+
+export declare const make: <const Prefix extends `/${string}`>(
   prefix: Prefix,
 ) => HttpApiGroup.HttpApiGroup<
   "apiKeys",
@@ -390,7 +191,7 @@ declare const make: <const Prefix extends `/${string}`>(
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -398,12 +199,12 @@ declare const make: <const Prefix extends `/${string}`>(
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof ScopeNotHeldProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -440,7 +241,7 @@ declare const make: <const Prefix extends `/${string}`>(
           readonly count: Schema.Int
         }>
       >,
-      Schema.toCodecJson<typeof InvalidRequestProblem | typeof ServiceUnavailableProblem>,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
       ApiKeyAuth | RequestProblems,
       never
     >
@@ -465,7 +266,7 @@ declare const make: <const Prefix extends `/${string}`>(
       HttpApiSchema.WithHeaders<
         Schema.toCodecJson<
           Schema.Struct<{
-            readonly apiKey: typeof ApiKeyModel.ApiKey
+            readonly apiKey: typeof Model.ApiKey
             readonly token: Schema.RedactedFromValue<Schema.String>
           }>
         >,
@@ -478,11 +279,11 @@ declare const make: <const Prefix extends `/${string}`>(
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof ScopeNotHeldProblem
-        | typeof ServiceUnavailableProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.ServiceUnavailableProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -510,7 +311,7 @@ declare const make: <const Prefix extends `/${string}`>(
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -518,11 +319,11 @@ declare const make: <const Prefix extends `/${string}`>(
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -550,11 +351,11 @@ declare const make: <const Prefix extends `/${string}`>(
       >,
       Schema.toCodecJson<HttpApiSchema.NoContent>,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -581,7 +382,7 @@ declare const make: <const Prefix extends `/${string}`>(
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -589,15 +390,15 @@ declare const make: <const Prefix extends `/${string}`>(
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof InactiveProblem
-        | typeof ExpiredProblem
-        | typeof InsufficientScopeProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof PreviousTokenProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.InactiveProblem
+        | typeof Problem.ExpiredProblem
+        | typeof Problem.InsufficientScopeProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.PreviousTokenProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -620,7 +421,7 @@ declare const make: <const Prefix extends `/${string}`>(
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -628,11 +429,84 @@ declare const make: <const Prefix extends `/${string}`>(
         >
       >,
       Schema.toCodecJson<
-        | HttpApiSchema.asNoContent<typeof NotModified>
-        | typeof InvalidRequestProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
+        | HttpApiSchema.asNoContent<typeof Problem.NotModified>
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "hashReport",
+      "GET",
+      `${Prefix}/hash-report`,
+      never,
+      never,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly algorithm: Schema.String
+            readonly parameters: Schema.String
+            readonly pepper: Schema.NullOr<Schema.String>
+            readonly count: Schema.Int
+            readonly isCurrent: Schema.Boolean
+          }>
+        >
+      >,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "revoke",
+      "POST",
+      `${Prefix}/revoke`,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly token: Schema.RedactedFromValue<Schema.String>
+          readonly reason: Schema.Literals<readonly ["manual", "leaked", "possession"]>
+          readonly report: Schema.optionalKey<Schema.String>
+        }>
+      >,
+      never,
+      Schema.toCodecJson<
+        Schema.Union<
+          readonly [
+            Schema.Struct<{
+              readonly valid: Schema.Literal<true>
+              readonly apiKey: typeof Model.ApiKey
+              readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
+              readonly isEnded: Schema.Boolean
+            }>,
+            Schema.Struct<{
+              readonly valid: Schema.Literal<false>
+              readonly error: Schema.Union<
+                readonly [
+                  typeof ApiKeyError.MalformedToken,
+                  typeof ApiKeyError.NotFound,
+                  typeof ApiKeyError.InvalidSecret,
+                  typeof ApiKeyError.Inactive,
+                  typeof ApiKeyError.Expired,
+                  typeof ApiKeyError.InsufficientScope,
+                ]
+              >
+            }>,
+          ]
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.OverloadedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -667,7 +541,7 @@ declare const make: <const Prefix extends `/${string}`>(
       HttpApiSchema.WithHeaders<
         Schema.toCodecJson<
           Schema.Struct<{
-            readonly apiKey: typeof ApiKeyModel.ApiKey
+            readonly apiKey: typeof Model.ApiKey
             readonly token: Schema.RedactedFromValue<Schema.String>
           }>
         >,
@@ -679,19 +553,19 @@ declare const make: <const Prefix extends `/${string}`>(
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof InactiveProblem
-        | typeof ExpiredProblem
-        | typeof InsufficientScopeProblem
-        | typeof ScopeNotHeldProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof GraceRunningProblem
-        | typeof PreviousTokenProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.InactiveProblem
+        | typeof Problem.ExpiredProblem
+        | typeof Problem.InsufficientScopeProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.GraceRunningProblem
+        | typeof Problem.PreviousTokenProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -744,14 +618,45 @@ declare const make: <const Prefix extends `/${string}`>(
       never,
       Schema.toCodecJson<
         Schema.Struct<{
-          readonly items: Schema.$Array<typeof ApiKeyModel.ApiKey>
+          readonly items: Schema.$Array<typeof Model.ApiKey>
           readonly total: Schema.NullOr<Schema.Int>
           readonly offset: Schema.NullOr<Schema.Int>
           readonly limit: Schema.Int
           readonly nextCursor: Schema.NullOr<Schema.String>
         }>
       >,
-      Schema.toCodecJson<typeof InvalidRequestProblem | typeof ServiceUnavailableProblem>,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "upcoming",
+      "GET",
+      `${Prefix}/upcoming`,
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          within: Schema.decodeTo<Schema.Duration, Schema.String, never, never>
+          maximumAge: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          cursor: Schema.optionalKey<Schema.String>
+        }>
+      >,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly items: Schema.$Array<
+            Schema.Struct<{
+              readonly apiKey: typeof Model.ApiKey
+              readonly reason: Schema.Literals<readonly ["expires", "comesOfAge"]>
+              readonly at: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+            }>
+          >
+          readonly nextCursor: Schema.NullOr<Schema.String>
+        }>
+      >,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
       ApiKeyAuth | RequestProblems,
       never
     >
@@ -786,7 +691,7 @@ declare const make: <const Prefix extends `/${string}`>(
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -794,14 +699,14 @@ declare const make: <const Prefix extends `/${string}`>(
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof ScopeNotHeldProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -827,7 +732,7 @@ declare const make: <const Prefix extends `/${string}`>(
             readonly [
               Schema.Struct<{
                 readonly valid: Schema.Literal<true>
-                readonly apiKey: typeof ApiKeyModel.ApiKey
+                readonly apiKey: typeof Model.ApiKey
                 readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
                 readonly checkedAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
               }>,
@@ -854,17 +759,18 @@ declare const make: <const Prefix extends `/${string}`>(
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof ServiceUnavailableProblem
-        | typeof OverloadedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.OverloadedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
     >,
   false
 >
+
 declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
   "apiKeys",
   | HttpApiEndpoint.HttpApiEndpoint<
@@ -889,7 +795,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -897,12 +803,12 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof ScopeNotHeldProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -939,7 +845,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           readonly count: Schema.Int
         }>
       >,
-      Schema.toCodecJson<typeof InvalidRequestProblem | typeof ServiceUnavailableProblem>,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
       ApiKeyAuth | RequestProblems,
       never
     >
@@ -964,7 +870,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       HttpApiSchema.WithHeaders<
         Schema.toCodecJson<
           Schema.Struct<{
-            readonly apiKey: typeof ApiKeyModel.ApiKey
+            readonly apiKey: typeof Model.ApiKey
             readonly token: Schema.RedactedFromValue<Schema.String>
           }>
         >,
@@ -977,11 +883,11 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof ScopeNotHeldProblem
-        | typeof ServiceUnavailableProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.ServiceUnavailableProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -1009,7 +915,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -1017,11 +923,11 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -1049,11 +955,11 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       >,
       Schema.toCodecJson<HttpApiSchema.NoContent>,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -1080,7 +986,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -1088,15 +994,15 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof InactiveProblem
-        | typeof ExpiredProblem
-        | typeof InsufficientScopeProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof PreviousTokenProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.InactiveProblem
+        | typeof Problem.ExpiredProblem
+        | typeof Problem.InsufficientScopeProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.PreviousTokenProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -1119,7 +1025,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -1127,11 +1033,84 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | HttpApiSchema.asNoContent<typeof NotModified>
-        | typeof InvalidRequestProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
+        | HttpApiSchema.asNoContent<typeof Problem.NotModified>
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "hashReport",
+      "GET",
+      "/api-keys/hash-report",
+      never,
+      never,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly algorithm: Schema.String
+            readonly parameters: Schema.String
+            readonly pepper: Schema.NullOr<Schema.String>
+            readonly count: Schema.Int
+            readonly isCurrent: Schema.Boolean
+          }>
+        >
+      >,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "revoke",
+      "POST",
+      "/api-keys/revoke",
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly token: Schema.RedactedFromValue<Schema.String>
+          readonly reason: Schema.Literals<readonly ["manual", "leaked", "possession"]>
+          readonly report: Schema.optionalKey<Schema.String>
+        }>
+      >,
+      never,
+      Schema.toCodecJson<
+        Schema.Union<
+          readonly [
+            Schema.Struct<{
+              readonly valid: Schema.Literal<true>
+              readonly apiKey: typeof Model.ApiKey
+              readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
+              readonly isEnded: Schema.Boolean
+            }>,
+            Schema.Struct<{
+              readonly valid: Schema.Literal<false>
+              readonly error: Schema.Union<
+                readonly [
+                  typeof ApiKeyError.MalformedToken,
+                  typeof ApiKeyError.NotFound,
+                  typeof ApiKeyError.InvalidSecret,
+                  typeof ApiKeyError.Inactive,
+                  typeof ApiKeyError.Expired,
+                  typeof ApiKeyError.InsufficientScope,
+                ]
+              >
+            }>,
+          ]
+        >
+      >,
+      Schema.toCodecJson<
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.OverloadedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -1166,7 +1145,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       HttpApiSchema.WithHeaders<
         Schema.toCodecJson<
           Schema.Struct<{
-            readonly apiKey: typeof ApiKeyModel.ApiKey
+            readonly apiKey: typeof Model.ApiKey
             readonly token: Schema.RedactedFromValue<Schema.String>
           }>
         >,
@@ -1178,19 +1157,19 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof InactiveProblem
-        | typeof ExpiredProblem
-        | typeof InsufficientScopeProblem
-        | typeof ScopeNotHeldProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof GraceRunningProblem
-        | typeof PreviousTokenProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.InactiveProblem
+        | typeof Problem.ExpiredProblem
+        | typeof Problem.InsufficientScopeProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.GraceRunningProblem
+        | typeof Problem.PreviousTokenProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -1243,14 +1222,45 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       never,
       Schema.toCodecJson<
         Schema.Struct<{
-          readonly items: Schema.$Array<typeof ApiKeyModel.ApiKey>
+          readonly items: Schema.$Array<typeof Model.ApiKey>
           readonly total: Schema.NullOr<Schema.Int>
           readonly offset: Schema.NullOr<Schema.Int>
           readonly limit: Schema.Int
           readonly nextCursor: Schema.NullOr<Schema.String>
         }>
       >,
-      Schema.toCodecJson<typeof InvalidRequestProblem | typeof ServiceUnavailableProblem>,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "upcoming",
+      "GET",
+      "/api-keys/upcoming",
+      never,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          within: Schema.decodeTo<Schema.Duration, Schema.String, never, never>
+          maximumAge: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
+          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          cursor: Schema.optionalKey<Schema.String>
+        }>
+      >,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly items: Schema.$Array<
+            Schema.Struct<{
+              readonly apiKey: typeof Model.ApiKey
+              readonly reason: Schema.Literals<readonly ["expires", "comesOfAge"]>
+              readonly at: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+            }>
+          >
+          readonly nextCursor: Schema.NullOr<Schema.String>
+        }>
+      >,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
       ApiKeyAuth | RequestProblems,
       never
     >
@@ -1285,7 +1295,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       HttpApiSchema.WithHeaders<
-        Schema.toCodecJson<typeof ApiKeyModel.ApiKey>,
+        Schema.toCodecJson<typeof Model.ApiKey>,
         Schema.toCodecStringTree<
           Schema.Struct<{
             etag: Schema.String
@@ -1293,14 +1303,14 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof ScopeNotHeldProblem
-        | typeof NotFoundProblem
-        | typeof VersionConflictProblem
-        | typeof ServiceUnavailableProblem
-        | typeof UnconfirmedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.VersionConflictProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.UnconfirmedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
@@ -1326,7 +1336,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
             readonly [
               Schema.Struct<{
                 readonly valid: Schema.Literal<true>
-                readonly apiKey: typeof ApiKeyModel.ApiKey
+                readonly apiKey: typeof Model.ApiKey
                 readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
                 readonly checkedAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
               }>,
@@ -1353,26 +1363,34 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof ServiceUnavailableProblem
-        | typeof OverloadedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.OverloadedProblem
       >,
       ApiKeyAuth | RequestProblems,
       never
     >,
   false
 >
+
 export declare class ApiKeysGroup extends ApiKeysGroup_base {}
-type ApiKeysProblems = ProblemsOf<typeof ApiKeysGroup>
-type ApiKeysProblem = ApiKeysProblems[keyof ApiKeysProblems]
-type ProblemsOf<Group> = {
+
+export type ApiKeysProblems = ProblemsOf<typeof ApiKeysGroup>
+
+export type ApiKeysProblem = ApiKeysProblems[keyof ApiKeysProblems]
+
+export type ProblemsOf<Group> = {
   readonly [Endpoint in HttpApiGroup.Endpoints<Group> as Endpoint["identifier"]]: HttpApiEndpoint.Errors<Endpoint>
 }
+
 declare const ApiKeysApi_base: HttpApi.HttpApi<"effect-api-key", typeof ApiKeysGroup>
+
 export declare class ApiKeysApi extends ApiKeysApi_base {}
-declare const make$1: <const Prefix extends `/${string}`>(
+
+// internal/http/LeaksGroup.d.ts
+export declare const make: <const Prefix extends `/${string}`>(
   prefix: Prefix,
 ) => HttpApiGroup.HttpApiGroup<
   "leaks",
@@ -1408,12 +1426,12 @@ declare const make$1: <const Prefix extends `/${string}`>(
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof InvalidSignatureProblem
-        | typeof NotOfferedProblem
-        | typeof ServiceUnavailableProblem
-        | typeof OverloadedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.InvalidSignatureProblem
+        | typeof Problem.NotOfferedProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.OverloadedProblem
       >,
       RequestProblems,
       never
@@ -1436,17 +1454,18 @@ declare const make$1: <const Prefix extends `/${string}`>(
         }>
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof NotOfferedProblem
-        | typeof OverloadedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.NotOfferedProblem
+        | typeof Problem.OverloadedProblem
       >,
       RequestProblems,
       never
     >,
   false
 >
+
 declare const LeaksGroup_base: HttpApiGroup.HttpApiGroup<
   "leaks",
   | HttpApiEndpoint.HttpApiEndpoint<
@@ -1481,12 +1500,12 @@ declare const LeaksGroup_base: HttpApiGroup.HttpApiGroup<
         >
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof InvalidSignatureProblem
-        | typeof NotOfferedProblem
-        | typeof ServiceUnavailableProblem
-        | typeof OverloadedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.InvalidSignatureProblem
+        | typeof Problem.NotOfferedProblem
+        | typeof Problem.ServiceUnavailableProblem
+        | typeof Problem.OverloadedProblem
       >,
       RequestProblems,
       never
@@ -1509,30 +1528,265 @@ declare const LeaksGroup_base: HttpApiGroup.HttpApiGroup<
         }>
       >,
       Schema.toCodecJson<
-        | typeof InvalidRequestProblem
-        | typeof BodyTooLargeProblem
-        | typeof UnsupportedMediaTypeProblem
-        | typeof NotOfferedProblem
-        | typeof OverloadedProblem
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.NotOfferedProblem
+        | typeof Problem.OverloadedProblem
       >,
       RequestProblems,
       never
     >,
   false
 >
+
 export declare class LeaksGroup extends LeaksGroup_base {}
-type LeaksProblems = ProblemsOf<typeof LeaksGroup>
-type LeaksProblem = LeaksProblems[keyof LeaksProblems]
+
+export type LeaksProblems = ProblemsOf<typeof LeaksGroup>
+
+export type LeaksProblem = LeaksProblems[keyof LeaksProblems]
+
 declare const LeaksApi_base: HttpApi.HttpApi<"effect-api-key-leaks", typeof LeaksGroup>
+
 export declare class LeaksApi extends LeaksApi_base {}
-export {
-  type ApiKeysProblem,
-  type ApiKeysProblems,
-  type CredentialOptions,
-  type LeaksProblem,
-  type LeaksProblems,
-  Problem_d_exports as Problem,
-  type ProblemsOf,
-  make as makeApiKeysGroup,
-  make$1 as makeLeaksGroup,
+
+// internal/http/Problem.d.ts
+declare const InvalidRequestProblem_base: HttpApiError.ProblemClass<
+  InvalidRequestProblem,
+  "InvalidRequestProblem",
+  "urn:effect-api-key:problem:invalid-request",
+  400,
+  {
+    readonly errors: Schema.optionalKey<
+      Schema.$Array<
+        Schema.Struct<{
+          readonly path: Schema.$Array<Schema.Union<readonly [Schema.String, Schema.Number]>>
+          readonly message: Schema.String
+        }>
+      >
+    >
+  },
+  {}
+>
+
+export declare class InvalidRequestProblem extends InvalidRequestProblem_base {}
+
+declare const NotModified_base: Schema.Class<NotModified, Schema.TaggedStruct<"NotModified", {}>, import("effect/Cause").YieldableError>
+
+export declare class NotModified extends NotModified_base {}
+
+export declare const NotModifiedNoContent: HttpApiSchema.asNoContent<typeof NotModified>
+
+declare const BodyTooLargeProblem_base: HttpApiError.ProblemClass<
+  BodyTooLargeProblem,
+  "BodyTooLargeProblem",
+  "urn:effect-api-key:problem:body-too-large",
+  413,
+  {},
+  {}
+>
+
+export declare class BodyTooLargeProblem extends BodyTooLargeProblem_base {}
+
+declare const UnsupportedMediaTypeProblem_base: HttpApiError.ProblemClass<
+  UnsupportedMediaTypeProblem,
+  "UnsupportedMediaTypeProblem",
+  "urn:effect-api-key:problem:unsupported-media-type",
+  415,
+  {},
+  {}
+>
+
+export declare class UnsupportedMediaTypeProblem extends UnsupportedMediaTypeProblem_base {}
+
+declare const MissingApiKeyProblem_base: HttpApiError.ProblemClass<
+  MissingApiKeyProblem,
+  "MissingApiKeyProblem",
+  "urn:effect-api-key:problem:missing-api-key",
+  401,
+  {},
+  {}
+>
+
+export declare class MissingApiKeyProblem extends MissingApiKeyProblem_base {}
+
+declare const InvalidTokenProblem_base: HttpApiError.ProblemClass<
+  InvalidTokenProblem,
+  "InvalidTokenProblem",
+  "urn:effect-api-key:problem:invalid-token",
+  401,
+  {},
+  {}
+>
+
+export declare class InvalidTokenProblem extends InvalidTokenProblem_base {}
+
+declare const InactiveProblem_base: HttpApiError.ProblemClass<
+  InactiveProblem,
+  "InactiveProblem",
+  "urn:effect-api-key:problem:inactive",
+  401,
+  {},
+  {}
+>
+
+export declare class InactiveProblem extends InactiveProblem_base {}
+
+declare const ExpiredProblem_base: HttpApiError.ProblemClass<
+  ExpiredProblem,
+  "ExpiredProblem",
+  "urn:effect-api-key:problem:expired",
+  401,
+  {
+    readonly expiresAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+  },
+  {}
+>
+
+export declare class ExpiredProblem extends ExpiredProblem_base {}
+
+declare const InsufficientScopeProblem_base: HttpApiError.ProblemClass<
+  InsufficientScopeProblem,
+  "InsufficientScopeProblem",
+  "urn:effect-api-key:problem:insufficient-scope",
+  403,
+  {
+    readonly required: ScopeSet
+  },
+  {}
+>
+
+export declare class InsufficientScopeProblem extends InsufficientScopeProblem_base {}
+
+declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
+  ScopeNotHeldProblem,
+  "ScopeNotHeldProblem",
+  "urn:effect-api-key:problem:scope-not-held",
+  403,
+  {
+    readonly scopes: ScopeSet
+  },
+  {}
+>
+
+export declare class ScopeNotHeldProblem extends ScopeNotHeldProblem_base {}
+
+declare const NotFoundProblem_base: HttpApiError.ProblemClass<
+  NotFoundProblem,
+  "NotFoundProblem",
+  "urn:effect-api-key:problem:not-found",
+  404,
+  {
+    readonly id: Schema.String
+  },
+  {}
+>
+
+export declare class NotFoundProblem extends NotFoundProblem_base {}
+
+declare const VersionConflictProblem_base: HttpApiError.ProblemClass<
+  VersionConflictProblem,
+  "VersionConflictProblem",
+  "urn:effect-api-key:problem:version-conflict",
+  412,
+  {
+    readonly id: Schema.String
+    readonly actual: Schema.Int
+    readonly expected: Schema.optionalKey<Schema.Int>
+  },
+  {}
+>
+
+export declare class VersionConflictProblem extends VersionConflictProblem_base {}
+
+declare const GraceRunningProblem_base: HttpApiError.ProblemClass<
+  GraceRunningProblem,
+  "GraceRunningProblem",
+  "urn:effect-api-key:problem:grace-running",
+  409,
+  {
+    readonly id: Schema.String
+    readonly expiresAt: Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+  },
+  {}
+>
+
+export declare class GraceRunningProblem extends GraceRunningProblem_base {}
+
+declare const PreviousTokenProblem_base: HttpApiError.ProblemClass<
+  PreviousTokenProblem,
+  "PreviousTokenProblem",
+  "urn:effect-api-key:problem:previous-token",
+  403,
+  {},
+  {}
+>
+
+export declare class PreviousTokenProblem extends PreviousTokenProblem_base {}
+
+declare const InvalidSignatureProblem_base: HttpApiError.ProblemClass<
+  InvalidSignatureProblem,
+  "InvalidSignatureProblem",
+  "urn:effect-api-key:problem:invalid-signature",
+  403,
+  {},
+  {}
+>
+
+export declare class InvalidSignatureProblem extends InvalidSignatureProblem_base {}
+
+declare const NotOfferedProblem_base: HttpApiError.ProblemClass<
+  NotOfferedProblem,
+  "NotOfferedProblem",
+  "urn:effect-api-key:problem:not-offered",
+  404,
+  {},
+  {}
+>
+
+export declare class NotOfferedProblem extends NotOfferedProblem_base {}
+
+declare const ServiceUnavailableProblem_base: HttpApiError.ProblemClass<
+  ServiceUnavailableProblem,
+  "ServiceUnavailableProblem",
+  "urn:effect-api-key:problem:service-unavailable",
+  503,
+  {},
+  {}
+>
+
+export declare class ServiceUnavailableProblem extends ServiceUnavailableProblem_base {}
+
+declare const OverloadedProblem_base: HttpApiError.ProblemClass<
+  OverloadedProblem,
+  "OverloadedProblem",
+  "urn:effect-api-key:problem:overloaded",
+  503,
+  {
+    readonly retryAfterSeconds: Schema.Int
+  },
+  {}
+>
+
+export declare class OverloadedProblem extends OverloadedProblem_base {}
+
+declare const UnconfirmedProblem_base: HttpApiError.ProblemClass<
+  UnconfirmedProblem,
+  "UnconfirmedProblem",
+  "urn:effect-api-key:problem:unconfirmed",
+  504,
+  {
+    readonly id: Schema.String
+    readonly nodes: Schema.$Array<Schema.String>
+    readonly token: Schema.optionalKey<Schema.RedactedFromValue<Schema.String>>
+  },
+  {}
+>
+
+export declare class UnconfirmedProblem extends UnconfirmedProblem_base {}
+
+// internal/http/credentials.d.ts
+export interface CredentialOptions {
+  readonly accept?: ReadonlyArray<string> | undefined
+  readonly foreignAuthorization?: "ignore" | "refuse" | undefined
 }

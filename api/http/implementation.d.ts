@@ -1,17 +1,135 @@
-import * as HttpApi from "effect/http-api/HttpApi"
-import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
-import * as Layer from "effect/Layer"
-import { ApiKeys } from "../ApiKeys.ts"
-import * as Context from "effect/Context"
-import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
-import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as ApiKeyModel from "../ApiKey.ts"
-import { ScopeSet } from "../Scope.ts"
-import * as Schema from "effect/Schema"
-import * as HttpApiError from "effect/http-api/HttpApiError"
-import * as HttpRouter from "effect/http/HttpRouter"
+export { layerAuth, layerRedactedHeaders, type AuthOptions } from "../internal/http/auth.ts"
+export { layerHandlers } from "../internal/http/handlers.ts"
+export { InvalidSigningKey, layerLeaks, type LeakOptions, type SigningKey } from "../internal/http/leaks.ts"
+export { layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../internal/http/problems.ts"
+
+// internal/http/ApiKeyAuth.d.ts
+declare const CurrentApiKey_base: Context.ServiceClass<CurrentApiKey, "effect-api-key/http/CurrentApiKey", ApiKeyModel.ApiKey>
+
+export declare class CurrentApiKey extends CurrentApiKey_base {}
+
+declare const OptionalApiKey_base: Context.ServiceClass<
+  OptionalApiKey,
+  "effect-api-key/http/OptionalApiKey",
+  Option.Option<ApiKeyModel.ApiKey>
+>
+
+export declare class OptionalApiKey extends OptionalApiKey_base {}
+
+declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
+  ApiKeyAuth,
+  "effect-api-key/http/ApiKeyAuth",
+  {
+    requires: never
+    provides: CurrentApiKey
+    error: readonly [
+      typeof Problem.InvalidRequestProblem,
+      typeof Problem.MissingApiKeyProblem,
+      typeof Problem.InvalidTokenProblem,
+      typeof Problem.InactiveProblem,
+      typeof Problem.ExpiredProblem,
+      typeof Problem.InsufficientScopeProblem,
+      typeof Problem.ServiceUnavailableProblem,
+      typeof Problem.OverloadedProblem,
+    ]
+    clientError: never
+    requiredForClient: true
+    security: {
+      bearer: HttpApiSecurity.Http
+      apiKey: HttpApiSecurity.ApiKey
+    }
+  },
+  HttpApiMiddleware.HttpApiMiddlewareSecurity<
+    {
+      bearer: HttpApiSecurity.Http
+      apiKey: HttpApiSecurity.ApiKey
+    },
+    CurrentApiKey,
+    readonly [
+      typeof Problem.InvalidRequestProblem,
+      typeof Problem.MissingApiKeyProblem,
+      typeof Problem.InvalidTokenProblem,
+      typeof Problem.InactiveProblem,
+      typeof Problem.ExpiredProblem,
+      typeof Problem.InsufficientScopeProblem,
+      typeof Problem.ServiceUnavailableProblem,
+      typeof Problem.OverloadedProblem,
+    ],
+    never
+  >
+>
+
+export declare class ApiKeyAuth extends ApiKeyAuth_base {
+  static layerClient(token: Redacted.Redacted, place?: string): Layer.Layer<HttpApiMiddleware.ForClient<ApiKeyAuth>>
+}
+
+declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
+  OptionalApiKeyAuth,
+  "effect-api-key/http/OptionalApiKeyAuth",
+  {
+    requires: never
+    provides: OptionalApiKey
+    error: readonly [
+      typeof Problem.InvalidRequestProblem,
+      typeof Problem.MissingApiKeyProblem,
+      typeof Problem.InvalidTokenProblem,
+      typeof Problem.InactiveProblem,
+      typeof Problem.ExpiredProblem,
+      typeof Problem.InsufficientScopeProblem,
+      typeof Problem.ServiceUnavailableProblem,
+      typeof Problem.OverloadedProblem,
+    ]
+    clientError: never
+    requiredForClient: false
+    security: {
+      bearer: HttpApiSecurity.Http
+      apiKey: HttpApiSecurity.ApiKey
+    }
+  },
+  HttpApiMiddleware.HttpApiMiddlewareSecurity<
+    {
+      bearer: HttpApiSecurity.Http
+      apiKey: HttpApiSecurity.ApiKey
+    },
+    OptionalApiKey,
+    readonly [
+      typeof Problem.InvalidRequestProblem,
+      typeof Problem.MissingApiKeyProblem,
+      typeof Problem.InvalidTokenProblem,
+      typeof Problem.InactiveProblem,
+      typeof Problem.ExpiredProblem,
+      typeof Problem.InsufficientScopeProblem,
+      typeof Problem.ServiceUnavailableProblem,
+      typeof Problem.OverloadedProblem,
+    ],
+    never
+  >
+>
+
+export declare class OptionalApiKeyAuth extends OptionalApiKeyAuth_base {}
+
+// internal/http/ApiKeysGroup.d.ts
+declare const RequestProblems_base: HttpApiMiddleware.ServiceClass<
+  RequestProblems,
+  "effect-api-key/http/RequestProblems",
+  {
+    requires: never
+    provides: never
+    error: readonly [typeof Problem.InvalidRequestProblem, typeof Problem.ServiceUnavailableProblem]
+    clientError: never
+    requiredForClient: false
+    security: never
+  },
+  HttpApiMiddleware.HttpApiMiddleware<
+    never,
+    readonly [typeof Problem.InvalidRequestProblem, typeof Problem.ServiceUnavailableProblem],
+    never
+  >
+>
+
+export declare class RequestProblems extends RequestProblems_base {}
+
+// internal/http/Problem.d.ts
 declare const InvalidRequestProblem_base: HttpApiError.ProblemClass<
   InvalidRequestProblem,
   "InvalidRequestProblem",
@@ -29,7 +147,37 @@ declare const InvalidRequestProblem_base: HttpApiError.ProblemClass<
   },
   {}
 >
-declare class InvalidRequestProblem extends InvalidRequestProblem_base {}
+
+export declare class InvalidRequestProblem extends InvalidRequestProblem_base {}
+
+declare const NotModified_base: Schema.Class<NotModified, Schema.TaggedStruct<"NotModified", {}>, import("effect/Cause").YieldableError>
+
+export declare class NotModified extends NotModified_base {}
+
+export declare const NotModifiedNoContent: HttpApiSchema.asNoContent<typeof NotModified>
+
+declare const BodyTooLargeProblem_base: HttpApiError.ProblemClass<
+  BodyTooLargeProblem,
+  "BodyTooLargeProblem",
+  "urn:effect-api-key:problem:body-too-large",
+  413,
+  {},
+  {}
+>
+
+export declare class BodyTooLargeProblem extends BodyTooLargeProblem_base {}
+
+declare const UnsupportedMediaTypeProblem_base: HttpApiError.ProblemClass<
+  UnsupportedMediaTypeProblem,
+  "UnsupportedMediaTypeProblem",
+  "urn:effect-api-key:problem:unsupported-media-type",
+  415,
+  {},
+  {}
+>
+
+export declare class UnsupportedMediaTypeProblem extends UnsupportedMediaTypeProblem_base {}
+
 declare const MissingApiKeyProblem_base: HttpApiError.ProblemClass<
   MissingApiKeyProblem,
   "MissingApiKeyProblem",
@@ -38,7 +186,9 @@ declare const MissingApiKeyProblem_base: HttpApiError.ProblemClass<
   {},
   {}
 >
-declare class MissingApiKeyProblem extends MissingApiKeyProblem_base {}
+
+export declare class MissingApiKeyProblem extends MissingApiKeyProblem_base {}
+
 declare const InvalidTokenProblem_base: HttpApiError.ProblemClass<
   InvalidTokenProblem,
   "InvalidTokenProblem",
@@ -47,7 +197,9 @@ declare const InvalidTokenProblem_base: HttpApiError.ProblemClass<
   {},
   {}
 >
-declare class InvalidTokenProblem extends InvalidTokenProblem_base {}
+
+export declare class InvalidTokenProblem extends InvalidTokenProblem_base {}
+
 declare const InactiveProblem_base: HttpApiError.ProblemClass<
   InactiveProblem,
   "InactiveProblem",
@@ -56,7 +208,9 @@ declare const InactiveProblem_base: HttpApiError.ProblemClass<
   {},
   {}
 >
-declare class InactiveProblem extends InactiveProblem_base {}
+
+export declare class InactiveProblem extends InactiveProblem_base {}
+
 declare const ExpiredProblem_base: HttpApiError.ProblemClass<
   ExpiredProblem,
   "ExpiredProblem",
@@ -67,7 +221,9 @@ declare const ExpiredProblem_base: HttpApiError.ProblemClass<
   },
   {}
 >
-declare class ExpiredProblem extends ExpiredProblem_base {}
+
+export declare class ExpiredProblem extends ExpiredProblem_base {}
+
 declare const InsufficientScopeProblem_base: HttpApiError.ProblemClass<
   InsufficientScopeProblem,
   "InsufficientScopeProblem",
@@ -78,7 +234,97 @@ declare const InsufficientScopeProblem_base: HttpApiError.ProblemClass<
   },
   {}
 >
-declare class InsufficientScopeProblem extends InsufficientScopeProblem_base {}
+
+export declare class InsufficientScopeProblem extends InsufficientScopeProblem_base {}
+
+declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
+  ScopeNotHeldProblem,
+  "ScopeNotHeldProblem",
+  "urn:effect-api-key:problem:scope-not-held",
+  403,
+  {
+    readonly scopes: ScopeSet
+  },
+  {}
+>
+
+export declare class ScopeNotHeldProblem extends ScopeNotHeldProblem_base {}
+
+declare const NotFoundProblem_base: HttpApiError.ProblemClass<
+  NotFoundProblem,
+  "NotFoundProblem",
+  "urn:effect-api-key:problem:not-found",
+  404,
+  {
+    readonly id: Schema.String
+  },
+  {}
+>
+
+export declare class NotFoundProblem extends NotFoundProblem_base {}
+
+declare const VersionConflictProblem_base: HttpApiError.ProblemClass<
+  VersionConflictProblem,
+  "VersionConflictProblem",
+  "urn:effect-api-key:problem:version-conflict",
+  412,
+  {
+    readonly id: Schema.String
+    readonly actual: Schema.Int
+    readonly expected: Schema.optionalKey<Schema.Int>
+  },
+  {}
+>
+
+export declare class VersionConflictProblem extends VersionConflictProblem_base {}
+
+declare const GraceRunningProblem_base: HttpApiError.ProblemClass<
+  GraceRunningProblem,
+  "GraceRunningProblem",
+  "urn:effect-api-key:problem:grace-running",
+  409,
+  {
+    readonly id: Schema.String
+    readonly expiresAt: Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+  },
+  {}
+>
+
+export declare class GraceRunningProblem extends GraceRunningProblem_base {}
+
+declare const PreviousTokenProblem_base: HttpApiError.ProblemClass<
+  PreviousTokenProblem,
+  "PreviousTokenProblem",
+  "urn:effect-api-key:problem:previous-token",
+  403,
+  {},
+  {}
+>
+
+export declare class PreviousTokenProblem extends PreviousTokenProblem_base {}
+
+declare const InvalidSignatureProblem_base: HttpApiError.ProblemClass<
+  InvalidSignatureProblem,
+  "InvalidSignatureProblem",
+  "urn:effect-api-key:problem:invalid-signature",
+  403,
+  {},
+  {}
+>
+
+export declare class InvalidSignatureProblem extends InvalidSignatureProblem_base {}
+
+declare const NotOfferedProblem_base: HttpApiError.ProblemClass<
+  NotOfferedProblem,
+  "NotOfferedProblem",
+  "urn:effect-api-key:problem:not-offered",
+  404,
+  {},
+  {}
+>
+
+export declare class NotOfferedProblem extends NotOfferedProblem_base {}
+
 declare const ServiceUnavailableProblem_base: HttpApiError.ProblemClass<
   ServiceUnavailableProblem,
   "ServiceUnavailableProblem",
@@ -87,7 +333,9 @@ declare const ServiceUnavailableProblem_base: HttpApiError.ProblemClass<
   {},
   {}
 >
-declare class ServiceUnavailableProblem extends ServiceUnavailableProblem_base {}
+
+export declare class ServiceUnavailableProblem extends ServiceUnavailableProblem_base {}
+
 declare const OverloadedProblem_base: HttpApiError.ProblemClass<
   OverloadedProblem,
   "OverloadedProblem",
@@ -98,137 +346,53 @@ declare const OverloadedProblem_base: HttpApiError.ProblemClass<
   },
   {}
 >
-declare class OverloadedProblem extends OverloadedProblem_base {}
-declare const CurrentApiKey_base: Context.ServiceClass<CurrentApiKey, "effect-api-key/http/CurrentApiKey", ApiKeyModel.ApiKey>
-declare class CurrentApiKey extends CurrentApiKey_base {}
-declare const OptionalApiKey_base: Context.ServiceClass<
-  OptionalApiKey,
-  "effect-api-key/http/OptionalApiKey",
-  Option.Option<ApiKeyModel.ApiKey>
->
-declare class OptionalApiKey extends OptionalApiKey_base {}
-declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
-  ApiKeyAuth,
-  "effect-api-key/http/ApiKeyAuth",
+
+export declare class OverloadedProblem extends OverloadedProblem_base {}
+
+declare const UnconfirmedProblem_base: HttpApiError.ProblemClass<
+  UnconfirmedProblem,
+  "UnconfirmedProblem",
+  "urn:effect-api-key:problem:unconfirmed",
+  504,
   {
-    requires: never
-    provides: CurrentApiKey
-    error: readonly [
-      typeof InvalidRequestProblem,
-      typeof MissingApiKeyProblem,
-      typeof InvalidTokenProblem,
-      typeof InactiveProblem,
-      typeof ExpiredProblem,
-      typeof InsufficientScopeProblem,
-      typeof ServiceUnavailableProblem,
-      typeof OverloadedProblem,
-    ]
-    clientError: never
-    requiredForClient: true
-    security: {
-      bearer: HttpApiSecurity.Http
-      apiKey: HttpApiSecurity.ApiKey
-    }
+    readonly id: Schema.String
+    readonly nodes: Schema.$Array<Schema.String>
+    readonly token: Schema.optionalKey<Schema.RedactedFromValue<Schema.String>>
   },
-  HttpApiMiddleware.HttpApiMiddlewareSecurity<
-    {
-      bearer: HttpApiSecurity.Http
-      apiKey: HttpApiSecurity.ApiKey
-    },
-    CurrentApiKey,
-    readonly [
-      typeof InvalidRequestProblem,
-      typeof MissingApiKeyProblem,
-      typeof InvalidTokenProblem,
-      typeof InactiveProblem,
-      typeof ExpiredProblem,
-      typeof InsufficientScopeProblem,
-      typeof ServiceUnavailableProblem,
-      typeof OverloadedProblem,
-    ],
-    never
-  >
+  {}
 >
-declare class ApiKeyAuth extends ApiKeyAuth_base {
-  static layerClient(token: Redacted.Redacted, place?: string): Layer.Layer<HttpApiMiddleware.ForClient<ApiKeyAuth>>
-}
-declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
-  OptionalApiKeyAuth,
-  "effect-api-key/http/OptionalApiKeyAuth",
-  {
-    requires: never
-    provides: OptionalApiKey
-    error: readonly [
-      typeof InvalidRequestProblem,
-      typeof MissingApiKeyProblem,
-      typeof InvalidTokenProblem,
-      typeof InactiveProblem,
-      typeof ExpiredProblem,
-      typeof InsufficientScopeProblem,
-      typeof ServiceUnavailableProblem,
-      typeof OverloadedProblem,
-    ]
-    clientError: never
-    requiredForClient: false
-    security: {
-      bearer: HttpApiSecurity.Http
-      apiKey: HttpApiSecurity.ApiKey
-    }
-  },
-  HttpApiMiddleware.HttpApiMiddlewareSecurity<
-    {
-      bearer: HttpApiSecurity.Http
-      apiKey: HttpApiSecurity.ApiKey
-    },
-    OptionalApiKey,
-    readonly [
-      typeof InvalidRequestProblem,
-      typeof MissingApiKeyProblem,
-      typeof InvalidTokenProblem,
-      typeof InactiveProblem,
-      typeof ExpiredProblem,
-      typeof InsufficientScopeProblem,
-      typeof ServiceUnavailableProblem,
-      typeof OverloadedProblem,
-    ],
-    never
-  >
->
-declare class OptionalApiKeyAuth extends OptionalApiKeyAuth_base {}
-interface AuthOptions {
+
+export declare class UnconfirmedProblem extends UnconfirmedProblem_base {}
+
+// internal/http/auth.d.ts
+export interface AuthOptions {
   readonly realm?: string | undefined
 }
+
 export declare const layerAuth: (options?: AuthOptions) => Layer.Layer<ApiKeyAuth | OptionalApiKeyAuth, never, ApiKeys>
+
 export declare const layerRedactedHeaders: <Id extends string, Groups extends HttpApiGroup.Constraint>(
   api: HttpApi.HttpApi<Id, Groups>,
 ) => Layer.Layer<never>
-declare const RequestProblems_base: HttpApiMiddleware.ServiceClass<
-  RequestProblems,
-  "effect-api-key/http/RequestProblems",
-  {
-    requires: never
-    provides: never
-    error: readonly [typeof InvalidRequestProblem, typeof ServiceUnavailableProblem]
-    clientError: never
-    requiredForClient: false
-    security: never
-  },
-  HttpApiMiddleware.HttpApiMiddleware<never, readonly [typeof InvalidRequestProblem, typeof ServiceUnavailableProblem], never>
->
-declare class RequestProblems extends RequestProblems_base {}
+
+// internal/http/handlers.d.ts
 export declare const layerHandlers: <ApiId extends string, Groups extends HttpApiGroup.Constraint>(
   api: HttpApi.HttpApi<ApiId, Groups>,
 ) => Layer.Layer<HttpApiGroup.Service<ApiId, "apiKeys">, never, ApiKeys | ApiKeyAuth | RequestProblems>
-interface SigningKey {
+
+// internal/http/leaks.d.ts
+export interface SigningKey {
   readonly identifier: string
   readonly publicKey: string
 }
-interface LeakOptions {
+
+export interface LeakOptions {
   readonly signingKeys?: ReadonlyArray<SigningKey> | undefined
   readonly onReport?: "end" | "log" | undefined
   readonly revokeByPossession?: boolean | undefined
   readonly revocationsPerSecond?: number | undefined
 }
+
 declare const InvalidSigningKey_base: Schema.Class<
   InvalidSigningKey,
   Schema.TaggedStruct<
@@ -239,17 +403,22 @@ declare const InvalidSigningKey_base: Schema.Class<
   >,
   import("effect/Cause").YieldableError
 >
+
 export declare class InvalidSigningKey extends InvalidSigningKey_base {
   get message(): string
 }
+
 export declare const layerLeaks: <ApiId extends string, Groups extends HttpApiGroup.Constraint>(
   api: HttpApi.HttpApi<ApiId, Groups>,
   options?: LeakOptions,
 ) => Layer.Layer<HttpApiGroup.Service<ApiId, "leaks">, InvalidSigningKey, ApiKeys | RequestProblems>
+
+// internal/http/problems.d.ts
 export declare const layerRequestProblems: Layer.Layer<RequestProblems>
+
 export declare const layerProblems: Layer.Layer<never, never, HttpRouter.HttpRouter>
+
 export declare const layerMethodNotAllowed: <Id extends string, Groups extends HttpApiGroup.Constraint>(
   api: HttpApi.HttpApi<Id, Groups>,
   others?: Readonly<Record<`/${string}`, ReadonlyArray<string>>>,
 ) => Layer.Layer<never, never, HttpRouter.HttpRouter>
-export type { AuthOptions, LeakOptions, SigningKey }

@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { Find } from "./Scanner.ts"
+import type { Find } from "./Scanner.ts"
 export declare const redact: ({ token, prefix, keyId, hint }: Find) => string
 export declare const Row: Schema.Struct<{
   readonly key: Schema.String

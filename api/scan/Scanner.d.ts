@@ -2,85 +2,18 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
-import { InvalidTokenConfig } from "../ApiKeyToken.ts"
-import * as Schema from "effect/Schema"
-type Encoding = "utf-8" | "utf-16le" | "utf-16be"
-declare const PathNotFound_base: Schema.Class<
-  PathNotFound,
-  Schema.TaggedStruct<
-    "PathNotFound",
-    {
-      readonly path: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class PathNotFound extends PathNotFound_base {
-  get message(): string
-}
-declare const Unreadable_base: Schema.Class<
-  Unreadable,
-  Schema.TaggedStruct<
-    "Unreadable",
-    {
-      readonly path: Schema.String
-      readonly code: Schema.String
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class Unreadable extends Unreadable_base {
-  get message(): string
-}
-declare const NotARepository_base: Schema.Class<
-  NotARepository,
-  Schema.TaggedStruct<
-    "NotARepository",
-    {
-      readonly path: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class NotARepository extends NotARepository_base {
-  get message(): string
-}
-declare const GitMissing_base: Schema.Class<GitMissing, Schema.TaggedStruct<"GitMissing", {}>, import("effect/Cause").YieldableError>
-export declare class GitMissing extends GitMissing_base {
-  get message(): string
-}
-declare const GitFailed_base: Schema.Class<
+import type { Encoding } from "../internal/scan/encoding.ts"
+import { type ScanError, type ScanProblem, Unreadable } from "../internal/scan/ScanError.ts"
+export {
   GitFailed,
-  Schema.TaggedStruct<
-    "GitFailed",
-    {
-      readonly path: Schema.String
-      readonly command: Schema.String
-      readonly exitCode: Schema.Int
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class GitFailed extends GitFailed_base {
-  get message(): string
-}
-declare const ShallowRepository_base: Schema.Class<
+  GitMissing,
+  NotARepository,
+  PathNotFound,
+  type ScanError,
+  type ScanProblem,
   ShallowRepository,
-  Schema.TaggedStruct<
-    "ShallowRepository",
-    {
-      readonly path: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class ShallowRepository extends ShallowRepository_base {
-  get message(): string
-}
-type ScanError = PathNotFound | Unreadable | NotARepository | GitMissing | GitFailed | InvalidTokenConfig
-type ScanProblem = Unreadable | GitMissing | GitFailed | ShallowRepository
+  Unreadable,
+} from "../internal/scan/ScanError.ts"
 export interface Find {
   readonly token: Redacted.Redacted
   readonly prefix: string
@@ -93,6 +26,7 @@ export interface Find {
   readonly encoding: Encoding
   readonly commit?: string
 }
+export type { Encoding }
 export interface ScanOptions {
   readonly formats?: ReadonlyArray<ApiKeyToken.TokenConfig> | undefined
   readonly workers?: number | undefined
@@ -115,4 +49,97 @@ export declare const scanStream: <E, R>(
   },
 ) => Stream.Stream<Find, E | ApiKeyToken.InvalidTokenConfig, R>
 export declare const scanGit: (repository: string, options?: ScanOptions) => Stream.Stream<Find, ScanError>
-export type { Encoding, ScanError, ScanProblem }
+
+// internal/scan/ScanError.d.ts
+declare const PathNotFound_base: Schema.Class<
+  PathNotFound,
+  Schema.TaggedStruct<
+    "PathNotFound",
+    {
+      readonly path: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class PathNotFound extends PathNotFound_base {
+  get message(): string
+}
+
+declare const Unreadable_base: Schema.Class<
+  Unreadable,
+  Schema.TaggedStruct<
+    "Unreadable",
+    {
+      readonly path: Schema.String
+      readonly code: Schema.String
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class Unreadable extends Unreadable_base {
+  get message(): string
+}
+
+declare const NotARepository_base: Schema.Class<
+  NotARepository,
+  Schema.TaggedStruct<
+    "NotARepository",
+    {
+      readonly path: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class NotARepository extends NotARepository_base {
+  get message(): string
+}
+
+declare const GitMissing_base: Schema.Class<GitMissing, Schema.TaggedStruct<"GitMissing", {}>, import("effect/Cause").YieldableError>
+
+export declare class GitMissing extends GitMissing_base {
+  get message(): string
+}
+
+declare const GitFailed_base: Schema.Class<
+  GitFailed,
+  Schema.TaggedStruct<
+    "GitFailed",
+    {
+      readonly path: Schema.String
+      readonly command: Schema.String
+      readonly exitCode: Schema.Int
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class GitFailed extends GitFailed_base {
+  get message(): string
+}
+
+declare const ShallowRepository_base: Schema.Class<
+  ShallowRepository,
+  Schema.TaggedStruct<
+    "ShallowRepository",
+    {
+      readonly path: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class ShallowRepository extends ShallowRepository_base {
+  get message(): string
+}
+
+export type ScanError = PathNotFound | Unreadable | NotARepository | GitMissing | GitFailed | InvalidTokenConfig
+
+export type ScanProblem = Unreadable | GitMissing | GitFailed | ShallowRepository
+
+// internal/scan/encoding.d.ts
+export type Encoding = "utf-8" | "utf-16le" | "utf-16be"

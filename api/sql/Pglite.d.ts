@@ -1,78 +1,14 @@
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as Migrator from "effect/sql/Migrator"
+import type * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
-import * as SqlError$1 from "effect/sql/SqlError"
-import { SqlError } from "effect/sql/SqlError"
-import { ApiKeyRepository } from "../ApiKeyRepository.ts"
-import * as Effect from "effect/Effect"
-import * as Context from "effect/Context"
-import * as Queue from "effect/Queue"
-import * as Scope from "effect/Scope"
+import * as SqlError from "effect/sql/SqlError"
+import type { ApiKeyRepository } from "../ApiKeyRepository.ts"
+import { type DataDirProblem } from "../internal/sql/dataDir.ts"
+import { PgliteClient } from "../internal/sql/PgliteClient.ts"
 import * as SqlRepository from "./SqlRepository.ts"
-declare const ForeignDataDir_base: Schema.Class<
-  ForeignDataDir,
-  Schema.TaggedStruct<
-    "ForeignDataDir",
-    {
-      readonly dataDir: Schema.String
-      readonly entries: Schema.$Array<Schema.String>
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class ForeignDataDir extends ForeignDataDir_base {
-  get found(): string
-  get advice(): string
-  get message(): string
-}
-declare const DamagedDataDir_base: Schema.Class<
-  DamagedDataDir,
-  Schema.TaggedStruct<
-    "DamagedDataDir",
-    {
-      readonly dataDir: Schema.String
-      readonly reason: Schema.String
-      readonly otherVersion: Schema.optionalKey<Schema.String>
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class DamagedDataDir extends DamagedDataDir_base {
-  get found(): string
-  get advice(): string
-  get message(): string
-}
-declare const DataDirUnusable_base: Schema.Class<
-  DataDirUnusable,
-  Schema.TaggedStruct<
-    "DataDirUnusable",
-    {
-      readonly dataDir: Schema.String
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class DataDirUnusable extends DataDirUnusable_base {
-  get found(): string
-  get advice(): string
-  get message(): string
-}
-type DataDirProblem = ForeignDataDir | DamagedDataDir | DataDirUnusable
-interface Notification {
-  readonly channel: string
-  readonly payload: string
-}
-declare const PgliteClient_base: Context.ServiceClass<
-  PgliteClient,
-  "effect-api-key/sql/PgliteClient",
-  {
-    readonly isDurable: boolean
-    readonly listen: (channel: string) => Effect.Effect<Queue.Dequeue<Notification, SqlError>, SqlError, Scope.Scope>
-  }
->
-export declare class PgliteClient extends PgliteClient_base {}
+export { DamagedDataDir, type DataDirProblem, DataDirUnusable, ForeignDataDir } from "../internal/sql/dataDir.ts"
+export { type Notification, PgliteClient } from "../internal/sql/PgliteClient.ts"
 declare const DataDirLocked_base: Schema.Class<
   DataDirLocked,
   Schema.TaggedStruct<
@@ -106,5 +42,79 @@ export interface PgliteOptions {
 export declare const layer: (options?: PgliteOptions) => Layer.Layer<PgliteClient | SqlClient.SqlClient, PgliteError>
 export declare const layerPglite: (
   options?: PgliteOptions,
-) => Layer.Layer<ApiKeyRepository, PgliteError | SqlError$1.SqlError | Migrator.MigrationError | SqlRepository.MissingMigrations>
-export type { DataDirProblem, Notification }
+) => Layer.Layer<ApiKeyRepository, PgliteError | SqlError.SqlError | Migrator.MigrationError | SqlRepository.MissingMigrations>
+
+// internal/sql/PgliteClient.d.ts
+export interface Notification {
+  readonly channel: string
+  readonly payload: string
+}
+
+declare const PgliteClient_base: Context.ServiceClass<
+  PgliteClient,
+  "effect-api-key/sql/PgliteClient",
+  {
+    readonly isDurable: boolean
+    readonly listen: (channel: string) => Effect.Effect<Queue.Dequeue<Notification, SqlError>, SqlError, Scope.Scope>
+  }
+>
+
+export declare class PgliteClient extends PgliteClient_base {}
+
+// internal/sql/dataDir.d.ts
+declare const ForeignDataDir_base: Schema.Class<
+  ForeignDataDir,
+  Schema.TaggedStruct<
+    "ForeignDataDir",
+    {
+      readonly dataDir: Schema.String
+      readonly entries: Schema.$Array<Schema.String>
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class ForeignDataDir extends ForeignDataDir_base {
+  get found(): string
+  get advice(): string
+  get message(): string
+}
+
+declare const DamagedDataDir_base: Schema.Class<
+  DamagedDataDir,
+  Schema.TaggedStruct<
+    "DamagedDataDir",
+    {
+      readonly dataDir: Schema.String
+      readonly reason: Schema.String
+      readonly otherVersion: Schema.optionalKey<Schema.String>
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class DamagedDataDir extends DamagedDataDir_base {
+  get found(): string
+  get advice(): string
+  get message(): string
+}
+
+declare const DataDirUnusable_base: Schema.Class<
+  DataDirUnusable,
+  Schema.TaggedStruct<
+    "DataDirUnusable",
+    {
+      readonly dataDir: Schema.String
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class DataDirUnusable extends DataDirUnusable_base {
+  get found(): string
+  get advice(): string
+  get message(): string
+}
+
+export type DataDirProblem = ForeignDataDir | DamagedDataDir | DataDirUnusable

@@ -1,11 +1,38 @@
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import { ApiKeyRepository } from "../ApiKeyRepository.ts"
-import * as Schema from "effect/Schema"
-interface TableOptions {
+import { type InvalidIdentifier, type TableOptions } from "../internal/sql/table.ts"
+import { type MissingMigrations } from "../internal/sql/unmigrated.ts"
+export { StoreFailure } from "../internal/sql/failures.ts"
+export { InvalidIdentifier, type TableOptions } from "../internal/sql/table.ts"
+export { MissingMigrations } from "../internal/sql/unmigrated.ts"
+export declare const layerWith: (options: TableOptions) => Layer.Layer<ApiKeyRepository, InvalidIdentifier | MissingMigrations, SqlClient>
+export declare const layer: Layer.Layer<ApiKeyRepository, MissingMigrations, SqlClient>
+
+// internal/sql/failures.d.ts
+declare const StoreFailure_base: Schema.Class<
+  StoreFailure,
+  Schema.TaggedStruct<
+    "StoreFailure",
+    {
+      readonly reason: Schema.String
+      readonly sqlState: Schema.NullOr<Schema.String>
+      readonly description: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class StoreFailure extends StoreFailure_base {
+  get message(): string
+}
+
+// internal/sql/table.d.ts
+export interface TableOptions {
   readonly table?: string | undefined
   readonly schema?: string | undefined
 }
+
 declare const InvalidIdentifier_base: Schema.Class<
   InvalidIdentifier,
   Schema.TaggedStruct<
@@ -16,9 +43,12 @@ declare const InvalidIdentifier_base: Schema.Class<
   >,
   import("effect/Cause").YieldableError
 >
+
 export declare class InvalidIdentifier extends InvalidIdentifier_base {
   get message(): string
 }
+
+// internal/sql/unmigrated.d.ts
 declare const MissingMigrations_base: Schema.Class<
   MissingMigrations,
   Schema.TaggedStruct<
@@ -36,24 +66,7 @@ declare const MissingMigrations_base: Schema.Class<
   >,
   import("effect/Cause").YieldableError
 >
+
 export declare class MissingMigrations extends MissingMigrations_base {
   get message(): string
 }
-declare const StoreFailure_base: Schema.Class<
-  StoreFailure,
-  Schema.TaggedStruct<
-    "StoreFailure",
-    {
-      readonly reason: Schema.String
-      readonly sqlState: Schema.NullOr<Schema.String>
-      readonly description: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class StoreFailure extends StoreFailure_base {
-  get message(): string
-}
-export declare const layerWith: (options: TableOptions) => Layer.Layer<ApiKeyRepository, InvalidIdentifier | MissingMigrations, SqlClient>
-export declare const layer: Layer.Layer<ApiKeyRepository, MissingMigrations, SqlClient>
-export type { TableOptions }
