@@ -11,6 +11,7 @@ import * as memoryRepository from "./internal/record/memoryRepository.ts"
 export type {
   Bulk,
   Changes,
+  EndedPrevious,
   Filter,
   LookUps,
   NextToken,

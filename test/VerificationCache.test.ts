@@ -4,6 +4,7 @@ import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import {
   Clock,
+  Context,
   ConfigProvider,
   DateTime,
   Duration,
@@ -285,6 +286,7 @@ describe("A warm key", () => {
   it.effect("that is changed in a transaction isn't kept as it was before the commit", () => {
     const instruments = makeInstruments()
     const commit: Array<Effect.Effect<void>> = []
+    const InTransaction = Context.Reference<boolean>("test/InTransaction", { defaultValue: () => false })
     // Writes are seen once the transaction has been committed.
     const withTransactions = Layer.effect(
       Repository.ApiKeyRepository,
@@ -295,7 +297,8 @@ describe("A warm key", () => {
             Effect.sync(() => commit.push(Effect.asVoid(Effect.orDie(repository.update(...args))))),
           ).pipe(Effect.map((stored) => Option.getOrThrow(stored).apiKey)),
         transaction: {
-          isOpen: () => false,
+          isOpen: (context: Context.Context<never>) => Context.get(context, InTransaction),
+          run: <A, E, R>(effect: Effect.Effect<A, E, R>) => effect,
           afterCommit: (effect: Effect.Effect<void>) => Effect.sync(() => void commit.push(effect)),
         },
       })),
@@ -304,7 +307,7 @@ describe("A warm key", () => {
       const apiKeys = yield* ApiKeys.ApiKeys
       const { apiKey, token } = yield* apiKeys.create({ name: "k" })
       yield* apiKeys.verify(token)
-      yield* apiKeys.deactivate(apiKey.id)
+      yield* Effect.provideService(apiKeys.deactivate(apiKey.id), InTransaction, true)
       assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "good")
       yield* Effect.all(commit)
       assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Inactive")

@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { RepositoryError } from "../src/ApiKeyError.ts"
-import { ApiKeyRepository, layerMemory } from "../src/ApiKeyRepository.ts"
 import * as LastUsed from "../src/internal/verifier/lastUsed.ts"
 import { makeStoredApiKey } from "../src/testing.ts"
 
@@ -35,29 +34,24 @@ const withStore = <A, E>(
   }) => Effect.Effect<A, E>,
 ) =>
   Effect.gen(function* () {
-    const repository = yield* ApiKeyRepository
     const clock = yield* Clock.Clock
     const written: Array<Written> = []
     const store = { answer: Effect.void as Effect.Effect<void, RepositoryError> }
     const scope = yield* Scope.make()
     const { record } = yield* LastUsed.make(
-      {
-        ...repository,
-        touch: (uses) =>
-          Effect.suspend(() => {
-            if (uses.length === 0) return Effect.succeed([])
-            return Effect.map(store.answer, () => {
-              written.push({ at: clock.currentTimeMillisUnsafe(), uses: uses.map((use) => use.lastUsedAt.epochMilliseconds) })
-              return []
-            })
-          }),
-      },
+      (uses) =>
+        Effect.suspend(() =>
+          uses.length === 0
+            ? Effect.void
+            : Effect.map(store.answer, () => {
+                written.push({ at: clock.currentTimeMillisUnsafe(), uses: uses.map((use) => use.lastUsedAt.epochMilliseconds) })
+              }),
+        ),
       "10 seconds",
-      (_ids, write) => write,
     ).pipe(Scope.provide(scope))
     yield* TestClock.adjust("1 millis")
     return yield* test({ record, written, store, close: Scope.close(scope, Exit.void) })
-  }).pipe(Effect.provide(layerMemory), Random.withSeed(1))
+  }).pipe(Random.withSeed(1))
 
 /** As long as a use may take to be written. */
 const interval = TestClock.adjust("12 seconds")

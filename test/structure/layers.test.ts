@@ -17,7 +17,7 @@ const core = ["ground", "domain", "ports", "nodes", "verifier", "services"]
 const rooms: Readonly<Record<string, Room>> = {
   ground: { holds: ["text", "time", "schema", "config", "token", "hash"].map((folder) => `internal/${folder}/`), sees: [] },
   domain: {
-    holds: ["ApiKey", "KeyPolicy", "ApiKeyError", "ApiKeyMetrics", "ApiKeyToken", "Scope", "VerificationCache"],
+    holds: ["ApiKey", "KeyPolicy", "ApiKeyError", "ApiKeyEvents", "ApiKeyMetrics", "ApiKeyToken", "Scope", "VerificationCache"],
     sees: ["ground"],
   },
   ports: {

@@ -1,5 +1,6 @@
 /** Brings keys in, batch by batch. */
 import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
 import * as Redacted from "effect/Redacted"
@@ -7,17 +8,66 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Model from "../../ApiKey.ts"
 import { InvalidInput, type RepositoryError } from "../../ApiKeyError.ts"
-import { scheme } from "../../ApiKeyHasher.ts"
+import { type ApiKeyHasher, scheme } from "../../ApiKeyHasher.ts"
 import type * as Repository from "../../ApiKeyRepository.ts"
 import * as ApiKeyTransfer from "../../ApiKeyTransfer.ts"
 import { sha256 } from "../hash/digest.ts"
 import { isDerivedKeyId } from "../hash/legacyHash.ts"
+import { missingPepper } from "../record/peppers.ts"
+import type { HashQueue } from "../verifier/hashQueue.ts"
+import type { Changes } from "./changes.ts"
+import { ofRecord } from "./events.ts"
 
 export interface Dependencies {
+  readonly repository: Repository.ApiKeyRepository["Service"]
+  readonly changes: Changes
+  readonly hasher: ApiKeyHasher["Service"]
+  readonly hashQueue: HashQueue
+  /** A secret to try hashes with. */
+  readonly secret: Redacted.Redacted
+  readonly acceptMissingPeppers: boolean
+}
+
+/** What is needed of the store, and of the hashers. */
+interface Store {
   readonly findTaken: Repository.ApiKeyRepository["Service"]["findTaken"]
   readonly insertMany: Repository.ApiKeyRepository["Service"]["insertMany"]
-  /** Why hashes such as this one can't be kept. */
-  readonly whyNot: (hash: Redacted.Redacted, options: ApiKeyTransfer.ImportOptions) => Effect.Effect<string | undefined>
+}
+
+export const make = ({ repository, changes, hasher, hashQueue, secret, acceptMissingPeppers }: Dependencies) => {
+  const insertMany = (keys: ReadonlyArray<Model.StoredApiKey>) =>
+    Effect.flatMap(DateTime.now, (at) =>
+      changes.commit(
+        {
+          inserts: keys.map(({ apiKey }) => apiKey),
+          outcomes: (inserted: ReadonlyArray<boolean>, { actor }) =>
+            keys.flatMap(({ apiKey: after }, index) =>
+              inserted[index] === true
+                ? [{ _tag: "KeyImported" as const, ...ofRecord({ operation: "import", at }, actor, after), after }]
+                : [],
+            ),
+        },
+        repository.insertMany(keys),
+      ),
+    )
+
+  /** Why a hash can't be kept: one that nobody can check, imported unnoticed, would keep the service from starting again. */
+  const whyNot = Effect.fnUntraced(function* (hash: Redacted.Redacted, { from, unknownHashes }: ApiKeyTransfer.ImportOptions) {
+    // Peppers that can't be read now say nothing against it.
+    const pepper = yield* Effect.orElseSucceed(missingPepper(hasher, scheme(Redacted.value(hash))), () => undefined)
+    if (pepper !== undefined && !acceptMissingPeppers) {
+      return `It needs a pepper that isn't configured (${pepper || "the one without a label"})`
+    }
+    // The adapter that reads a system's rows knows which of its hashes can be checked.
+    if (from !== undefined || unknownHashes === "accept") return undefined
+    return yield* Effect.match(hashQueue.runNew(hasher.verify(secret, hash)), {
+      onSuccess: () => undefined,
+      onFailure: ({ reason }) => (reason === "UnsupportedHash" ? "No hasher and no adapter can check it" : undefined),
+    })
+  })
+
+  return <E, R>(rows: Stream.Stream<unknown, E, R>, options: ApiKeyTransfer.ImportOptions = {}) =>
+    importKeys(rows, options, { findTaken: repository.findTaken, insertMany }, (hash) => whyNot(hash, options))
 }
 
 type Refusal = Pick<InvalidInput, "field" | "reason">
@@ -25,15 +75,17 @@ type Refusal = Pick<InvalidInput, "field" | "reason">
 /** The record that has the key's id or key id already, and which of them. */
 interface Conflict {
   readonly what: "id" | "keyId" | "hash"
-  readonly there: Taken
+  readonly there: Repository.Taken
 }
 
-type Outcome = "inserted" | "present" | Conflict | "restless"
+/** `elusive`: a conflicting row that is never found. */
+type Outcome = "inserted" | "present" | Conflict | "elusive"
 
-export const importKeys = <E, R>(
+const importKeys = <E, R>(
   rows: Stream.Stream<unknown, E, R>,
   options: ApiKeyTransfer.ImportOptions,
-  dependencies: Dependencies,
+  store: Store,
+  whyNot: WhyNot,
 ): Stream.Stream<ApiKeyTransfer.ImportEvent, E | InvalidInput | RepositoryError, R> =>
   Stream.suspend((): Stream.Stream<ApiKeyTransfer.ImportEvent, E | InvalidInput | RepositoryError, R> => {
     const { from, skip = 0, batchSize = 1_000 } = options
@@ -44,8 +96,8 @@ export const importKeys = <E, R>(
       return Stream.fail(new InvalidInput({ field: "batchSize", reason: "must be 1 to 10,000" }))
     }
     const isOther = from !== undefined
-    const insert = options.dryRun === true ? foresee(dependencies, isOther) : settle(dependencies, isOther)
-    const judge = judgeHashes((hash) => dependencies.whyNot(hash, options))
+    const insert = options.dryRun === true ? predictOutcomes(store, isOther) : insertAll(store, isOther)
+    const judge = judgeHashes(whyNot)
     const seen = makeSeen()
     const counts = { inserted: 0, present: 0, refused: 0 }
     let parsed = 0
@@ -95,15 +147,13 @@ export const importKeys = <E, R>(
 
 /** Records by what keeps others from being inserted. */
 interface Index {
-  readonly byId: Map<string, Taken>
-  readonly byKeyId: Map<string, Taken>
+  readonly byId: Map<string, Repository.Taken>
+  readonly byKeyId: Map<string, Repository.Taken>
 }
-
-type Taken = Pick<Repository.Taken, "id" | "keyIds" | "rotatedAt" | "hash">
 
 const emptyIndex = (): Index => ({ byId: new Map(), byKeyId: new Map() })
 
-const add = ({ byId, byKeyId }: Index, taken: Taken): void => {
+const add = ({ byId, byKeyId }: Index, taken: Repository.Taken): void => {
   byId.set(taken.id, taken)
   for (const keyId of taken.keyIds) byKeyId.set(keyId, taken)
 }
@@ -140,7 +190,7 @@ const timeLength = 13
 
 /** What is said of a row in the end, with the rows before it in mind. */
 const conclude = (key: Model.StoredApiKey, outcome: Outcome, row: number, seen: Seen): "inserted" | "present" | Refusal => {
-  if (outcome === "restless") return restless
+  if (outcome === "elusive") return elusive
   if (typeof outcome === "object") return explain(key.apiKey, outcome, seen)
   const before = seen.find(key.apiKey.keyId)
   const content = contentOf(key)
@@ -209,7 +259,7 @@ const makeSeen = (): Seen => {
 
 const contents = 2 ** 20
 
-const indexOf = (taken: ReadonlyArray<Taken>): Index => {
+const indexOf = (taken: ReadonlyArray<Repository.Taken>): Index => {
   const index = emptyIndex()
   for (const each of taken) add(index, each)
   return index
@@ -218,13 +268,13 @@ const indexOf = (taken: ReadonlyArray<Taken>): Index => {
 type Insert = (keys: ReadonlyArray<Model.StoredApiKey>) => Effect.Effect<ReadonlyArray<Outcome>, RepositoryError>
 
 /** Inserts, and looks at what was in the way of those that weren't. */
-const settle =
-  ({ insertMany, findTaken }: Dependencies, isOther: boolean): Insert =>
+const insertAll =
+  ({ insertMany, findTaken }: Store, isOther: boolean): Insert =>
   (keys) =>
     Effect.gen(function* () {
       const outcomes: Array<Outcome | undefined> = keys.map(() => undefined)
       let open = keys.map((_, index) => index)
-      // Once more what was free again, or what was in the way of wasn't inserted itself.
+      // Retry once: the conflicting row may have been deleted between the insert and the look-up.
       for (let attempt = 0; attempt < 2 && open.length > 0; attempt++) {
         const these = open.map((index) => keys[index]!)
         const inserted = yield* insertMany(these)
@@ -235,28 +285,30 @@ const settle =
         }
         open = open.filter((position) => outcomes[position] === undefined)
       }
-      return outcomes.map((outcome) => outcome ?? "restless")
+      return outcomes.map((outcome) => outcome ?? "elusive")
     })
 
-/** What {@link settle} would give. What it would have inserted isn't in the store to be found there, so it is kept here. */
-const foresee = ({ findTaken }: Dependencies, isOther: boolean): Insert => {
-  const foreseen = emptyIndex()
+/** What {@link insertAll} would give. The rows that it would have inserted aren't in the store to be found there, so they are kept here. */
+const predictOutcomes = ({ findTaken }: Store, isOther: boolean): Insert => {
+  const predicted = emptyIndex()
   return (keys) =>
     Effect.map(keys.length === 0 ? Effect.succeed([]) : findTaken(keys), (taken) => {
       const index = indexOf(taken)
       return keys.map((key) => {
-        const outcome = verdict(key, isOther, index, foreseen)
+        const outcome = verdict(key, isOther, index, predicted)
         const { id, rotatedAt } = key.apiKey
-        if (outcome === undefined) add(foreseen, { id, rotatedAt, keyIds: Model.keyIdsOf(key.apiKey), hash: key.hash })
+        if (outcome === undefined) add(predicted, { id, rotatedAt, keyIds: Model.keyIdsOf(key.apiKey), hash: key.hash })
         return outcome ?? "inserted"
       })
     })
 }
 
+type WhyNot = (hash: Redacted.Redacted) => Effect.Effect<string | undefined>
+
 type Row = Result.Result<Model.StoredApiKey, InvalidInput> | undefined
 
 /** Refuses rows whose hashes can't be kept. One hash of each scheme is looked at. */
-const judgeHashes = (whyNot: (hash: Redacted.Redacted) => Effect.Effect<string | undefined>) => {
+const judgeHashes = (whyNot: WhyNot) => {
   const known = new Map<string, string | undefined>()
   const look = Effect.fnUntraced(function* (name: string, hash: Redacted.Redacted) {
     const reason = yield* whyNot(hash)
@@ -288,4 +340,4 @@ const hashesOf = ({ hash, previousHash }: Model.StoredApiKey): ReadonlyArray<rea
 
 const maxSchemes = 100
 
-const restless = { field: "row", reason: "What was in its way has just gone; import it again" }
+const elusive = { field: "row", reason: "What was in its way has just gone; import it again" }

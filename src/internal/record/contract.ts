@@ -94,6 +94,16 @@ export type Changes = {
 export interface TransactionSupport {
   /** Whether a fiber with this context is inside a transaction of this store. */
   readonly isOpen: (context: Context.Context<never>) => boolean
+  /**
+   * Runs the effect in a transaction, which its failure undoes: within the caller's, of which then nothing else is undone, or in one of its own, whose
+   * statements are bounded as those of single writes are.
+   */
+  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RepositoryError, R>
+  /**
+   * The record, which nobody else changes until the transaction has ended. It is asked where a listener in the transaction hears of a change, so that
+   * it is told what the record was before. Without it the record is read unlocked.
+   */
+  readonly lock?: (id: ApiKeyId) => Effect.Effect<Option.Option<ApiKey>, RepositoryError>
   /** Runs the effect after the caller's transaction has committed, or now when there is none. */
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
   /**
@@ -184,6 +194,13 @@ export interface NextToken {
   readonly previous: Pick<PreviousToken, "expiresAt" | "graceSeconds">
 }
 
+/** A record, and whether its previous token was ended just now. @category models @since 0.1.0 */
+export interface EndedPrevious {
+  readonly apiKey: ApiKey
+  /** `false` where there was nothing to end. */
+  readonly isEnded: boolean
+}
+
 /**
  * Finds one record. A key id is compared byte by byte, and leads to a record whether it is the current token's or the previous one's.
  * @category facets
@@ -221,7 +238,7 @@ export interface Records {
   ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | DuplicateKeyId | RepositoryError>
   /**
    * Ends the previous token if it works at `at`, and has the key id `keyId` if that is given: its `expiresAt` and `updatedAt` become `at`, and
-   * `version` grows by 1. Gives the record as it is then, changed or not. With `ifVersion`, a record at another version is left alone, and
+   * `version` grows by 1. Gives the record as it is then, and whether it was changed. With `ifVersion`, a record at another version is left alone, and
    * fails with `VersionConflict` also where there is nothing to end.
    *
    * A previous token works until its `expiresAt`, but no longer once `updatedAt` has reached that; with neither `expiresAt` nor
@@ -230,7 +247,7 @@ export interface Records {
   readonly endPrevious: (
     id: ApiKeyId,
     options: { readonly at: DateTime.Utc; readonly keyId?: KeyId | undefined; readonly ifVersion?: number | undefined },
-  ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
+  ) => Effect.Effect<EndedPrevious, ApiKeyNotFound | VersionConflict | RepositoryError>
   readonly delete: (
     id: ApiKeyId,
     options?: { readonly ifVersion?: number | undefined },

@@ -140,8 +140,8 @@ export const make = (): Repository => {
       Effect.suspend(() =>
         Effect.map(find(id, ifVersion), ({ apiKey, ...hashes }) => {
           const { previous } = apiKey
-          if (previous === null || !isPreviousLive(apiKey, at.epochMilliseconds)) return apiKey
-          if (keyId !== undefined && keyId !== previous.keyId) return apiKey
+          if (previous === null || !isPreviousLive(apiKey, at.epochMilliseconds)) return { apiKey, isEnded: false }
+          if (keyId !== undefined && keyId !== previous.keyId) return { apiKey, isEnded: false }
           const ended = new ApiKey({
             ...apiKey,
             previous: new PreviousToken({ ...previous, expiresAt: at, graceSeconds: null }),
@@ -149,7 +149,7 @@ export const make = (): Repository => {
             version: apiKey.version + 1,
           })
           store(new StoredApiKey({ apiKey: ended, ...hashes }))
-          return ended
+          return { apiKey: ended, isEnded: true }
         }),
       ),
     replaceHash: (id, from, to) =>

@@ -4,9 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { isSqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
-import type { ApiKey } from "../../ApiKey.ts"
 import { ApiKeyNotFound, DuplicateKeyId, RepositoryError, VersionConflict } from "../../ApiKeyError.ts"
-import type { Changes, Records } from "../record/contract.ts"
+import type { Changes, EndedPrevious, Records } from "../record/contract.ts"
 import { toSimpleLowerCase } from "../text/lowerCase.ts"
 import { findTakenIn, insertManyIn } from "./bulk.ts"
 import { hashesOf, StoreFailure, toRepositoryError } from "./failures.ts"
@@ -106,11 +105,11 @@ export const make = (store: Store): Records => {
             ),
           ),
           Effect.mapError(toRepositoryError("end a grace")),
-          Effect.flatMap(([row]): Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict> => {
+          Effect.flatMap(([row]): Effect.Effect<EndedPrevious, ApiKeyNotFound | VersionConflict> => {
             if (row === undefined) return Effect.fail(new ApiKeyNotFound({ id }))
             const actual = row.isEnded ? row.apiKey.version - 1 : row.apiKey.version
             return ifVersion === undefined || ifVersion === actual
-              ? Effect.succeed(row.apiKey)
+              ? Effect.succeed(row)
               : Effect.fail(new VersionConflict({ id, expected: ifVersion, actual }))
           }),
         ),

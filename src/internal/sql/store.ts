@@ -22,9 +22,12 @@ export interface Store {
   readonly columns: Fragment
   readonly isInTransaction: (context: Context.Context<never>) => boolean
   /**
-   * Bounds a write of its own: it waits for a lock, or for its client, no longer than {@link longest}. So a change whose answer is lost has
-   * taken place, or never will, before that counts as known. In a transaction of the caller's the bound is the caller's to set.
+   * Runs the effect in a transaction, within the caller's if there is one. A transaction of its own is bounded: its statements wait for a lock, and it
+   * for its client, no longer than {@link longest}. So a change whose answer is lost has taken place, or never will, before that counts as known. In a
+   * transaction of the caller's the bound is the caller's to set.
    */
+  readonly transact: <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RepositoryError, R>
+  /** Runs a write in the caller's transaction as it is, or in a bounded one of its own. */
   readonly alone: <A, E>(operation: string, write: Effect.Effect<A, E | RepositoryError>) => Effect.Effect<A, E | RepositoryError>
   /** The condition for one record, at one version if that is given. */
   readonly only: (id: ApiKeyId, ifVersion: number | undefined) => Fragment
@@ -45,23 +48,26 @@ export const make = (client: SqlClient, table: Table): Store => {
   const isInTransaction = (context: Context.Context<never>): boolean =>
     Context.getOrUndefined(context, sql.transactionService) !== undefined
 
+  const transact = <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | RepositoryError, R> =>
+    Effect.contextWith((context: Context.Context<R>) =>
+      sql.withTransaction(isInTransaction(context) ? effect : Effect.andThen(sql.unsafe(boundText), effect)).pipe(
+        // Transactions of the caller's may begin otherwise, read-only say.
+        Effect.provideService(BeginTransaction, undefined),
+        Effect.mapError((error) => (isSqlError(error) ? toRepositoryError(operation)(error) : error)),
+        // The rollback on a lost connection fails too.
+        Effect.catchDefect((defect) => (isSqlError(defect) ? Effect.fail(toRepositoryError(operation)(defect)) : Effect.die(defect))),
+      ),
+    )
+
   return {
     sql,
     table,
     keys,
     columns: sql.literal(columnList),
     isInTransaction,
+    transact,
     alone: (operation, write) =>
-      Effect.contextWith((context: Context.Context<never>) => {
-        if (isInTransaction(context)) return write
-        return sql.withTransaction(Effect.andThen(sql.unsafe(boundText), write)).pipe(
-          // Transactions of the caller's may begin otherwise, read-only say.
-          Effect.provideService(BeginTransaction, undefined),
-          Effect.mapError((error) => (isSqlError(error) ? toRepositoryError(operation)(error) : error)),
-          // The rollback on a lost connection fails too.
-          Effect.catchDefect((defect) => (isSqlError(defect) ? Effect.fail(toRepositoryError(operation)(defect)) : Effect.die(defect))),
-        )
-      }),
+      Effect.contextWith((context: Context.Context<never>) => (isInTransaction(context) ? write : transact(operation, write))),
     only: (id, ifVersion) => (ifVersion === undefined ? sql`id = ${id}::uuid` : sql`id = ${id}::uuid AND version = ${ifVersion}::int8`),
     conflictOrAbsence: (operation, id, ifVersion) =>
       ifVersion === undefined

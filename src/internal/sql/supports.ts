@@ -1,11 +1,13 @@
 /** Transactions, and what is kept in the tables beside the keys: reports, peppers, and the register of nodes. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { RepositoryError } from "../../ApiKeyError.ts"
 import type { NodeRegister, PepperSupport, ReportSupport, Supports, TransactionSupport } from "../record/contract.ts"
 import { toRepositoryError } from "./failures.ts"
 import * as Register from "./nodes.ts"
+import { decodeKeys } from "./row.ts"
 import { type Store, toDate } from "./store.ts"
 
 export const make = (store: Store): Required<Supports> => ({
@@ -15,8 +17,15 @@ export const make = (store: Store): Required<Supports> => ({
   nodeRegister: nodeRegister(store),
 })
 
-const transactionSupport = ({ sql, keys, isInTransaction }: Store): TransactionSupport => ({
+const transactionSupport = ({ sql, keys, columns, isInTransaction, transact }: Store): TransactionSupport => ({
   isOpen: isInTransaction,
+  run: (effect) => transact("change", effect),
+  lock: (id) =>
+    sql`SELECT ${columns} FROM ${keys} WHERE id = ${id}::uuid FOR NO KEY UPDATE`.pipe(
+      Effect.flatMap(decodeKeys),
+      Effect.map(([row]) => Option.fromNullishOr(row)),
+      Effect.mapError(toRepositoryError("lock")),
+    ),
   afterCommit: sql.afterCommit,
   // A transaction that changes a record holds its lock, and a record that is gone has none.
   isChanging: (id) =>

@@ -12,8 +12,9 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import type { ApiKey, ApiKeyId, KeyId } from "../../ApiKey.ts"
-import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
+import type { ApiKeyId, KeyId } from "../../ApiKey.ts"
+import type { RepositoryError } from "../../ApiKeyError.ts"
+import type * as Repository from "../../ApiKeyRepository.ts"
 
 const capacity = 100_000
 /** Keys a statement. */
@@ -37,10 +38,9 @@ export interface LastUsed {
 }
 
 export const make = Effect.fnUntraced(function* (
-  repository: ApiKeyRepository["Service"],
+  /** Writes uses, of which those of the records `beginning` may settle graces. */
+  touch: (uses: ReadonlyArray<Repository.Use>, beginning: ReadonlyArray<ApiKeyId>) => Effect.Effect<unknown, RepositoryError>,
   interval: Duration.Input,
-  /** Makes a change of these records, and has it heard of. It gives those that were changed. */
-  changing: <E>(ids: ReadonlyArray<ApiKeyId>, write: Effect.Effect<ReadonlyArray<ApiKey>, E>) => Effect.Effect<ReadonlyArray<ApiKey>, E>,
 ): Effect.fn.Return<LastUsed, never, Scope.Scope> {
   const every = Duration.fromInputUnsafe(interval)
   /** By token, as each look-up brings a use of its own. */
@@ -72,7 +72,7 @@ export const make = Effect.fnUntraced(function* (
     }
     const beginning = new Set(batch.filter(({ beginsGrace }) => beginsGrace).map(({ id }) => id))
     const uses = batch.map(({ id, keyId, lastUsedAt }) => ({ id, keyId, lastUsedAt: DateTime.makeUnsafe(lastUsedAt) }))
-    return changing(Array.from(beginning), repository.touch(uses)).pipe(
+    return touch(uses, Array.from(beginning)).pipe(
       // Whatever went wrong, an interruption included, the batch waits for its next chance.
       Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => batch.forEach(enqueue)))),
     )

@@ -13,10 +13,9 @@ import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { ApiKeyId, KeyId } from "../../ApiKey.ts"
-import type { HasherError } from "../../ApiKeyError.ts"
+import type { HasherError, RepositoryError } from "../../ApiKeyError.ts"
 import { type ApiKeyHasher, scheme } from "../../ApiKeyHasher.ts"
 import * as ApiKeyMetrics from "../../ApiKeyMetrics.ts"
-import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
 import { sha256 } from "../hash/digest.ts"
 import type { HashQueue } from "./hashQueue.ts"
 import { missingPepper } from "../record/peppers.ts"
@@ -46,7 +45,12 @@ const patience = "10 seconds"
 const maxInexact = 10_000
 
 export const make = Effect.fnUntraced(function* (
-  repository: ApiKeyRepository["Service"],
+  /** Gives whether the hash of the token was `from`, and so was replaced. */
+  replaceHash: (
+    of: Pick<Matched, "id" | "keyId">,
+    from: Redacted.Redacted,
+    to: Redacted.Redacted,
+  ) => Effect.Effect<boolean, RepositoryError>,
   hasher: ApiKeyHasher["Service"],
   currentScheme: Effect.Effect<string, HasherError>,
   hashQueue: HashQueue,
@@ -91,9 +95,8 @@ export const make = Effect.fnUntraced(function* (
       const current = yield* hashQueue.runLast(hasher.hash(secret))
       // A pepper is taken out because it leaked, say: what was made with it mustn't live on under another.
       if ((yield* missingPepper(hasher, scheme(Redacted.value(hash)))) !== undefined) return
-      const isReplaced = yield* Effect.timeout(repository.replaceHash(id, hash, current), patience)
+      const isReplaced = yield* Effect.timeout(replaceHash({ id, keyId }, hash, current), patience)
       if (!isReplaced) return
-      // Nobody needs to hear of it: what was proven by the hash before still holds.
       noteReplaced(keyId, now)
       yield* Metric.update(ApiKeyMetrics.rehashes, 1)
     }).pipe(

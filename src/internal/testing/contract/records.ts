@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { ApiKey, type ApiKeyId, type DeactivationReason, type KeyId, PreviousToken } from "../../../ApiKey.ts"
-import type { Changes, LookUps, Records } from "../../record/contract.ts"
+import type { Changes, EndedPrevious, LookUps, Records } from "../../record/contract.ts"
 import { set } from "../../../Scope.ts"
 import { makeStoredApiKey } from "../fixtures.ts"
 import {
@@ -271,7 +271,7 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
         const stored = yield* repository.findById(rotated.id)
         // That of a token that has become the current one, or that is none of its own.
         for (const keyId of [rotated.keyId, makeStoredApiKey().apiKey.keyId]) {
-          assert.deepStrictEqual(encode(yield* end(rotated.id, 8, keyId)), encode(rotated))
+          assert.deepStrictEqual(encodeEnded(yield* end(rotated.id, 8, keyId)), { apiKey: encode(rotated), isEnded: false })
         }
         const expected = isEnded
           ? new ApiKey({
@@ -281,16 +281,17 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
               version: rotated.version + 1,
             })
           : rotated
-        assert.deepStrictEqual(encode(yield* end(rotated.id, 8, before.keyId)), encode(expected))
+        assert.deepStrictEqual(encodeEnded(yield* end(rotated.id, 8, before.keyId)), { apiKey: encode(expected), isEnded })
         // Once and for all, also where the clock is behind.
-        for (const at of isEnded ? [7, 8, 9] : [8, 9]) assert.deepStrictEqual(encode(yield* end(rotated.id, at)), encode(expected))
+        for (const at of isEnded ? [7, 8, 9] : [8, 9])
+          assert.deepStrictEqual(encodeEnded(yield* end(rotated.id, at)), { apiKey: encode(expected), isEnded: false })
         assert.deepStrictEqual(
           Option.map(yield* repository.findById(rotated.id), ({ hash, previousHash }) => plain({ apiKey: expected, hash, previousHash })),
           Option.map(stored, ({ hash, previousHash }) => plain({ apiKey: expected, hash, previousHash })),
         )
       }
       const never = yield* insert()
-      assert.deepStrictEqual(encode(yield* end(never.id, 8)), encode(never))
+      assert.deepStrictEqual(encodeEnded(yield* end(never.id, 8)), { apiKey: encode(never), isEnded: false })
       const { id } = makeStoredApiKey().apiKey
       assert.deepInclude(yield* Effect.flip(end(id, 8)), { _tag: "ApiKeyNotFound", id })
     }),
@@ -305,8 +306,8 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
       assert.deepInclude(yield* Effect.flip(end(rotated.version - 1)), conflict)
       // Where there is nothing to end, too.
       assert.deepInclude(yield* Effect.flip(end(rotated.version - 1, 9)), conflict)
-      assert.deepStrictEqual(encode(yield* end(rotated.version, 9)), encode(rotated))
-      assert.strictEqual((yield* end(rotated.version)).version, rotated.version + 1)
+      assert.deepStrictEqual(encodeEnded(yield* end(rotated.version, 9)), { apiKey: encode(rotated), isEnded: false })
+      assert.strictEqual((yield* end(rotated.version)).apiKey.version, rotated.version + 1)
       assert.strictEqual((yield* Effect.flip(end(rotated.version)))._tag, "VersionConflict")
     }),
   )
@@ -318,7 +319,7 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
       const running = yield* replace(yield* insert(), { previous: { expiresAt: instant(9), graceSeconds: null } })
       assert.deepStrictEqual((yield* update(running, 1)).updatedAt, instant(1))
       assert.deepStrictEqual((yield* update(running, 8)).updatedAt, instant(8))
-      const ended = yield* repository.endPrevious(running.id, { at: instant(8) })
+      const { apiKey: ended } = yield* repository.endPrevious(running.id, { at: instant(8) })
       assert.deepStrictEqual((yield* update(ended, 2)).updatedAt, instant(8))
       assert.deepStrictEqual((yield* update(ended, 20)).updatedAt, instant(20))
     }),
@@ -331,3 +332,5 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
  * @since 0.1.0
  */
 export const recordsContract: FacetContract<RecordsStore> = contractOf("records", recordsTests)
+
+const encodeEnded = ({ apiKey, isEnded }: EndedPrevious) => ({ apiKey: encode(apiKey), isEnded })

@@ -1,0 +1,189 @@
+/**
+ * What happens to keys, as events: by whom, when, and what the record was and is. None carries a token, a secret or a hash.
+ *
+ * A program listens with {@link layer}, and says for whom it changes keys with {@link CurrentActor}.
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { ApiKey, ApiKeyId, DeactivationReason, Instant, KeyId } from "./ApiKey.ts"
+import type { RepositoryError } from "./ApiKeyError.ts"
+
+/**
+ * For whom a key is changed:
+ *
+ * - `Application`: the program itself, or the user whom it names;
+ * - `Key`: an API key that manages keys over HTTP, by the token with this key id;
+ * - `CommandLine`: a person at the command line, by the system's user name;
+ * - `LeakReport`: a report of leaked tokens, by the identifier of the key that signed it;
+ * - `Holder`: the holder of the token that is ended;
+ * - `Upkeep`: the service, which notes uses and makes hashes anew.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Actor = Schema.Union([
+  Schema.TaggedStruct("Application", { name: Schema.optionalKey(Schema.String) }),
+  Schema.TaggedStruct("Key", { id: ApiKeyId, keyId: KeyId }),
+  Schema.TaggedStruct("CommandLine", { user: Schema.optionalKey(Schema.String) }),
+  Schema.TaggedStruct("LeakReport", { reporter: Schema.optionalKey(Schema.String) }),
+  Schema.TaggedStruct("Holder", {}),
+  Schema.TaggedStruct("Upkeep", {}),
+])
+/** @since 0.1.0 */
+export type Actor = typeof Actor.Type
+
+/**
+ * The actor of the changes that are made in this context: the application, unless it says otherwise.
+ * @category references
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeyEvents, ApiKeys } from "effect-api-key"
+ * import { Effect } from "effect"
+ *
+ * const createFor = (user: string) =>
+ *   ApiKeys.ApiKeys.use((apiKeys) => apiKeys.create({ name: "robot" })).pipe(
+ *     Effect.provideService(ApiKeyEvents.CurrentActor, { _tag: "Application", name: user }),
+ *   )
+ * ```
+ */
+export const CurrentActor: Context.Reference<Actor> = Context.Reference<Actor>("effect-api-key/ApiKeyEvents/CurrentActor", {
+  defaultValue: () => ({ _tag: "Application" }),
+})
+
+/** The operation of the service that made a change; `use` and `rehash` are its own. @category schemas @since 0.1.0 */
+export const Operation = Schema.Literals([
+  "create",
+  "update",
+  "activate",
+  "deactivate",
+  "delete",
+  "rotate",
+  "endGrace",
+  "revoke",
+  "import",
+  "use",
+  "rehash",
+])
+/** @since 0.1.0 */
+export type Operation = typeof Operation.Type
+
+const ofChange = { at: Instant, actor: Actor, operation: Operation }
+
+const ofRecord = {
+  id: ApiKeyId,
+  /** The key ids for which something has changed: of the record's tokens, and of one that leads to it no longer. */
+  keyIds: Schema.Array(KeyId),
+  ...ofChange,
+}
+
+/**
+ * The record before the change. `null` where it wasn't read: it is there when a listener is in the transaction, and where the operation reads it
+ * anyway (`rotate`, `delete`, `deactivate`).
+ */
+const before = Schema.NullOr(ApiKey)
+
+/** @category events @since 0.1.0 */
+export const KeyCreated = Schema.TaggedStruct("KeyCreated", { ...ofRecord, after: ApiKey })
+/** @category events @since 0.1.0 */
+export const KeyImported = Schema.TaggedStruct("KeyImported", { ...ofRecord, after: ApiKey })
+/** `fields` are those that were set, to what they were perhaps. @category events @since 0.1.0 */
+export const KeyUpdated = Schema.TaggedStruct("KeyUpdated", { ...ofRecord, fields: Schema.Array(Schema.String), before, after: ApiKey })
+/** The key may have been active before. @category events @since 0.1.0 */
+export const KeyActivated = Schema.TaggedStruct("KeyActivated", { ...ofRecord, before, after: ApiKey })
+/** @category events @since 0.1.0 */
+export const KeyDeactivated = Schema.TaggedStruct("KeyDeactivated", { ...ofRecord, reason: DeactivationReason, before, after: ApiKey })
+/** The key has a new token, and the one so far is its previous one. @category events @since 0.1.0 */
+export const KeyRotated = Schema.TaggedStruct("KeyRotated", { ...ofRecord, before, after: ApiKey })
+/** The previous token was ended. @category events @since 0.1.0 */
+export const GraceEnded = Schema.TaggedStruct("GraceEnded", { ...ofRecord, before, after: ApiKey })
+/** The new token was used, which settles when the previous one ends. @category events @since 0.1.0 */
+export const GraceSettled = Schema.TaggedStruct("GraceSettled", { ...ofRecord, after: ApiKey })
+/** `before` is the record that was deleted. @category events @since 0.1.0 */
+export const KeyDeleted = Schema.TaggedStruct("KeyDeleted", { ...ofRecord, before: ApiKey })
+/** The hash of a token was made anew; `keyIds` has the token's. `from` and `to` are as `ApiKeyHasher.scheme` gives them. @category events @since 0.1.0 */
+export const KeyRehashed = Schema.TaggedStruct("KeyRehashed", { ...ofRecord, from: Schema.String, to: Schema.String })
+/** When tokens were last used: those that were since the last such event, up to 10,000 at a time. @category events @since 0.1.0 */
+export const KeysUsed = Schema.TaggedStruct("KeysUsed", {
+  ...ofChange,
+  uses: Schema.Array(Schema.Struct({ id: ApiKeyId, keyId: KeyId, lastUsedAt: Instant })),
+})
+
+/**
+ * A change of a key, or uses of many. Its JSON codec (`Schema.toCodecJson`) is what an outbox keeps.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ApiKeyEvent = Schema.Union([
+  KeyCreated,
+  KeyImported,
+  KeyUpdated,
+  KeyActivated,
+  KeyDeactivated,
+  KeyRotated,
+  GraceEnded,
+  GraceSettled,
+  KeyDeleted,
+  KeyRehashed,
+  KeysUsed,
+])
+/** @since 0.1.0 */
+export type ApiKeyEvent = typeof ApiKeyEvent.Type
+
+/**
+ * Hears of changes: each call brings the events of one change, many of which an import or a batch of uses has. It runs with the references of the
+ * change's caller, {@link CurrentActor} say.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Listener {
+  /**
+   * Runs in the transaction of the change, and undoes the change by failing, or by taking more than 10 seconds. In a store without transactions it
+   * runs after the write, which then stands although the call fails. An event may be heard again when the change is tried again.
+   */
+  readonly inTransaction?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void, RepositoryError>) | undefined
+  /**
+   * Runs after the commit, for the changes of a node one after another, in the order of their answers. It is interrupted after a second, as the
+   * change's caller waits for it; what takes longer belongs into a queue. An event is heard once at most: not where the answer to the commit was lost.
+   */
+  readonly afterCommit?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * The listeners of the services that are built in this context, in the order in which they hear of changes. None by default.
+ * @category references
+ * @since 0.1.0
+ */
+export const Listeners: Context.Reference<ReadonlyArray<Listener>> = Context.Reference<ReadonlyArray<Listener>>(
+  "effect-api-key/ApiKeyEvents/Listeners",
+  { defaultValue: () => [] },
+)
+
+/**
+ * Adds a listener to the services that it is provided to, after those that are there already.
+ * @category layers
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeyEvents, ApiKeys } from "effect-api-key"
+ * import { Effect, Layer } from "effect"
+ *
+ * const log = ApiKeyEvents.layer(
+ *   Effect.succeed({
+ *     afterCommit: (events) => Effect.forEach(events, ({ _tag, actor }) => Effect.logInfo(_tag, actor), { discard: true }),
+ *   }),
+ * )
+ *
+ * const layer = ApiKeys.layerMemory.pipe(Layer.provide(log))
+ * ```
+ */
+export const layer = <E = never, R = never>(listener: Effect.Effect<Listener, E, R>): Layer.Layer<never, E, Exclude<R, Scope.Scope>> =>
+  Layer.effect(
+    Listeners,
+    Effect.gen(function* () {
+      return [...(yield* Listeners), yield* listener]
+    }),
+  )

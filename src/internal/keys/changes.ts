@@ -1,0 +1,191 @@
+/**
+ * The one way for every change: commits it, and hands what it came to to the listeners.
+ *
+ * Invalidation is the first listener: it hears of a change before it is written, and of one without an answer. The application's listeners hear of
+ * changes that took place, in the transaction or after the commit.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
+import { RepositoryError } from "../../ApiKeyError.ts"
+import { type Actor, type ApiKeyEvent, CurrentActor, Listeners } from "../../ApiKeyEvents.ts"
+import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
+import type { Invalidation, Outcome, Pending } from "./invalidation.ts"
+
+/** A change that is about to be written. */
+export interface Change<A> {
+  /**
+   * The record that is changed. It is in doubt from before the write until its answer, and is read for the listeners. The change goes on when its
+   * caller gives up, lest it take place and nobody hear of it; in a transaction of the caller's it ends with that.
+   */
+  readonly record?: ApiKeyId | undefined
+  /** Records that may change along with many others. They are in doubt too. */
+  readonly records?: ReadonlyArray<ApiKeyId> | undefined
+  /** Records that may be inserted. */
+  readonly inserts?: ReadonlyArray<ApiKey> | undefined
+  /** The record as it was, where the write reads it anyway. */
+  readonly before?: ((written: A) => ApiKey | null) | undefined
+  /** What the write came to. */
+  readonly outcomes: (written: A, known: Known) => ReadonlyArray<Outcome>
+}
+
+export interface Known {
+  readonly actor: Actor
+  readonly before: ApiKey | null
+}
+
+export interface Changes {
+  readonly commit: <A, E extends { readonly _tag: string }>(
+    change: Change<A>,
+    write: Effect.Effect<A, E>,
+  ) => Effect.Effect<A, E | RepositoryError>
+}
+
+/** How long a listener in the transaction may take: less than a change without an answer is in doubt. */
+const longestInTransaction = "10 seconds"
+/** How long a change waits for the listeners after its commit. */
+const longestAfterCommit = "1 second"
+
+export const make = Effect.fnUntraced(function* (
+  { transaction, findById }: Pick<ApiKeyRepository["Service"], "transaction" | "findById">,
+  invalidation: Invalidation,
+): Effect.fn.Return<Changes, never, Scope.Scope> {
+  const listeners = yield* Listeners
+  const inTransaction = listeners.flatMap(({ inTransaction }) => inTransaction ?? [])
+  const deliver = yield* makeDeliver(listeners.flatMap(({ afterCommit }) => afterCommit ?? []))
+
+  /** The record before the change, which stays so until it is written. */
+  const readBefore = Effect.fnUntraced(function* (id: ApiKeyId | undefined) {
+    if (id === undefined) return null
+    if (transaction?.lock !== undefined) return Option.getOrNull(yield* transaction.lock(id))
+    return Option.getOrNull(yield* findById(id))?.apiKey ?? null
+  })
+
+  const conclude = <A>(change: Change<A>, written: A, actor: Actor, read: ApiKey | null): Written<A> => ({
+    written,
+    outcomes: change.outcomes(written, { actor, before: read ?? change.before?.(written) ?? null }),
+  })
+
+  /** Writes, and has the listeners within the transaction hear of it. Without any it writes, and that is all. */
+  const writeHeard = <A, E>(
+    change: Change<A>,
+    write: Effect.Effect<A, E>,
+    actor: Actor,
+  ): Effect.Effect<Written<A>, E | RepositoryError> => {
+    if (inTransaction.length === 0) return Effect.map(write, (written) => conclude(change, written, actor, null))
+    const heard = Effect.gen(function* () {
+      const before = yield* readBefore(change.record)
+      const concluded = conclude(change, yield* write, actor, before)
+      const events = concluded.outcomes.filter(isEvent)
+      for (const listen of events.length === 0 ? [] : inTransaction) yield* bounded(listen(events))
+      return concluded
+    })
+    return transaction === undefined ? heard : transaction.run(heard)
+  }
+
+  return {
+    commit: (change, write) =>
+      Effect.contextWith((context: Context.Context<never>) => {
+        const { record, records = [], inserts = [] } = change
+        const isOpen = transaction?.isOpen(context) === true
+        let telling: Effect.Effect<unknown> = Effect.void
+
+        /** Applied here at once; others and the listeners hear of it outside of what can't be interrupted. */
+        const tell = (others: Effect.Effect<void>, outcomes: ReadonlyArray<Outcome>) =>
+          Effect.map(deliver(outcomes.filter(isEvent)), (delivered) => {
+            telling = Effect.andThen(others, delivered)
+          })
+
+        const conclude = (pending: Pending, exit: Exit.Exit<Written<unknown>, { readonly _tag: string }>): Effect.Effect<void> => {
+          const outcomes = Exit.isSuccess(exit) ? exit.value.outcomes : undefined
+          if (Exit.isFailure(exit) && isRefused(exit.cause)) {
+            const settled = pending.refusedUnsafe()
+            return isOpen ? settled : tell(settled, [])
+          }
+          if (!isOpen || transaction === undefined) {
+            return outcomes === undefined ? tell(pending.failedUnsafe(), []) : tell(pending.committedUnsafe(outcomes), outcomes)
+          }
+          // Nobody learns of a commit whose answer is lost, nor of one that is undone.
+          pending.waitUnsafe(outcomes)
+          return transaction.afterCommit(
+            Effect.suspend(() =>
+              outcomes === undefined
+                ? pending.committedUnknownUnsafe()
+                : Effect.flatMap(tell(pending.committedUnsafe(outcomes), outcomes), () => telling),
+            ),
+          )
+        }
+
+        const committing = Effect.acquireUseRelease(
+          invalidation.begin({ records: record === undefined ? records : [record], inserts }),
+          () => writeHeard(change, write, Context.get(context, CurrentActor)),
+          (pending, exit) => Effect.suspend(() => conclude(pending, exit)),
+        )
+        const told = Effect.flatMap(Effect.exit(committing), (exit) =>
+          Effect.andThen(
+            telling,
+            Exit.map(exit, ({ written }) => written),
+          ),
+        )
+        return isOpen || record === undefined ? told : Effect.flatMap(Effect.forkDetach(told, { startImmediately: true }), Fiber.join)
+      }),
+  }
+})
+
+interface Written<A> {
+  readonly written: A
+  readonly outcomes: ReadonlyArray<Outcome>
+}
+
+const isEvent = (outcome: Outcome): outcome is ApiKeyEvent => outcome._tag !== "KeyUnchanged"
+
+/** Whether a write is sure not to have taken place, as the store has said why not. */
+const isRefused = (cause: Cause.Cause<{ readonly _tag: string }>): boolean =>
+  cause.reasons.every((reason) => Cause.isFailReason(reason) && reason.error._tag !== "RepositoryError")
+
+/** Its database would wait for no statement, and the change would never end. */
+const bounded = (listening: Effect.Effect<void, RepositoryError>): Effect.Effect<void, RepositoryError> =>
+  Effect.timeoutOrElse(listening, {
+    duration: longestInTransaction,
+    orElse: () =>
+      Effect.fail(
+        new RepositoryError({ operation: "tell a listener of a change", isRetryable: true, cause: "The listener takes too long" }),
+      ),
+  })
+
+type Deliver = (events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<Effect.Effect<unknown>>
+
+/**
+ * Has the listeners hear of changes one after another, whatever becomes of the callers. Gives what waits for it, which is never for long: what
+ * a listener doesn't hear in time it doesn't hear.
+ */
+const makeDeliver = Effect.fnUntraced(function* (
+  listeners: ReadonlyArray<(events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void>>,
+): Effect.fn.Return<Deliver, never, Scope.Scope> {
+  if (listeners.length === 0) return () => Effect.succeed(Effect.void)
+  const turns = Semaphore.makeUnsafe(1)
+  const timely = (listening: Effect.Effect<void>) =>
+    Effect.flatMap(Effect.timeoutOption(listening, longestAfterCommit), (heard) =>
+      Option.isSome(heard)
+        ? Effect.void
+        : Effect.logWarning("A listener takes too long to hear of changes of API keys: it was interrupted"),
+    )
+  // Nobody knows when a listener that has a defect hears again.
+  const safely = (listening: Effect.Effect<void>) =>
+    Effect.catchCause(listening, (cause) => Effect.logError("A listener failed to hear of changes of API keys", cause))
+  const hear = (events: ReadonlyArray<ApiKeyEvent>) =>
+    Effect.forEach(listeners, (listen) => safely(Effect.suspend(() => listen(events))), { concurrency: "unbounded", discard: true })
+
+  // Those that are under way are waited for.
+  yield* Effect.addFinalizer(() => timely(turns.withPermit(Effect.void)))
+  return (events) =>
+    events.length === 0
+      ? Effect.succeed(Effect.void)
+      : Effect.map(Effect.forkDetach(timely(turns.withPermit(hear(events))), { startImmediately: true }), Fiber.await)
+})

@@ -1,0 +1,40 @@
+/** The options of the service as the environment has them. */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Variable from "../config/variable.ts"
+import type { Options } from "./model.ts"
+
+export const readOptions: Effect.Effect<Options, Config.ConfigError> = Effect.gen(function* () {
+  const prefix = yield* Config.option(Config.String("API_KEY_PREFIX"))
+  const separator = yield* Config.option(Variable.word("API_KEY_SEPARATOR", ["-", "_", ".", "~", ":"]))
+  const cacheSwitch = yield* optional(Variable.word("API_KEY_CACHE", ["on", "off"]))
+  const cache = {
+    entries: yield* optional(Variable.whole("API_KEY_CACHE_ENTRIES")),
+    bytes: yield* optional(Variable.whole("API_KEY_CACHE_BYTES")),
+    timeToLive: yield* optional(Variable.duration("API_KEY_CACHE_TIME_TO_LIVE")),
+  }
+  return {
+    token: {
+      ...(Option.isSome(prefix) ? { prefix: prefix.value } : {}),
+      ...(Option.isSome(separator) ? { separator: separator.value } : {}),
+    },
+    defaultLifetime: yield* optional(Variable.duration("API_KEY_DEFAULT_LIFETIME")),
+    maximumLifetime: yield* optional(Variable.duration("API_KEY_MAXIMUM_LIFETIME")),
+    maximumAge: yield* optional(Variable.duration("API_KEY_MAXIMUM_AGE")),
+    refuseAged: yield* optional(Variable.flag("API_KEY_REFUSE_AGED")),
+    acceptMissingPeppers: yield* optional(Variable.flag("API_KEY_ACCEPT_MISSING_PEPPERS")),
+    acceptBuiltInPepper: yield* optional(Variable.flag("API_KEY_ACCEPT_BUILT_IN_PEPPER")),
+    lastUsedInterval: yield* optional(Variable.duration("API_KEY_LAST_USED_INTERVAL")),
+    cache: cacheSwitch === "off" ? "off" : cache,
+    hashing: {
+      permits: yield* optional(Variable.whole("API_KEY_HASHING_PERMITS")),
+      queue: yield* optional(Variable.whole("API_KEY_HASHING_QUEUE")),
+      maxWait: yield* optional(Variable.duration("API_KEY_HASHING_MAX_WAIT")),
+    },
+    telemetry: yield* optional(Variable.word("API_KEY_TELEMETRY", ["counters", "metrics", "traces"])),
+    nodeName: yield* optional(Config.String("API_KEY_NODE_NAME")),
+  }
+})
+
+const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> => Config.map(Config.option(config), Option.getOrUndefined)

@@ -1,0 +1,104 @@
+/** The first listener of changes: has what this node and the others remember of a record go with each change of it. */
+import * as Effect from "effect/Effect"
+import * as Model from "../../ApiKey.ts"
+import type { ApiKeyEvent } from "../../ApiKeyEvents.ts"
+import type { Doubts } from "../nodes/doubts.ts"
+import * as Message from "../nodes/message.ts"
+
+/** The record is as it was, and whatever was remembered of it is looked up again all the same. */
+export interface KeyUnchanged {
+  readonly _tag: "KeyUnchanged"
+  readonly id: Model.ApiKeyId
+  readonly keyIds: ReadonlyArray<Model.KeyId>
+}
+
+export type Outcome = ApiKeyEvent | KeyUnchanged
+
+/** What a change may change. */
+export interface Scope {
+  /** Records that are there, which are in doubt from before the write until its answer. */
+  readonly records: ReadonlyArray<Model.ApiKeyId>
+  /** Records that it may insert. */
+  readonly inserts: ReadonlyArray<Model.ApiKey>
+}
+
+/** A change whose answer isn't known. Each way to end it applies here at once, and gives what tells the other nodes. */
+export interface Pending {
+  /** The store has said why not. */
+  readonly refusedUnsafe: () => Effect.Effect<void>
+  /** There is no answer: it may have taken place. */
+  readonly failedUnsafe: () => Effect.Effect<void>
+  /** It took place. */
+  readonly committedUnsafe: (outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
+  /** A transaction of the caller's was committed after it had failed within. */
+  readonly committedUnknownUnsafe: () => Effect.Effect<void>
+  /** The commit of the caller's transaction is waited for, and may never come. What it inserts is seen in it already. */
+  readonly waitUnsafe: (outcomes: ReadonlyArray<Outcome> | undefined) => void
+}
+
+export interface Invalidation {
+  readonly begin: (scope: Scope) => Effect.Effect<Pending>
+}
+
+export interface Dependencies {
+  readonly doubts: Pick<Doubts, "begin">
+  /** What was remembered here of the key id no longer holds. */
+  readonly changed: (keyId: Model.KeyId) => void
+  readonly everythingChanged: () => void
+  /** Tells the other nodes. */
+  readonly tell: (message: string) => Effect.Effect<void>
+}
+
+export const make = ({ doubts, changed, everythingChanged, tell }: Dependencies): Invalidation => ({
+  begin: ({ records, inserts }) =>
+    Effect.map(
+      Effect.forEach(records, (id) => Effect.map(doubts.begin(id), (doubt) => ({ id, doubt }))),
+      (begun): Pending => {
+        const ids = new Set<string>(records)
+        const settleUnsafe = (keyIdsOf: (id: Model.ApiKeyId) => ReadonlyArray<Model.KeyId> | undefined) =>
+          begun.map(({ id, doubt }) => doubt.settleUnsafe(keyIdsOf(id)))
+        // A refusal of their key ids may be remembered: from before they were committed, or of a format whose tokens can be foreseen.
+        const noticeInserts = () => inserts.forEach((apiKey) => Model.keyIdsOf(apiKey).forEach(changed))
+
+        return {
+          refusedUnsafe: () => tellAll(settleUnsafe(() => [])),
+          failedUnsafe: () => {
+            noticeInserts()
+            // Each would look through all that is remembered.
+            if (begun.length <= maxLookedThrough) return tellAll(begun.map(({ doubt }) => doubt.leaveUnsafe()))
+            begun.forEach(({ doubt }) => doubt.waitUnsafe())
+            everythingChanged()
+            return Effect.void
+          },
+          committedUnsafe: (outcomes) => {
+            const keyIds = new Map<string, ReadonlyArray<Model.KeyId>>()
+            for (const outcome of outcomes) if (outcome._tag !== "KeysUsed") keyIds.set(outcome.id, outcome.keyIds)
+            const telling = settleUnsafe((id) => keyIds.get(id) ?? [])
+            for (const outcome of outcomes) {
+              if (!isNew(outcome) && (outcome._tag !== "GraceSettled" || ids.has(outcome.id))) continue
+              outcome.keyIds.forEach(changed)
+              // Other nodes learn of imported keys by a trigger, or when what they remember of refusals is too old: a message each is too many.
+              if (outcome._tag !== "KeyImported") telling.push(...outcome.keyIds.map((keyId) => tell(Message.changed(keyId))))
+            }
+            return tellAll(telling)
+          },
+          committedUnknownUnsafe: () => {
+            noticeInserts()
+            return tellAll(settleUnsafe(() => undefined))
+          },
+          waitUnsafe: (outcomes) => {
+            begun.forEach(({ doubt }) => doubt.waitUnsafe())
+            if (outcomes === undefined) return noticeInserts()
+            for (const outcome of outcomes) if (isNew(outcome)) outcome.keyIds.forEach(changed)
+          },
+        }
+      },
+    ),
+})
+
+const maxLookedThrough = 16
+
+const isNew = (outcome: Outcome) => outcome._tag === "KeyCreated" || outcome._tag === "KeyImported"
+
+const tellAll = (telling: ReadonlyArray<Effect.Effect<void>>): Effect.Effect<void> =>
+  Effect.forEach(telling, (tell) => tell, { concurrency: 16, discard: true })

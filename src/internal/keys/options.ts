@@ -1,0 +1,78 @@
+/** What the options of the service mean, with their defaults; those that make no sense are refused. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as ApiKeyToken from "../../ApiKeyToken.ts"
+import type * as VerificationCache from "../../VerificationCache.ts"
+import * as CacheSettings from "../verifier/cacheSettings.ts"
+import * as HashQueue from "../verifier/hashQueue.ts"
+import type { HashingOptions, Options } from "./model.ts"
+import { isLifetime } from "./upcoming.ts"
+
+/** The options contradict each other, or a lifetime makes no sense. @category errors @since 0.1.0 */
+export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", { reason: Schema.String }) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+export interface Lifetimes {
+  readonly defaultLifetime: Duration.Duration | undefined
+  readonly maximumLifetime: Duration.Duration | undefined
+  readonly maximumAge: Duration.Duration | undefined
+  /** When a token is refused for its age; infinite if never. */
+  readonly refusedAge: Duration.Duration
+}
+
+export const decodeLifetimes = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Lifetimes, InvalidOptions> {
+  const defaultLifetime = toDuration(options.defaultLifetime)
+  const maximumLifetime = toDuration(options.maximumLifetime)
+  const maximumAge = toDuration(options.maximumAge)
+  for (const lifetime of [defaultLifetime, maximumLifetime, maximumAge]) {
+    if (lifetime !== undefined && !isLifetime(lifetime)) {
+      return yield* new InvalidOptions({ reason: "A lifetime or age must be more than 0 and at most 36,500 days" })
+    }
+  }
+  if (options.refuseAged === true && maximumAge === undefined) {
+    return yield* new InvalidOptions({ reason: "refuseAged refuses nobody without a maximumAge" })
+  }
+  if (defaultLifetime !== undefined && maximumLifetime !== undefined && Duration.isGreaterThan(defaultLifetime, maximumLifetime)) {
+    return yield* new InvalidOptions({ reason: "The default lifetime must not be longer than the maximum" })
+  }
+  const refusedAge = options.refuseAged === true && maximumAge !== undefined ? maximumAge : Duration.infinity
+  return { defaultLifetime, maximumLifetime, maximumAge, refusedAge }
+})
+
+const toDuration = (input: Duration.Input | undefined): Duration.Duration | undefined =>
+  input === undefined ? undefined : Duration.fromInputUnsafe(input)
+
+export const decodeFormat = ({ token = {} }: Options): Effect.Effect<ApiKeyToken.TokenFormat, ApiKeyToken.InvalidTokenConfig> =>
+  "parse" in token ? Effect.succeed(token) : Effect.fromResult(ApiKeyToken.make(token))
+
+export const decodeHashing = Effect.fnUntraced(function* (
+  options: HashingOptions,
+  threads: number,
+): Effect.fn.Return<HashQueue.HashQueueOptions, InvalidOptions> {
+  const { permits = HashQueue.defaultPermits(threads), queue = HashQueue.defaultQueue(permits), maxWait = "2 seconds" } = options
+  const decoded = { permits, queue, maxWait: Duration.fromInputUnsafe(maxWait) }
+  if (!Number.isInteger(decoded.permits) || decoded.permits < 1)
+    return yield* new InvalidOptions({ reason: "hashing.permits must be at least 1" })
+  if (!Number.isInteger(queue) || queue < 0) return yield* new InvalidOptions({ reason: "hashing.queue must be a whole number" })
+  if (!Duration.isFinite(decoded.maxWait)) return yield* new InvalidOptions({ reason: "hashing.maxWait must be finite" })
+  return decoded
+})
+
+export const decodeCache = (
+  options: VerificationCache.Options | "off" | undefined,
+): Effect.Effect<CacheSettings.Settings, InvalidOptions> => {
+  const settings = CacheSettings.settings(options)
+  const wrong = Object.entries(settings).find(([, value]) => !(Number.isFinite(value) && value >= 0))
+  return wrong === undefined
+    ? Effect.succeed(settings)
+    : Effect.fail(new InvalidOptions({ reason: `cache.${wrong[0]} must be finite and at least 0` }))
+}
+
+export const decodeNodeName = ({ nodeName = "node" }: Options): Effect.Effect<string, InvalidOptions> =>
+  /^[A-Za-z0-9._-]{1,64}$/.test(nodeName)
+    ? Effect.succeed(nodeName)
+    : Effect.fail(new InvalidOptions({ reason: "nodeName must match [A-Za-z0-9._-]{1,64}" }))
