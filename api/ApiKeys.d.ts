@@ -1,31 +1,30 @@
-import * as Cause from "effect/Cause"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Model from "./ApiKey.ts"
+import type * as Model from "./ApiKey.ts"
 import {
-  ApiKeyNotFound,
+  type ApiKeyNotFound,
   type BuiltInPepper,
-  GraceRunning,
+  type GraceRunning,
   HasherError,
   type InvalidCursor,
-  InvalidInput,
-  MissingPeppers,
-  NotFound,
+  type InvalidInput,
+  type MissingPeppers,
+  type NotFound,
   type OtherPeppers,
-  RepositoryError,
-  Unconfirmed,
+  type RepositoryError,
+  type Unconfirmed,
   type VerifyError,
-  VersionConflict,
+  type VersionConflict,
 } from "./ApiKeyError.ts"
 import { ApiKeyHasher } from "./ApiKeyHasher.ts"
 import * as Repository from "./ApiKeyRepository.ts"
-import * as ApiKeyTransfer from "./ApiKeyTransfer.ts"
-import * as ApiKeyToken from "./ApiKeyToken.ts"
+import type * as ApiKeyToken from "./ApiKeyToken.ts"
+import type * as ApiKeyTransfer from "./ApiKeyTransfer.ts"
 import type {
   ConfirmWithin,
   CreateInput,
@@ -46,6 +45,7 @@ import type {
   UpcomingPage,
   UpdateInput,
 } from "./internal/keys/model.ts"
+import { type InvalidOptions } from "./internal/keys/options.ts"
 import type { Verified, VerifyOptions } from "./internal/verifier/model.ts"
 export type {
   CreateInput,
@@ -68,20 +68,8 @@ export type {
   HashingOptions,
   Options,
 } from "./internal/keys/model.ts"
+export { InvalidOptions } from "./internal/keys/options.ts"
 export type { Verified, VerifyOptions } from "./internal/verifier/model.ts"
-declare const InvalidOptions_base: Schema.Class<
-  InvalidOptions,
-  Schema.TaggedStruct<
-    "InvalidOptions",
-    {
-      readonly reason: Schema.String
-    }
-  >,
-  Cause.YieldableError
->
-export declare class InvalidOptions extends InvalidOptions_base {
-  get message(): string
-}
 declare const ApiKeys_base: Context.ServiceClass<
   ApiKeys,
   "effect-api-key/ApiKeys",
@@ -162,6 +150,13 @@ export declare const layerConfig: Layer.Layer<
 >
 export declare const layerMemoryWith: (options: Options) => Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions>
 export declare const layerMemory: Layer.Layer<ApiKeys>
+export declare const make: (
+  options: Options,
+) => Effect.Effect<
+  ApiKeys["Service"],
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper,
+  ApiKeyHasher | Repository.ApiKeyRepository | Scope.Scope
+>
 
 // internal/keys/model.d.ts
 export interface CreateInput {
@@ -281,6 +276,22 @@ export interface Options {
   readonly hashing?: HashingOptions | undefined
   readonly telemetry?: "counters" | "metrics" | "traces" | undefined
   readonly nodeName?: string | undefined
+}
+
+// internal/keys/options.d.ts
+declare const InvalidOptions_base: Schema.Class<
+  InvalidOptions,
+  Schema.TaggedStruct<
+    "InvalidOptions",
+    {
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class InvalidOptions extends InvalidOptions_base {
+  get message(): string
 }
 
 // internal/verifier/model.d.ts

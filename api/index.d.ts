@@ -1,5 +1,6 @@
 export * as ApiKey from "./ApiKey.ts"
 export * as ApiKeyError from "./ApiKeyError.ts"
+export * as ApiKeyEvents from "./ApiKeyEvents.ts"
 export * as ApiKeyHasher from "./ApiKeyHasher.ts"
 export * as ApiKeyInvalidation from "./ApiKeyInvalidation.ts"
 export * as ApiKeyMetrics from "./ApiKeyMetrics.ts"

@@ -78,6 +78,8 @@ export type Changes = {
 
 export interface TransactionSupport {
   readonly isOpen: (context: Context.Context<never>) => boolean
+  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RepositoryError, R>
+  readonly lock?: (id: ApiKeyId) => Effect.Effect<Option.Option<ApiKey>, RepositoryError>
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
   readonly isChanging?: (id: ApiKeyId) => Effect.Effect<boolean, RepositoryError>
 }
@@ -131,6 +133,11 @@ export interface NextToken {
   readonly previous: Pick<PreviousToken, "expiresAt" | "graceSeconds">
 }
 
+export interface EndedPrevious {
+  readonly apiKey: ApiKey
+  readonly isEnded: boolean
+}
+
 export interface LookUps {
   readonly findById: (id: ApiKeyId) => Effect.Effect<Option.Option<StoredApiKey>, RepositoryError>
   readonly findByKeyId: (keyId: KeyId) => Effect.Effect<Option.Option<StoredApiKey>, RepositoryError>
@@ -161,7 +168,7 @@ export interface Records {
       readonly keyId?: KeyId | undefined
       readonly ifVersion?: number | undefined
     },
-  ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
+  ) => Effect.Effect<EndedPrevious, ApiKeyNotFound | VersionConflict | RepositoryError>
   readonly delete: (
     id: ApiKeyId,
     options?: {

@@ -257,7 +257,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
     update: (id, changes, options) => changing(store.update(id, changes, options), noteUpdate),
     rotate: (id, token, options) => changing(store.rotate(id, token, options), (apiKey, begun) => noteRotation(apiKey, token.hash, begun)),
     endPrevious: (id, options) =>
-      changing(store.endPrevious(id, options), (apiKey, begun) =>
+      changing(store.endPrevious(id, options), ({ apiKey }, begun) =>
         Effect.map(noteUpdate(apiKey, begun), (written) => {
           if (written !== undefined) statistics.endedGraces++
         }),
