@@ -96,6 +96,35 @@ declare const InsufficientScope_base: Schema.Class<
 export declare class InsufficientScope extends InsufficientScope_base {
   get message(): string
 }
+declare const PolicyRefused_base: Schema.Class<
+  PolicyRefused,
+  Schema.TaggedStruct<
+    "PolicyRefused",
+    {
+      readonly keyId: Schema.brand<Schema.String, "KeyId">
+      readonly kind: Schema.String
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class PolicyRefused extends PolicyRefused_base {
+  get message(): string
+}
+declare const UnknownPolicy_base: Schema.Class<
+  UnknownPolicy,
+  Schema.TaggedStruct<
+    "UnknownPolicy",
+    {
+      readonly keyId: Schema.brand<Schema.String, "KeyId">
+      readonly kinds: Schema.$Array<Schema.String>
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class UnknownPolicy extends UnknownPolicy_base {
+  get message(): string
+}
 declare const ApiKeyNotFound_base: Schema.Class<
   ApiKeyNotFound,
   Schema.TaggedStruct<
@@ -296,7 +325,15 @@ export declare class OtherPeppers extends OtherPeppers_base {
 }
 declare const failures: readonly [typeof RepositoryError, typeof HasherError, typeof Overloaded]
 export declare const InvalidKey: Schema.Union<
-  readonly [typeof MalformedToken, typeof NotFound, typeof InvalidSecret, typeof Inactive, typeof Expired, typeof InsufficientScope]
+  readonly [
+    typeof MalformedToken,
+    typeof NotFound,
+    typeof InvalidSecret,
+    typeof Inactive,
+    typeof Expired,
+    typeof InsufficientScope,
+    typeof PolicyRefused,
+  ]
 >
 export type InvalidKey = typeof InvalidKey.Type
 export type VerifyError = InvalidKey | InstanceType<(typeof failures)[number]>

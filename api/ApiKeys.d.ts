@@ -269,6 +269,7 @@ export interface Options {
   readonly maximumAge?: Duration.Input | undefined
   readonly refuseAged?: boolean | undefined
   readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
+  readonly policies?: ReadonlyArray<KeyPolicy> | undefined
   readonly acceptMissingPeppers?: boolean | undefined
   readonly acceptBuiltInPepper?: boolean | undefined
   readonly lastUsedInterval?: Duration.Input | undefined

@@ -338,6 +338,7 @@ export declare const Verified: Schema.Union<
           typeof ApiKeyError.Inactive,
           typeof ApiKeyError.Expired,
           typeof ApiKeyError.InsufficientScope,
+          typeof ApiKeyError.PolicyRefused,
         ]
       >
     }>,

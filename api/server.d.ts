@@ -123,6 +123,7 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.InactiveProblem,
       typeof Problem.ExpiredProblem,
       typeof Problem.InsufficientScopeProblem,
+      typeof Problem.PolicyRefusedProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ]
@@ -146,6 +147,7 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.InactiveProblem,
       typeof Problem.ExpiredProblem,
       typeof Problem.InsufficientScopeProblem,
+      typeof Problem.PolicyRefusedProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ],
@@ -505,6 +507,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                   typeof ApiKeyError.Inactive,
                   typeof ApiKeyError.Expired,
                   typeof ApiKeyError.InsufficientScope,
+                  typeof ApiKeyError.PolicyRefused,
                 ]
               >
             }>,
@@ -757,6 +760,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                     typeof ApiKeyError.Inactive,
                     typeof ApiKeyError.Expired,
                     typeof ApiKeyError.InsufficientScope,
+                    typeof ApiKeyError.PolicyRefused,
                   ]
                 >
               }>,
@@ -968,6 +972,20 @@ declare const InsufficientScopeProblem_base: HttpApiError.ProblemClass<
 >
 
 export declare class InsufficientScopeProblem extends InsufficientScopeProblem_base {}
+
+declare const PolicyRefusedProblem_base: HttpApiError.ProblemClass<
+  PolicyRefusedProblem,
+  "PolicyRefusedProblem",
+  "urn:effect-api-key:problem:policy-refused",
+  403,
+  {
+    readonly policy: Schema.String
+    readonly reason: Schema.String
+  },
+  {}
+>
+
+export declare class PolicyRefusedProblem extends PolicyRefusedProblem_base {}
 
 declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
   ScopeNotHeldProblem,

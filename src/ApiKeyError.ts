@@ -67,6 +67,34 @@ export class InsufficientScope extends Schema.TaggedError<InsufficientScope>()("
   }
 }
 
+/** The key is valid and holds the scopes, but a policy of its record refuses this use. @category errors @since 0.1.0 */
+export class PolicyRefused extends Schema.TaggedError<PolicyRefused>()("PolicyRefused", {
+  keyId: KeyId,
+  /** The policy's kind. */
+  kind: Schema.String,
+  /** For people, the holder of the key among them. */
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return `The policy ${this.kind} of the API key ${this.keyId} refuses this use: ${this.reason}`
+  }
+}
+
+/**
+ * The cause of a `RepositoryError` where a record holds kinds of policies that this node doesn't know, or values that it can't read. The key is
+ * refused here; another node, of a later version say, may know them.
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnknownPolicy extends Schema.TaggedError<UnknownPolicy>()("UnknownPolicy", {
+  keyId: KeyId,
+  kinds: Schema.Array(Schema.String),
+}) {
+  override get message(): string {
+    return `The API key ${this.keyId} has policies that this program doesn't know (${this.kinds.join(", ")})`
+  }
+}
+
 /** No record has that id: of `get`, `update`, `delete` and the like. @category errors @since 0.1.0 */
 export class ApiKeyNotFound extends Schema.TaggedError<ApiKeyNotFound>()("ApiKeyNotFound", { id: ApiKeyId }) {
   override get message(): string {
@@ -254,7 +282,7 @@ export class OtherPeppers extends Schema.TaggedError<OtherPeppers>()("OtherPeppe
   }
 }
 
-const refusals = [MalformedToken, NotFound, InvalidSecret, Inactive, Expired, InsufficientScope] as const
+const refusals = [MalformedToken, NotFound, InvalidSecret, Inactive, Expired, InsufficientScope, PolicyRefused] as const
 const failures = [RepositoryError, HasherError, Overloaded] as const
 
 /** Why a token isn't good, as opposed to infrastructure that failed. @category schemas @since 0.1.0 */

@@ -395,6 +395,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     counts,
     legacy,
     maximumAge: Duration.toMillis(lifetimes.refusedAge),
+    policies: options.policies ?? [],
     rehash,
     doubts,
   })
@@ -432,7 +433,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     ...updates,
     ...rotations,
     revoke: Revoke.make({
-      verify: verification.verify,
+      prove: verification.prove,
       reports: repository.reports ?? MemoryReports.make(),
       digests: yield* Digest.Digest,
       endPrevious,

@@ -2,7 +2,7 @@
  * Policies: what a key may do beyond its scopes, kept in its record as `{ [kind]: value }`.
  *
  * A kind is defined once with {@link make} and given to the service (`ApiKeys.Options.policies`). A record whose kind of policy a node doesn't
- * know, or whose value it can't read, is refused there with `UnknownPolicy`: a policy is never ignored.
+ * know, or whose value it can't read, is refused there, with a `RepositoryError` whose cause is `UnknownPolicy`: a policy is never ignored.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"

@@ -33,6 +33,7 @@ export declare const authProblems: readonly [
   typeof Problem.InactiveProblem,
   typeof Problem.ExpiredProblem,
   typeof Problem.InsufficientScopeProblem,
+  typeof Problem.PolicyRefusedProblem,
   typeof Problem.ServiceUnavailableProblem,
   typeof Problem.OverloadedProblem,
 ]
@@ -52,6 +53,7 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.InactiveProblem,
       typeof Problem.ExpiredProblem,
       typeof Problem.InsufficientScopeProblem,
+      typeof Problem.PolicyRefusedProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ]
@@ -75,6 +77,7 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.InactiveProblem,
       typeof Problem.ExpiredProblem,
       typeof Problem.InsufficientScopeProblem,
+      typeof Problem.PolicyRefusedProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ],
@@ -99,6 +102,7 @@ declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.InactiveProblem,
       typeof Problem.ExpiredProblem,
       typeof Problem.InsufficientScopeProblem,
+      typeof Problem.PolicyRefusedProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ]
@@ -122,6 +126,7 @@ declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.InactiveProblem,
       typeof Problem.ExpiredProblem,
       typeof Problem.InsufficientScopeProblem,
+      typeof Problem.PolicyRefusedProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ],
@@ -494,6 +499,7 @@ export declare const make: <const Prefix extends `/${string}`>(
                   typeof ApiKeyError.Inactive,
                   typeof ApiKeyError.Expired,
                   typeof ApiKeyError.InsufficientScope,
+                  typeof ApiKeyError.PolicyRefused,
                 ]
               >
             }>,
@@ -746,6 +752,7 @@ export declare const make: <const Prefix extends `/${string}`>(
                     typeof ApiKeyError.Inactive,
                     typeof ApiKeyError.Expired,
                     typeof ApiKeyError.InsufficientScope,
+                    typeof ApiKeyError.PolicyRefused,
                   ]
                 >
               }>,
@@ -1098,6 +1105,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                   typeof ApiKeyError.Inactive,
                   typeof ApiKeyError.Expired,
                   typeof ApiKeyError.InsufficientScope,
+                  typeof ApiKeyError.PolicyRefused,
                 ]
               >
             }>,
@@ -1350,6 +1358,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                     typeof ApiKeyError.Inactive,
                     typeof ApiKeyError.Expired,
                     typeof ApiKeyError.InsufficientScope,
+                    typeof ApiKeyError.PolicyRefused,
                   ]
                 >
               }>,
@@ -1657,6 +1666,20 @@ declare const InsufficientScopeProblem_base: HttpApiError.ProblemClass<
 >
 
 export declare class InsufficientScopeProblem extends InsufficientScopeProblem_base {}
+
+declare const PolicyRefusedProblem_base: HttpApiError.ProblemClass<
+  PolicyRefusedProblem,
+  "PolicyRefusedProblem",
+  "urn:effect-api-key:problem:policy-refused",
+  403,
+  {
+    readonly policy: Schema.String
+    readonly reason: Schema.String
+  },
+  {}
+>
+
+export declare class PolicyRefusedProblem extends PolicyRefusedProblem_base {}
 
 declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
   ScopeNotHeldProblem,

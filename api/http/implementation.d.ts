@@ -29,6 +29,7 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.InactiveProblem,
       typeof Problem.ExpiredProblem,
       typeof Problem.InsufficientScopeProblem,
+      typeof Problem.PolicyRefusedProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ]
@@ -52,6 +53,7 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.InactiveProblem,
       typeof Problem.ExpiredProblem,
       typeof Problem.InsufficientScopeProblem,
+      typeof Problem.PolicyRefusedProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ],
@@ -76,6 +78,7 @@ declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.InactiveProblem,
       typeof Problem.ExpiredProblem,
       typeof Problem.InsufficientScopeProblem,
+      typeof Problem.PolicyRefusedProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ]
@@ -99,6 +102,7 @@ declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.InactiveProblem,
       typeof Problem.ExpiredProblem,
       typeof Problem.InsufficientScopeProblem,
+      typeof Problem.PolicyRefusedProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ],
@@ -236,6 +240,20 @@ declare const InsufficientScopeProblem_base: HttpApiError.ProblemClass<
 >
 
 export declare class InsufficientScopeProblem extends InsufficientScopeProblem_base {}
+
+declare const PolicyRefusedProblem_base: HttpApiError.ProblemClass<
+  PolicyRefusedProblem,
+  "PolicyRefusedProblem",
+  "urn:effect-api-key:problem:policy-refused",
+  403,
+  {
+    readonly policy: Schema.String
+    readonly reason: Schema.String
+  },
+  {}
+>
+
+export declare class PolicyRefusedProblem extends PolicyRefusedProblem_base {}
 
 declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
   ScopeNotHeldProblem,

@@ -38,6 +38,7 @@ describe("types", () => {
       | "Inactive"
       | "Expired"
       | "InsufficientScope"
+      | "PolicyRefused"
       | "RepositoryError"
       | "HasherError"
       | "Overloaded"
@@ -65,7 +66,7 @@ describe("types", () => {
   })
 
   it("a refusal that is added has to be decided upon: what the wire and a report of a leak make of it", () => {
-    type Decided = "MalformedToken" | "NotFound" | "InvalidSecret" | "Inactive" | "Expired" | "InsufficientScope"
+    type Decided = "MalformedToken" | "NotFound" | "InvalidSecret" | "Inactive" | "Expired" | "InsufficientScope" | "PolicyRefused"
     expectTypeOf<Errors.InvalidKey["_tag"]>().toEqualTypeOf<Decided>()
     const isProven = (error: Errors.InvalidKey): boolean => {
       switch (error._tag) {
@@ -76,6 +77,7 @@ describe("types", () => {
         case "Inactive":
         case "Expired":
         case "InsufficientScope":
+        case "PolicyRefused":
           return true
       }
     }

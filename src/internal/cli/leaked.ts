@@ -37,6 +37,7 @@ export const lookInto = (
         case "NotFound":
         case "InvalidSecret":
         case "InsufficientScope":
+        case "PolicyRefused":
           // The key id may be somebody's all the same: nothing is said of their key for a token that isn't theirs.
           return { status: "unknown", apiKey: null }
       }

@@ -55,6 +55,7 @@ export const authProblems = [
   Problem.InactiveProblem,
   Problem.ExpiredProblem,
   Problem.InsufficientScopeProblem,
+  Problem.PolicyRefusedProblem,
   Problem.ServiceUnavailableProblem,
   Problem.OverloadedProblem,
 ] as const

@@ -76,6 +76,13 @@ export class InsufficientScopeProblem extends HttpApiError.Problem<InsufficientS
   { required: ScopeSet },
 ) {}
 
+/** A policy of the key refuses this use of it. @category problems @since 0.1.0 */
+export class PolicyRefusedProblem extends HttpApiError.Problem<PolicyRefusedProblem>()(
+  "PolicyRefusedProblem",
+  { type: urn("policy-refused"), status: 403, title: "A policy of the API key refuses this use" },
+  { policy: Schema.String, reason: Schema.String },
+) {}
+
 /** The caller tried to hand out scopes that it doesn't hold. @category problems @since 0.1.0 */
 export class ScopeNotHeldProblem extends HttpApiError.Problem<ScopeNotHeldProblem>()(
   "ScopeNotHeldProblem",

@@ -367,6 +367,9 @@ const makeRefuse = (challenge: (parameters: Parameters) => string): Refuse => {
           ["error", "insufficient_scope"],
           ["scope", error.required.join(" ")],
         )
+      case "PolicyRefused":
+        // RFC 6750 has no error for it, and none that fits.
+        return make(new Problem.PolicyRefusedProblem({ policy: error.kind, reason: error.reason }, { disableChecks: true }))
       case "InvalidRequestProblem": {
         const known = ambiguous.get(error)
         if (known !== undefined) return known

@@ -136,6 +136,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
             NotFound: () => Effect.succeed(false),
             InvalidSecret: () => Effect.succeed(false),
             InsufficientScope: () => Effect.succeed(true),
+            PolicyRefused: () => Effect.succeed(true),
             // Deleted a moment ago.
             ApiKeyNotFound: () => Effect.succeed(true),
           }),

@@ -6,6 +6,7 @@ import type * as Schema from "effect/Schema"
 import type * as Model from "../../ApiKey.ts"
 import type * as Repository from "../../ApiKeyRepository.ts"
 import type * as ApiKeyToken from "../../ApiKeyToken.ts"
+import type { KeyPolicy } from "../../KeyPolicy.ts"
 import type { LegacyTokens } from "../../LegacyTokens.ts"
 import type * as VerificationCache from "../../VerificationCache.ts"
 
@@ -211,6 +212,8 @@ export interface Options {
    * `import`, and get a hash of ours at their first use.
    */
   readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
+  /** The kinds of policies that records may hold: see `KeyPolicy`. A key with another kind is refused. Default: none. */
+  readonly policies?: ReadonlyArray<KeyPolicy> | undefined
   /** Whether to start although hashes need a pepper that isn't configured, whose keys then fail with `HasherError`. Default: no. */
   readonly acceptMissingPeppers?: boolean | undefined
   /**

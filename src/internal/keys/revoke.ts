@@ -13,14 +13,14 @@ import type * as Rotate from "./rotate.ts"
 import type * as Update from "./update.ts"
 
 export interface Dependencies {
-  readonly verify: Verifier["verify"]
+  readonly prove: Verifier["prove"]
   readonly reports: ReportSupport
   readonly digests: Digest.Digest["Service"]
   readonly endPrevious: ReturnType<typeof Rotate.make>["endPrevious"]
   readonly deactivate: ReturnType<typeof Update.make>["deactivateRecord"]
 }
 
-export const make = ({ verify, reports, digests, endPrevious, deactivate }: Dependencies) =>
+export const make = ({ prove, reports, digests, endPrevious, deactivate }: Dependencies) =>
   Effect.fn("ApiKeys.revoke")(function* (
     token: string | Redacted.Redacted,
     { reason, report }: RevokeOptions,
@@ -31,7 +31,7 @@ export const make = ({ verify, reports, digests, endPrevious, deactivate }: Depe
       digest === undefined ? Effect.void : Effect.flatMap(DateTime.now, (at) => reports.remember(nameFor(keyId), at))
     // Each turn ends only what it has judged: a rotation in between makes the token the previous one.
     const revokeOnce = Effect.gen(function* () {
-      const { apiKey, usedToken } = yield* verify(token, { maxAge: 0, countsAsUse: false })
+      const { apiKey, usedToken } = yield* prove(token)
       const { id, version: ifVersion, previous } = apiKey
       const keyId = usedToken === "previous" && previous !== null ? previous.keyId : apiKey.keyId
       // After the key was read: one that was activated since is at another version.

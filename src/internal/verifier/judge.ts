@@ -10,9 +10,14 @@ import type { Found } from "./entry.ts"
 import type { LastUsed } from "./lastUsed.ts"
 import type { Verified, VerifyOptions } from "./model.ts"
 
+/** An answer about a record at a moment, in milliseconds. */
+export type Judgement = (found: Found, now: number, options: VerifyOptions | undefined) => Effect.Effect<Verified, VerifyError>
+
 export interface Judge {
   /** Runs the rules of the record's plan, then its meters. Without meters the answer is there at once. */
-  readonly judge: (found: Found, now: number, options: VerifyOptions | undefined) => Effect.Effect<Verified, VerifyError>
+  readonly judge: Judgement
+  /** The same without its policies and meters, which bound uses: a token that is presented to be ended is no use. */
+  readonly judgeStanding: Judgement
   readonly refuse: (error: VerifyError) => Exit.Exit<never, VerifyError>
 }
 
@@ -32,20 +37,32 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
     return Exit.succeed(new Answer(found.apiKey, found.usedToken, found.checkedAt))
   }
 
+  const judgeStanding: Judgement = (found, now, options) => {
+    const { rules } = found.plan
+    for (let index = 0; index < rules.length; index++) {
+      // The index lies within the list. An iterator would be an object more.
+      const refusal = rules[index]!(found, options ?? nothing, now)
+      if (refusal !== undefined) return refuse(refusal)
+    }
+    return grant(found, now, options)
+  }
+
+  const judgePolicies: Judgement = (found, now, options) => {
+    const { rules, policies, meters } = found.plan
+    for (const rule of [...rules, ...policies]) {
+      const refusal = rule(found, options ?? nothing, now)
+      if (refusal !== undefined) return refuse(refusal)
+    }
+    if (meters.length === 0 || options?.countsAsUse === false) return grant(found, now, options)
+    return Effect.matchEffect(takeAll(meters, found, options ?? nothing), {
+      onFailure: refuse,
+      onSuccess: () => grant(found, now, options),
+    })
+  }
+
   return {
-    judge: (found, now, options) => {
-      const { rules, meters } = found.plan
-      for (let index = 0; index < rules.length; index++) {
-        // The index lies within the list. An iterator would be an object more.
-        const refusal = rules[index]!(found, options ?? nothing, now)
-        if (refusal !== undefined) return refuse(refusal)
-      }
-      if (meters.length === 0) return grant(found, now, options)
-      return Effect.matchEffect(takeAll(meters, found, options ?? nothing), {
-        onFailure: refuse,
-        onSuccess: () => grant(found, now, options),
-      })
-    },
+    judge: (found, now, options) => (found.plan.isPlain ? judgeStanding : judgePolicies)(found, now, options),
+    judgeStanding,
     refuse,
   }
 }

@@ -5,9 +5,11 @@
  * reference, and rules that can't refuse a key aren't run for it.
  */
 import * as DateTime from "effect/DateTime"
+import * as Exit from "effect/Exit"
+import type * as Schema from "effect/Schema"
 import { type ApiKey, type KeyId, status, tokenCreatedAt, type UsedToken } from "../../ApiKey.ts"
-import { Expired, Inactive, InsufficientScope, type VerifyError } from "../../ApiKeyError.ts"
-import type { Meter, Presented, Subject } from "../../KeyPolicy.ts"
+import { Expired, Inactive, InsufficientScope, RepositoryError, UnknownPolicy, type VerifyError } from "../../ApiKeyError.ts"
+import type { KeyPolicy, Meter, Presented, Subject } from "../../KeyPolicy.ts"
 import { type Scope, satisfies } from "../../Scope.ts"
 import { endOfPrevious, isPreviousLive, toldEndOfPrevious } from "../record/previousToken.ts"
 
@@ -15,8 +17,12 @@ import { endOfPrevious, isPreviousLive, toldEndOfPrevious } from "../record/prev
 export type Rule = (subject: Subject, use: Presented, now: number) => VerifyError | undefined
 
 export interface Plan {
-  /** In the order in which they are asked, which is part of the contract. */
+  /** Of the record's own fields, in the order in which they are asked, which is part of the contract. */
   readonly rules: ReadonlyArray<Rule>
+  /** Whether the record has no policies. */
+  readonly isPlain: boolean
+  /** Of the record's policies, asked after those. */
+  readonly policies: ReadonlyArray<Rule>
   /** Asked when no rule has refused. */
   readonly meters: ReadonlyArray<Meter>
 }
@@ -28,24 +34,65 @@ export interface Plans {
 export interface Dependencies {
   /** How old a token may grow, in milliseconds; infinite if that matters to none. */
   readonly maximumAge: number
+  /** The kinds of policies that this node knows. */
+  readonly policies: ReadonlyArray<KeyPolicy>
 }
 
-export const make = ({ maximumAge }: Dependencies): Plans => {
+/** How many combinations of rules and policies are shared. */
+const capacity = 10_000
+
+export const make = ({ maximumAge, policies }: Dependencies): Plans => {
   const builtIn = [inactive, expired, aged(maximumAge), ended(maximumAge), lacking]
+  const kinds = new Map(policies.map((policy) => [policy.kind, policy]))
   /** The plan of each set of rules, by a bit for each rule. */
   const plans: Array<Plan | undefined> = []
+  /** The same of keys with policies, by those bits and the policies' text. */
+  const plansOfPolicies = new Map<string, Plan>()
 
   return {
     of: (subject) => {
       let needed = 0
       for (let index = 0; index < builtIn.length; index++) if (builtIn[index]!.mayRefuse(subject)) needed |= 1 << index
-      return (plans[needed] ??= { rules: rulesOf(builtIn, needed), meters: [] })
+      const policies = policiesOf(subject.apiKey)
+      if (policies === null) return (plans[needed] ??= { rules: rulesOf(builtIn, needed), ...nothing })
+      const name = `${needed} ${JSON.stringify(policies)}`
+      const known = plansOfPolicies.get(name)
+      if (known !== undefined) return known
+      if (plansOfPolicies.size >= capacity) plansOfPolicies.clear()
+      const plan = { rules: rulesOf(builtIn, needed), ...compilePolicies(policies, kinds) }
+      plansOfPolicies.set(name, plan)
+      return plan
     },
   }
 }
 
+const nothing: Omit<Plan, "rules"> = { isPlain: true, policies: [], meters: [] }
+
 const rulesOf = (builtIn: ReadonlyArray<BuiltIn>, needed: number): ReadonlyArray<Rule> =>
   builtIn.flatMap(({ rule }, index) => ((needed & (1 << index)) === 0 ? [] : [rule]))
+
+/** The plan of a record's policies. Kinds that this node doesn't know, or values that it can't read, refuse the key. */
+const compilePolicies = (policies: Schema.JsonObject, kinds: ReadonlyMap<string, KeyPolicy>): Omit<Plan, "rules"> => {
+  const rules: Array<Rule> = []
+  const meters: Array<Meter> = []
+  const unknown: Array<string> = []
+  for (const [kind, value] of Object.entries(policies)) {
+    const compiled = kinds.get(kind)?.compile(value)
+    if (compiled === undefined || Exit.isFailure(compiled)) unknown.push(kind)
+    else {
+      const { rule, meter } = compiled.value
+      if (rule !== undefined) rules.push(rule)
+      if (meter !== undefined) meters.push(meter)
+    }
+  }
+  if (unknown.length === 0) return { isPlain: false, policies: rules, meters }
+  // No meter takes a unit for a key that is refused anyway.
+  return { isPlain: false, policies: [(subject) => unknownPolicy(keyIdOf(subject), unknown)], meters: [] }
+}
+
+const unknownPolicy = (keyId: KeyId, kinds: ReadonlyArray<string>): RepositoryError =>
+  // Retried, the same request may reach a node that knows them.
+  new RepositoryError({ operation: "read the policies of an API key", isRetryable: true, cause: new UnknownPolicy({ keyId, kinds }) })
 
 /** A policy that the record's own fields state: for which keys its rule is needed at all, and the rule. */
 interface BuiltIn {
@@ -115,3 +162,5 @@ const lacking: BuiltIn = {
 /** The key id of the token that was presented. */
 export const keyIdOf = ({ apiKey, usedToken }: { readonly apiKey: ApiKey; readonly usedToken: UsedToken }): KeyId =>
   usedToken === "previous" && apiKey.previous !== null ? apiKey.previous.keyId : apiKey.keyId
+
+const policiesOf = (apiKey: ApiKey & { readonly policies?: Schema.JsonObject | null }): Schema.JsonObject | null => apiKey.policies ?? null

@@ -15,6 +15,7 @@ import type { HasherError, InvalidSecret, NotFound, VerifyError } from "../../Ap
 import type { ApiKeyHasher } from "../../ApiKeyHasher.ts"
 import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
 import type * as ApiKeyToken from "../../ApiKeyToken.ts"
+import type { KeyPolicy } from "../../KeyPolicy.ts"
 import type { LegacyTokens } from "../../LegacyTokens.ts"
 import type { Doubts } from "../nodes/doubts.ts"
 import { toMillis } from "../time/millis.ts"
@@ -34,6 +35,11 @@ import type { Rehash } from "./rehash.ts"
 
 export interface Verifier {
   readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
+  /**
+   * Proves that somebody holds a token of a key that works, by the store itself, without a use of it: the key's policies and meters, which bound
+   * uses, aren't asked.
+   */
+  readonly prove: (token: string | Redacted.Redacted) => Effect.Effect<Verified, VerifyError>
   readonly isToken: (token: string | Redacted.Redacted) => boolean
   readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<KeyId>
   /** What is known of the key no longer holds. */
@@ -64,6 +70,8 @@ export interface Dependencies {
   readonly legacy: ReadonlyArray<Pick<LegacyTokens, "parse" | "verify" | "isExact">>
   /** How old a token may grow, in milliseconds. */
   readonly maximumAge: number
+  /** The kinds of policies that this node knows. */
+  readonly policies: ReadonlyArray<KeyPolicy>
   readonly rehash: Rehash
   /** The records that may be changing: what the store says of them is neither kept nor shared. */
   readonly doubts: Pick<Doubts, "isEmpty" | "has">
@@ -75,9 +83,13 @@ export const make = (dependencies: Dependencies): Verifier => {
   const memory = Memory.make({ ...dependencies, settings: dependencies.cache, credentials })
   const lookUp = LookUp.make({ ...dependencies, memory, plans: Plans.make(dependencies) })
   const flights = Flights.make({ lookUp, memory, doubts })
-  const { judge, refuse } = Judge.make(dependencies)
+  const { judge, judgeStanding, refuse } = Judge.make(dependencies)
 
-  const verify: Verifier["verify"] = (token, options) =>
+  const verify = (
+    token: string | Redacted.Redacted,
+    options: VerifyOptions | undefined,
+    judge: Judge.Judgement,
+  ): Effect.Effect<Verified, VerifyError> =>
     Effect.withFiber(({ context }) => {
       const text = Credentials.textOf(token)
       const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
@@ -97,7 +109,7 @@ export const make = (dependencies: Dependencies): Verifier => {
         }
       }
       const read = credentials.read(text)
-      return Result.isFailure(read) ? refuse(read.failure) : verifyCold(read.success, digest, now, maxAge, options, context)
+      return Result.isFailure(read) ? refuse(read.failure) : verifyCold(read.success, digest, now, maxAge, options, judge, context)
     })
 
   const verifyCold = (
@@ -106,6 +118,7 @@ export const make = (dependencies: Dependencies): Verifier => {
     now: number,
     maxAge: number,
     options: VerifyOptions | undefined,
+    judge: Judge.Judgement,
     context: Context.Context<never>,
   ): Effect.Effect<Verified, VerifyError> => {
     counts.misses++
@@ -171,7 +184,8 @@ export const make = (dependencies: Dependencies): Verifier => {
     })
 
   return {
-    verify,
+    verify: (token, options) => verify(token, options, judge),
+    prove: (token) => verify(token, { maxAge: 0, countsAsUse: false }, judgeStanding),
     isToken: (token) => keyIdsOf(token).length > 0,
     keyIdsOf,
     changed: memory.changed,
