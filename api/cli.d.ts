@@ -1,259 +1,26 @@
 import * as Command from "effect/cli/Command"
-import * as Prompt from "effect/cli/Prompt"
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import { KeysBackend } from "./internal/cli/KeysBackend.ts"
-import { type Moment } from "./internal/cli/values.ts"
 export { CliFailure, exitCodes } from "./internal/cli/CliFailure.ts"
-export { scan } from "./internal/cli/scan.ts"
-export { exportKeys, importKeys } from "./internal/cli/transfer.ts"
+export { activate } from "./internal/cli/commands/activate.ts"
+export { count } from "./internal/cli/commands/count.ts"
+export { create } from "./internal/cli/commands/create.ts"
+export { deactivate } from "./internal/cli/commands/deactivate.ts"
+export { remove } from "./internal/cli/commands/delete.ts"
+export { endGrace } from "./internal/cli/commands/endGrace.ts"
+export { exportKeys } from "./internal/cli/commands/export.ts"
+export { generate } from "./internal/cli/commands/generate.ts"
+export { get } from "./internal/cli/commands/get.ts"
+export { hashReport } from "./internal/cli/commands/hashReport.ts"
+export { importKeys } from "./internal/cli/commands/import.ts"
+export { list } from "./internal/cli/commands/list.ts"
+export { revoke } from "./internal/cli/commands/revoke.ts"
+export { rotate } from "./internal/cli/commands/rotate.ts"
+export { scan } from "./internal/cli/commands/scan.ts"
+export { search } from "./internal/cli/commands/search.ts"
+export { upcoming } from "./internal/cli/commands/upcoming.ts"
+export { update } from "./internal/cli/commands/update.ts"
+export { verify } from "./internal/cli/commands/verify.ts"
 export * as Json from "./internal/cli/Json.ts"
 export { TokenFormat } from "./internal/cli/settings.ts"
-export { KeysBackend, layerApiKeys, type Rotation, type Verdict } from "./internal/cli/KeysBackend.ts"
-export declare const create: Command.Command<
-  "create",
-  {
-    readonly name: string
-    readonly description: Option.Option<string>
-    readonly owner: Option.Option<string>
-    readonly scope: readonly string[]
-    readonly expires: Option.Option<"never" | Moment>
-    readonly metadata: Option.Option<Schema.JsonObject>
-    readonly inactive: boolean
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | import("effect/Terminal").Terminal
->
-export declare const list: Command.Command<
-  "list",
-  {
-    readonly owner: Option.Option<string>
-    readonly status: Option.Option<"active" | "expired" | "inactive">
-    readonly scope: readonly string[]
-    readonly name: Option.Option<string>
-    readonly createdAfter: Option.Option<Moment>
-    readonly createdBefore: Option.Option<Moment>
-    readonly expiresAfter: Option.Option<Moment>
-    readonly expiresBefore: Option.Option<Moment>
-    readonly usedAfter: Option.Option<Moment>
-    readonly usedBefore: Option.Option<Moment>
-    readonly neverUsed: boolean
-    readonly limit: Option.Option<number>
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | import("effect/Terminal").Terminal
->
-export declare const get: Command.Command<
-  "get",
-  {
-    readonly key: string
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | import("effect/Terminal").Terminal
->
-export declare const update: Command.Command<
-  "update",
-  {
-    readonly key: string
-    readonly name: Option.Option<string>
-    readonly description: Option.Option<string>
-    readonly owner: Option.Option<string>
-    readonly scope: readonly string[]
-    readonly noScopes: boolean
-    readonly expires: Option.Option<"never" | Moment>
-    readonly metadata: Option.Option<Schema.JsonObject>
-    readonly confirmWithin: Option.Option<Duration.Duration>
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | import("effect/Terminal").Terminal
->
-export declare const activate: Command.Command<
-  "activate",
-  {
-    readonly key: string
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | import("effect/Terminal").Terminal
->
-export declare const deactivate: Command.Command<
-  "deactivate",
-  {
-    readonly key: string
-    readonly confirmWithin: Option.Option<Duration.Duration>
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | import("effect/Terminal").Terminal
->
-export declare const remove: Command.Command<
-  "delete",
-  {
-    readonly key: string
-    readonly yes: boolean
-    readonly confirmWithin: Option.Option<Duration.Duration>
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure | import("effect/Terminal").QuitError,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | Prompt.Environment
->
-export declare const search: Command.Command<
-  "search",
-  {
-    readonly owner: Option.Option<string>
-    readonly status: Option.Option<"active" | "expired" | "inactive">
-    readonly scope: readonly string[]
-    readonly name: Option.Option<string>
-    readonly createdAfter: Option.Option<Moment>
-    readonly createdBefore: Option.Option<Moment>
-    readonly expiresAfter: Option.Option<Moment>
-    readonly expiresBefore: Option.Option<Moment>
-    readonly usedAfter: Option.Option<Moment>
-    readonly usedBefore: Option.Option<Moment>
-    readonly neverUsed: boolean
-    readonly text: Option.Option<string>
-    readonly sort: "-createdAt" | "-expiresAt" | "-lastUsedAt" | "-name" | "createdAt" | "expiresAt" | "lastUsedAt" | "name"
-    readonly limit: number
-    readonly offset: Option.Option<number>
-    readonly cursor: Option.Option<string>
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | import("effect/Terminal").Terminal
->
-export declare const count: Command.Command<
-  "count",
-  {
-    readonly owner: Option.Option<string>
-    readonly status: Option.Option<"active" | "expired" | "inactive">
-    readonly scope: readonly string[]
-    readonly name: Option.Option<string>
-    readonly createdAfter: Option.Option<Moment>
-    readonly createdBefore: Option.Option<Moment>
-    readonly expiresAfter: Option.Option<Moment>
-    readonly expiresBefore: Option.Option<Moment>
-    readonly usedAfter: Option.Option<Moment>
-    readonly usedBefore: Option.Option<Moment>
-    readonly neverUsed: boolean
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | import("effect/Terminal").Terminal
->
-export declare const verify: Command.Command<
-  "verify",
-  {
-    readonly scope: readonly string[]
-    readonly token: void
-    readonly stray: void
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure | import("effect/Terminal").QuitError,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | Prompt.Environment
->
-export declare const rotate: Command.Command<
-  "rotate",
-  {
-    readonly key: string
-    readonly grace: Option.Option<Duration.Duration>
-    readonly fromFirstUse: boolean
-    readonly endPrevious: boolean
-    readonly yes: boolean
-    readonly confirmWithin: Option.Option<Duration.Duration>
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure | import("effect/Terminal").QuitError,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | Prompt.Environment
->
-export declare const endGrace: Command.Command<
-  "end-grace",
-  {
-    readonly key: string
-    readonly yes: boolean
-    readonly confirmWithin: Option.Option<Duration.Duration>
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure | import("effect/Terminal").QuitError,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | Prompt.Environment
->
-export declare const generate: Command.Command<
-  "generate",
-  {
-    readonly prefix: Option.Option<string>
-    readonly separator: Option.Option<"-" | "." | ":" | "_" | "~">
-    readonly count: number
-  },
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | import("effect/Stdio").Stdio
-  | import("effect/Terminal").Terminal
->
-export declare const hashReport: Command.Command<
-  "hash-report",
-  {},
-  {},
-  import("./internal/cli/CliFailure.ts").CliFailure,
-  | "effect/cli/GlobalFlag/effect-api-key/json"
-  | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | KeysBackend
-  | import("effect/Stdio").Stdio
-  | import("effect/Terminal").Terminal
->
 export declare const globalFlags: readonly [
   import("effect/cli/GlobalFlag").Setting<"effect-api-key/json", boolean>,
   import("effect/cli/GlobalFlag").Setting<"effect-api-key/no-color", boolean>,
@@ -263,7 +30,7 @@ export declare const command: Command.Command<
   {},
   {},
   import("./internal/cli/CliFailure.ts").CliFailure | import("effect/Terminal").QuitError,
-  KeysBackend | import("effect/Stdio").Stdio | Prompt.Environment
+  import("./ApiKeys.ts").ApiKeys | import("effect/Stdio").Stdio | import("effect/cli/Prompt").Environment
 >
 
 // internal/cli/CliFailure.d.ts
@@ -320,6 +87,21 @@ export declare const Deleted: Schema.Struct<{
   readonly deleted: Schema.brand<Schema.String, "ApiKeyId">
 }>
 
+export declare const Refused: Schema.Struct<{
+  readonly valid: Schema.Literal<false>
+  readonly error: Schema.Union<
+    readonly [
+      typeof ApiKeyError.MalformedToken,
+      typeof ApiKeyError.NotFound,
+      typeof ApiKeyError.InvalidSecret,
+      typeof ApiKeyError.Inactive,
+      typeof ApiKeyError.Expired,
+      typeof ApiKeyError.InsufficientScope,
+      typeof ApiKeyError.PolicyRefused,
+    ]
+  >
+}>
+
 export declare const Verified: Schema.Union<
   readonly [
     Schema.Struct<{
@@ -344,6 +126,37 @@ export declare const Verified: Schema.Union<
     }>,
   ]
 >
+
+export declare const Revoked: Schema.Union<
+  readonly [
+    Schema.Struct<{
+      readonly valid: Schema.Literal<true>
+      readonly apiKey: typeof ApiKey
+      readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
+      readonly isEnded: Schema.Boolean
+    }>,
+    Schema.Struct<{
+      readonly valid: Schema.Literal<false>
+      readonly error: Schema.Union<
+        readonly [
+          typeof ApiKeyError.MalformedToken,
+          typeof ApiKeyError.NotFound,
+          typeof ApiKeyError.InvalidSecret,
+          typeof ApiKeyError.Inactive,
+          typeof ApiKeyError.Expired,
+          typeof ApiKeyError.InsufficientScope,
+          typeof ApiKeyError.PolicyRefused,
+        ]
+      >
+    }>,
+  ]
+>
+
+export declare const Upcoming: Schema.Struct<{
+  readonly apiKey: typeof ApiKey
+  readonly reason: Schema.Literals<readonly ["expires", "comesOfAge"]>
+  readonly at: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+}>
 
 export declare const Generated: Schema.Struct<{
   readonly token: Schema.String
@@ -416,7 +229,7 @@ export declare const Find: Schema.Struct<{
   readonly apiKey: Schema.optionalKey<Schema.NullOr<typeof ApiKey>>
 }>
 
-export declare const encodeLeaked: (
+export declare const encodeFound: (
   input: {
     readonly status: string
     readonly apiKey: ApiKey | null
@@ -480,52 +293,295 @@ export declare const Failure: Schema.Struct<{
   }>
 }>
 
-// internal/cli/KeysBackend.d.ts
-export interface Rotation extends IfVersion, ConfirmWithin {
-  readonly grace?: Duration.Duration | undefined
-  readonly graceFrom?: "now" | "firstUse" | undefined
-  readonly ifPrevious?: "end" | "refuse" | undefined
-}
-
-export type Verdict =
-  | {
-      readonly valid: true
-      readonly verified: Verified
-    }
-  | {
-      readonly valid: false
-      readonly error: InvalidKey
-    }
-
-declare const KeysBackend_base: Context.ServiceClass<
-  KeysBackend,
-  "effect-api-key/cli/KeysBackend",
+// internal/cli/commands/activate.d.ts
+export declare const activate: Command.Command<
+  "activate",
   {
-    readonly apiKeys: Option.Option<ApiKeys["Service"]>
-    readonly create: (input: CreateInput) => Effect.Effect<Created, CliFailure>
-    readonly get: (id: ApiKeyId) => Effect.Effect<ApiKey, CliFailure>
-    readonly search: (input: SearchInput) => Effect.Effect<Page, CliFailure>
-    readonly count: (filter: Filter) => Effect.Effect<number, CliFailure>
-    readonly stream: (filter: Filter) => Stream.Stream<ApiKey, CliFailure>
-    readonly update: (id: ApiKeyId, input: UpdateInput, options: IfVersion & ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
-    readonly activate: (id: ApiKeyId, options: IfVersion) => Effect.Effect<ApiKey, CliFailure>
-    readonly deactivate: (id: ApiKeyId, options: IfVersion & ConfirmWithin & DeactivateOptions) => Effect.Effect<ApiKey, CliFailure>
-    readonly delete: (id: ApiKeyId, options: IfVersion & ConfirmWithin) => Effect.Effect<void, CliFailure>
-    readonly rotate: (id: ApiKeyId, rotation: Rotation) => Effect.Effect<Created, CliFailure>
-    readonly endGrace: (id: ApiKeyId, options: IfVersion & ConfirmWithin) => Effect.Effect<ApiKey, CliFailure>
-    readonly verify: (
-      token: Redacted.Redacted,
-      scopes: ReadonlyArray<string>,
-      options?: Pick<VerifyOptions, "maxAge" | "countsAsUse">,
-    ) => Effect.Effect<Verdict, CliFailure>
-  }
+    readonly confirmWithin: import("effect/Option").Option<import("effect/Duration").Duration>
+    readonly ifVersion: import("effect/Option").Option<number>
+    readonly key: string
+  },
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
 >
 
-export declare class KeysBackend extends KeysBackend_base {}
+// internal/cli/commands/count.d.ts
+export declare const count: Command.Command<
+  "count",
+  {
+    readonly owner: import("effect/Option").Option<string>
+    readonly status: import("effect/Option").Option<"active" | "expired" | "inactive">
+    readonly scope: readonly string[]
+    readonly name: import("effect/Option").Option<string>
+    readonly keyId: import("effect/Option").Option<string>
+    readonly startsWith: import("effect/Option").Option<string>
+    readonly createdAfter: import("effect/Option").Option<import("../values.ts").Moment>
+    readonly createdBefore: import("effect/Option").Option<import("../values.ts").Moment>
+    readonly expiresAfter: import("effect/Option").Option<import("../values.ts").Moment>
+    readonly expiresBefore: import("effect/Option").Option<import("../values.ts").Moment>
+    readonly usedAfter: import("effect/Option").Option<import("../values.ts").Moment>
+    readonly usedBefore: import("effect/Option").Option<import("../values.ts").Moment>
+    readonly tokenCreatedAfter: import("effect/Option").Option<import("../values.ts").Moment>
+    readonly tokenCreatedBefore: import("effect/Option").Option<import("../values.ts").Moment>
+    readonly used: boolean
+    readonly neverUsed: boolean
+  },
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>
 
-export declare const layerApiKeys: Layer.Layer<KeysBackend, never, ApiKeys>
+// internal/cli/commands/create.d.ts
+export declare const create: Command.Command<
+  "create",
+  {
+    readonly name: string
+    readonly description: import("effect/Option").Option<string>
+    readonly owner: import("effect/Option").Option<string>
+    readonly scope: readonly string[]
+    readonly expires: import("effect/Option").Option<"never" | import("../values.ts").Moment>
+    readonly metadata: import("effect/Option").Option<import("effect/Schema").JsonObject>
+    readonly inactive: boolean
+  },
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>
 
-// internal/cli/scan.d.ts
+// internal/cli/commands/deactivate.d.ts
+export declare const deactivate: Command.Command<
+  "deactivate",
+  {
+    readonly confirmWithin: import("effect/Option").Option<import("effect/Duration").Duration>
+    readonly ifVersion: import("effect/Option").Option<number>
+    readonly key: string
+    readonly reason: import("effect/Option").Option<"leaked" | "manual" | "possession">
+  },
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>
+
+// internal/cli/commands/delete.d.ts
+export declare const remove: Command.Command<
+  "delete",
+  {
+    readonly confirmWithin: import("effect/Option").Option<import("effect/Duration").Duration>
+    readonly ifVersion: import("effect/Option").Option<number>
+    readonly key: string
+    readonly yes: boolean
+  },
+  {},
+  import("../CliFailure.ts").CliFailure | import("effect/Terminal").QuitError,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/cli/Prompt").Environment
+>
+
+// internal/cli/commands/endGrace.d.ts
+export declare const endGrace: Command.Command<
+  "end-grace",
+  {
+    readonly confirmWithin: import("effect/Option").Option<import("effect/Duration").Duration>
+    readonly ifVersion: import("effect/Option").Option<number>
+    readonly key: string
+    readonly yes: boolean
+  },
+  {},
+  import("../CliFailure.ts").CliFailure | import("effect/Terminal").QuitError,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/cli/Prompt").Environment
+>
+
+// internal/cli/commands/export.d.ts
+export declare const exportKeys: Command.Command<
+  "export",
+  {
+    readonly owner: Option.Option<string>
+    readonly status: Option.Option<"active" | "expired" | "inactive">
+    readonly scope: readonly string[]
+    readonly name: Option.Option<string>
+    readonly keyId: Option.Option<string>
+    readonly startsWith: Option.Option<string>
+    readonly createdAfter: Option.Option<import("../values.ts").Moment>
+    readonly createdBefore: Option.Option<import("../values.ts").Moment>
+    readonly expiresAfter: Option.Option<import("../values.ts").Moment>
+    readonly expiresBefore: Option.Option<import("../values.ts").Moment>
+    readonly usedAfter: Option.Option<import("../values.ts").Moment>
+    readonly usedBefore: Option.Option<import("../values.ts").Moment>
+    readonly tokenCreatedAfter: Option.Option<import("../values.ts").Moment>
+    readonly tokenCreatedBefore: Option.Option<import("../values.ts").Moment>
+    readonly used: boolean
+    readonly neverUsed: boolean
+    readonly hashes: boolean
+    readonly output: Option.Option<string>
+  },
+  {},
+  CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | FileSystem.FileSystem
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>
+
+// internal/cli/commands/generate.d.ts
+export declare const generate: Command.Command<
+  "generate",
+  {
+    readonly prefix: import("effect/Option").Option<string>
+    readonly separator: import("effect/Option").Option<"-" | "." | ":" | "_" | "~">
+    readonly count: number
+  },
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>
+
+// internal/cli/commands/get.d.ts
+export declare const get: Command.Command<
+  "get",
+  {
+    readonly key: string
+  },
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | import("../../../ApiKeys.ts").ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>
+
+// internal/cli/commands/hashReport.d.ts
+export declare const hashReport: Command.Command<
+  "hash-report",
+  {},
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>
+
+// internal/cli/commands/import.d.ts
+export declare const importKeys: Command.Command<
+  "import",
+  {
+    readonly file: string
+    readonly from: Option.Option<"better-auth" | "django" | "fastapi-api-key" | "keypal" | "prefixed-api-key" | "sha256" | "unkey">
+    readonly prefix: Option.Option<string>
+    readonly owner: readonly string[]
+    readonly csv: boolean
+    readonly delimiter: Option.Option<"\t" | "," | ";" | "|">
+    readonly backslash: "plain" | "refuse"
+    readonly dryRun: boolean
+    readonly skip: number
+  },
+  {},
+  CliFailure | import("effect/Terminal").QuitError,
+  "effect/cli/GlobalFlag/effect-api-key/json" | ApiKeys | Stdio.Stdio | Prompt.Environment
+>
+
+// internal/cli/commands/list.d.ts
+export declare const list: Command.Command<
+  "list",
+  {
+    readonly owner: Option.Option<string>
+    readonly status: Option.Option<"active" | "expired" | "inactive">
+    readonly scope: readonly string[]
+    readonly name: Option.Option<string>
+    readonly keyId: Option.Option<string>
+    readonly startsWith: Option.Option<string>
+    readonly createdAfter: Option.Option<import("../values.ts").Moment>
+    readonly createdBefore: Option.Option<import("../values.ts").Moment>
+    readonly expiresAfter: Option.Option<import("../values.ts").Moment>
+    readonly expiresBefore: Option.Option<import("../values.ts").Moment>
+    readonly usedAfter: Option.Option<import("../values.ts").Moment>
+    readonly usedBefore: Option.Option<import("../values.ts").Moment>
+    readonly tokenCreatedAfter: Option.Option<import("../values.ts").Moment>
+    readonly tokenCreatedBefore: Option.Option<import("../values.ts").Moment>
+    readonly used: boolean
+    readonly neverUsed: boolean
+    readonly limit: Option.Option<number>
+  },
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>
+
+// internal/cli/commands/revoke.d.ts
+export declare const revoke: Command.Command<
+  "revoke",
+  {
+    readonly token: void
+    readonly stray: void
+    readonly reason: "leaked" | "manual" | "possession"
+    readonly report: import("effect/Option").Option<string>
+  },
+  {},
+  import("../CliFailure.ts").CliFailure | import("effect/Terminal").QuitError,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/cli/Prompt").Environment
+>
+
+// internal/cli/commands/rotate.d.ts
+export declare const rotate: Command.Command<
+  "rotate",
+  {
+    readonly confirmWithin: Option.Option<Duration.Duration>
+    readonly ifVersion: Option.Option<number>
+    readonly key: string
+    readonly grace: Option.Option<Duration.Duration>
+    readonly fromFirstUse: boolean
+    readonly endPrevious: boolean
+    readonly yes: boolean
+  },
+  {},
+  import("../CliFailure.ts").CliFailure | import("effect/Terminal").QuitError,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/cli/Prompt").Environment
+>
+
+// internal/cli/commands/scan.d.ts
 export declare const scan: Command.Command<
   "scan",
   {
@@ -546,54 +602,110 @@ export declare const scan: Command.Command<
   | import("effect/Terminal").Terminal
 >
 
-// internal/cli/settings.d.ts
-export declare const TokenFormat: Context.Reference<TokenConfig | undefined>
-
-// internal/cli/transfer.d.ts
-export declare const importKeys: Command.Command<
-  "import",
-  {
-    readonly file: string
-    readonly from: Option.Option<"better-auth" | "django" | "fastapi-api-key" | "keypal" | "prefixed-api-key" | "sha256" | "unkey">
-    readonly prefix: Option.Option<string>
-    readonly owner: readonly string[]
-    readonly csv: boolean
-    readonly delimiter: Option.Option<"\t" | "," | ";" | "|">
-    readonly backslash: "plain" | "refuse"
-    readonly dryRun: boolean
-    readonly skip: number
-  },
-  {},
-  CliFailure | import("effect/Terminal").QuitError,
-  "effect/cli/GlobalFlag/effect-api-key/json" | import("./KeysBackend.ts").KeysBackend | Stdio.Stdio | Prompt.Environment
->
-
-export declare const exportKeys: Command.Command<
-  "export",
+// internal/cli/commands/search.d.ts
+export declare const search: Command.Command<
+  "search",
   {
     readonly owner: Option.Option<string>
     readonly status: Option.Option<"active" | "expired" | "inactive">
     readonly scope: readonly string[]
     readonly name: Option.Option<string>
-    readonly createdAfter: Option.Option<import("./values.ts").Moment>
-    readonly createdBefore: Option.Option<import("./values.ts").Moment>
-    readonly expiresAfter: Option.Option<import("./values.ts").Moment>
-    readonly expiresBefore: Option.Option<import("./values.ts").Moment>
-    readonly usedAfter: Option.Option<import("./values.ts").Moment>
-    readonly usedBefore: Option.Option<import("./values.ts").Moment>
+    readonly keyId: Option.Option<string>
+    readonly startsWith: Option.Option<string>
+    readonly createdAfter: Option.Option<import("../values.ts").Moment>
+    readonly createdBefore: Option.Option<import("../values.ts").Moment>
+    readonly expiresAfter: Option.Option<import("../values.ts").Moment>
+    readonly expiresBefore: Option.Option<import("../values.ts").Moment>
+    readonly usedAfter: Option.Option<import("../values.ts").Moment>
+    readonly usedBefore: Option.Option<import("../values.ts").Moment>
+    readonly tokenCreatedAfter: Option.Option<import("../values.ts").Moment>
+    readonly tokenCreatedBefore: Option.Option<import("../values.ts").Moment>
+    readonly used: boolean
     readonly neverUsed: boolean
-    readonly hashes: boolean
-    readonly output: Option.Option<string>
+    readonly text: Option.Option<string>
+    readonly sort:
+      | "-createdAt"
+      | "-expiresAt"
+      | "-lastUsedAt"
+      | "-name"
+      | "-tokenCreatedAt"
+      | "createdAt"
+      | "expiresAt"
+      | "lastUsedAt"
+      | "name"
+      | "tokenCreatedAt"
+    readonly limit: number
+    readonly offset: Option.Option<number>
+    readonly cursor: Option.Option<string>
   },
   {},
-  CliFailure,
+  import("../CliFailure.ts").CliFailure,
   | "effect/cli/GlobalFlag/effect-api-key/json"
   | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | FileSystem.FileSystem
-  | import("./KeysBackend.ts").KeysBackend
-  | Stdio.Stdio
+  | ApiKeys
+  | import("effect/Stdio").Stdio
   | import("effect/Terminal").Terminal
 >
 
-// internal/cli/values.d.ts
-export type Moment = DateTime.Utc | Duration.Duration
+// internal/cli/commands/upcoming.d.ts
+export declare const upcoming: Command.Command<
+  "upcoming",
+  {
+    readonly within: Duration.Duration
+    readonly maximumAge: Option.Option<Duration.Duration>
+    readonly limit: Option.Option<number>
+  },
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>
+
+// internal/cli/commands/update.d.ts
+export declare const update: Command.Command<
+  "update",
+  {
+    readonly confirmWithin: Option.Option<import("effect/Duration").Duration>
+    readonly ifVersion: Option.Option<number>
+    readonly key: string
+    readonly name: Option.Option<string>
+    readonly description: Option.Option<string>
+    readonly owner: Option.Option<string>
+    readonly scope: readonly string[]
+    readonly noScopes: boolean
+    readonly expires: Option.Option<"never" | import("../values.ts").Moment>
+    readonly metadata: Option.Option<import("effect/Schema").JsonObject>
+  },
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>
+
+// internal/cli/commands/verify.d.ts
+export declare const verify: Command.Command<
+  "verify",
+  {
+    readonly token: void
+    readonly stray: void
+    readonly scope: readonly string[]
+    readonly maxAge: import("effect/Option").Option<import("effect/Duration").Duration>
+    readonly noUse: boolean
+  },
+  {},
+  import("../CliFailure.ts").CliFailure | import("effect/Terminal").QuitError,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/cli/Prompt").Environment
+>
+
+// internal/cli/settings.d.ts
+export declare const TokenFormat: Context.Reference<TokenConfig | undefined>

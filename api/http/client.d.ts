@@ -30,6 +30,7 @@ export {
 export interface Options {
   readonly url: string
   readonly token: Redacted.Redacted
+  readonly tokenName?: string | undefined
   readonly place?: string | undefined
   readonly tokenFormat?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
   readonly legacy?: ReadonlyArray<Pick<LegacyTokens, "parse">> | undefined
@@ -153,6 +154,7 @@ declare const Unauthorized_base: Schema.Class<
     "Unauthorized",
     {
       readonly url: Schema.String
+      readonly tokenName: Schema.String
       readonly reason: Schema.String
     }
   >,
@@ -168,7 +170,8 @@ declare const Forbidden_base: Schema.Class<
   Schema.TaggedStruct<
     "Forbidden",
     {
-      readonly reason: Schema.Literals<readonly ["InsufficientScope", "ScopeNotHeld", "PreviousToken"]>
+      readonly tokenName: Schema.String
+      readonly reason: Schema.Literals<readonly ["InsufficientScope", "ScopeNotHeld", "PreviousToken", "PolicyRefused"]>
       readonly scopes: Schema.$Array<Schema.String>
     }
   >,

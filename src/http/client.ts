@@ -79,6 +79,8 @@ export interface Options {
   readonly url: string
   /** The client's own. It needs the scopes `api-keys:read`, `api-keys:write` and `api-keys:verify`, or those of what it does. */
   readonly token: Redacted.Redacted
+  /** What messages call it. Default: `the client's own token`. */
+  readonly tokenName?: string | undefined
   /** Where the server takes it, such as `X-API-Key`. Default: `Authorization: Bearer`. */
   readonly place?: string | undefined
   /** The format of the server's tokens, for `isToken` and `keyIdsOf`, which ask nobody. Default: `ak` and `-`. */
@@ -133,7 +135,7 @@ export const layerFetch = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.I
 export const make = Effect.fnUntraced(function* (
   options: Options,
 ): Effect.fn.Return<ApiKeys["Service"], ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> {
-  const { legacy = [], tokenFormat = {} } = options
+  const { legacy = [], tokenFormat = {}, tokenName = "the client's own token" } = options
   const url = withoutPassword(options.url)
   const format = "parse" in tokenFormat ? tokenFormat : yield* Effect.fromResult(ApiKeyToken.make(tokenFormat))
   const answerTime = Duration.fromInputUnsafe(options.answerWithin ?? Duration.seconds(30))
@@ -155,7 +157,7 @@ export const make = Effect.fnUntraced(function* (
         if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
         const error = Cause.squash(cause)
         // A problem that the request failed with is one that it can fail with.
-        return isOwnProblem(error) ? Effect.fail(error as Extract<E, OwnProblem>) : fail(toServerFailure(error, url), error)
+        return isOwnProblem(error) ? Effect.fail(error as Extract<E, OwnProblem>) : fail(toServerFailure(error, { url, tokenName }), error)
       }),
       Effect.timeoutOrElse({
         duration: Duration.sum(answerTime, Duration.fromInputUnsafe(confirmWithin)),

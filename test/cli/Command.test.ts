@@ -7,10 +7,10 @@ import { DateTime, Duration, Effect, Exit, Option, Schema } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { ApiKeys, ApiKeyToken } from "../../src/index.ts"
-import { CliFailure, command, Json, layerApiKeys } from "../../src/cli.ts"
+import { CliFailure, command, Json } from "../../src/cli.ts"
 import { parseDuration, parseInstant } from "../../src/internal/cli/values.ts"
 
-const app = Command.make("shop").pipe(Command.withSubcommands([command.pipe(Command.provide(layerApiKeys))]))
+const app = Command.make("shop").pipe(Command.withSubcommands([command]))
 const run = Command.runWith(app, { version: "1.0.0" })
 
 describe("the command in an application", () => {

@@ -215,7 +215,7 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
   const json = (args: ReadonlyArray<string>, env: Env, input?: string) => run([...args, "--json"], env, input)
 
   it("is refused on a server, as wrong usage", async () => {
-    for (const args of [["import"], ["export"], ["migrate"], ["doctor"], ["hash-report"], ["serve"]]) {
+    for (const args of [["import"], ["export", "--hashes"], ["migrate"], ["doctor"], ["serve"]]) {
       failed(await json([...args, "--url", served.url], { EFFECT_API_KEY_TOKEN: served.token }), 2, "Usage")
     }
   })

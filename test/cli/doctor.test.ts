@@ -6,12 +6,11 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import { afterAll, assert, describe, it, layer } from "@effect/vitest"
 import { ConfigProvider, Context, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
-import { ApiKeyId } from "../../src/ApiKey.ts"
-import type { HashUsage } from "../../src/ApiKeys.ts"
+import { ApiKeys, type HashUsage } from "../../src/ApiKeys.ts"
 import { checkClock, examine, judgeHashes } from "../../src/internal/cli/doctor.ts"
 import { layerDatabase } from "../../src/internal/cli/database.ts"
 import type { Finding } from "../../src/internal/cli/Json.ts"
-import { KeysBackend } from "../../src/internal/cli/KeysBackend.ts"
+import { checkIssuedPrefix, checkPrefixOf } from "../../src/internal/cli/issuedPrefix.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import { repair } from "../../src/internal/sql/repair.ts"
 import { startPostgres } from "../support/postgres.ts"
@@ -166,8 +165,8 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
   it.effect("tells of another prefix, of which the command line makes no tokens unless it is meant", () =>
     Effect.gen(function* () {
       const { url } = yield* Postgres
-      const withKeys = <A, E>(env: Readonly<Record<string, string>>, use: (keys: KeysBackend["Service"]) => Effect.Effect<A, E>) =>
-        Effect.flatMap(KeysBackend, use).pipe(
+      const withKeys = <A, E>(env: Readonly<Record<string, string>>, use: (keys: ApiKeys["Service"]) => Effect.Effect<A, E, ApiKeys>) =>
+        Effect.flatMap(ApiKeys, use).pipe(
           Effect.provide(layerDatabase({ confirms: false }), { local: true }),
           Effect.provide(
             ConfigProvider.layer(
@@ -183,31 +182,42 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
       assert.include(found.advice, "API_KEY_PREFIX")
       assert.deepStrictEqual(yield* doctor(acme), [])
 
-      for (const refused of [
-        withKeys({}, (keys) => Effect.asVoid(keys.create({ name: "k" }))),
-        withKeys({}, (keys) => Effect.asVoid(keys.rotate(apiKey.id, {}))),
-      ]) {
+      for (const refused of [withKeys({}, () => checkIssuedPrefix), withKeys({}, () => checkPrefixOf(apiKey))]) {
         const failure = yield* Effect.flip(refused)
         assert.deepInclude(failure, { tag: "OtherPrefix" })
         assert.include(failure.message, "acme_live")
       }
-      const verdict = yield* withKeys({}, (keys) => keys.verify(token, []))
-      assert.include(verdict.valid ? "" : verdict.error.message, "tokens begin with ak- here")
-      assert.strictEqual((yield* withKeys(acme, (keys) => keys.rotate(apiKey.id, { ifPrevious: "end" }))).apiKey.prefix, "acme_live")
-      assert.strictEqual((yield* withKeys({ API_KEY_PREFIX: "ak" }, (keys) => keys.create({ name: "meant" }))).apiKey.prefix, "ak")
+      const refusal = yield* Effect.flip(withKeys({}, (keys) => keys.verify(token)))
+      assert.include(refusal.message, "tokens begin with ak- here")
+      assert.strictEqual(
+        (yield* withKeys(acme, (keys) => Effect.andThen(checkPrefixOf(apiKey), keys.rotate(apiKey.id)))).apiKey.prefix,
+        "acme_live",
+      )
+      assert.strictEqual(
+        (yield* withKeys({ API_KEY_PREFIX: "ak" }, (keys) => Effect.andThen(checkIssuedPrefix, keys.create({ name: "meant" })))).apiKey
+          .prefix,
+        "ak",
+      )
       yield* sql("TRUNCATE api_keys")
       // Tokens of another system say nothing of ours.
       const imported = "01911111-0000-7000-8000-000000000001"
       yield* sql(`INSERT INTO api_keys (id, key_id, hash, prefix, name, name_lower, scopes, metadata, is_active, created_at, updated_at, hint, version)
         VALUES ('${imported}', 'legacy-${"a".repeat(32)}', '$legacy-sha256$${"A".repeat(43)}', 'shop_', 'k', 'k', '{}', '{}', true, now(), now(), '', 1)`)
-      assert.strictEqual((yield* withKeys({}, (keys) => keys.create({ name: "ours" }))).apiKey.prefix, "ak")
+      assert.strictEqual(
+        (yield* withKeys({}, (keys) => Effect.andThen(checkIssuedPrefix, keys.create({ name: "ours" })))).apiKey.prefix,
+        "ak",
+      )
       const asked = yield* doctor()
       assert.include(
         only(asked, "hashes", "warning").advice,
         "API_KEY_ADAPTERS (better-auth or keypal or prefixed-api-key or sha256 or unkey)",
       )
       assert.include(only(yield* doctor({ API_KEY_ADAPTERS: "sha256" }), "hashes", "warning").message, "Not of the current kind")
-      assert.strictEqual((yield* withKeys({}, (keys) => keys.rotate(ApiKeyId.make(imported), { ifPrevious: "end" }))).apiKey.prefix, "ak")
+      assert.strictEqual(
+        (yield* withKeys({}, (keys) => Effect.andThen(Effect.flatMap(keys.get(imported), checkPrefixOf), keys.rotate(imported)))).apiKey
+          .prefix,
+        "ak",
+      )
       yield* sql("TRUNCATE api_keys")
     }),
   )

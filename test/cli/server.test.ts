@@ -3,8 +3,9 @@ import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { KeysBackend } from "../../src/cli.ts"
-import { layerServer } from "../../src/internal/cli/server.ts"
+import { ApiKeys } from "../../src/ApiKeys.ts"
+import * as ApiKeysClient from "../../src/http/client.ts"
+import { fromError } from "../../src/internal/cli/CliFailure.ts"
 
 const listen = (onRequest: string | undefined) =>
   Effect.acquireRelease(
@@ -26,10 +27,16 @@ const listen = (onRequest: string | undefined) =>
     ({ close }) => Effect.sync(close),
   )
 
-const count = (url: string) =>
-  Effect.flip(KeysBackend.use((keys) => keys.count({}))).pipe(
-    Effect.provide(layerServer({ url, token: Redacted.make("x", { label: "token" }) })),
-  )
+const on = (url: string, options: Partial<ApiKeysClient.Options> = {}) =>
+  ApiKeysClient.layerFetch({ url, token: Redacted.make("x"), tokenName: "the token in EFFECT_API_KEY_TOKEN", ...options })
+
+const failure = <A, E extends { readonly _tag: string; readonly message: string }>(
+  url: string,
+  use: (keys: ApiKeys["Service"]) => Effect.Effect<A, E>,
+  options?: Partial<ApiKeysClient.Options>,
+) => Effect.map(Effect.flip(Effect.provide(ApiKeys.use(use), on(url, options))), (error) => ({ error, told: fromError(error) }))
+
+const count = (url: string) => failure(url, (keys) => keys.count())
 
 describe("a server", () => {
   it.effect("that doesn't answer is given up on", () =>
@@ -39,11 +46,9 @@ describe("a server", () => {
         const counting = yield* Effect.forkChild(count(url))
         yield* Effect.promise(() => asked)
         yield* TestClock.adjust("30 seconds")
-        const failure = yield* Fiber.join(counting)
-        assert.deepStrictEqual(
-          [failure.exitCode, failure.tag, failure.reason],
-          [1, "ServerUnreachable", `${url} hasn't answered within 30s`],
-        )
+        const { error, told } = yield* Fiber.join(counting)
+        assert.deepInclude(error, { _tag: "RepositoryError", isRetryable: true })
+        assert.deepStrictEqual([told.exitCode, told.tag, told.reason], [1, "ServerUnreachable", `${url} hasn't answered within 30s`])
       }),
     ),
   )
@@ -54,11 +59,14 @@ describe("a server", () => {
         const { url, close } = yield* listen(
           "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}",
         )
-        assert.strictEqual((yield* count(url)).tag, "UnexpectedAnswer")
+        const strange = yield* count(url)
+        assert.deepInclude(strange.error, { _tag: "RepositoryError", isRetryable: false })
+        assert.strictEqual(strange.told.tag, "UnexpectedAnswer")
         close()
         const gone = yield* count(url)
-        assert.strictEqual(gone.tag, "ServerUnreachable")
-        assert.include(gone.reason, "ECONNREFUSED")
+        assert.deepInclude(gone.error, { _tag: "RepositoryError", isRetryable: true })
+        assert.strictEqual(gone.told.tag, "ServerUnreachable")
+        assert.include(gone.told.reason, "ECONNREFUSED")
       }),
     ),
   )
@@ -84,9 +92,7 @@ describe("a server", () => {
           () => Effect.sync(() => server.close()),
         )
         const token = Redacted.make("tok", { label: "token" })
-        yield* Effect.flip(KeysBackend.use((keys) => keys.count({}))).pipe(
-          Effect.provide(layerServer({ url: `http://127.0.0.1:${port}`, token, place: "X-Shop: Token" })),
-        )
+        yield* failure(`http://127.0.0.1:${port}`, (keys) => keys.count(), { token, place: "X-Shop: Token" })
         const request = yield* Effect.promise(() => seen.promise)
         assert.include(request, "x-shop: token tok\r\n")
         assert.notInclude(request, "authorization:")
@@ -97,10 +103,8 @@ describe("a server", () => {
   it.effect("is sent nothing that it has no place for", () =>
     Effect.gen(function* () {
       const excess = { name: "x", colour: "red" }
-      const failure = yield* Effect.flip(KeysBackend.use((keys) => keys.create(excess))).pipe(
-        Effect.provide(layerServer({ url: "http://127.0.0.1:1", token: Redacted.make("x", { label: "token" }) })),
-      )
-      assert.deepStrictEqual([failure.tag, failure.reason.startsWith("colour: ")], ["InvalidInput", true])
+      const { told } = yield* failure("http://127.0.0.1:1", (keys) => keys.create(excess))
+      assert.deepStrictEqual([told.tag, told.reason.startsWith("colour: ")], ["InvalidInput", true])
     }),
   )
 })

@@ -208,14 +208,22 @@ describeWith(layerServer(), { excludeTestServices: true })("ApiKeys over HTTP", 
       const lacking = yield* causeOf(reader.create({ name: "k" }))
       assert.deepInclude(lacking, {
         isRetryable: false,
-        cause: new ApiKeysClient.Forbidden({ reason: "InsufficientScope", scopes: ["api-keys:write"] }),
+        cause: new ApiKeysClient.Forbidden({
+          tokenName: "the client's own token",
+          reason: "InsufficientScope",
+          scopes: ["api-keys:write"],
+        }),
       })
       assert.deepInclude(yield* causeOf(reader.verify(token)), {
-        cause: new ApiKeysClient.Forbidden({ reason: "InsufficientScope", scopes: ["api-keys:verify"] }),
+        cause: new ApiKeysClient.Forbidden({
+          tokenName: "the client's own token",
+          reason: "InsufficientScope",
+          scopes: ["api-keys:verify"],
+        }),
       })
       const writer = yield* over((yield* makeCaller(["api-keys:write"])).token)
       assert.deepInclude(yield* causeOf(writer.create({ name: "k", scopes: ["admin"] })), {
-        cause: new ApiKeysClient.Forbidden({ reason: "ScopeNotHeld", scopes: ["admin"] }),
+        cause: new ApiKeysClient.Forbidden({ tokenName: "the client's own token", reason: "ScopeNotHeld", scopes: ["admin"] }),
       })
       yield* keys.deactivate(apiKey.id)
       const refused = yield* causeOf(reader.count())

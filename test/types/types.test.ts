@@ -10,7 +10,7 @@ import type { FailureTag } from "../../src/ApiKeyMetrics.ts"
 import type { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
-import { command, layerApiKeys } from "../../src/cli.ts"
+import { command } from "../../src/cli.ts"
 import { runMain } from "../../src/cli/CommandLine.ts"
 import { givenFields } from "../../src/internal/cli/keyFlags.ts"
 import type { ApiKeysApi, ApiKeysProblem, ApiKeysProblems, AuthProblem, LeaksApi, LeaksProblem } from "../../src/http/definition.ts"
@@ -117,7 +117,7 @@ describe("types", () => {
   it("a command line runs once it has what its commands need", () => {
     // Compiled, and never called.
     const start = () => {
-      runMain(command.pipe(Command.provide(layerApiKeys), Command.provide(ApiKeys.layerMemory)), { version: "1.0.0" })
+      runMain(command.pipe(Command.provide(ApiKeys.layerMemory)), { version: "1.0.0" })
       // @ts-expect-error the keys aren't provided
       runMain(command, { version: "1.0.0" })
     }

@@ -4,10 +4,12 @@
  */
 import * as CliError from "effect/cli/CliError"
 import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import { isRefusal } from "../../ApiKeyError.ts"
+import { isServerFailure, type ServerFailure } from "../http/ServerFailure.ts"
 import { firstIssue } from "../schema/firstIssue.ts"
 import { rootMessage } from "../text/rootMessage.ts"
 import { safeLine } from "../text/safe.ts"
@@ -41,12 +43,10 @@ export class CliFailure extends Schema.TaggedError<CliFailure>()("CliFailure", {
 /** The command line makes no sense, or lacks something. @category constructors @since 0.1.0 */
 export const usage = (reason: string): CliFailure => new CliFailure({ exitCode: exitCodes.usage, tag: "Usage", reason })
 
-const notFoundTags = new Set(["ApiKeyNotFound", "NotFoundProblem"])
-
 const codeOf = (error: Failed): 1 | 3 | 4 =>
-  notFoundTags.has(error._tag) ? exitCodes.notFound : isRefusal(error) ? exitCodes.invalidToken : exitCodes.failed
+  error._tag === "ApiKeyNotFound" ? exitCodes.notFound : isRefusal(error) ? exitCodes.invalidToken : exitCodes.failed
 
-interface Failed {
+export interface Failed {
   readonly _tag: string
   readonly message: string
   readonly expiresAt?: unknown
@@ -57,16 +57,27 @@ interface Failed {
  * @category constructors
  * @since 0.1.0
  */
-export const fromError = (error: Failed): CliFailure =>
-  error instanceof CliFailure
-    ? error
-    : new CliFailure({
-        exitCode: codeOf(error),
-        tag: error._tag,
-        reason: safeLine(describe(error)),
-        ...("advice" in error && typeof error.advice === "string" && { advice: error.advice }),
-        ...("token" in error && isToken(error.token) && { token: error.token }),
-      })
+export const fromError = (error: Failed): CliFailure => {
+  if (error instanceof CliFailure) return error
+  const cause = serverFailureBehind(error) ?? error
+  return new CliFailure({
+    exitCode: codeOf(cause),
+    tag: cause._tag,
+    reason: safeLine(describe(cause)),
+    ...("advice" in cause && typeof cause.advice === "string" && { advice: cause.advice }),
+    ...("token" in cause && isToken(cause.token) && { token: cause.token }),
+  })
+}
+
+/** Why a server wasn't to be asked says more than that its store failed. */
+const serverFailureBehind = (error: Failed): ServerFailure | undefined =>
+  error._tag === "RepositoryError" && "cause" in error && isServerFailure(error.cause) && error.cause._tag !== "ServerUnavailable"
+    ? error.cause
+    : undefined
+
+/** Fails with what a typed error comes to. */
+export const orFailure = <A, E extends Failed, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, CliFailure, R> =>
+  Effect.mapError(effect, (error) => fromError(error))
 
 const isToken = Schema.is(Schema.Redacted(Schema.String))
 

@@ -27,14 +27,25 @@ export const Count = Schema.Struct({ count: Schema.Int })
 /** `delete`. @category schemas @since 0.1.0 */
 export const Deleted = Schema.Struct({ deleted: ApiKeyId })
 
+/** `verify` and `revoke`, of a token that isn't good. @category schemas @since 0.1.0 */
+export const Refused = Schema.Struct({ valid: Schema.Literal(false), error: ApiKeyError.InvalidKey })
+
+const UsedToken = Schema.Literals(["current", "previous"])
+
 /** `verify`. @category schemas @since 0.1.0 */
 export const Verified = Schema.Union([
-  Schema.Struct({ valid: Schema.Literal(true), apiKey: ApiKey, usedToken: Schema.Literals(["current", "previous"]), checkedAt: Instant }),
-  Schema.Struct({
-    valid: Schema.Literal(false),
-    error: ApiKeyError.InvalidKey,
-  }),
+  Schema.Struct({ valid: Schema.Literal(true), apiKey: ApiKey, usedToken: UsedToken, checkedAt: Instant }),
+  Refused,
 ])
+
+/** `revoke`. `isEnded` is false where the report was carried out before. @category schemas @since 0.1.0 */
+export const Revoked = Schema.Union([
+  Schema.Struct({ valid: Schema.Literal(true), apiKey: ApiKey, usedToken: UsedToken, isEnded: Schema.Boolean }),
+  Refused,
+])
+
+/** Each line of `upcoming`. @category schemas @since 0.1.0 */
+export const Upcoming = Schema.Struct({ apiKey: ApiKey, reason: Schema.Literals(["expires", "comesOfAge"]), at: Instant })
 
 /** Each line of `generate`. @category schemas @since 0.1.0 */
 export const Generated = Generate.Generated
@@ -85,9 +96,8 @@ export const Find = FindJson.mapFields((fields) => ({
   apiKey: Schema.optionalKey(Schema.NullOr(ApiKey)),
 }))
 
-const LeakedJson = Schema.Struct({ status: Schema.String, apiKey: Schema.NullOr(ApiKey) })
 /** What is added to a find. */
-export const encodeLeaked = Schema.encodeSync(LeakedJson)
+export const encodeFound = Schema.encodeSync(Schema.Struct({ status: Schema.String, apiKey: Schema.NullOr(ApiKey) }))
 
 /** What `serve` prints when it made the administrator's key of an empty table. @category schemas @since 0.1.0 */
 export const FirstKey = Schema.Struct({ apiKey: ApiKey, token: Schema.String, url: Schema.String })

@@ -5,7 +5,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { SqlClient } from "effect/sql/SqlClient"
-import type { ApiKey } from "../../ApiKey.ts"
 import * as ApiKeys from "../../ApiKeys.ts"
 import type { ApiKeyInvalidation } from "../../ApiKeyInvalidation.ts"
 import type { ApiKeyHasher } from "../../ApiKeyHasher.ts"
@@ -21,7 +20,7 @@ import { look } from "../sql/dataDir.ts"
 import * as Migrations from "../../sql/Migrations.ts"
 import * as SqlRepository from "../../sql/SqlRepository.ts"
 import { CliFailure, fromError } from "./CliFailure.ts"
-import { KeysBackend, layerApiKeys } from "./KeysBackend.ts"
+import { IssuedPrefix } from "./issuedPrefix.ts"
 import { tokenFormat } from "./settings.ts"
 
 // The wiring is that of `ApiKeyServer`, so that both see the same keys under the same configuration.
@@ -159,48 +158,14 @@ const withoutAssumptions = (repository: ApiKeyRepository["Service"]): ApiKeyRepo
 
 const withoutPeppers = ({ peppers: _, ...repository }: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => repository
 
-/** A token of another system says nothing of the prefix of ours, which it gets at its rotation. */
-const isOurs = ({ keyId }: ApiKey): boolean => /^[0-9a-f]{16}$/.test(keyId)
-
-/** Keys that are looked at for their prefix. */
-const newest = 20
-
-/**
- * Makes no token of another prefix than the keys that are there have, as the application that made those would refuse it: unless
- * `API_KEY_PREFIX` says that it is meant.
- */
-const guardPrefix = Effect.fnUntraced(function* (backend: KeysBackend["Service"]) {
-  const configured = yield* Effect.orDie(Config.option(Config.String("API_KEY_PREFIX")))
-  if (Option.isSome(configured) && configured.value !== "") return backend
-  const { prefix } = yield* tokenFormat
-  const refuse = (whose: string, other: string) =>
-    new CliFailure({
-      exitCode: 1,
-      tag: "OtherPrefix",
-      reason: `${whose} the prefix ${other}, and a token made here would have ${prefix}, which their application refuses. Set API_KEY_PREFIX (and API_KEY_SEPARATOR) to what the application has; or to ${prefix}, if that is meant`,
-    })
-  return KeysBackend.of({
-    ...backend,
-    create: Effect.fnUntraced(function* (input) {
-      const page = yield* backend.search({ limit: newest, cursor: "" })
-      const items = page.items.filter(isOurs)
-      const [first] = items
-      if (first !== undefined && items.every((item) => item.prefix !== prefix)) return yield* refuse("The keys here have", first.prefix)
-      return yield* backend.create(input)
-    }),
-    rotate: Effect.fnUntraced(function* (id, rotation) {
-      const key = yield* backend.get(id)
-      return yield* key.prefix === prefix || !isOurs(key) ? backend.rotate(id, rotation) : refuse("This key has", key.prefix)
-    }),
-  })
-})
+/** The prefix of the tokens that are made here, unless `API_KEY_PREFIX` says that it is meant. */
+const layerIssuedPrefix = Layer.effect(
+  IssuedPrefix,
+  Effect.gen(function* () {
+    const configured = yield* Effect.orDie(Config.option(Config.String("API_KEY_PREFIX")))
+    return Option.isSome(configured) && configured.value !== "" ? undefined : (yield* tokenFormat).prefix
+  }),
+)
 
 export const layerDatabase = (options: { readonly confirms: boolean }) =>
-  Layer.unwrap(
-    Effect.map(readSettings, (config) =>
-      Layer.effect(KeysBackend, Effect.flatMap(KeysBackend, guardPrefix)).pipe(
-        Layer.provide(layerApiKeys),
-        Layer.provide(layerService(config, options)),
-      ),
-    ),
-  )
+  Layer.unwrap(Effect.map(readSettings, (config) => Layer.merge(layerService(config, options), layerIssuedPrefix)))

@@ -1,7 +1,6 @@
 import * as CliError from "effect/cli/CliError"
 import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
 import * as Prompt from "effect/cli/Prompt"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -9,8 +8,8 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Console from "effect/Console"
 import { ApiKeyId, KeyId } from "../../ApiKey.ts"
-import { CliFailure, exitCodes, usage } from "./CliFailure.ts"
-import { KeysBackend } from "./KeysBackend.ts"
+import { ApiKeys } from "../../ApiKeys.ts"
+import { CliFailure, exitCodes, orFailure, usage } from "./CliFailure.ts"
 
 const tokenShape = /^[A-Za-z][A-Za-z0-9_]{0,31}([-_.~:])([0-9a-f]{16})\1[0-9A-Za-z]{64}$/
 /** A token that is cut off, or has a typo. */
@@ -48,7 +47,7 @@ const notFound = (reason: string) => new CliFailure({ exitCode: exitCodes.notFou
 
 /** The key that somebody names by its id, its key id, a beginning of either that no other key shares, or a token. */
 export const findKey = Effect.fnUntraced(function* (name: string) {
-  const keys = yield* KeysBackend
+  const keys = yield* ApiKeys
   const text = name.trim()
   const token = tokenShape.exec(text)
   if (token !== null) {
@@ -60,22 +59,22 @@ export const findKey = Effect.fnUntraced(function* (name: string) {
   // As scan prints it, and the public part of a token.
   const publicPart = /^[A-Za-z][A-Za-z0-9_]{0,31}([-_.~:])([0-9a-f]{16})(?:\1…[0-9A-Za-z]*)?$/.exec(text)
   if (publicPart !== null) return yield* byKeyId(publicPart[2] ?? "")
-  if (isId(text.toLowerCase())) return yield* keys.get(ApiKeyId.make(text.toLowerCase()))
+  if (isId(text.toLowerCase())) return yield* orFailure(keys.get(text))
   if (!isKeyId(text)) return yield* usage("A key is named by its id, its key id, or a beginning of either")
-  const [exact] = (yield* keys.search({ keyId: text, limit: 1 })).items
+  const [exact] = (yield* orFailure(keys.search({ keyId: text, limit: 1, cursor: "" }))).items
   if (exact !== undefined) return exact
   if (text.length < 4) return yield* usage("A beginning of an id or key id needs 4 characters at least")
   return yield* byBeginning(text)
 })
 
 const byKeyId = Effect.fnUntraced(function* (keyId: string) {
-  const [found] = (yield* (yield* KeysBackend).search({ keyId, limit: 1 })).items
+  const [found] = (yield* orFailure((yield* ApiKeys).search({ keyId, limit: 1, cursor: "" }))).items
   return found ?? (yield* notFound(`No API key has the key id ${keyId}`))
 })
 
 const byBeginning = Effect.fnUntraced(function* (text: string) {
-  const keys = yield* KeysBackend
-  const begin = (startsWith: string) => Effect.map(keys.search({ startsWith, limit: 2 }), ({ items }) => items)
+  const keys = yield* ApiKeys
+  const begin = (startsWith: string) => Effect.map(orFailure(keys.search({ startsWith, limit: 2, cursor: "" })), ({ items }) => items)
   const asGiven = yield* begin(text)
   // Our own ids and key ids are in lower case; those that came from elsewhere needn't be.
   const [first, second] = asGiven.length > 0 ? asGiven : yield* begin(text.toLowerCase())
@@ -105,14 +104,7 @@ export const refusePepper = usage(
   "A pepper isn't taken as an argument: your shell would keep it in its history, and anybody on this machine sees it in the process list. Don't use it, and set API_KEY_PEPPER to another one",
 )
 
-// With the label that the codec of the HTTP interface insists on.
 const toToken = (text: string): Redacted.Redacted => Redacted.make(text.trim(), { label: "token" })
-
-/** The token that `verify` is about, where it was read before. */
-export const GivenToken: Context.Reference<Redacted.Redacted | undefined> = Context.Reference<Redacted.Redacted | undefined>(
-  "effect-api-key/cli/GivenToken",
-  { defaultValue: () => undefined },
-)
 
 const maxSecretBytes = 4_096
 

@@ -4,12 +4,17 @@ import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
 import * as Console from "effect/Console"
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
 import { type ApiKey, type PreviousToken, type Status, status } from "../../ApiKey.ts"
+import type { Created } from "../../ApiKeys.ts"
 import { safeJson, safeText } from "../text/safe.ts"
-import { Json, NoColor } from "./settings.ts"
+import * as Json from "./Json.ts"
+import * as Settings from "./settings.ts"
+import { putAtStake } from "./streams.ts"
 
 /** What came from elsewhere, so that it neither moves the terminal's cursor nor shows a secret. */
 export const sanitize = safeText
@@ -32,7 +37,7 @@ export interface Look {
 /** How to write to this terminal, or to a file. */
 export const look = Effect.gen(function* () {
   const { canColor } = yield* TerminalCapabilities
-  const isColored = canColor && !(yield* NoColor)
+  const isColored = canColor && !(yield* Settings.NoColor)
   const isTerminal = yield* (yield* Stdio.Stdio).stdoutIsTerminal
   return {
     width: isTerminal ? Math.max(20, (yield* (yield* Terminal.Terminal).columns) || 80) : Number.POSITIVE_INFINITY,
@@ -43,13 +48,49 @@ export const look = Effect.gen(function* () {
 
 /** Prints one line of JSON, or what people read. */
 export const print = Effect.fnUntraced(function* <A, I>(schema: Schema.Codec<A, I>, value: A, text: (look: Look) => string) {
-  if (yield* Json) return yield* Console.log(safeJson(Schema.encodeSync(schema)(value)))
+  if (yield* Settings.Json) return yield* Console.log(safeJson(Schema.encodeSync(schema)(value)))
   return yield* Console.log(text(yield* look))
+})
+
+export const printKey = (apiKey: ApiKey) => print(Json.Key, apiKey, (look) => describeKey(apiKey, look))
+
+/** A new token, which can't be had again. */
+export const printCreated = Effect.fnUntraced(function* ({ apiKey, token }: Created, what: string) {
+  putAtStake(`nobody has the token of the API key ${apiKey.keyId}, and it can't be shown again: rotate the key`)
+  const text = Redacted.value(token)
+  yield* print(Json.Created, { apiKey, token: text }, (look) => `${describeKey(apiKey, look)}\n\n${look.style("bold", text)}`)
+  yield* note(`${what} Keep the token now: it can't be shown again.`)
+})
+
+const batchSize = 200
+
+/** A line each, of JSON or of a table, as they come. */
+export const printRows = Effect.fnUntraced(function* <A, I, E, R>(
+  rows: Stream.Stream<A, E, R>,
+  schema: Schema.Codec<A, I>,
+  columnsAt: (now: number) => ReadonlyArray<Column<A>>,
+  ifNone: string,
+) {
+  if (yield* Settings.Json) {
+    const encode = Schema.encodeSync(schema)
+    return yield* Stream.runForEach(rows, (row) => Console.log(safeJson(encode(row))))
+  }
+  const style = yield* look
+  const write = makeTable(columnsAt(style.now), style)
+  let count = 0
+  yield* rows.pipe(
+    Stream.grouped(batchSize),
+    Stream.runForEach((batch) => {
+      count += batch.length
+      return Console.log(write(batch).join("\n"))
+    }),
+  )
+  return count === 0 ? yield* note(ifNone) : undefined
 })
 
 /** To standard error, unless a program listens. */
 export const note = Effect.fnUntraced(function* (text: string) {
-  if (!(yield* Json)) yield* Console.error(text)
+  if (!(yield* Settings.Json)) yield* Console.error(text)
 })
 
 /** `in 3 days`, `2 h ago` */
@@ -237,7 +278,7 @@ const describePrevious = (
 
 /** A line on a terminal's standard error that is written anew; nothing elsewhere. A bar, if the total is known. */
 export const makeProgress = Effect.fnUntraced(function* (what: string, unit: string) {
-  const isShown = (yield* (yield* Stdio.Stdio).stderrIsTerminal) && !(yield* Json)
+  const isShown = (yield* (yield* Stdio.Stdio).stderrIsTerminal) && !(yield* Settings.Json)
   if (!isShown) return { isShown, show: () => Effect.void, clear: Effect.void } satisfies ProgressLine
   const columns = (yield* (yield* Terminal.Terminal).columns) || 80
   let last = 0

@@ -23,36 +23,36 @@ export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("Un
 }
 
 /** The server refuses the client's own token. `reason` is the title of its problem. @category errors @since 0.1.0 */
-export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", { url: Schema.String, reason: Schema.String }) {
+export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
+  url: Schema.String,
+  tokenName: Schema.String,
+  reason: Schema.String,
+}) {
   override get message(): string {
-    return `${this.url} refuses the client's own token (${this.reason})`
+    return `${this.url} refuses ${this.tokenName} (${this.reason})`
   }
 }
 
 /**
  * The client's own token isn't allowed to do this: it lacks `scopes` (`InsufficientScope`), would hand out `scopes` that it doesn't hold
- * (`ScopeNotHeld`), or was replaced by a rotation (`PreviousToken`).
+ * (`ScopeNotHeld`), was replaced by a rotation (`PreviousToken`), or is kept from it by a policy (`PolicyRefused`).
  * @category errors
  * @since 0.1.0
  */
 export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
-  reason: Schema.Literals(["InsufficientScope", "ScopeNotHeld", "PreviousToken"]),
+  tokenName: Schema.String,
+  reason: Schema.Literals(["InsufficientScope", "ScopeNotHeld", "PreviousToken", "PolicyRefused"]),
   scopes: Schema.Array(Schema.String),
 }) {
   override get message(): string {
-    return `The client's own token ${whyForbidden(this)}`
-  }
-}
-
-/** After the token's name: `lacks a scope (api-keys:write)`. */
-export const whyForbidden = ({ reason, scopes }: Pick<Forbidden, "reason" | "scopes">): string => {
-  switch (reason) {
-    case "InsufficientScope":
-      return `lacks a scope (${scopes.join(" ")})`
-    case "ScopeNotHeld":
-      return `can't hand out scopes that it doesn't hold (${scopes.join(" ")})`
-    case "PreviousToken":
-      return "was replaced, and can't rotate its key"
+    const { tokenName, scopes } = this
+    const why = {
+      InsufficientScope: `lacks a scope (${scopes.join(" ")})`,
+      ScopeNotHeld: `can't hand out scopes that it doesn't hold (${scopes.join(" ")})`,
+      PreviousToken: "was replaced, and can't rotate its key",
+      PolicyRefused: "is kept from this by a policy of its key",
+    }
+    return `${tokenName.charAt(0).toUpperCase()}${tokenName.slice(1)} ${why[this.reason]}`
   }
 }
 

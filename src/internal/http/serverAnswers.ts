@@ -20,8 +20,14 @@ export type OwnProblem = InstanceType<(typeof problems)[number]>
 
 export const isOwnProblem = (error: unknown): error is OwnProblem => problems.some((problem) => error instanceof problem)
 
+/** Who was asked, and with which token, as messages call it. */
+interface Asked {
+  readonly url: string
+  readonly tokenName: string
+}
+
 /** All that a request fails with otherwise: no answer, a strange one, or one about the client's own token. */
-export const toServerFailure = (error: unknown, url: string): ServerFailure => {
+export const toServerFailure = (error: unknown, { url, tokenName }: Asked): ServerFailure => {
   if (error instanceof HttpClientError) {
     const { reason } = error
     if (reason._tag === "StatusCodeError") return new UnexpectedAnswer({ url, reason: describeStatus(reason.response.status) })
@@ -30,10 +36,12 @@ export const toServerFailure = (error: unknown, url: string): ServerFailure => {
   }
   if (error instanceof Problem.OverloadedProblem) return new Overloaded({ retryAfterSeconds: error.retryAfterSeconds })
   if (error instanceof Problem.ServiceUnavailableProblem) return new ServerUnavailable({ url })
-  if (error instanceof Problem.InsufficientScopeProblem) return new Forbidden({ reason: "InsufficientScope", scopes: error.required })
-  if (error instanceof Problem.ScopeNotHeldProblem) return new Forbidden({ reason: "ScopeNotHeld", scopes: error.scopes })
-  if (error instanceof Problem.PreviousTokenProblem) return new Forbidden({ reason: "PreviousToken", scopes: [] })
-  if (refusals.some((refusal) => error instanceof refusal)) return new Unauthorized({ url, reason: rootMessage(error) })
+  if (error instanceof Problem.InsufficientScopeProblem)
+    return new Forbidden({ tokenName, reason: "InsufficientScope", scopes: error.required })
+  if (error instanceof Problem.ScopeNotHeldProblem) return new Forbidden({ tokenName, reason: "ScopeNotHeld", scopes: error.scopes })
+  if (error instanceof Problem.PreviousTokenProblem) return new Forbidden({ tokenName, reason: "PreviousToken", scopes: [] })
+  if (error instanceof Problem.PolicyRefusedProblem) return new Forbidden({ tokenName, reason: "PolicyRefused", scopes: [] })
+  if (refusals.some((refusal) => error instanceof refusal)) return new Unauthorized({ url, tokenName, reason: rootMessage(error) })
   return new UnexpectedAnswer({ url, reason: error instanceof Schema.SchemaError ? "of another shape" : rootMessage(error) })
 }
 

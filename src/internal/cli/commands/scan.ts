@@ -7,20 +7,20 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { make, type TokenConfig } from "../../ApiKeyToken.ts"
-import { safeJson, safeLine } from "../text/safe.ts"
-import type { CheckedFind } from "../../scan/Report.ts"
-import type { Find, ScanProblem, ScanProgress } from "../../scan/Scanner.ts"
-import { CliFailure, fromError, usage } from "./CliFailure.ts"
-import { encodeLeaked } from "./Json.ts"
-import { givenFields, string } from "./keyFlags.ts"
-import { refuseToken } from "./keyName.ts"
-import { KeysBackend } from "./KeysBackend.ts"
-import { type Leaked, lookInto } from "./leaked.ts"
-import { look, makeProgress, note, relative, sanitize } from "./output.ts"
-import { separators } from "./separators.ts"
-import * as Settings from "./settings.ts"
-import { version } from "./version.ts"
+import { ApiKeys } from "../../../ApiKeys.ts"
+import { make, type TokenConfig } from "../../../ApiKeyToken.ts"
+import { safeJson, safeLine } from "../../text/safe.ts"
+import type { CheckedFind } from "../../../scan/Report.ts"
+import type { Find, ScanProblem, ScanProgress } from "../../../scan/Scanner.ts"
+import { CliFailure, fromError, usage } from "../CliFailure.ts"
+import { type FoundToken, judgeFound } from "../foundToken.ts"
+import { encodeFound } from "../Json.ts"
+import { givenFields, string, toggle } from "../keyFlags.ts"
+import { refuseToken } from "../keyName.ts"
+import { look, makeProgress, note, relative, sanitize } from "../output.ts"
+import { separators } from "../separators.ts"
+import * as Settings from "../settings.ts"
+import { version } from "../version.ts"
 
 /** Finds leaked tokens. @category commands @since 0.1.0 */
 export const scan = Command.make(
@@ -41,35 +41,23 @@ export const scan = Command.make(
       Flag.atLeast(0),
     ),
     separator: Flag.Literals("separator", separators).pipe(Flag.withDescription("Default: API_KEY_SEPARATOR, or -"), Flag.optional),
-    all: Flag.Boolean("all").pipe(Flag.withoutNegation, Flag.withDescription("Also scan what git ignores"), Flag.withDefault(false)),
-    sarif: Flag.Boolean("sarif").pipe(
-      Flag.withoutNegation,
-      Flag.withDescription("Print a SARIF log, for GitHub and others"),
-      Flag.withDefault(false),
-    ),
-    check: Flag.Boolean("check").pipe(
-      Flag.withoutNegation,
-      Flag.withDescription("Say of each find whether it works, whose it is and when it was last used"),
-      Flag.withDefault(false),
-    ),
-    deactivate: Flag.Boolean("deactivate").pipe(
-      Flag.withoutNegation,
-      Flag.withDescription("End those that work: deactivate their keys, or end the grace of a previous token"),
-      Flag.withDefault(false),
-    ),
+    all: toggle("all", "Also scan what git ignores"),
+    sarif: toggle("sarif", "Print a SARIF log, for GitHub and others"),
+    check: toggle("check", "Say of each find whether it works, whose it is and when it was last used"),
+    deactivate: toggle("deactivate", "End those that work: deactivate their keys, or end the grace of a previous token"),
   },
   Effect.fnUntraced(function* ({ paths, git, prefix, separator, all, sarif, check, deactivate }) {
     const isJson = yield* Settings.Json
     if (isJson && sarif) return yield* usage("--json prints a find a line, --sarif a log of all: choose one")
-    const backend = check || deactivate ? yield* Effect.serviceOption(KeysBackend) : Option.none()
-    if ((check || deactivate) && Option.isNone(backend)) return yield* usage("--check and --deactivate need the keys")
+    const apiKeys = check || deactivate ? yield* Effect.serviceOption(ApiKeys) : Option.none()
+    if ((check || deactivate) && Option.isNone(apiKeys)) return yield* usage("--check and --deactivate need the keys")
     if (Option.isSome(git) && (paths.length > 0 || all))
       return yield* usage("--git scans all of a repository's history: leave paths and --all out")
     const format = { ...(yield* Settings.tokenFormat), ...givenFields<TokenConfig>({ separator }) }
     const formats: ReadonlyArray<TokenConfig> = prefix.length > 0 ? prefix.map((each) => ({ ...format, prefix: each })) : [format]
     for (const each of formats) yield* Effect.mapError(Effect.fromResult(make(each)), ({ reason }) => usage(reason))
-    const { scanGit, scanPaths } = yield* Effect.promise(() => import("../../scan/Scanner.ts"))
-    const Report = yield* Effect.promise(() => import("../../scan/Report.ts"))
+    const { scanGit, scanPaths } = yield* Effect.promise(() => import("../../../scan/Scanner.ts"))
+    const Report = yield* Effect.promise(() => import("../../../scan/Report.ts"))
     const { style } = yield* look
     const bar = yield* makeProgress("Scanning", Option.isSome(git) ? "contents" : "bytes")
     const begun = yield* Clock.currentTimeMillis
@@ -83,26 +71,26 @@ export const scan = Command.make(
       return Effect.andThen(bar.clear, Console.error(isJson ? safeJson({ problem: { _tag, message } }) : `effect-api-key: ${message}`))
     }
     // In many places there is often the same one.
-    const known = new Map<string, Leaked>()
-    const lookIntoOnce = (keys: KeysBackend["Service"], find: Find) =>
+    const known = new Map<string, FoundToken>()
+    const judgeOnce = (keys: ApiKeys["Service"], find: Find) =>
       Effect.suspend(() => {
         const token = Redacted.value(find.token)
         const before = known.get(token)
         return before !== undefined
           ? Effect.succeed(before)
-          : Effect.tap(lookInto(keys, find, deactivate), (leaked) => Effect.sync(() => known.set(token, leaked)))
+          : Effect.tap(judgeFound(keys, find, { ends: deactivate }), (found) => Effect.sync(() => known.set(token, found)))
       })
     const finds: Array<CheckedFind> = []
     let found = 0
     const show = Effect.fnUntraced(function* (find: Find) {
       found++
-      const leaked = Option.isNone(backend) ? undefined : yield* lookIntoOnce(backend.value, find)
-      if (sarif) return void finds.push({ ...find, status: leaked?.status })
+      const judged = Option.isNone(apiKeys) ? undefined : yield* judgeOnce(apiKeys.value, find)
+      if (sarif) return void finds.push({ ...find, status: judged?.status })
       if (isJson) {
-        return yield* Console.log(safeJson({ ...Report.toJson(find), ...(leaked === undefined ? {} : encodeLeaked(leaked)) }))
+        return yield* Console.log(safeJson({ ...Report.toJson(find), ...(judged === undefined ? {} : encodeFound(judged)) }))
       }
       const { key, where, commit } = Report.toRow(find)
-      const status = leaked === undefined ? "" : `  ${describe(leaked, begun)}`
+      const status = judged === undefined ? "" : `  ${describe(judged, begun)}`
       yield* bar.clear
       return yield* Console.log(`${style("red", key)}  ${where}${commit === "" ? "" : `  ${style("dim", commit)}`}${status}`)
     })
@@ -145,7 +133,7 @@ export const scan = Command.make(
   ]),
 )
 
-const describe = ({ status, apiKey }: Leaked, now: number): string => {
+const describe = ({ status, apiKey }: FoundToken, now: number): string => {
   if (apiKey === null) return status
   const { name, ownerId, lastUsedAt } = apiKey
   return `${status}: ${sanitize(name)}${ownerId === null ? "" : ` of ${sanitize(ownerId)}`}, used ${relative(lastUsedAt, now, "never")}`

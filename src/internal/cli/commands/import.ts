@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto"
-import { fstatSync } from "node:fs"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -10,20 +8,21 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import type { CsvOptions, Progress } from "../../ApiKeyTransfer.ts"
-import { CliFailure, fromError, usage } from "./CliFailure.ts"
-import { filterFlags, readFilter, requireApiKeys, string, whole } from "./keyFlags.ts"
-import { refuseToken } from "./keyName.ts"
-import * as Json from "./Json.ts"
-import { counted, makeProgress, note, print, sanitize } from "./output.ts"
-import * as Settings from "./settings.ts"
-import { safeJson } from "../text/safe.ts"
-import { parseOwnerRule } from "../legacy/owner.ts"
-import { adapterNames, loadRowReaders, namedAdapters } from "../server/adapters.ts"
+import { ApiKeys } from "../../../ApiKeys.ts"
+import type { CsvOptions, Progress } from "../../../ApiKeyTransfer.ts"
+import { CliFailure, fromError, usage } from "../CliFailure.ts"
+import { string, toggle, wholeNumber } from "../keyFlags.ts"
+import { refuseToken } from "../keyName.ts"
+import { fileFailure } from "../fileFailure.ts"
+import * as Json from "../Json.ts"
+import { counted, makeProgress, note, sanitize } from "../output.ts"
+import * as Settings from "../settings.ts"
+import { safeJson } from "../../text/safe.ts"
+import { parseOwnerRule } from "../../legacy/owner.ts"
+import { adapterNames, loadRowReaders, namedAdapters } from "../../server/adapters.ts"
 
 const delimiters: Readonly<Record<string, CsvOptions["delimiter"]>> = {
   ",": ",",
@@ -33,9 +32,6 @@ const delimiters: Readonly<Record<string, CsvOptions["delimiter"]>> = {
   "\t": "\t",
   "\\t": "\t",
 }
-
-const fileFailure = (what: string, path: string) => (error: PlatformError) =>
-  new CliFailure({ exitCode: 1, tag: "FileError", reason: `${path} can't be ${what} (${error.reason._tag})` })
 
 /** Imports keys. @category commands @since 0.1.0 */
 export const importKeys = Command.make(
@@ -61,11 +57,7 @@ export const importKeys = Command.make(
       ),
       Flag.atLeast(0),
     ),
-    csv: Flag.Boolean("csv").pipe(
-      Flag.withoutNegation,
-      Flag.withDescription("The rows are CSV with a header, not a JSON object a line or an array of them"),
-      Flag.withDefault(false),
-    ),
+    csv: toggle("csv", "The rows are CSV with a header, not a JSON object a line or an array of them"),
     delimiter: Flag.String("delimiter").pipe(
       Flag.withMetavar("character"),
       Flag.withDescription("What stands between the cells of CSV: , (the default) ; | or tab"),
@@ -81,19 +73,15 @@ export const importKeys = Command.make(
       ),
       Flag.withDefault("refuse"),
     ),
-    dryRun: Flag.Boolean("dry-run").pipe(
-      Flag.withoutNegation,
-      Flag.withDescription("Only tell what would be done"),
-      Flag.withDefault(false),
-    ),
-    skip: whole("skip", 0, Number.MAX_SAFE_INTEGER, "0 or more").pipe(
+    dryRun: toggle("dry-run", "Only tell what would be done"),
+    skip: wholeNumber("skip", 0, Number.MAX_SAFE_INTEGER, "0 or more").pipe(
       Flag.withDescription("Rows to pass over, to go on after a break"),
       Flag.withDefault(0),
     ),
   },
   Effect.fnUntraced(function* ({ file: named, from, prefix, owner, csv, delimiter, backslash, dryRun, skip }) {
-    const apiKeys = yield* requireApiKeys("import")
-    const { fromCsv, fromJson } = yield* Effect.promise(() => import("../../ApiKeyTransfer.ts"))
+    const apiKeys = yield* ApiKeys
+    const { fromCsv, fromJson } = yield* Effect.promise(() => import("../../../ApiKeyTransfer.ts"))
     if (backslash === "plain" && !csv) return yield* usage("--backslash is about --csv")
     if (Option.isSome(delimiter) && !csv) return yield* usage("--delimiter is about --csv")
     if (owner.length > 0 && Option.isNone(from)) return yield* usage("--owner is about --from: a line that export wrote names its owner")
@@ -186,74 +174,5 @@ export const importKeys = Command.make(
   Command.withExamples([
     { command: "effect-api-key import keys.ndjson" },
     { command: "effect-api-key import --from better-auth --csv apikey.csv --dry-run", description: "What would be done" },
-  ]),
-)
-
-/** Exports keys. @category commands @since 0.1.0 */
-export const exportKeys = Command.make(
-  "export",
-  {
-    ...filterFlags,
-    hashes: Flag.Boolean("hashes").pipe(
-      Flag.withoutNegation,
-      Flag.withDescription("With their hashes, so that they can be imported; as secret as the database"),
-      Flag.withDefault(false),
-    ),
-    output: string("output").pipe(
-      Flag.withAlias("o"),
-      Flag.withMetavar("file"),
-      Flag.withDescription("A new file, which only you can read, instead of standard output"),
-      Flag.filter(
-        (file) => file !== "-",
-        () => "Expected the name of a file; without the flag it is standard output",
-      ),
-      Flag.optional,
-    ),
-  },
-  Effect.fnUntraced(function* ({ hashes, output, ...flags }) {
-    const apiKeys = yield* requireApiKeys("export")
-    const filter = yield* readFilter(flags)
-    const lines = Stream.mapError(apiKeys.export({ hashes, filter }), (error) => fromError(error))
-    let exported = 0
-    if (Option.isNone(output)) {
-      // A program that reads along has the terminal for its own output.
-      const isFile = yield* Effect.sync(() => fstatSync(1).isFile())
-      const bar = isFile ? yield* makeProgress("Exporting", "keys") : undefined
-      const total = bar?.isShown === true ? yield* Effect.mapError(apiKeys.count(filter), (error) => fromError(error)) : 0
-      return yield* Stream.runForEach(lines, (line) =>
-        Effect.andThen(Console.log(line.trimEnd()), bar?.show(++exported, total) ?? Effect.void),
-      ).pipe(Effect.ensuring(bar?.clear ?? Effect.void))
-    }
-    const file = output.value
-    const fs = yield* FileSystem.FileSystem
-    const total = yield* Effect.mapError(apiKeys.count(filter), (error) => fromError(error))
-    const there = new CliFailure({ exitCode: 1, tag: "FileError", reason: `${file} is there already, and isn't overwritten` })
-    const written = fileFailure("written", file)
-    if (yield* Effect.mapError(fs.exists(file), written)) return yield* there
-    const bar = yield* makeProgress("Exporting", "keys")
-    // Under its own name there is only a whole file. Processes in containers may have the same number.
-    const draft = `${file}.${randomUUID()}.part`
-    yield* lines.pipe(
-      Stream.tap(() => bar.show(++exported, total)),
-      Stream.encodeText,
-      Stream.run(fs.sink(draft, { flag: "wx", mode: 0o600 })),
-      // Unlike a renaming, a link never replaces what somebody else has put there meanwhile; not every file system has links.
-      Effect.andThen(
-        Effect.catchIf(
-          fs.link(draft, file),
-          (error) => error.reason._tag !== "AlreadyExists",
-          () => fs.rename(draft, file),
-        ),
-      ),
-      Effect.ensuring(Effect.andThen(bar.clear, Effect.ignore(fs.remove(draft, { force: true })))),
-      Effect.catchTag("PlatformError", (error) => Effect.fail(error.reason._tag === "AlreadyExists" ? there : written(error))),
-    )
-    yield* print(Json.Exported, { exported, file }, () => `${counted(exported, "API key")} in ${file}`)
-  }),
-).pipe(
-  Command.withDescription("Export API keys, a JSON object a line"),
-  Command.withExamples([
-    { command: "effect-api-key export --hashes --output keys.ndjson", description: "To move them to another database" },
-    { command: "effect-api-key export --status active | jq -r .apiKey.name" },
   ]),
 )

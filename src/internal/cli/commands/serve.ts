@@ -1,0 +1,41 @@
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type { Created } from "../../../ApiKeys.ts"
+import { fromError } from "../CliFailure.ts"
+import { safeJson } from "../../text/safe.ts"
+import * as Json from "../Json.ts"
+import { text, wholeNumber } from "../keyFlags.ts"
+import { onDatabase } from "../keyLayers.ts"
+import * as Settings from "../settings.ts"
+
+/** Runs the server. */
+export const serve = Command.make(
+  "serve",
+  {
+    host: text("host", "Default: HOST, or 127.0.0.1"),
+    port: wholeNumber("port", 1, 65_535, "1 to 65535").pipe(
+      Flag.withAlias("p"),
+      Flag.withDescription("Default: PORT, or 3000"),
+      Flag.optional,
+    ),
+  },
+  Effect.fnUntraced(function* ({ host, port }) {
+    yield* onDatabase("serve")
+    if (Option.isSome(host)) process.env["HOST"] = host.value
+    if (Option.isSome(port)) process.env["PORT"] = String(port.value)
+    const { layerWith } = yield* Effect.promise(() => import("../../../server.ts"))
+    const onFirstKey = ({ apiKey, token }: Created, url: string) =>
+      Console.log(safeJson(Schema.encodeSync(Json.FirstKey)({ apiKey, token: Redacted.value(token), url })))
+    const server = layerWith((yield* Settings.Json) ? { onFirstKey } : {})
+    return yield* Effect.mapError(Layer.launch(server), (error) => fromError(error))
+  }),
+).pipe(
+  Command.withDescription("Run the server: the HTTP API over the database that is configured"),
+  Command.withExamples([{ command: "effect-api-key serve --port 8080" }]),
+)

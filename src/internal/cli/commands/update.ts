@@ -1,0 +1,49 @@
+import * as Command from "effect/cli/Command"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { ApiKeys, type UpdateInput } from "../../../ApiKeys.ts"
+import { changeFlags, expires, key, metadata, readChange, readExpiry } from "../changeFlags.ts"
+import { orFailure, usage } from "../CliFailure.ts"
+import { givenFields, readScopes, scopes, text, toggle } from "../keyFlags.ts"
+import { findKey } from "../keyName.ts"
+import { printKey } from "../output.ts"
+
+/** Changes a key's record. @category commands @since 0.1.0 */
+export const update = Command.make(
+  "update",
+  {
+    key,
+    name: text("name", "Another name"),
+    description: text("description", "Another description; an empty one takes it away"),
+    owner: text("owner", "Another owner; an empty one takes it away"),
+    scope: scopes("The scopes that it has from now on, instead of those so far"),
+    noScopes: toggle("no-scopes", "Take all scopes away"),
+    expires,
+    metadata,
+    ...changeFlags,
+  },
+  Effect.fnUntraced(function* ({ key, name, description, owner, scope, noScopes, expires, metadata, ...flags }) {
+    const scopes = yield* readScopes(scope)
+    if (noScopes && scopes.length > 0) return yield* usage("--scope and --no-scopes contradict each other")
+    const input: UpdateInput = {
+      ...givenFields<UpdateInput>({
+        name,
+        description: orNull(description),
+        ownerId: orNull(owner),
+        metadata,
+        expiresAt: readExpiry(expires, yield* DateTime.now),
+      }),
+      ...(noScopes || scopes.length > 0 ? { scopes } : {}),
+    }
+    if (Object.keys(input).length === 0)
+      return yield* usage("Say what to change: --name, --description, --owner, --scope, --expires or --metadata")
+    const { id } = yield* findKey(key)
+    return yield* printKey(yield* orFailure((yield* ApiKeys).update(id, input, readChange(flags))))
+  }),
+).pipe(
+  Command.withDescription("Change what is known of an API key, and what it may do"),
+  Command.withExamples([{ command: "effect-api-key update 7a74caa3 --expires 2027-01-31 --scope invoices:read,invoices:write" }]),
+)
+
+const orNull = (value: Option.Option<string>): Option.Option<string | null> => Option.map(value, (text) => (text === "" ? null : text))

@@ -1,0 +1,64 @@
+/** Where the package's own command line has its keys: in the database that is configured, or on a server. */
+import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { fromError, usage } from "./CliFailure.ts"
+import { readSecret } from "./keyName.ts"
+import { note } from "./output.ts"
+import * as Settings from "./settings.ts"
+
+const layerServer = Effect.fnUntraced(function* (url: string) {
+  const { username, password } = new URL(url)
+  if (username !== "" || password !== "")
+    return yield* usage("--url has a password in it, which your shell's history has now too: leave it out")
+  const configured = yield* Effect.orDie(Config.option(Config.Redacted("EFFECT_API_KEY_TOKEN")))
+  const token = Option.isSome(configured) ? configured.value : yield* askForToken
+  const { readCredentialOptions } = yield* Effect.promise(() => import("../server/credentials.ts"))
+  const { accept } = yield* readCredentialOptions
+  const { layerFetch } = yield* Effect.promise(() => import("../../http/client.ts"))
+  const tokenFormat = yield* Settings.tokenFormat
+  const tokenName = Option.isSome(configured) ? "the token in EFFECT_API_KEY_TOKEN" : "the token"
+  return Layer.catch(layerFetch({ url, token, tokenName, tokenFormat, place: accept?.[0] }), (error) =>
+    Layer.effectContext(Effect.fail(fromError(error))),
+  )
+})
+
+// Standard input may be what a command reads, so it isn't read for the token unless somebody types it.
+const askForToken = Effect.flatMap(TerminalCapabilities, ({ canPrompt }) =>
+  canPrompt ? readSecret("the token for the server") : Effect.fail(usage("--url needs a token in EFFECT_API_KEY_TOKEN")),
+)
+
+/** Making a database takes seconds. Without the package for it there is none to be made. */
+export const announceNew = Effect.gen(function* () {
+  const { isNew, loadPglite } = yield* Effect.promise(() => import("./database.ts"))
+  const made = yield* isNew
+  if (Option.isNone(made)) return
+  yield* loadPglite
+  yield* note(`Making a database in ${made.value}`)
+})
+
+export const noteMisspelt = Effect.gen(function* () {
+  const { misspelt } = yield* Effect.promise(() => import("../server/variables.ts"))
+  for (const warning of misspelt()) yield* note(warning)
+})
+
+/** The `ApiKeys` that the commands work on. */
+export const layerKeys = (options = { confirms: false }) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const url = yield* Settings.Url
+      yield* noteMisspelt
+      if (Option.isSome(url)) return yield* layerServer(url.value)
+      const { layerDatabase } = yield* Effect.promise(() => import("./database.ts"))
+      yield* announceNew
+      return layerDatabase(options)
+    }),
+  )
+
+/** Refuses `--url` where a command works on the database itself. */
+export const onDatabase = (what: string) =>
+  Effect.flatMap(Settings.Url, (url) =>
+    Option.isSome(url) ? Effect.fail(usage(`${what} works on the database itself: leave --url out`)) : Effect.void,
+  )

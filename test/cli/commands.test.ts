@@ -1,0 +1,147 @@
+/** The commands on the keys of this process, and on those of a server: the same lines, the same failures. */
+import { NodeServices } from "@effect/platform-node"
+import { assert, layer as describeWith } from "@effect/vitest"
+import { Context, Effect, Exit, Layer, Logger, Option, Redacted, Schema } from "effect"
+import { Command } from "effect/cli"
+import { HttpServer } from "effect/http"
+import { TestConsole } from "effect/testing"
+import * as ApiKeys from "../../src/ApiKeys.ts"
+import { CliFailure, command, Json } from "../../src/cli.ts"
+import * as ApiKeysClient from "../../src/http/client.ts"
+import { PresentedToken } from "../../src/internal/cli/presentedToken.ts"
+import { layerServer } from "../support/server.ts"
+
+const shop = Command.make("shop").pipe(Command.withSubcommands([command]))
+const runShop = Command.runWith(shop, { version: "1.0.0" })
+
+/** The service that the commands are given: the server's own, or the same over HTTP. */
+const layerRemote = Layer.effect(
+  ApiKeys.ApiKeys,
+  Effect.gen(function* () {
+    const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
+    const { token } = yield* ApiKeys.ApiKeys.use((keys) => keys.create({ name: "admin", scopes: ["*"], ownerId: "admin" }))
+    return Context.get(yield* Layer.build(ApiKeysClient.layerFetch({ url, token })), ApiKeys.ApiKeys)
+  }),
+)
+
+const lines = TestConsole.logLines.pipe(Effect.map((all) => all.map((line): unknown => JSON.parse(String(line)))))
+
+/** The lines that a command prints. */
+const run = (args: ReadonlyArray<string>, token?: Redacted.Redacted) =>
+  Effect.gen(function* () {
+    yield* runShop(["api-keys", ...args, "--json"]).pipe(Effect.provideService(PresentedToken, token))
+    return yield* lines
+  }).pipe(Effect.provide([TestConsole.layer, Logger.layer([])], { local: true }))
+
+const failing = (args: ReadonlyArray<string>, token?: Redacted.Redacted) =>
+  Effect.gen(function* () {
+    const exit = yield* Effect.exit(runShop(["api-keys", ...args, "--json"]).pipe(Effect.provideService(PresentedToken, token)))
+    const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+    assert.instanceOf(error, CliFailure)
+    return { code: error.exitCode, tag: error.tag, lines: yield* lines }
+  }).pipe(Effect.provide([TestConsole.layer, Logger.layer([])], { local: true }))
+
+const one = <A, I>(schema: Schema.Codec<A, I>, printed: ReadonlyArray<unknown>): A => {
+  assert.lengthOf(printed, 1)
+  return Schema.decodeUnknownSync(schema, { onExcessProperty: "error" })(printed[0])
+}
+
+const create = (...args: ReadonlyArray<string>) =>
+  Effect.map(run(["create", "--name", "k", ...args]), (printed) => {
+    const { apiKey, token } = one(Json.Created, printed)
+    return { apiKey, token: Redacted.make(token) }
+  })
+
+const server = layerServer()
+for (const [place, keys] of Object.entries({
+  "this process": server,
+  "a server": layerRemote.pipe(Layer.provide(server)),
+})) {
+  describeWith(Layer.merge(keys, NodeServices.layer), { excludeTestServices: true })(`the commands on ${place}`, (it) => {
+    it.effect("bind a change to a version, and wait for it", () =>
+      Effect.gen(function* () {
+        const { apiKey } = yield* create("--owner", "bound")
+        const updated = one(Json.Key, yield* run(["update", apiKey.id, "--description", "d", "--if-version", "1"]))
+        assert.strictEqual(updated.version, 2)
+        for (const args of [
+          ["update", apiKey.id, "--name", "late"],
+          ["activate", apiKey.id],
+          ["deactivate", apiKey.id],
+          ["rotate", apiKey.id],
+          ["end-grace", apiKey.id, "--yes"],
+          ["delete", apiKey.id, "--yes"],
+        ]) {
+          const { code, tag } = yield* failing([...args, "--if-version", "1"])
+          assert.deepStrictEqual([code, tag], [1, "VersionConflict"], args.join(" "))
+        }
+        const ended = one(Json.Key, yield* run(["deactivate", apiKey.id, "--reason", "leaked", "--confirm-within", "2s"]))
+        assert.deepInclude(ended, { isActive: false, deactivationReason: "leaked" })
+        assert.isTrue(one(Json.Key, yield* run(["activate", apiKey.id, "--confirm-within", "2s"])).isActive)
+        assert.deepStrictEqual(one(Json.Deleted, yield* run(["delete", apiKey.id, "--yes"])), { deleted: apiKey.id })
+        assert.deepInclude(yield* failing(["get", apiKey.id]), { code: 3, tag: "ApiKeyNotFound" })
+      }),
+    )
+
+    it.effect("filter and sort by all that the service can", () =>
+      Effect.gen(function* () {
+        const first = yield* create("--owner", "filtered")
+        const second = yield* create("--owner", "filtered")
+        yield* run(["rotate", first.apiKey.id])
+        const count = (...args: ReadonlyArray<string>) =>
+          Effect.map(run(["count", "--owner", "filtered", ...args]), (printed) => one(Json.Count, printed).count)
+        assert.strictEqual(yield* count("--key-id", first.apiKey.keyId), 1)
+        assert.strictEqual(yield* count("--starts-with", second.apiKey.id), 1)
+        assert.strictEqual(yield* count("--token-created-after", "1h"), 2)
+        assert.strictEqual(yield* count("--token-created-before", "1h"), 0)
+        assert.strictEqual(yield* count("--used"), 0)
+        assert.strictEqual(yield* count("--never-used"), 2)
+        assert.deepInclude(yield* failing(["count", "--used", "--never-used"]), { code: 2, tag: "Usage" })
+        const page = one(Json.Page, yield* run(["search", "--owner", "filtered", "--sort=-tokenCreatedAt"]))
+        assert.deepStrictEqual(
+          page.items.map(({ id }) => id),
+          [first.apiKey.id, second.apiKey.id],
+        )
+        const exported = yield* run(["export", "--owner", "filtered"])
+        assert.lengthOf(exported, 2)
+        assert.isAbove((yield* run(["hash-report"])).length, 0)
+      }),
+    )
+
+    it.effect("tell of what is about to stop working", () =>
+      Effect.gen(function* () {
+        const { apiKey } = yield* create("--expires", "3d", "--owner", "upcoming")
+        yield* create("--expires", "40d", "--owner", "upcoming")
+        const upcoming = (...args: ReadonlyArray<string>) =>
+          Effect.map(run(["upcoming", ...args]), (printed) =>
+            printed
+              .map((line) => Schema.decodeUnknownSync(Json.Upcoming)(line))
+              .flatMap(({ apiKey, reason }) => (apiKey.ownerId === "upcoming" ? [`${reason} ${apiKey.id}`] : [])),
+          )
+        assert.deepStrictEqual(yield* upcoming(), [`expires ${apiKey.id}`])
+        assert.deepStrictEqual(yield* upcoming("--within", "2d"), [])
+        assert.lengthOf(yield* upcoming("--within", "2d", "--maximum-age", "1d"), 2)
+        assert.lengthOf(yield* upcoming("--within", "60d", "--limit", "1"), 1)
+      }),
+    )
+
+    it.effect("end a token that was found, and verify without using it", () =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* create("--scope", "a")
+        const verified = one(Json.Verified, yield* run(["verify", "--max-age", "0", "--no-use", "--scope", "a"], token))
+        assert.isTrue(verified.valid && verified.apiKey.lastUsedAt === null)
+        const revoked = one(Json.Revoked, yield* run(["revoke", "--report", "ticket 7"], token))
+        assert.isTrue(revoked.valid && revoked.isEnded)
+        assert.deepInclude(one(Json.Key, yield* run(["get", apiKey.id])), { isActive: false, deactivationReason: "leaked" })
+        for (const args of [["revoke"], ["verify"]]) {
+          const { code, tag, lines } = yield* failing(args, token)
+          assert.deepStrictEqual([code, tag], [4, "Inactive"])
+          assert.isFalse(one(Json.Verified, lines).valid)
+        }
+        yield* run(["activate", apiKey.id])
+        const again = one(Json.Revoked, yield* run(["revoke", "--report", "ticket 7"], token))
+        assert.isTrue(again.valid && !again.isEnded)
+        assert.deepInclude(yield* failing(["revoke"], Redacted.make("nonsense")), { code: 4, tag: "MalformedToken" })
+      }),
+    )
+  })
+}
