@@ -38,7 +38,16 @@ export { defaultSort } from "./internal/record/contract.ts"
  * have, {@link Supports}.
  *
  * ```ts
- * const lookUps: ApiKeyRepository.LookUps = { findById, findByKeyId }
+ * import { Layer } from "effect"
+ * import { ApiKeyRepository } from "effect-api-key"
+ *
+ * // Each written, and tested by its contract, by itself.
+ * declare const lookUps: ApiKeyRepository.LookUps
+ * declare const records: ApiKeyRepository.Records
+ * declare const queries: ApiKeyRepository.Queries
+ * declare const bulk: ApiKeyRepository.Bulk
+ * declare const upkeep: ApiKeyRepository.Upkeep
+ *
  * const layer = Layer.succeed(ApiKeyRepository.ApiKeyRepository, { ...lookUps, ...records, ...queries, ...bulk, ...upkeep })
  * ```
  * @category services

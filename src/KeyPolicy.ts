@@ -76,7 +76,8 @@ export interface KeyPolicy {
  * @example
  * ```ts
  * import { Schema } from "effect"
- * import { ApiKeyError, KeyPolicy } from "effect-api-key"
+ * import { ApiKeyError } from "effect-api-key"
+ * import * as KeyPolicy from "effect-api-key/KeyPolicy"
  *
  * // Keys that work at certain hours of the day only (UTC): `{ "hours": [8, 18] }`.
  * const hours = KeyPolicy.make({

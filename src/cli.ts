@@ -3,7 +3,14 @@
  * over HTTP (`effect-api-key/http/client`). The package's own command line, `effect-api-key`, has them too.
  *
  * ```ts
- * const shop = Command.make("shop").pipe(Command.withSubcommands([ApiKeyCommands.command]), Command.provide(layerOfYours))
+ * import { ApiKeys } from "effect-api-key"
+ * import * as ApiKeyCommands from "effect-api-key/cli"
+ * import { Command } from "effect/cli"
+ *
+ * const shop = Command.make("shop").pipe(
+ *   Command.withSubcommands([ApiKeyCommands.command]),
+ *   Command.provide(ApiKeys.layerMemory),
+ * )
  * ```
  *
  * `runMain` of `effect-api-key/cli/CommandLine` runs such a command line as the package's own runs. With `NodeRuntime.runMain` what fails is a

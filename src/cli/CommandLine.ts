@@ -3,10 +3,16 @@
  * {@link exitCodes}, no help where there was none asked for, and a quiet end when a reader leaves. Needs `@effect/platform-node`.
  *
  * ```ts
+ * import { ApiKeys } from "effect-api-key"
+ * import * as ApiKeyCommands from "effect-api-key/cli"
+ * import { runMain } from "effect-api-key/cli/CommandLine"
+ * import { Command } from "effect/cli"
+ *
  * const shop = Command.make("shop").pipe(
- *   Command.withSubcommands([ApiKeyCommands.command.pipe(Command.provide(ApiKeyCommands.layerApiKeys))]),
- *   Command.provide(layerOfYours),
+ *   Command.withSubcommands([ApiKeyCommands.command]),
+ *   Command.provide(ApiKeys.layerMemory),
  * )
+ *
  * runMain(shop, { version: "1.0.0" })
  * ```
  * @since 0.1.0

@@ -3,10 +3,18 @@
  * `effect-api-key/sql/Migrations` creates, one by hand in psql too, once it is committed.
  *
  * ```ts
+ * import * as PgClient from "@effect/sql-pg/PgClient"
+ * import { Config, Layer } from "effect"
+ * import { ApiKeys } from "effect-api-key"
+ * import * as Hmac from "effect-api-key/hasher/Hmac"
+ * import * as Invalidation from "effect-api-key/sql/Invalidation"
+ * import * as Migrations from "effect-api-key/sql/Migrations"
+ * import * as SqlRepository from "effect-api-key/sql/SqlRepository"
+ *
  * const live = ApiKeys.layer.pipe(
- *   Layer.provide([SqlRepository.layer, Invalidation.layerPostgres(), hasher]),
+ *   Layer.provide([SqlRepository.layer, Invalidation.layerPostgres(), Hmac.layerConfig]),
  *   Layer.provide(Migrations.layer()),
- *   Layer.provide(PgClient.layer({ url })),
+ *   Layer.provide(PgClient.layerConfig({ url: Config.Redacted("DATABASE_URL") })),
  * )
  * ```
  *
@@ -48,7 +56,12 @@ export { InvalidIdentifier, type TableOptions } from "../internal/sql/table.ts"
  * PostgreSQL itself:
  *
  * ```ts
- * const nodes = Invalidation.layerPostgres().pipe(Layer.provide(PgClient.layer({ url: direct, maxConnections: 1 })))
+ * import * as PgClient from "@effect/sql-pg/PgClient"
+ * import { Config, Layer } from "effect"
+ * import * as Invalidation from "effect-api-key/sql/Invalidation"
+ *
+ * const direct = PgClient.layerConfig({ url: Config.Redacted("DIRECT_DATABASE_URL"), maxConnections: Config.succeed(1) })
+ * const nodes = Invalidation.layerPostgres().pipe(Layer.provide(direct))
  * ```
  *
  * What the service sends joins no transaction of the caller's.

@@ -26,7 +26,13 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * its own gives each of these the next free number:
  *
  * ```ts
- * Migrator.fromRecord({
+ * import { Effect } from "effect"
+ * import * as Migrations from "effect-api-key/sql/Migrations"
+ * import { Migrator, SqlClient } from "effect/sql"
+ *
+ * const users = SqlClient.SqlClient.use((sql) => Effect.asVoid(sql`CREATE TABLE users (id text PRIMARY KEY)`))
+ *
+ * const loader = Migrator.fromRecord({
  *   "0001_users": users,
  *   "0002_api_keys": Migrations.migrations()["0001_create_api_keys"],
  *   "0003_announce_api_keys": Migrations.migrations()["0002_announce_changes"],
@@ -116,7 +122,14 @@ export const layer = (options: TableOptions = {}): Layer.Layer<never, Migrator.M
  * are built; this is for a look before that, in a test of the application's own migrations say.
  *
  * ```ts
- * const live = SqlRepository.layer.pipe(Layer.provide(Migrations.layerCheck()), Layer.provide(AppMigrations), Layer.provide(Pg))
+ * import { Layer } from "effect"
+ * import * as Migrations from "effect-api-key/sql/Migrations"
+ * import * as SqlRepository from "effect-api-key/sql/SqlRepository"
+ * import type { SqlClient } from "effect/sql"
+ *
+ * declare const appMigrations: Layer.Layer<never, never, SqlClient.SqlClient>
+ *
+ * const live = SqlRepository.layer.pipe(Layer.provide(Migrations.layerCheck()), Layer.provide(appMigrations))
  * ```
  *
  * Indexes and triggers that somebody has taken away aren't looked for: `effect-api-key doctor` does that.

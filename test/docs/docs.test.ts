@@ -1,4 +1,4 @@
-/** Compiles every TypeScript block of the documentation, and runs those that aren't marked `no-run`. */
+/** Compiles every TypeScript block of the documentation and of TSDoc, and each example, and runs those that aren't marked `no-run`. */
 import { execFile } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
@@ -6,34 +6,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Metric from "effect/Metric"
 import * as ApiKeyMetrics from "../../src/ApiKeyMetrics.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
-
-const root = new URL("../..", import.meta.url).pathname
-const files = [
-  "README.md",
-  ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).map((file) => join("docs", file)),
-].filter((file) => file.endsWith(".md"))
-
-const blocks = files.flatMap((file) =>
-  Array.from(readFileSync(join(root, file), "utf8").matchAll(/^```(\w+)([^\n]*)\n(.*?)^```$/gms)).map(
-    ([, language = "", info = "", code = ""], index) => ({
-      file,
-      language,
-      tags: info.trim().split(/\s+/),
-      code,
-      name: `${file.replace(/\W+/g, "-")}-${index + 1}`,
-    }),
-  ),
-)
-const examples = readdirSync(join(root, "examples"))
-  .filter((file) => file.endsWith(".ts"))
-  .map((file) => ({
-    file,
-    language: "ts",
-    tags: [""],
-    code: readFileSync(join(root, "examples", file), "utf8"),
-    name: `examples-${file.replace(".ts", "")}`,
-  }))
-const typescript = [...blocks.filter(({ language }) => language === "ts"), ...examples]
+import { blocks, pages, root, typescript } from "./blocks.ts"
 
 const run = (command: string, args: ReadonlyArray<string>) =>
   new Promise<{ readonly ok: boolean; readonly output: string }>((resolve) =>
@@ -65,7 +38,7 @@ describe("documentation", () => {
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
   it("has blocks in every guide and in the README", () => {
-    for (const file of files.filter((file) => !/decisions|performance|docs\/README/.test(file)))
+    for (const file of pages.filter((file) => !/decisions|performance|docs\/README/.test(file)))
       assert.isTrue(
         blocks.some((block) => block.file === file),
         file,
@@ -104,7 +77,7 @@ describe("documentation", () => {
   })
 
   it("links to files that exist", () => {
-    for (const file of files) {
+    for (const file of pages) {
       for (const [, target = ""] of readFileSync(join(root, file), "utf8").matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)) {
         assert.doesNotThrow(() => readdirOrRead(join(root, file, "..", target)), `${file}: ${target}`)
       }
