@@ -1,4 +1,4 @@
-/** The house has rooms, and an arrow between rooms has one direction. `ARCHITECTURE.md` draws them. */
+/** The rooms of `ARCHITECTURE.md`, and the arrows between them, are those of the code. */
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -12,41 +12,27 @@ interface Room {
   readonly sees: ReadonlyArray<string>
 }
 
-const core = ["ground", "domain", "ports", "nodes", "verifier", "services"]
+const names = (cell: string): ReadonlyArray<string> =>
+  cell
+    .replaceAll("`", "")
+    .split(" ")
+    .filter((name) => name !== "")
 
-const rooms: Readonly<Record<string, Room>> = {
-  ground: { holds: ["text", "time", "schema", "config", "token", "hash"].map((folder) => `internal/${folder}/`), sees: [] },
-  domain: {
-    holds: ["ApiKey", "KeyPolicy", "ApiKeyError", "ApiKeyEvents", "ApiKeyMetrics", "ApiKeyToken", "Scope", "VerificationCache"],
-    sees: ["ground"],
-  },
-  ports: {
-    holds: ["ApiKeyRepository", "ApiKeyHasher", "ApiKeyInvalidation", "LegacyTokens", "internal/record/"],
-    sees: ["ground", "domain"],
-  },
-  nodes: { holds: ["internal/nodes/"], sees: ["ground", "domain", "ports"] },
-  verifier: { holds: ["internal/verifier/"], sees: ["ground", "domain", "ports", "nodes"] },
-  services: { holds: ["ApiKeys", "ApiKeyTransfer", "internal/keys/", "index"], sees: core },
-  stores: { holds: ["sql/", "redis/", "internal/sql/"], sees: ["ground", "domain", "ports", "nodes"] },
-  hashers: { holds: ["hasher/", "internal/hasher/"], sees: ["ground", "domain", "ports"] },
-  legacy: { holds: ["legacy/", "internal/legacy/"], sees: ["ground", "domain", "ports", "hashers"] },
-  scan: { holds: ["scan/", "internal/scan/"], sees: ["ground", "domain"] },
-  http: { holds: ["http/", "internal/http/"], sees: core },
-  testing: { holds: ["testing", "internal/testing/"], sees: core },
-  server: {
-    holds: ["server", "internal/server/"],
-    sees: [...core, "stores", "hashers", "legacy", "http"],
-  },
-  cli: {
-    holds: ["cli", "cli/", "internal/cli/"],
-    sees: [...core, "stores", "hashers", "legacy", "http", "scan", "server"],
-  },
+/** The first table of `ARCHITECTURE.md`. */
+const readRooms = (): Readonly<Record<string, Room>> => {
+  const text = readFileSync(join(root, "../ARCHITECTURE.md"), "utf8")
+  const [, table = ""] = /^\| Room \|.*\n\|[- |]+\n((?:\|.*\n)+)/m.exec(text) ?? []
+  const rows = Array.from(table.matchAll(/^\| (\w+) \| (.*?) \| ?(.*?) ?\|$/gm))
+  return Object.fromEntries(rows.map(([, name = "", holds = "", sees = ""]) => [name, { holds: names(holds), sees: names(sees) }]))
 }
+
+const rooms = readRooms()
 
 const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"))
 
-const roomOf = (file: string): string | undefined =>
-  Object.keys(rooms).find((name) => rooms[name]?.holds.some((held) => (held.endsWith("/") ? file.startsWith(held) : file === `${held}.ts`)))
+const isIn = (held: string, file: string): boolean => (held.endsWith("/") ? file.startsWith(held) : file === `${held}.ts`)
+
+const roomOf = (file: string): string | undefined => Object.keys(rooms).find((name) => rooms[name]?.holds.some((held) => isIn(held, file)))
 
 /** The modules of the project that a module names, for their types too. */
 const importsOf = (file: string): ReadonlyArray<string> => {
@@ -79,6 +65,19 @@ const circleFrom = (start: string): ReadonlyArray<string> | undefined => {
 }
 
 describe("the house", () => {
+  it("has rooms that hold modules, and that are above those that they see", () => {
+    const order = Object.keys(rooms)
+    assert.isAbove(order.length, 10)
+    for (const [name, { holds, sees }] of Object.entries(rooms)) {
+      for (const held of holds)
+        assert.isTrue(
+          files.some((file) => isIn(held, file)),
+          `${name} holds ${held}`,
+        )
+      for (const seen of sees) assert.isTrue(order.includes(seen) && order.indexOf(seen) < order.indexOf(name), `${name} sees ${seen}`)
+    }
+  })
+
   it("has a room for each module", () => {
     assert.deepStrictEqual(
       files.filter((file) => roomOf(file) === undefined),
