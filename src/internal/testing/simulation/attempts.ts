@@ -38,7 +38,10 @@ export interface Bound {
 export interface Attempts {
   /** One of a record, if given, or of a token to come. */
   readonly draw: () => Attempt
+  /** None at times, and none that is left alone. */
   readonly drawRecord: () => History | undefined
+  /** Runs the effect, and leaves the record alone meanwhile. */
+  readonly leavingAlone: <A>(record: History, effect: Effect.Effect<A>) => Effect.Effect<A>
   /** A right token of the record, of whatever age. */
   readonly drawToken: (record: History) => Token
   /** A secret for the key id that no token has. It may be given to one that is restored. */
@@ -59,6 +62,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
   /** Where a token was used, by record, that a grace waited for. */
   const begun = new Map<string, { readonly node: SimulatedNode; readonly keyId: KeyId; readonly millis: number }>()
   const inventions = new Map<string, string>()
+  const alone = new Set<History>()
 
   const invented = (keyId: KeyId): string => {
     const known = inventions.get(keyId)
@@ -69,7 +73,19 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
   }
 
   // Some are used and changed all the time, others rarely.
-  const drawRecord = (): History | undefined => records.all[draw(1 + draw(records.all.length))]
+  const drawRecord = (): History | undefined => {
+    const record = records.all[draw(1 + draw(records.all.length))]
+    return record === undefined || alone.has(record) ? undefined : record
+  }
+
+  const leavingAlone: Attempts["leavingAlone"] = (record, effect) =>
+    Effect.ensuring(
+      Effect.andThen(
+        Effect.sync(() => alone.add(record)),
+        effect,
+      ),
+      Effect.sync(() => alone.delete(record)),
+    )
 
   const drawToken = (record: History): Token => {
     const state = lastThere(record) ?? lastOf(record)
@@ -190,6 +206,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
   return {
     draw: drawAttempt,
     drawRecord,
+    leavingAlone,
     drawToken,
     invented,
     onRestored: ({ id, tokens }) => {

@@ -23,12 +23,15 @@ import {
   type State,
   type Written,
 } from "./model.ts"
+import { patience } from "./knowledge.ts"
 import { type Change, CurrentChange, type SimulatedNode, type World } from "./world.ts"
 
 export interface Changes {
   readonly create: (node: SimulatedNode) => Effect.Effect<void>
   /** Of the record, or of any. One that is gone is restored. */
   readonly changeOne: (node: SimulatedNode, record?: History) => Effect.Effect<void>
+  /** Of a record that nobody asks for until a change without an answer is over: what was remembered before it may be there still. */
+  readonly changeQuietly: (node: SimulatedNode) => Effect.Effect<void>
 }
 
 /** How often a node asks for a confirmation, in milliseconds. */
@@ -57,7 +60,7 @@ interface Asked<A, E extends Failure> {
   readonly check?: (result: A, written: Written | undefined) => string | undefined
 }
 
-export const makeChanges = (episode: Episode, world: World, attempts: Attempts): Changes => {
+export const makeChanges = (episode: Episode, world: World, attempts: Attempts, nodes: ReadonlyArray<SimulatedNode>): Changes => {
   const { setting, statistics, records, confirmed, storeFailedAt, chance, draw, pick, millis, tick, log, fail } = episode
 
   /** Runs a change, and notes what follows from its return. */
@@ -159,10 +162,34 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts):
     if (record === undefined) return attempts.verify(node, attempts.draw())
     const { apiKey } = lastOf(record)
     if (apiKey === undefined) return restore(record)
-    const { id, isActive } = apiKey
     const confirmWithin = chance(25) ? 1_000 + draw(12_000) : undefined
     const ifVersion = chance(20) ? apiKey.version : undefined
-    const options = { confirmWithin, ifVersion }
+    const changing = drawChange(node, record, apiKey, { confirmWithin, ifVersion })
+    // All nodes remember the tokens before it then, and are asked for them after it.
+    return confirmWithin !== undefined && chance(40) ? Effect.andThen(askAll(record), Effect.andThen(changing, askAll(record))) : changing
+  }
+
+  const changeQuietly: Changes["changeQuietly"] = (node) =>
+    Effect.suspend(() => {
+      const record = attempts.drawRecord()
+      if (record === undefined) return Effect.void
+      const changed = Effect.suspend(() => changeOne(node, record))
+      const later = Effect.sleep(patience + 1_000 + draw(15_000))
+      return attempts.leavingAlone(record, Effect.all([askAll(record), changed, later, askAll(record)], { discard: true }))
+    })
+
+  /** All nodes, for the latest tokens of a record. */
+  const askAll = ({ tokens }: History): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      Effect.forEach(
+        nodes.flatMap((node) => tokens.slice(-3).map((token) => ({ node, token }))),
+        ({ node, token }) => attempts.verify(node, { ...token, scopes: undefined, maxAge: undefined, countsAsUse: chance(50) }),
+        { concurrency: "unbounded", discard: true },
+      ),
+    )
+
+  const drawChange = (node: SimulatedNode, record: History, apiKey: ApiKey, options: Options): Effect.Effect<void> => {
+    const { id, isActive } = apiKey
     const run = <A>(what: string, effect: Effect.Effect<A, Failure>) =>
       change(node, { what: tellOptions(what, options), id, ...options }, effect)
     const activate = () => run("activate", node.apiKeys.activate(id, options))
@@ -264,7 +291,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts):
     )
   }
 
-  return { create, changeOne }
+  return { create, changeOne, changeQuietly }
 }
 
 const day = 86_400_000

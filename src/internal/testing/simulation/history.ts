@@ -23,9 +23,8 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
   const { hub } = world
   const attempts = makeAttempts(episode, world)
   const { verify } = attempts
-  const { create, changeOne } = makeChanges(episode, world, attempts)
-
   const nodes: Array<SimulatedNode> = []
+  const { create, changeOne, changeQuietly } = makeChanges(episode, world, attempts, nodes)
   let underWay = 0
   const inBackground = (effect: Effect.Effect<unknown>) =>
     Effect.suspend(() => {
@@ -154,7 +153,8 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
     if (what < 25 && setting.hasRegister && !setting.announcesWrites && !isSplit) return inBackground(split(node))
     if (what < 75) return inBackground(disturb(node))
     if (what < 90 && nodes.length > 1) return inBackground(restart(index))
-    if (what < 230 && records.all.length < maxKeys) return inBackground(create(node))
+    if (what < 110) return inBackground(changeQuietly(node))
+    if (what < 250 && records.all.length < maxKeys) return inBackground(create(node))
     if (what < 1_130) return inBackground(changeOne(node))
     if (what < 1_200) return inBackground(givingUp(changeOne(node), 2 * setting.storeDelay))
     const attempt = attempts.draw()
@@ -185,7 +185,7 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
     yield* step
     yield* letTimePass
   }
-  yield* TestClock.adjust(isSplit ? "5 minutes" : "1 minute")
+  yield* TestClock.adjust(isSplit ? "5 minutes" : "90 seconds")
   if (underWay > 0) fail(undefined, `${underWay} operations never end`)
   attempts.checkGraces(nodes)
   const failure = episode.failure()

@@ -4,7 +4,7 @@ import type { Message } from "../../nodes/message.ts"
 /** How long a node goes on without hearing its own heartbeat, in milliseconds. */
 const lease = 10_000
 /** How long a change that was told of, and not again, is in doubt at least, in milliseconds. */
-const patience = 30_000
+export const patience = 30_000
 
 /** The moment up to which changes are known. */
 interface Knowledge {
@@ -54,6 +54,8 @@ export interface NodeModel {
   readonly isInTouch: (millis: number) => boolean
   /** Whether it may remember nothing of the record. A message counts when the millisecond in which it was delivered is over. */
   readonly isInDoubt: (id: string, millis: number) => boolean
+  /** Whether it has told of a change of the record, or heard of one, whose end it doesn't know. */
+  readonly hasDoubt: (id: string, millis: number) => boolean
   /** Nothing that was read before is used. */
   readonly oldestUsed: (millis: number) => number
   /** When it last said, or tried to say, that a key has changed. */
@@ -104,6 +106,7 @@ export const makeNodeModel = (name: string, keyIdsOf: (id: string) => Iterable<s
       for (const until of doubts.get(id)?.values() ?? []) if (millis < until && millis > until - patience) return true
       return false
     },
+    hasDoubt: (id, millis) => Array.from(doubts.get(id)?.values() ?? []).some((until) => millis < until),
     oldestUsed: (millis) => (isInTouch(millis) ? trustedSince : Number.NEGATIVE_INFINITY),
     toldAt: (keyId) => told.get(keyId) ?? 0,
     askedAt: (keyId) => asked.get(keyId),

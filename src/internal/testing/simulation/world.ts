@@ -140,6 +140,8 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
   const oneWriter = yield* Semaphore.make(1)
+  /** By id: a node may use a token of it, and not know that a grace waits for that. */
+  const restored = new Set<string>()
 
   const pause = Effect.suspend(() => (chance(40) ? Effect.void : Effect.sleep(1 + draw(1 + draw(setting.storeDelay)))))
   const slowly = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -228,6 +230,8 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
             settled.push(written)
             const wrong = whatIsWrongWithEnd(written, episode.presentedAt.get(apiKey.keyId), millis() + setting.skew)
             if (wrong !== undefined) fail(apiKey.id, wrong)
+            const isTold = setting.announcesWrites || restored.has(apiKey.id) || node.hasDoubt(apiKey.id, millis())
+            if (!isTold) fail(apiKey.id, "a grace was settled, and nobody was told before")
           }),
         )
       // Other uses change nothing that anybody waits for.
@@ -269,6 +273,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
   const insertByHand: World["insert"] = (apiKey, { secret, previousSecret }) => {
     const previousHash = apiKey.previous === null ? null : hashOf(previousSecret)
     const keyIds = apiKey.previous === null ? [apiKey.keyId] : [apiKey.keyId, apiKey.previous.keyId]
+    restored.add(apiKey.id)
     const tell = setting.announcesWrites ? Effect.void : Effect.forEach(keyIds, (keyId) => hub.announce(changed(keyId)), { discard: true })
     return Effect.andThen(insert(new StoredApiKey({ apiKey, hash: hashOf(secret), previousHash })), tell).pipe(
       // Somebody else was faster.
