@@ -39,6 +39,7 @@ export const startServer = (options: { readonly locale?: string } = {}) =>
       createPostgresUser: process.getuid?.() === 0,
       initdbFlags: [
         "--encoding=UTF8",
+        "--no-sync",
         "--locale=C",
         ...(options.locale === undefined ? [] : ["--locale-provider=icu", `--icu-locale=${options.locale}`]),
       ],
