@@ -340,7 +340,7 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
   })
 
   it("takes no other pepper for the one beside the data, under which every key would be invalid", async () => {
-    const env = { API_KEY_DATA_DIR: join(folder, "peppers") }
+    const env = { ...database("peppers"), API_KEY_DATA_DIR: join(folder, "peppers") }
     const made = await json(["create", "--name", "first"], env)
     const { token } = decode(Json.Created, made.stdout)
     const verify = (peppers: Env) => json(["verify"], { ...env, ...peppers }, token)

@@ -11,6 +11,7 @@ import django from "../legacy/fixtures/django.json" with { type: "json" }
 import fastapi from "../legacy/fixtures/fastapi.json" with { type: "json" }
 import keypal from "../legacy/fixtures/keypal.json" with { type: "json" }
 import prefixedApiKey from "../legacy/fixtures/prefixed-api-key.json" with { type: "json" }
+import { compileCache } from "../support/node.ts"
 import { startPostgres } from "../support/postgres.ts"
 
 const main = new URL("../../src/internal/cli/main.ts", import.meta.url).pathname
@@ -30,7 +31,7 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> 
     const child = execFile(
       process.execPath,
       [main, ...args],
-      { cwd: folder, env: { PATH, HOME: folder, ...postgres, ...env } },
+      { cwd: folder, env: { PATH, HOME: folder, ...compileCache, ...postgres, ...env } },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
     )
     child.stdin?.on("error", () => undefined)
@@ -56,7 +57,10 @@ const serve = async (env: Readonly<Record<string, string>>) => {
   })
   const { PATH = "" } = process.env
   const program = new URL("../../src/internal/server/main.ts", import.meta.url).pathname
-  const child = spawn(process.execPath, [program], { cwd: folder, env: { PATH, HOME: folder, PORT: String(port), ...postgres, ...env } })
+  const child = spawn(process.execPath, [program], {
+    cwd: folder,
+    env: { PATH, HOME: folder, PORT: String(port), ...compileCache, ...postgres, ...env },
+  })
   children.push(child)
   let output = ""
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += String(data)))

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { short } from "../support/node.ts"
 
 const root = new URL("../..", import.meta.url).pathname
 
@@ -35,7 +36,7 @@ export const run = (args: ReadonlyArray<string>, env: Env = {}, input = "", exec
   new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [...execArgv, bin, ...args],
+      [...short, ...execArgv, bin, ...args],
       { cwd: tmpdir(), env: cleanEnv(env), maxBuffer: 2 ** 26 },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
     )
@@ -50,7 +51,7 @@ export const interrupt = (args: ReadonlyArray<string>, env: Env, seen: string): 
     let isInterrupted = false
     const child = execFile(
       process.execPath,
-      [bin, ...args, "--json"],
+      [...short, bin, ...args, "--json"],
       { cwd: tmpdir(), env: cleanEnv(env), maxBuffer: 2 ** 26 },
       (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     )
@@ -64,7 +65,7 @@ export const interrupt = (args: ReadonlyArray<string>, env: Env, seen: string): 
 /** As by Ctrl+C, once there is a file whose name begins so. */
 export const interruptOnFile = (args: ReadonlyArray<string>, env: Env, folder: string, name: string): Promise<Ran> =>
   new Promise((resolve) => {
-    const child = execFile(process.execPath, [bin, ...args], { cwd: tmpdir(), env: cleanEnv(env) }, (_error, stdout, stderr) => {
+    const child = execFile(process.execPath, [...short, bin, ...args], { cwd: tmpdir(), env: cleanEnv(env) }, (_error, stdout, stderr) => {
       clearInterval(timer)
       resolve({ code: child.exitCode ?? -1, stdout, stderr })
     })
@@ -78,7 +79,7 @@ export const shell = (script: string, env: Env = {}): Promise<Ran> =>
   new Promise((resolve) =>
     execFile(
       "bash",
-      ["-c", `effect-api-key() { "${process.execPath}" "${bin}" "$@"; }; ${script}`],
+      ["-c", `effect-api-key() { "${process.execPath}" ${short.join(" ")} "${bin}" "$@"; }; ${script}`],
       { cwd: tmpdir(), env: cleanEnv({ BIN: process.execPath, SCRIPT: bin, ...env }) },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
     ),
@@ -109,11 +110,15 @@ export interface Served {
 
 export const serve = async (env: Env, keys: "none" | "some" | "json"): Promise<Served> => {
   const port = await freePort()
-  const child: ChildProcess = spawn(process.execPath, [bin, "serve", "--port", String(port), ...(keys === "json" ? ["--json"] : [])], {
-    cwd: tmpdir(),
-    env: cleanEnv(env),
-    stdio: ["ignore", "pipe", "pipe"],
-  })
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [...short, bin, "serve", "--port", String(port), ...(keys === "json" ? ["--json"] : [])],
+    {
+      cwd: tmpdir(),
+      env: cleanEnv(env),
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  )
   const ended = new Promise<number | null>((resolve) => child.on("exit", resolve))
   const output = { stdout: "", stderr: "" }
   const token = await new Promise<string>((resolve, reject) => {
@@ -170,6 +175,6 @@ export const onTerminal = (
         return resolve({ transcript, code, left, text: transcript.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "") })
       },
     )
-    const command = script === undefined ? [process.execPath, bin, ...args] : ["bash", "-c", script, process.execPath, bin]
+    const command = script === undefined ? [process.execPath, ...short, bin, ...args] : ["bash", "-c", script, process.execPath, bin]
     child.stdin?.end(JSON.stringify({ command, columns, steps }))
   })

@@ -6,6 +6,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Metric from "effect/Metric"
 import * as ApiKeyMetrics from "../../src/ApiKeyMetrics.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
+import { compileCache } from "../support/node.ts"
 import { blocks, pages, root, typescript } from "./blocks.ts"
 
 const run = (command: string, args: ReadonlyArray<string>) =>
@@ -13,7 +14,7 @@ const run = (command: string, args: ReadonlyArray<string>) =>
     execFile(
       command,
       [...args],
-      { cwd: root, env: { ...process.env, API_KEY_PEPPER: "a pepper for the documentation" }, maxBuffer: 2 ** 26 },
+      { cwd: root, env: { ...process.env, ...compileCache, API_KEY_PEPPER: "a pepper for the documentation" }, maxBuffer: 2 ** 26 },
       (error, stdout, stderr) => resolve({ ok: error === null, output: stdout + stderr }),
     ),
   )

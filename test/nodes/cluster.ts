@@ -10,6 +10,7 @@ import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, ManagedRuntime, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
+import { compileCache } from "../support/node.ts"
 
 const main = new URL("../../src/internal/server/main.ts", import.meta.url).pathname
 
@@ -87,7 +88,7 @@ export interface Server extends Caller {
 const startServer = async (endings: Endings, env: Record<string, string>): Promise<Server> => {
   const port = await freePort()
   const { PATH = "", HOME = "" } = process.env
-  const child = spawn(process.execPath, [main], { env: { PATH, HOME, PORT: String(port), ...env } })
+  const child = spawn(process.execPath, [main], { env: { PATH, HOME, PORT: String(port), ...compileCache, ...env } })
   endings.add(() => endProcess(child))
   let output = ""
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += String(data)))

@@ -6,6 +6,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Exit, ManagedRuntime, Redacted, Scope } from "effect"
 import { SqlClient } from "effect/sql"
+import { compileCache } from "../support/node.ts"
 import * as Postgres from "../support/postgres.ts"
 import { type Caller, makeCaller, makeEndings, sleep, until } from "./cluster.ts"
 
@@ -56,7 +57,15 @@ describe("A change of the pepper under load", () => {
   }
   const launch = (place: Place, peppers: Peppers): ChildProcess => {
     const { PATH = "", HOME = "" } = process.env
-    const env = { PATH, HOME, PORT: String(place.port), DATABASE_URL: databaseUrl, API_KEY_LAST_USED_INTERVAL: "1 second", ...peppers }
+    const env = {
+      PATH,
+      HOME,
+      ...compileCache,
+      PORT: String(place.port),
+      DATABASE_URL: databaseUrl,
+      API_KEY_LAST_USED_INTERVAL: "1 second",
+      ...peppers,
+    }
     const child = spawn(process.execPath, [main], { env })
     place.child = child
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (place.output += String(data)))

@@ -18,6 +18,7 @@ import { safeJson } from "../../src/internal/text/safe.ts"
 import { routes } from "../../src/internal/server/routes.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
+import { compileCache, short } from "../support/node.ts"
 import { startPostgres } from "../support/postgres.ts"
 
 const root = new URL("../..", import.meta.url).pathname
@@ -33,8 +34,8 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>)
       new Promise<readonly [code: number, stderr: string]>((resolve) =>
         execFile(
           process.execPath,
-          [...args],
-          { cwd: folder, env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...env }, timeout: 200_000 },
+          [...short, ...args],
+          { cwd: folder, env: { PATH: process.env["PATH"] ?? "", HOME: folder, ...compileCache, ...env }, timeout: 200_000 },
           (error, _stdout, stderr) => resolve([error === null ? 0 : Number(error.code ?? -1), stderr]),
         ),
       ),

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { readOrMakePepper } from "../../src/internal/server/embedded.ts"
+import { compileCache, short } from "../support/node.ts"
 import { startPostgres } from "../support/postgres.ts"
 
 const main = new URL("../../src/internal/server/main.ts", import.meta.url).pathname
@@ -37,7 +38,7 @@ interface Server {
 
 const start = (cwd: string, env: Record<string, string> = {}): Server => {
   const { PATH = "", HOME = "" } = process.env
-  const child = spawn(process.execPath, [main], { cwd, env: { PATH, HOME, ...env } })
+  const child = spawn(process.execPath, [...short, main], { cwd, env: { PATH, HOME, ...compileCache, ...env } })
   children.push(child)
   let output = ""
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += String(data)))
@@ -147,19 +148,20 @@ describe("the server", () => {
   it("says in one line what is wrong with its configuration", async () => {
     const directory = makeDirectory()
     const busy = await startReady(directory)
+    // The folder is the same where a database is made before the fault is noticed, as making one takes seconds.
     for (const [env, message] of [
       [{ PORT: "abc" }, /PORT/],
       [{ PORT: "70000" }, /^effect-api-key: PORT: /],
       [
-        { API_KEY_SEPARATOR: "x", API_KEY_DATA_DIR: "other3" },
+        { API_KEY_SEPARATOR: "x", API_KEY_DATA_DIR: "other" },
         /^effect-api-key: API_KEY_SEPARATOR: must be one of -, _, \., ~, :; "x" isn't/,
       ],
-      [{ API_KEY_MAXIMUM_LIFETIME: "soon", API_KEY_DATA_DIR: "other4" }, /^effect-api-key: API_KEY_MAXIMUM_LIFETIME: /],
+      [{ API_KEY_MAXIMUM_LIFETIME: "soon", API_KEY_DATA_DIR: "other" }, /^effect-api-key: API_KEY_MAXIMUM_LIFETIME: /],
       [{ DATABASE_URL: "postgres://127.0.0.1:1/none" }, /API_KEY_PEPPER must be set along with DATABASE_URL/],
       [{ DATABASE_URL: "postgres://127.0.0.1:1/none", API_KEY_PEPPER: "x".repeat(16) }, /DATABASE_URL names no user/],
       [{ API_KEY_PEPPER: "short", API_KEY_DATA_DIR: "other" }, /at least 16|needs at least 16/],
-      [{ API_KEY_PREFIX: "a-b", API_KEY_DATA_DIR: "other1" }, /prefix/i],
-      [{ PORT: new URL(busy.url).port, API_KEY_DATA_DIR: "other2" }, /is in use: stop what listens there, or set PORT/],
+      [{ API_KEY_PREFIX: "a-b", API_KEY_DATA_DIR: "other" }, /prefix/i],
+      [{ PORT: new URL(busy.url).port, API_KEY_DATA_DIR: "other" }, /is in use: stop what listens there, or set PORT/],
       [{ API_KEY_DATA_DIR: "/dev/null/x" }, /\/dev\/null\/x/],
     ] as const) {
       const server = start(directory, env)
