@@ -13,6 +13,8 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     maxWorkers: "100%",
+    // As in `vitest.config.ts`.
+    execArgv: ["--liftoff-only"],
     coverage: {
       provider: "v8",
       include: ["src/*.ts", "src/internal/{hash,keys,nodes,record,schema,text,time,token,verifier}/**"],

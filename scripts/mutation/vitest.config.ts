@@ -10,5 +10,7 @@ export default defineConfig({
     ...(MUTATION_TESTS === undefined ? {} : { include: MUTATION_TESTS.split(" ") }),
     env: { SIMULATION_STEPS: "1000" },
     testNamePattern: /^(?!.*PGlite)/,
+    // Stryker's workers are threads, which take no arguments of V8.
+    execArgv: [],
   },
 })
