@@ -3,15 +3,25 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { afterAll } from "@effect/vitest"
+import { isBuilt } from "../support/built.ts"
 import { short } from "../support/node.ts"
 
 const root = new URL("../..", import.meta.url).pathname
 
-/** Inside the repository, so that packages are found; git passes over folders of this name. */
-export const binFolder = join(root, "test/cli/dist")
+/**
+ * What `npm run build` wrote, or else a bundle of each file of tests, as they run beside each other. It is inside the repository, so that
+ * packages are found; git passes over folders of this name.
+ */
+const isBundled = isBuilt()
+export const binFolder = join(root, isBundled ? "dist/bin" : `test/cli/dist/${process.pid}`)
 const bin = join(binFolder, "effect-api-key.js")
 
+if (!isBundled) afterAll(() => rmSync(binFolder, { recursive: true, force: true }))
+
+/** Makes sure that there is a bundle. */
 export const bundle = (): void => {
+  if (isBundled) return
   const { status, stderr } = spawnSync(process.execPath, [join(root, "scripts/bundle-cli.ts"), binFolder], { encoding: "utf8" })
   if (status !== 0) throw new Error(stderr)
 }

@@ -1,10 +1,11 @@
 /** What users get: the packed tarball, in an empty project with nothing but `effect`, and a browser bundle. */
 import { execFile } from "node:child_process"
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { bundle } from "../../scripts/bundles.ts"
+import { isBuilt } from "../support/built.ts"
 
 const root = new URL("../..", import.meta.url).pathname
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
@@ -12,14 +13,6 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 const subpaths = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".ts") && !path.startsWith("internal"))
   .map((path) => (path === "index.ts" ? "." : `./${path.slice(0, -3)}`))
-
-/** Whether what is built is of these sources. */
-const isBuilt = (): boolean => {
-  const output = join(root, "dist/bin/effect-api-key.js")
-  if (!existsSync(output)) return false
-  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).map((path) => join(root, "src", path))
-  return sources.every((path) => statSync(path).mtimeMs < statSync(output).mtimeMs)
-}
 
 const run = (cwd: string, command: string, args: ReadonlyArray<string>) =>
   new Promise<{ readonly code: number; readonly output: string }>((resolve) =>
