@@ -17,6 +17,7 @@
  * ```
  * @since 0.1.0
  */
+import { userInfo } from "node:os"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
@@ -36,6 +37,7 @@ import * as Logger from "effect/Logger"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
+import { type Actor, CurrentActor } from "../ApiKeyEvents.ts"
 import { safeJson, safeLine } from "../internal/text/safe.ts"
 import { CliFailure, exitCodes } from "../internal/cli/CliFailure.ts"
 import { completions } from "../internal/cli/completions.ts"
@@ -185,6 +187,15 @@ const codeOf = (cause: Cause.Cause<unknown>): number => {
   return first._tag === "UserError" && first.cause instanceof CliFailure ? first.cause.exitCode : exitCodes.usage
 }
 
+/** A system may have no name for the user, in a container say. */
+const person = (): Actor => {
+  try {
+    return { _tag: "CommandLine", user: userInfo().username }
+  } catch {
+    return { _tag: "CommandLine" }
+  }
+}
+
 /**
  * Runs a command line with the arguments of the process, and ends the process. What the commands need but Node's own services is provided
  * to the command (`Command.provide`).
@@ -216,6 +227,7 @@ export const runMain = <Name extends string, Input, ContextInput, E>(
   process.once("SIGTERM", () => (isTerminated = true))
   Command.runWith(command, { version })(args).pipe(
     Effect.tapCause(report),
+    Effect.provideService(CurrentActor, person()),
     Effect.provideService(TerminalCapabilities, {
       ...capabilities,
       canColor: isColored,

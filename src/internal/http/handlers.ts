@@ -26,7 +26,8 @@ import {
   type Unconfirmed,
   type VersionConflict,
 } from "../../ApiKeyError.ts"
-import { ApiKeys, type ConfirmWithin, type IfVersion, type UpdateInput } from "../../ApiKeys.ts"
+import { ApiKeys } from "../../ApiKeys.ts"
+import { CurrentActor } from "../../ApiKeyEvents.ts"
 import type { Sort } from "../../ApiKeyRepository.ts"
 import { satisfies, type Scope, set } from "../../Scope.ts"
 import { type ApiKeyAuth, assertProtected, CurrentApiKey, UsedToken } from "./ApiKeyAuth.ts"
@@ -69,15 +70,10 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
       })
 
       /** A longer life, or another one, is a grant of the scopes that the key has; only those that were checked may get it. */
-      const updateCovered = Effect.fnUntraced(function* (
-        endpoint: HttpApiEndpoint.Top,
-        id: ApiKeyId,
-        input: UpdateInput,
-        options: IfVersion & ConfirmWithin,
-      ) {
+      const checkCovered = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, id: ApiKeyId) {
         const { scopes, version } = yield* apiKeys.get(id)
         yield* checkGrant(endpoint, scopes)
-        return yield* apiKeys.update(id, input, { ifVersion: version, ...options })
+        return { ifVersion: version }
       })
 
       /**
@@ -110,7 +106,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
         create: ({ endpoint, payload }) =>
           Effect.gen(function* () {
             yield* checkGrant(endpoint, payload.scopes)
-            const { apiKey, token } = yield* apiKeys.create(payload)
+            const { apiKey, token } = yield* byCaller(apiKeys.create(payload))
             const { originalUrl } = yield* HttpServerRequest.HttpServerRequest
             const path = originalUrl
               .replace(/^https?:\/\/[^/]*/i, "")
@@ -144,7 +140,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
           ),
         revoke: ({ payload: { token, ...options } }) =>
-          apiKeys.revoke(token, options).pipe(
+          byCaller(apiKeys.revoke(token, options)).pipe(
             Effect.map(({ apiKey, usedToken, isEnded }): typeof RevokedBody.Type => ({ valid: true, apiKey, usedToken, isEnded })),
             Effect.catchTags({
               ApiKeyNotFound: notFound,
@@ -168,11 +164,11 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           Effect.gen(function* () {
             yield* checkGrant(endpoint, payload.scopes)
             const options = { ...query, ...(yield* judge(params.id, headers)) }
-            if (payload.expiresAt === undefined) return tagged(yield* apiKeys.update(params.id, payload, options))
-            return tagged(yield* updateCovered(endpoint, params.id, payload, options))
+            const covered = payload.expiresAt === undefined ? {} : yield* checkCovered(endpoint, params.id)
+            return tagged(yield* byCaller(apiKeys.update(params.id, payload, { ...covered, ...options })))
           }).pipe(Effect.catchTags(changeProblems)),
         delete: ({ params, query, headers }) =>
-          Effect.flatMap(judge(params.id, headers), (guard) => apiKeys.delete(params.id, { ...query, ...guard })).pipe(
+          Effect.flatMap(judge(params.id, headers), (guard) => byCaller(apiKeys.delete(params.id, { ...query, ...guard }))).pipe(
             Effect.catchTags({
               InvalidInput: invalidInput,
               ApiKeyNotFound: notFound,
@@ -182,14 +178,14 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             }),
           ),
         activate: ({ endpoint, params, query, headers }) =>
-          judge(params.id, headers).pipe(
-            Effect.flatMap((guard) => updateCovered(endpoint, params.id, { isActive: true }, { ...query, ...guard })),
-            Effect.map(tagged),
-            Effect.catchTags(changeProblems),
-          ),
+          Effect.gen(function* () {
+            const guard = yield* judge(params.id, headers)
+            const covered = yield* checkCovered(endpoint, params.id)
+            return tagged(yield* byCaller(apiKeys.activate(params.id, { ...covered, ...query, ...guard })))
+          }).pipe(Effect.catchTags(changeProblems)),
         deactivate: ({ params, query, headers }) =>
           judge(params.id, headers).pipe(
-            Effect.flatMap((guard) => apiKeys.deactivate(params.id, { ...query, ...guard })),
+            Effect.flatMap((guard) => byCaller(apiKeys.deactivate(params.id, { ...query, ...guard }))),
             Effect.map(tagged),
             Effect.catchTags(changeProblems),
           ),
@@ -204,7 +200,9 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
               Effect.succeed(HttpServerResponse.setHeader(response, "cache-control", "no-store")),
             )
             // What was checked is what is rotated.
-            const { apiKey, token } = yield* apiKeys.rotate(params.id, { ...options, ...grace, ...query, ifVersion: target.version })
+            const { apiKey, token } = yield* byCaller(
+              apiKeys.rotate(params.id, { ...options, ...grace, ...query, ifVersion: target.version }),
+            )
             return HttpApiSchema.withHeaders({
               body: { apiKey, token },
               headers: { "cache-control": "no-store", etag: entityTag(apiKey) },
@@ -226,11 +224,19 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             yield* checkPreconditions(target, headers)
             // The key's own token was the current one of this version; after another rotation it is the one whose grace would end.
             const guard = isSelf || !areUnconditional(headers) ? { ifVersion: target.version } : {}
-            return tagged(yield* apiKeys.endGrace(params.id, { ...query, ...guard }))
+            return tagged(yield* byCaller(apiKeys.endGrace(params.id, { ...query, ...guard })))
           }).pipe(Effect.catchTags(changeProblems)),
       })
     }),
   )
+
+/** The change is made for the key that the request came with, by the token that it came with. */
+const byCaller = <A, E, R>(change: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const { id, keyId, previous } = yield* CurrentApiKey
+    const isPrevious = (yield* UsedToken) === "previous" && previous !== null
+    return yield* Effect.provideService(change, CurrentActor, { _tag: "Key", id, keyId: isPrevious ? previous.keyId : keyId })
+  })
 
 /** Refuses to grant scopes that the caller's own key doesn't cover. */
 const checkGrant = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<Scope> = []) {

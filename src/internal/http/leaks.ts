@@ -18,6 +18,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type ApiKeyNotFound, Overloaded, type VerifyError } from "../../ApiKeyError.ts"
+import { CurrentActor } from "../../ApiKeyEvents.ts"
 import { ApiKeys } from "../../ApiKeys.ts"
 import type { RequestProblems } from "./ApiKeysGroup.ts"
 import { overloaded, unavailable } from "./auth.ts"
@@ -100,8 +101,11 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
       // Nothing that the caller could see or time says what a token was, as all of it happens later.
       const rate = Math.max(revocationsPerSecond, 0.1)
       const revokePresented = (token: Redacted.Redacted) =>
-        Effect.flatMap(apiKeys.revoke(token, { reason: "possession" }), ({ apiKey }) =>
-          Effect.logWarning("An API key was ended by who held its token", { id: apiKey.id, keyId: apiKey.keyId }),
+        apiKeys.revoke(token, { reason: "possession" }).pipe(
+          Effect.provideService(CurrentActor, { _tag: "Holder" }),
+          Effect.flatMap(({ apiKey }) =>
+            Effect.logWarning("An API key was ended by who held its token", { id: apiKey.id, keyId: apiKey.keyId }),
+          ),
         )
       const identify = Effect.fnUntraced(function* (token: Redacted.Redacted) {
         for (const keyId of apiKeys.keyIdsOf(token)) {
@@ -180,7 +184,8 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
         .handleRaw("report", ({ headers }) =>
           Effect.gen(function* () {
             if (keys.size === 0) return yield* Effect.fail(new Problem.NotOfferedProblem())
-            const isSigned = keys.get(headers["github-public-key-identifier"] ?? "")
+            const reporter = headers["github-public-key-identifier"] ?? ""
+            const isSigned = keys.get(reporter)
             // Nobody else's body is read.
             if (isSigned === undefined) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
             const body = yield* readBody
@@ -189,7 +194,8 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
             if (!isSigned(body, signature)) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
             const report = yield* Effect.mapError(decodeReport(body.toString("utf8")), ({ issue }) => misshapen(issue))
             // A sender who doesn't wait for the answer has all the same told of leaks.
-            return yield* Effect.flatMap(Effect.forkIn(label(report, digestOf(body)), scope), Fiber.join)
+            const labelling = Effect.provideService(label(report, digestOf(body)), CurrentActor, { _tag: "LeakReport", reporter })
+            return yield* Effect.flatMap(Effect.forkIn(labelling, scope), Fiber.join)
           }).pipe(Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded })),
         )
         .handle("revoke", ({ payload }) =>
