@@ -1,7 +1,226 @@
 /** Events and their listeners, on the store in memory. */
-import { Layer } from "effect"
+import { createHash } from "node:crypto"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Deferred, Effect, Fiber, Layer, Logger, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { RepositoryError } from "../src/ApiKeyError.ts"
+import * as ApiKeyEvents from "../src/ApiKeyEvents.ts"
 import { layerEphemeral } from "../src/ApiKeyHasher.ts"
 import * as ApiKeyRepository from "../src/ApiKeyRepository.ts"
+import * as ApiKeys from "../src/ApiKeys.ts"
+import * as Sha256 from "../src/legacy/Sha256.ts"
 import { eventsSuite } from "./eventsSuite.ts"
+import { tagOf } from "./support/nodes.ts"
 
 eventsSuite("memory", Layer.merge(layerEphemeral, Layer.fresh(ApiKeyRepository.layerMemory)))
+
+type Event = ApiKeyEvents.ApiKeyEvent
+
+const heardBy = (heard: Array<string>, name = ""): ApiKeyEvents.Listener => ({
+  afterCommit: (events) => Effect.sync(() => void heard.push(...events.map(({ _tag }) => `${name}${_tag}`))),
+})
+
+/** The service with listeners, each provided by a layer of its own, and what it logs. */
+const withListeners = <A, E>(
+  listeners: ReadonlyArray<ApiKeyEvents.Listener>,
+  test: (apiKeys: ApiKeys.ApiKeys["Service"], logged: ReadonlyArray<string>) => Effect.Effect<A, E>,
+  options: ApiKeys.Options = {},
+) => {
+  const logged: Array<string> = []
+  const logger = Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))])
+  const services = listeners
+    .toReversed()
+    .reduce<Layer.Layer<ApiKeys.ApiKeys, Layer.Error<ReturnType<typeof ApiKeys.layerMemoryWith>>>>(
+      (layer, listener) => Layer.provide(layer, ApiKeyEvents.layer(Effect.succeed(listener))),
+      Layer.fresh(ApiKeys.layerMemoryWith(options)),
+    )
+  return ApiKeys.ApiKeys.use((apiKeys) => test(apiKeys, logged)).pipe(Effect.provide(Layer.provideMerge(services, logger)))
+}
+
+describe("Listeners", () => {
+  it.effect("are none unless they are provided, and hear in the order in which they are", () => {
+    const heard: Array<string> = []
+    return withListeners([heardBy(heard, "outer "), heardBy(heard, "inner ")], (apiKeys) =>
+      Effect.gen(function* () {
+        yield* apiKeys.create({ name: "k" })
+        assert.deepStrictEqual(heard, ["outer KeyCreated", "inner KeyCreated"])
+        assert.deepStrictEqual(yield* ApiKeyEvents.Listeners, [])
+      }),
+    )
+  })
+
+  it.effect("that fail after the commit undo nothing, keep no other from hearing, and are logged", () => {
+    const heard: Array<string> = []
+    const broken: ApiKeyEvents.Listener = { afterCommit: () => Effect.die("broken") }
+    const throwing: ApiKeyEvents.Listener = {
+      afterCommit: () => {
+        throw new Error("broken too")
+      },
+    }
+    return withListeners([broken, heardBy(heard), throwing], (apiKeys, logged) =>
+      Effect.gen(function* () {
+        const { apiKey } = yield* apiKeys.create({ name: "k" })
+        yield* apiKeys.update(apiKey.id, { name: "other" })
+        assert.strictEqual((yield* apiKeys.get(apiKey.id)).name, "other")
+        assert.deepStrictEqual(heard, ["KeyCreated", "KeyUpdated"])
+        assert.deepStrictEqual(
+          logged,
+          Array.from({ length: 4 }, () => "A listener failed to hear of changes of API keys"),
+        )
+      }),
+    )
+  })
+
+  it.effect("that hang after the commit delay the answer by a second at most, however many wait, and are logged", () => {
+    const heard: Array<string> = []
+    let isHanging = false
+    const hanging: ApiKeyEvents.Listener = { afterCommit: () => (isHanging ? Effect.never : Effect.void) }
+    return withListeners([hanging, heardBy(heard)], (apiKeys, logged) =>
+      Effect.gen(function* () {
+        const { apiKey } = yield* apiKeys.create({ name: "k" })
+        isHanging = true
+        const changing = yield* Effect.forkChild(
+          Effect.forEach(Array.from({ length: 10 }), () => apiKeys.update(apiKey.id, { name: "other" }), { concurrency: "unbounded" }),
+        )
+        yield* TestClock.adjust("999 millis")
+        assert.isUndefined(changing.pollUnsafe())
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual((yield* Fiber.join(changing)).length, 10)
+        assert.isAtLeast(heard.length, 1)
+        assert.include(logged, "A listener takes too long to hear of changes of API keys: it was interrupted")
+        isHanging = false
+        heard.length = 0
+        yield* apiKeys.activate(apiKey.id)
+        assert.deepStrictEqual(heard, ["KeyActivated"])
+      }),
+    )
+  })
+
+  it.effect("hear of changes one after another, in the order of their answers, though a listener takes its time", () => {
+    const heard: Array<number> = []
+    const slow: ApiKeyEvents.Listener = {
+      afterCommit: (events) =>
+        Effect.forEach(
+          events,
+          (event) =>
+            Effect.andThen(
+              Effect.sleep(heard.length % 2 === 0 ? "20 millis" : "5 millis"),
+              Effect.sync(() => void heard.push("after" in event ? event.after.version : 0)),
+            ),
+          { discard: true },
+        ),
+    }
+    return withListeners([slow], (apiKeys) =>
+      Effect.gen(function* () {
+        const creating = yield* Effect.forkChild(apiKeys.create({ name: "k" }))
+        yield* TestClock.adjust("20 millis")
+        const { apiKey } = yield* Fiber.join(creating)
+        const versions = Array.from({ length: 20 }, (_, index) => index + 2)
+        const changing = yield* Effect.forkChild(
+          Effect.forEach(versions, (version) => apiKeys.update(apiKey.id, { name: `${version}` }), { concurrency: "unbounded" }),
+        )
+        yield* TestClock.adjust("1 seconds")
+        yield* Fiber.join(changing)
+        assert.deepStrictEqual(heard, [1, ...versions])
+      }),
+    )
+  })
+
+  it.effect("hear of a change although its caller has given up", () => {
+    const heard: Array<string> = []
+    const written = Deferred.makeUnsafe<void>()
+    const slow: ApiKeyEvents.Listener = {
+      afterCommit: ([event]) =>
+        Deferred.succeed(written, undefined).pipe(
+          Effect.andThen(Effect.sleep("100 millis")),
+          Effect.andThen(Effect.sync(() => void heard.push(event?._tag ?? ""))),
+        ),
+    }
+    return withListeners([slow], (apiKeys) =>
+      Effect.gen(function* () {
+        const creating = yield* Effect.forkChild(apiKeys.create({ name: "k" }))
+        yield* Deferred.await(written)
+        yield* Fiber.interrupt(creating)
+        yield* TestClock.adjust("100 millis")
+        assert.deepStrictEqual(heard, ["KeyCreated"])
+      }),
+    )
+  })
+
+  it.effect("in a transaction that the store hasn't fail the call, and the change stands", () => {
+    const heard: Array<string> = []
+    let isFailing = false
+    const failing: ApiKeyEvents.Listener = {
+      inTransaction: () =>
+        isFailing ? Effect.fail(new RepositoryError({ operation: "audit", isRetryable: true, cause: "no" })) : Effect.void,
+    }
+    return withListeners([failing, heardBy(heard)], (apiKeys) =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+        yield* apiKeys.verify(token)
+        isFailing = true
+        assert.strictEqual(yield* tagOf(apiKeys.deactivate(apiKey.id)), "RepositoryError")
+        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Inactive")
+        assert.deepStrictEqual(heard, ["KeyCreated"])
+      }),
+    )
+  })
+
+  it.effect("hear with the references of the change's caller", () => {
+    const Address = Context.Reference<string>("test/Address", { defaultValue: () => "nowhere" })
+    const heard: Array<readonly [string, string | undefined]> = []
+    const listener: ApiKeyEvents.Listener = {
+      inTransaction: () => Effect.map(Address, (address) => void heard.push(["inTransaction", address])),
+      afterCommit: ([event]) => Effect.map(Address, (address) => void heard.push([address, event?.actor._tag])),
+    }
+    return withListeners([listener], (apiKeys) =>
+      Effect.gen(function* () {
+        const { apiKey } = yield* apiKeys.create({ name: "k" })
+        yield* apiKeys
+          .deactivate(apiKey.id)
+          .pipe(
+            Effect.provideService(Address, "127.0.0.1"),
+            Effect.provideService(ApiKeyEvents.CurrentActor, { _tag: "CommandLine", user: "alice" }),
+          )
+        assert.deepStrictEqual(heard, [
+          ["inTransaction", "nowhere"],
+          ["nowhere", "Application"],
+          ["inTransaction", "127.0.0.1"],
+          ["127.0.0.1", "CommandLine"],
+        ])
+      }),
+    )
+  })
+
+  it.effect("hear of hashes that are made anew, of which they are told the schemes", () => {
+    const heard: Array<Event> = []
+    const listener: ApiKeyEvents.Listener = { afterCommit: (events) => Effect.sync(() => void heard.push(...events)) }
+    const token = "shop_0123456789abcdef"
+    const shop = Sha256.make({ prefix: "shop_" })
+    const row = { id: 1, key_hash: createHash("sha256").update(token).digest("hex"), name: "k", expires_at: null, revoked_at: null }
+    return withListeners(
+      [listener],
+      (apiKeys) =>
+        Effect.gen(function* () {
+          yield* Stream.runDrain(apiKeys.import(Stream.succeed(row), { from: shop }))
+          const { apiKey } = yield* apiKeys.verify(token)
+          yield* Effect.repeat(Effect.yieldNow, { until: () => heard.length > 1, times: 10_000 })
+          assert.deepStrictEqual(
+            heard.map(({ _tag, actor }) => [_tag, actor._tag]),
+            [
+              ["KeyImported", "Application"],
+              ["KeyRehashed", "Upkeep"],
+            ],
+          )
+          const rehashed = heard[1]
+          assert(rehashed?._tag === "KeyRehashed")
+          assert.deepStrictEqual([rehashed.id, rehashed.keyIds], [apiKey.id, [apiKey.keyId]])
+          assert.notStrictEqual(rehashed.from, rehashed.to)
+          const told = JSON.stringify(yield* Schema.encodeEffect(Schema.toCodecJson(Schema.Array(ApiKeyEvents.ApiKeyEvent)))(heard))
+          assert.notInclude(told, row.key_hash)
+          assert.notInclude(told, token)
+        }),
+      { legacy: [shop] },
+    )
+  })
+})
