@@ -341,6 +341,7 @@ const insertKey = Effect.fnUntraced(function* (name: string, scopes: ReadonlyArr
     ownerId: "acme",
     scopes,
     metadata: {},
+    policies: null,
     isActive: true,
     deactivatedAt: null,
     deactivationReason: null,

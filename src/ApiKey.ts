@@ -88,6 +88,28 @@ export const Metadata: Schema.Codec<Schema.JsonObject> = Schema.declare(
   },
 )
 
+/**
+ * What bounds a key beyond its scopes: a JSON object of a value for each kind of policy, at least one, and at most 8 KiB and 32 levels in all.
+ * A kind is a lower-case letter and up to 31 letters and digits. What a value means is said by the kind's `KeyPolicy`.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Policies: Schema.Codec<Schema.JsonObject> = Schema.declare(
+  (input): input is Schema.JsonObject => isJsonObject(input) && hasKinds(input) && hasStorableJson(input),
+  {
+    expected:
+      "a JSON object of at most 8 KiB and 32 levels, without NUL characters, whose names are kinds of policies, of which it has some",
+    toCodecJson: () => Schema.link<Schema.JsonObject>()(PoliciesOnWire, SchemaTransformation.passthrough()),
+    toCodecArbitrary: () =>
+      Schema.link<Schema.JsonObject>()(
+        Schema.Record(Schema.String.check(Schema.isPattern(/^[a-z][A-Za-z0-9]{0,7}$/)), Schema.Union([Schema.Int, Schema.Boolean])).check(
+          Schema.isMinProperties(1),
+        ),
+        SchemaTransformation.passthrough({ strict: false }),
+      ),
+  },
+)
+
 /** Names within metadata. Those that begin with `__` are left out, as one of them, `__proto__`, is refused. */
 const namesInMetadata = { propertyNames: { pattern: `^_?(?:[^_\\u0000\\uD800-\\uDFFF]${storable}*)?$` } }
 
@@ -113,6 +135,21 @@ const JsonObjectOnWire: Schema.Codec<Schema.JsonObject> = Schema.Record(
     examples: [{ team: "billing" }],
     representation: { id: "effect-api-key/Metadata", payload: null, schemas: [MetadataValue.ast] },
     toJsonSchema: ({ schemas: [value = true] }) => ({ ...namesInMetadata, additionalProperties: value }),
+  }),
+)
+
+const PoliciesOnWire: Schema.Codec<Schema.JsonObject> = Schema.Record(
+  Schema.String,
+  Schema.declare((_value): _value is Schema.Json => true, { representation: { id: "effect/schema/Json", payload: null } }),
+).check(
+  Schema.makeFilter(() => true, {
+    description: "A value for each kind of policy: at most 8 KiB of JSON in UTF-8, and 32 levels",
+    representation: { id: "effect-api-key/Policies", payload: null, schemas: [MetadataValue.ast] },
+    toJsonSchema: ({ schemas: [value = true] }) => ({
+      minProperties: 1,
+      propertyNames: { pattern: policyKind.source },
+      additionalProperties: value,
+    }),
   }),
 )
 
@@ -212,6 +249,8 @@ export class ApiKey extends Schema.Class<ApiKey>("ApiKey")({
   ownerId: Schema.NullOr(OwnerId),
   scopes: ScopeSet,
   metadata: Metadata,
+  /** What bounds it beyond its scopes; `null` if nothing does. */
+  policies: Schema.NullOr(Policies),
   isActive: Schema.Boolean,
   /** When it was deactivated, and why; `null` while it is active, or where that isn't known. */
   deactivatedAt: Schema.NullOr(Instant),
@@ -274,6 +313,13 @@ export const status = (key: Pick<ApiKey, "isActive" | "expiresAt">, now: DateTim
 
 function isJsonObject(input: unknown): input is Schema.JsonObject {
   return typeof input === "object" && input !== null && !Array.isArray(input) && isPlain(input)
+}
+
+const policyKind = /^[a-z][A-Za-z0-9]{0,31}$/
+
+const hasKinds = (input: Schema.JsonObject): boolean => {
+  const kinds = Object.keys(input)
+  return kinds.length > 0 && kinds.every((kind) => policyKind.test(kind))
 }
 
 const isPlain = (input: object): boolean => {

@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import { ApiKey, StoredApiKey } from "./ApiKey.ts"
 import { InvalidInput } from "./ApiKeyError.ts"
 import { ofChecked } from "./internal/schema/ofChecked.ts"
+import { absentFields, fields, type InstantField, instantFields } from "./internal/record/fields.ts"
 import { arePlain } from "./internal/record/plainFields.ts"
 import { isStorableText } from "./internal/text/storable.ts"
 import type { LegacyRecord } from "./LegacyTokens.ts"
@@ -93,8 +94,17 @@ export const readRow = (row: unknown): Result.Result<StoredApiKey, InvalidInput>
   if (!isObject(row)) return refuse("row", "It isn't an object")
   if (row["format"] !== format) return refuse("format", `It isn't a line of ${format}`)
   if (row["version"] !== formatVersion) return refuse("version", `Only version ${formatVersion} can be read`)
-  return readQuickly(row) ?? readBySchema(row)
+  const whole = withAbsentFields(row)
+  return readQuickly(whole) ?? readBySchema(whole)
 }
+
+/** The row with the fields that keys had no more than a value for when it was written. */
+const withAbsentFields = (row: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  const { apiKey } = row
+  if (!isObject(apiKey) || absentNames.every((name) => name in apiKey)) return row
+  return { ...row, apiKey: { ...absentFields, ...apiKey } }
+}
+const absentNames = Object.keys(absentFields)
 
 /** What {@link readRow} must give for a line of ours. @internal */
 export const readBySchema = (row: Readonly<Record<string, unknown>>): Result.Result<StoredApiKey, InvalidInput> =>
@@ -107,21 +117,23 @@ export const readBySchema = (row: Readonly<Record<string, unknown>>): Result.Res
 const redact = (hash: string): Redacted.Redacted => Redacted.make(hash, { label: "hash" })
 
 /**
- * Reads a line of a key that was neither rotated nor deactivated and whose values are as we write them, as nearly all are. For any other it
- * gives `undefined`, and the schema decides, which takes several times as long.
+ * Reads a line of a key that was never rotated and whose values are as we write them, as nearly all are. For any other it gives `undefined`,
+ * and the schema decides, which takes several times as long.
  */
 const readQuickly = (row: Readonly<Record<string, unknown>>): Result.Result<StoredApiKey, InvalidInput> | undefined => {
   const { apiKey, hash } = row
   if (typeof hash !== "string" || !isObject(apiKey) || size(row) !== 4 || size(apiKey) !== fieldCount) return undefined
-  const expiresAt = apiKey["expiresAt"] === null ? null : toInstant(apiKey["expiresAt"])
-  const lastUsedAt = apiKey["lastUsedAt"] === null ? null : toInstant(apiKey["lastUsedAt"])
-  const createdAt = toInstant(apiKey["createdAt"])
-  const updatedAt = toInstant(apiKey["updatedAt"])
-  if (expiresAt === undefined || lastUsedAt === undefined || createdAt === undefined || updatedAt === undefined) return undefined
-  const { deactivatedAt, deactivationReason, rotatedAt, previous } = apiKey
-  if (deactivatedAt !== null || deactivationReason !== null || rotatedAt !== null || previous !== null) return undefined
-  const fields = { ...apiKey, expiresAt, lastUsedAt, createdAt, updatedAt, deactivatedAt, deactivationReason, rotatedAt, previous }
-  return arePlain(fields) ? checked(ofChecked(ApiKey, fields), redact(hash), null) : undefined
+  if (apiKey["previous"] !== null) return undefined
+  const instants: Partial<Record<InstantField, DateTime.Utc | null>> = {}
+  for (const name of instantFields) {
+    const value = apiKey[name]
+    const instant = value === null && fields[name].column.isNullable ? null : toInstant(value)
+    if (instant === undefined) return undefined
+    instants[name] = instant
+  }
+  const record: Readonly<Record<string, unknown>> = { ...apiKey, ...instants }
+  // All fields are there: the plain ones, the instants and `previous`.
+  return arePlain(record) ? checked(ofChecked(ApiKey, record as unknown as ApiKey), redact(hash), null) : undefined
 }
 
 const fieldCount = Object.keys(ApiKey.fields).length
@@ -159,8 +171,16 @@ export const readRowBy = (row: unknown, reader: RowReader | undefined): Result.R
   if (!isObject(row)) return refuse("row", "It isn't an object")
   return Result.flatMap(reader.readRow(row), (read) => {
     if (read instanceof StoredApiKey) return checked(read.apiKey, read.hash, read.previousHash)
-    const { hash, ...fields } = read
-    const whole = { ...fields, deactivatedAt: null, deactivationReason: null, version: 1, rotatedAt: null, previous: null }
+    const { hash, ...given } = read
+    const whole = {
+      ...given,
+      policies: null,
+      deactivatedAt: null,
+      deactivationReason: null,
+      version: 1,
+      rotatedAt: null,
+      previous: null,
+    } satisfies { readonly [Name in keyof ApiKey]: unknown }
     if (areInstants(whole) && arePlain(whole)) return checked(ofChecked(ApiKey, whole), hash, null)
     // It says what is wrong.
     return Result.flatMap(Result.mapError(decodeFields(whole), toInvalidInput), (fields) => checked(ofChecked(ApiKey, fields), hash, null))
@@ -168,11 +188,11 @@ export const readRowBy = (row: unknown, reader: RowReader | undefined): Result.R
 }
 
 /** An adapter of somebody's own may give what it likes. */
-const areInstants = ({ expiresAt, lastUsedAt, createdAt, updatedAt }: Omit<LegacyRecord, "hash">): boolean =>
-  (expiresAt === null || isInstant(expiresAt)) &&
-  (lastUsedAt === null || isInstant(lastUsedAt)) &&
-  isInstant(createdAt) &&
-  isInstant(updatedAt)
+const areInstants = (record: Pick<ApiKey, InstantField>): boolean =>
+  instantFields.every((name) => {
+    const value = record[name]
+    return value === null ? fields[name].column.isNullable : isInstant(value)
+  })
 
 const isInstant = (value: DateTime.Utc): boolean =>
   DateTime.isDateTime(value) && DateTime.isUtc(value) && value.epochMilliseconds >= 0 && value.epochMilliseconds <= lastMillisecond

@@ -19,6 +19,7 @@ const wire = {
   ownerId: "o",
   scopes: ["a:read", "b"],
   metadata: { a: [1, { b: null }] },
+  policies: { quota: { perDay: 5 } },
   isActive: true,
   deactivatedAt: null,
   deactivationReason: null,
@@ -67,6 +68,25 @@ describe("ApiKey", () => {
       JSON.parse('{"__proto__":{}}'),
     ]
     for (const value of hostile) assert.isFalse(accepts(ApiKey.Metadata, value))
+  })
+
+  it("takes policies by their kinds, as large as metadata", () => {
+    for (const good of [{ quota: 1 }, { a: null, networks2: [], hours: { from: 9 } }, { ["q".repeat(32)]: "x" }]) {
+      for (const schema of [ApiKey.Policies, Schema.toCodecJson(ApiKey.Policies)])
+        assert.isTrue(accepts(schema, good), JSON.stringify(good))
+    }
+    const bad = [{}, null, [], { Quota: 1 }, { "": 1 }, { "a b": 1 }, { a_b: 1 }, { ["q".repeat(33)]: 1 }, { quota: "x".repeat(8_192) }]
+    const hostile = [
+      ...bad,
+      { quota: undefined },
+      { quota: "\0" },
+      JSON.parse('{ "__proto__": 1 }'),
+      { constructor1: Number.NaN },
+      new Date(0),
+    ]
+    for (const value of hostile) {
+      for (const schema of [ApiKey.Policies, Schema.toCodecJson(ApiKey.Policies)]) assert.isFalse(accepts(schema, value), String(value))
+    }
   })
 
   it("answers the deepest JSON with a refusal, as the value of a key and on its own", () => {

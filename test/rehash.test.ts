@@ -166,7 +166,15 @@ const newScheme = "$pepper=2026$hmac-sha256$v=1"
 const insertRow = ({ repository }: Setting, system: Pick<LegacyTokens, "readRow">, row: Readonly<Record<string, unknown>>) =>
   Effect.gen(function* () {
     const { hash, ...record } = yield* Effect.fromResult(system.readRow(row))
-    const apiKey = new ApiKey({ ...record, deactivatedAt: null, deactivationReason: null, version: 1, rotatedAt: null, previous: null })
+    const apiKey = new ApiKey({
+      ...record,
+      policies: null,
+      deactivatedAt: null,
+      deactivationReason: null,
+      version: 1,
+      rotatedAt: null,
+      previous: null,
+    })
     yield* repository.insert(new StoredApiKey({ apiKey, hash, previousHash: null }))
     return apiKey
   })

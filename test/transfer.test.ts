@@ -66,6 +66,7 @@ describe("a line", () => {
     name: "ci",
     scopes: set("a", "b:*"),
     metadata: { team: { "a b": [1, null, "ü"] } },
+    policies: { quota: { perDay: 5 } },
     rotatedAt: at,
     previous: { keyId: makeStoredApiKey().apiKey.keyId, hint: "wxyz", expiresAt: null, graceSeconds: 60, lastUsedAt: at },
     hash: "$hash",
@@ -89,6 +90,7 @@ describe("a line", () => {
         ownerId: null,
         scopes: ["a", "b:*"],
         metadata: { team: { "a b": [1, null, "ü"] } },
+        policies: { quota: { perDay: 5 } },
         isActive: true,
         deactivatedAt: null,
         deactivationReason: null,
@@ -112,6 +114,23 @@ describe("a line", () => {
     })
     const { hash: _hash, previousHash: _previousHash, ...without } = rowOf(line)
     assert.deepStrictEqual(rowOf(encodeLine(apiKey)), without)
+  })
+
+  it("comes back with its policies, and with none if it was written before there were any", () => {
+    assert.deepStrictEqual(Result.getOrThrow(ApiKeyTransfer.readRow(rowOf(encodeLine(stored)))).apiKey.policies, stored.apiKey.policies)
+    const plain = makeStoredApiKey()
+    for (const key of [stored, plain]) {
+      const row = rowOf(encodeLine(key))
+      const { policies: _policies, ...before } = row.apiKey
+      assert.isNull(Result.getOrThrow(ApiKeyTransfer.readRow({ ...row, apiKey: before })).apiKey.policies)
+      const { metadata: _metadata, ...without } = row.apiKey
+      assert.deepInclude(Result.getOrThrow(Result.flip(ApiKeyTransfer.readRow({ ...row, apiKey: without }))), { field: "apiKey.metadata" })
+      for (const policies of [{}, { "not a kind": 1 }, undefined]) {
+        assert.deepInclude(Result.getOrThrow(Result.flip(ApiKeyTransfer.readRow({ ...row, apiKey: { ...before, policies } }))), {
+          field: "apiKey.policies",
+        })
+      }
+    }
   })
 
   it("is refused for what it is, without a word of its hash", () => {

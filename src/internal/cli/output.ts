@@ -256,6 +256,7 @@ export const describeKey = (key: ApiKey, { now, style, width }: Look): string =>
     // Of tokens of another format there is none.
     ...(key.hint === "" ? [] : [["hint", `${key.hint}, before the last 6 characters of the token`] as const]),
     ["metadata", JSON.stringify(key.metadata)],
+    ...(key.policies === null ? [] : [["policies", JSON.stringify(key.policies)] as const]),
   ]
   const label = Math.max(...fields.map(([name]) => name.length)) + 2
   return fields

@@ -16,8 +16,11 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as Struct from "effect/Struct"
 import * as Model from "../../ApiKey.ts"
 import * as ApiKeyError from "../../ApiKeyError.ts"
+import type { Filter } from "../keys/model.ts"
+import { type FaceCreateField, faceCreateFields, type FaceUpdateField, faceUpdateFields, perBound, sortFields } from "../record/fields.ts"
 import { documented } from "../schema/documented.ts"
 import { formatDuration, parseDuration } from "../time/durations.ts"
 import { ScopeSet } from "../../Scope.ts"
@@ -27,26 +30,21 @@ import { explain } from "./explain.ts"
 import { preconditionHeaders } from "./preconditions.ts"
 import * as Problem from "./Problem.ts"
 
-const changeable = {
-  description: Schema.optionalKey(Schema.NullOr(Model.Description)),
-  ownerId: Schema.optionalKey(Schema.NullOr(Model.OwnerId)),
-  scopes: Schema.optionalKey(ScopeSet),
-  metadata: Schema.optionalKey(Model.Metadata),
-  expiresAt: Schema.optionalKey(Schema.NullOr(Model.Instant)),
-}
+/** Some fields as a body may hold them. */
+const optionalFields = <const Names extends ReadonlyArray<FaceCreateField | FaceUpdateField>>(names: Names) =>
+  Struct.map(Struct.pick(Model.ApiKey.fields, names), Schema.optionalKey)
 
-/** @category schemas @since 0.1.0 */
-export const CreatePayload = Schema.Struct({
-  name: Model.Name,
-  /** Whether it works from the start on. Later on that is for `activate` and `deactivate`. Default: yes. */
-  isActive: Schema.optionalKey(Schema.Boolean),
-  ...changeable,
-}).annotate({ identifier: "CreateApiKey" })
-
-/** @category schemas @since 0.1.0 */
-export const UpdatePayload = Schema.Struct({ name: Schema.optionalKey(Model.Name), ...changeable }).annotate({
-  identifier: "UpdateApiKey",
+/**
+ * `isActive`: whether the key works from the start on, yes unless given; later on that is for `activate` and `deactivate`.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CreatePayload = Schema.Struct({ ...optionalFields(faceCreateFields), name: Model.Name }).annotate({
+  identifier: "CreateApiKey",
 })
+
+/** @category schemas @since 0.1.0 */
+export const UpdatePayload = Schema.Struct(optionalFields(faceUpdateFields)).annotate({ identifier: "UpdateApiKey" })
 
 /**
  * How a token is replaced, as `RotateOptions` of the service. `graceSeconds`: up to 90 days, 86,400 (a day) unless given.
@@ -225,31 +223,13 @@ export const FilterQuery = {
   name: Schema.optionalKey(Model.Description),
   keyId: Schema.optionalKey(Model.KeyId),
   startsWith: Schema.optionalKey(Model.KeyId),
-  createdAfter: Schema.optionalKey(Model.Instant),
-  createdBefore: Schema.optionalKey(Model.Instant),
-  expiresAfter: Schema.optionalKey(Model.Instant),
-  expiresBefore: Schema.optionalKey(Model.Instant),
-  lastUsedAfter: Schema.optionalKey(Model.Instant),
-  lastUsedBefore: Schema.optionalKey(Model.Instant),
-  tokenCreatedAfter: Schema.optionalKey(Model.Instant),
-  tokenCreatedBefore: Schema.optionalKey(Model.Instant),
+  ...perBound(Schema.optionalKey(Model.Instant)),
   neverUsed: Schema.optionalKey(Flag),
   expired: Schema.optionalKey(Flag),
-}
+} satisfies { readonly [Name in keyof Filter]-?: unknown }
 
 /** The sort orders; a minus sign means descending. @category schemas @since 0.1.0 */
-export const SortQuery = Schema.Literals([
-  "createdAt",
-  "-createdAt",
-  "name",
-  "-name",
-  "lastUsedAt",
-  "-lastUsedAt",
-  "expiresAt",
-  "-expiresAt",
-  "tokenCreatedAt",
-  "-tokenCreatedAt",
-])
+export const SortQuery = Schema.Literals(sortFields.flatMap((field) => [field, `-${field}`] as const))
 
 /** @category schemas @since 0.1.0 */
 export const SearchQuery = {

@@ -75,6 +75,7 @@ export const make = ({ repository, changes, lifetimes, format, generate, hash: h
       ownerId: fields.ownerId ?? null,
       scopes: fields.scopes ?? [],
       metadata: fields.metadata ?? {},
+      policies: fields.policies ?? null,
       ...activity(fields.isActive ?? true, now),
       expiresAt,
       createdAt: now,

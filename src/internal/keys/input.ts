@@ -4,9 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as Struct from "effect/Struct"
 import * as Model from "../../ApiKey.ts"
 import { InvalidInput } from "../../ApiKeyError.ts"
 import type * as Repository from "../../ApiKeyRepository.ts"
+import { type CreateField, createFields, type InstantField, perBound, type UpdateField, updateFields } from "../record/fields.ts"
 import type { Filter } from "./model.ts"
 import { ScopeSet } from "../../Scope.ts"
 
@@ -26,14 +28,14 @@ const Instant: Schema.Codec<DateTime.Utc, unknown> = Schema.Unknown.pipe(
 )
 const instantExpected = "must be an instant from 1970 to 9999: a DateTime.Utc, a Date, or text such as 2027-01-31T00:00:00Z"
 
-const optionalFields = {
-  description: Schema.optional(Schema.NullOr(Model.Description)),
-  ownerId: Schema.optional(Schema.NullOr(Model.OwnerId)),
-  scopes: Schema.optional(ScopeSet),
-  metadata: Schema.optional(Model.Metadata),
-  isActive: Schema.optional(Schema.Boolean),
+/** Some fields as a caller may give them, or leave them out. */
+const optionalFields = <const Names extends ReadonlyArray<CreateField | UpdateField>>(names: Names) => ({
+  ...Struct.map(Struct.pick(Model.ApiKey.fields, names), Schema.optional),
+  ...instants,
+})
+const instants = {
   expiresAt: Schema.optional(Schema.Union([Schema.Null, Schema.Undefined, Instant])),
-}
+} satisfies { readonly [Name in Extract<CreateField | UpdateField, InstantField>]: unknown }
 
 /** Decodes a caller's input; what it finds wrong becomes `InvalidInput` with the field's name. */
 const decoder = <A, I>(schema: Schema.Codec<A, I>): ((input: unknown) => Effect.Effect<A, InvalidInput>) => {
@@ -63,8 +65,8 @@ export const decodeKeyId = (text: string, isToken: (text: string) => boolean): E
   return isToken(text) ? invalid("is a whole token: its key id alone is needed") : Effect.succeed(text)
 }
 
-export const decodeCreate = decoder(Schema.Struct({ name: Model.Name, ...optionalFields }))
-export const decodeUpdate = decoder(Schema.Struct({ name: Schema.optional(Model.Name), ...optionalFields }))
+export const decodeCreate = decoder(Schema.Struct({ ...optionalFields(createFields), name: Model.Name }))
+export const decodeUpdate = decoder(Schema.Struct(optionalFields(updateFields)))
 
 const Moment = Schema.optional(Schema.Union([Schema.Undefined, Instant]))
 const decodeFilterFields = decoder(
@@ -76,17 +78,10 @@ const decodeFilterFields = decoder(
     keyId: Schema.optional(Model.KeyId),
     // What a key id may begin with, an id may too.
     startsWith: Schema.optional(Model.KeyId),
-    createdAfter: Moment,
-    createdBefore: Moment,
-    expiresAfter: Moment,
-    expiresBefore: Moment,
-    lastUsedAfter: Moment,
-    lastUsedBefore: Moment,
-    tokenCreatedAfter: Moment,
-    tokenCreatedBefore: Moment,
+    ...perBound(Moment),
     neverUsed: Schema.optional(Schema.Boolean),
     expired: Schema.optional(Schema.Boolean),
-  }),
+  } satisfies { readonly [Name in keyof Filter]-?: unknown }),
 )
 export const decodeFilter = Effect.fnUntraced(function* (filter: Filter): Effect.fn.Return<Repository.Filter, InvalidInput> {
   const { expired, ...rest } = yield* decodeFilterFields(filter)

@@ -2,31 +2,31 @@
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
-import type * as Schema from "effect/Schema"
 import type * as Model from "../../ApiKey.ts"
 import type * as Repository from "../../ApiKeyRepository.ts"
 import type * as ApiKeyToken from "../../ApiKeyToken.ts"
 import type { KeyPolicy } from "../../KeyPolicy.ts"
 import type { LegacyTokens } from "../../LegacyTokens.ts"
+import type { Bound, CreateField, UpdateField } from "../record/fields.ts"
 import type * as VerificationCache from "../../VerificationCache.ts"
 
+/** A field's value as a caller may give it. */
+type Given<Value> = Value extends DateTime.Utc ? Model.InstantInput : Value extends ReadonlyArray<string> ? ReadonlyArray<string> : Value
+
+type Optional<Name extends CreateField | UpdateField> = { readonly [Field in Name]?: Given<Model.ApiKey[Field]> | undefined }
+
 /**
- * What a new key is made from. `expiresAt` left out means the default lifetime, `null` means for ever.
+ * What a new key is made from. `expiresAt` left out means the default lifetime, `null` means for ever; another field that is left out is
+ * empty, and `isActive` is true.
  * @category models
  * @since 0.1.0
  */
-export interface CreateInput {
+export interface CreateInput extends Optional<Exclude<CreateField, "name">> {
   readonly name: string
-  readonly description?: string | null | undefined
-  readonly ownerId?: string | null | undefined
-  readonly scopes?: ReadonlyArray<string> | undefined
-  readonly metadata?: Schema.JsonObject | undefined
-  readonly isActive?: boolean | undefined
-  readonly expiresAt?: Model.InstantInput | null | undefined
 }
 
-/** The fields to change; what is left out stays. @category models @since 0.1.0 */
-export type UpdateInput = Omit<CreateInput, "name"> & { readonly name?: string | undefined }
+/** The fields to change; a field that is left out stays. @category models @since 0.1.0 */
+export type UpdateInput = Optional<UpdateField>
 
 /** A new key, and its token, which can't be had again. @category models @since 0.1.0 */
 export interface Created {
@@ -34,11 +34,10 @@ export interface Created {
   readonly token: Redacted.Redacted
 }
 
-type Bound = `${"created" | "expires" | "lastUsed" | "tokenCreated"}${"After" | "Before"}`
+type InstantBounds = { readonly [Name in Bound]?: Model.InstantInput | undefined }
 
 /** As the repository's filter, with `expired` judged at the moment of the call. @category models @since 0.1.0 */
-export interface Filter
-  extends Omit<Repository.Filter, "expired" | "keyId" | Bound>, Readonly<Partial<Record<Bound, Model.InstantInput | undefined>>> {
+export interface Filter extends Omit<Repository.Filter, "expired" | "keyId" | Bound>, InstantBounds {
   readonly keyId?: string | undefined
   readonly expired?: boolean | undefined
 }

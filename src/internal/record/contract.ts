@@ -8,15 +8,18 @@ import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { ApiKey, ApiKeyId, KeyId, PreviousToken, StoredApiKey } from "../../ApiKey.ts"
 import type { ApiKeyNotFound, DuplicateKeyId, InvalidCursor, RepositoryError, VersionConflict } from "../../ApiKeyError.ts"
+import type { Bound, ChangedField, SortField, ValueField } from "./fields.ts"
+
+type ValueFilter = { readonly [Name in ValueField]?: NonNullable<ApiKey[Name]> | undefined }
+type RangeFilter = { readonly [Name in Bound]?: DateTime.Utc | undefined }
 
 /**
- * Which keys a search is about. Every field given must hold. Instants: `After` is inclusive, `Before` exclusive.
+ * Which keys a search is about. Every field given must hold. Instants: `After` is inclusive, `Before` exclusive. `tokenCreated` is when the
+ * current token was made: at the key's last rotation, or with the key.
  * @category models
  * @since 0.1.0
  */
-export interface Filter {
-  readonly ownerId?: string | undefined
-  readonly isActive?: boolean | undefined
+export interface Filter extends ValueFilter, RangeFilter {
   /** Each of these is among the key's scopes, to the letter: `*` isn't expanded. */
   readonly scopes?: ReadonlyArray<string> | undefined
   /** A substring of the name, in any letter case (Unicode's simple lower case). `%` and `_` mean themselves. */
@@ -25,15 +28,6 @@ export interface Filter {
   readonly keyId?: KeyId | undefined
   /** What the id (in lower case), or the key id of the current token or of the previous one, begins with. Visible ASCII characters. */
   readonly startsWith?: string | undefined
-  readonly createdAfter?: DateTime.Utc | undefined
-  readonly createdBefore?: DateTime.Utc | undefined
-  readonly expiresAfter?: DateTime.Utc | undefined
-  readonly expiresBefore?: DateTime.Utc | undefined
-  readonly lastUsedAfter?: DateTime.Utc | undefined
-  readonly lastUsedBefore?: DateTime.Utc | undefined
-  /** When the current token was made: at the key's last rotation, or with the key. */
-  readonly tokenCreatedAfter?: DateTime.Utc | undefined
-  readonly tokenCreatedBefore?: DateTime.Utc | undefined
   /** `true`: has never been used. `false`: has. */
   readonly neverUsed?: boolean | undefined
   /** Expired, or not, at the moment `at`. */
@@ -48,7 +42,7 @@ export interface Filter {
  */
 export interface Sort {
   /** `tokenCreatedAt`: when the current token was made. */
-  readonly by: "createdAt" | "name" | "lastUsedAt" | "expiresAt" | "tokenCreatedAt"
+  readonly by: SortField
   readonly order: "asc" | "desc"
 }
 
@@ -79,11 +73,7 @@ export interface Page {
 }
 
 /** The fields to set; a field left out stays as it is. @category models @since 0.1.0 */
-export type Changes = {
-  readonly [
-    Field in "name" | "description" | "ownerId" | "scopes" | "metadata" | "isActive" | "deactivatedAt" | "deactivationReason" | "expiresAt"
-  ]?: ApiKey[Field] | undefined
-}
+export type Changes = { readonly [Name in ChangedField]?: ApiKey[Name] | undefined }
 
 /**
  * What is read in a transaction may be undone, and what is written counts when it ends: so the first isn't cached, and the second is made known

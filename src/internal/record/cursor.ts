@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import { type ApiKey, ApiKeyId, Name, tokenCreatedAt } from "../../ApiKey.ts"
 import { InvalidCursor } from "../../ApiKeyError.ts"
 import type { Sort } from "./contract.ts"
+import { type Column, fields, sortFields } from "./fields.ts"
 
 /** Where a page ended: the value sorted by (instants as epoch milliseconds) and the id. */
 export interface Position {
@@ -14,20 +15,15 @@ export interface Position {
 
 const Millis = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 253_402_300_799_999 }))
 const Tuple = Schema.fromJsonString(
-  Schema.Tuple([
-    Schema.Literals(["createdAt", "name", "lastUsedAt", "expiresAt", "tokenCreatedAt"]),
-    Schema.Literals(["asc", "desc"]),
-    Schema.NullOr(Schema.Union([Millis, Name])),
-    ApiKeyId,
-  ]),
+  Schema.Tuple([Schema.Literals(sortFields), Schema.Literals(["asc", "desc"]), Schema.NullOr(Schema.Union([Millis, Name])), ApiKeyId]),
 )
 const decodeTuple = Schema.decodeUnknownResult(Tuple)
 const encodeTuple = Schema.encodeSync(Tuple)
 
 /** The value of `key` that `sort` looks at. */
 export const sortValue = (key: ApiKey, { by }: Sort): Position["value"] => {
-  if (by === "name") return key.name
-  return (by === "tokenCreatedAt" ? tokenCreatedAt(key) : key[by])?.epochMilliseconds ?? null
+  const value = by === "tokenCreatedAt" ? tokenCreatedAt(key) : key[by]
+  return typeof value === "string" || value === null ? value : value.epochMilliseconds
 }
 
 export const encode = (key: ApiKey, sort: Sort): string =>
@@ -40,6 +36,11 @@ export const decode = (cursor: string, sort: Sort): Result.Result<Position | und
   const tuple = Result.flatMap(Base64Url.decode(cursor), (bytes) => decodeTuple(new TextDecoder().decode(bytes)))
   if (Result.isFailure(tuple)) return Result.fail(new InvalidCursor())
   const [by, order, value, id] = tuple.success
-  const fits = value === null ? by === "lastUsedAt" || by === "expiresAt" : (typeof value === "string") === (by === "name")
+  const { isNullable, kind } = sortColumn(by)
+  const fits = value === null ? isNullable : (typeof value === "string") === (kind === "text")
   return by === sort.by && order === sort.order && fits ? Result.succeed({ value, id }) : Result.fail(new InvalidCursor())
 }
+
+/** The column of what is sorted by. The time at which the current token was made is of two columns, of which one isn't null. */
+export const sortColumn = (by: Sort["by"]): Pick<Column, "isNullable" | "kind"> =>
+  by === "tokenCreatedAt" ? { isNullable: false, kind: "instant" } : fields[by].column

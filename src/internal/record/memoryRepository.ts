@@ -9,6 +9,7 @@ import { ApiKeyNotFound, DuplicateKeyId, RepositoryError, VersionConflict } from
 import { scheme } from "../../ApiKeyHasher.ts"
 import { defaultSort, type Repository, type Filter, type SchemeCount, type Sort, type Use } from "./contract.ts"
 import * as Cursor from "./cursor.ts"
+import { boundsOf, changedFields, isKeptWhileInactive, type JsonField, jsonFields, rangeFields, valueFields } from "./fields.ts"
 import { toSimpleLowerCase } from "../text/lowerCase.ts"
 import * as MemoryReports from "./memoryReports.ts"
 import { isPreviousLive } from "./previousToken.ts"
@@ -52,7 +53,7 @@ export const make = (): Repository => {
     keyIdsOf(apiKey).find((keyId) => byKeyId.has(keyId) && byKeyId.get(keyId) !== apiKey.id)
 
   const insert = (key: StoredApiKey): void =>
-    store(new StoredApiKey({ ...key, apiKey: new ApiKey({ ...key.apiKey, metadata: copyOf(key.apiKey.metadata) }) }))
+    store(new StoredApiKey({ ...key, apiKey: new ApiKey({ ...key.apiKey, ...copiesOf(key.apiKey) }) }))
 
   const candidates = ({ keyId, ownerId }: Filter): Iterable<ApiKeyId> => {
     if (keyId !== undefined) return Array.from(Option.toArray(Option.fromNullishOr(byKeyId.get(keyId))))
@@ -105,14 +106,18 @@ export const make = (): Repository => {
     update: (id, changes, { at, ifVersion }) =>
       Effect.suspend(() =>
         Effect.map(find(id, ifVersion), ({ apiKey, ...hashes }) => {
-          const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
-          const metadata = copyOf(changes.metadata ?? apiKey.metadata)
-          const { deactivatedAt, deactivationReason } = apiKey
-          const kept = apiKey.isActive || changes.isActive !== false ? {} : { deactivatedAt, deactivationReason }
+          const isNews = apiKey.isActive || changes.isActive !== false
+          const given = Object.fromEntries(
+            changedFields.flatMap((name) => {
+              const isKept = !isNews && isKeptWhileInactive(name)
+              return changes[name] === undefined || isKept ? [] : [[name, changes[name]]]
+            }),
+          )
           // Where it was passed, it stays so.
           const end = apiKey.previous?.expiresAt ?? null
           const updatedAt = end !== null && DateTime.isLessThanOrEqualTo(end, apiKey.updatedAt) ? DateTime.max(at, end) : at
-          const changed = new ApiKey({ ...apiKey, ...given, ...kept, metadata, updatedAt, version: apiKey.version + 1 })
+          const fields = { ...apiKey, ...given, updatedAt, version: apiKey.version + 1 }
+          const changed = new ApiKey({ ...fields, ...copiesOf(fields) })
           store(new StoredApiKey({ apiKey: changed, ...hashes }))
           return changed
         }),
@@ -273,22 +278,23 @@ const compareText = (a: string, b: string): number => {
 // Surrogates stand for code points above every other code unit's.
 const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
 
-/** As a database does: what the caller does to the object later doesn't reach the record, and -0 becomes 0. */
-const copyOf = (metadata: ApiKey["metadata"]): ApiKey["metadata"] => JSON.parse(JSON.stringify(metadata))
+/** Copies of what is JSON, as a database makes them: later changes of the caller's object don't reach the record, and -0 becomes 0. */
+const copiesOf = (fields: Pick<ApiKey, JsonField>): Pick<ApiKey, JsonField> =>
+  // Each field of JSON, as JSON has it.
+  Object.fromEntries(jsonFields.map((name) => [name, JSON.parse(JSON.stringify(fields[name]))])) as Pick<ApiKey, JsonField>
 
 const matches = (key: ApiKey, filter: Filter, name: string | undefined): boolean => {
   const { scopes, startsWith } = filter
   return (
-    (filter.ownerId === undefined || key.ownerId === filter.ownerId) &&
-    (filter.isActive === undefined || key.isActive === filter.isActive) &&
+    valueFields.every((field) => filter[field] === undefined || key[field] === filter[field]) &&
     (filter.keyId === undefined || keyIdsOf(key).includes(filter.keyId)) &&
     (startsWith === undefined || [key.id, ...keyIdsOf(key)].some((each) => each.startsWith(startsWith))) &&
     (scopes === undefined || scopes.every((scope) => key.scopes.some((held) => held === scope))) &&
     (name === undefined || toSimpleLowerCase(key.name).includes(name)) &&
-    within(key.createdAt, filter.createdAfter, filter.createdBefore) &&
-    within(key.expiresAt, filter.expiresAfter, filter.expiresBefore) &&
-    within(key.lastUsedAt, filter.lastUsedAfter, filter.lastUsedBefore) &&
-    within(tokenCreatedAt(key), filter.tokenCreatedAfter, filter.tokenCreatedBefore) &&
+    rangeFields.every((field) => {
+      const [after, before] = boundsOf(field)
+      return within(field === "tokenCreatedAt" ? tokenCreatedAt(key) : key[field], filter[after], filter[before])
+    }) &&
     (filter.neverUsed === undefined || (key.lastUsedAt === null) === filter.neverUsed) &&
     (filter.expired === undefined ||
       (status({ isActive: true, expiresAt: key.expiresAt }, filter.expired.at) === "expired") === filter.expired.is)

@@ -8,7 +8,9 @@ import type { Bulk, Filter, Taken } from "../record/contract.ts"
 import { batchSize, inBatches } from "./batches.ts"
 import { hashesOf, toRepositoryError } from "./failures.ts"
 import { whereOf } from "./filters.ts"
-import { decodeManyStored, decodeTaken, insertColumns, storedColumnList, toArrays } from "./row.ts"
+import { storedColumnList } from "./columns.ts"
+import { insertColumns, toArrays } from "./inserts.ts"
+import { decodeManyStored, decodeTaken } from "./row.ts"
 import { type Store, toDate } from "./store.ts"
 
 export const make = (store: Store): Bulk => {

@@ -2,64 +2,60 @@
  * What the migrations make, as the last of them leaves it: for the look for what is missing, and for a repair. The migrations themselves are
  * frozen, and read nothing here.
  */
+import { allColumns, typeOf } from "./columns.ts"
 import type { MigrationName } from "./migrations.ts"
 import { channelOf, type Table } from "./table.ts"
 
-/** The columns that each migration makes, by the end of their table's name: `""` is the table of keys itself. */
-export const columnsMade = {
-  "0001_create_api_keys": {
-    "": {
-      id: "uuid PRIMARY KEY",
-      key_id: 'text COLLATE "C" NOT NULL UNIQUE',
-      hash: 'text COLLATE "C" NOT NULL',
-      prefix: 'text COLLATE "C" NOT NULL',
-      name: 'text COLLATE "C" NOT NULL',
-      name_lower: 'text COLLATE "C" NOT NULL',
-      description: 'text COLLATE "C"',
-      owner_id: 'text COLLATE "C"',
-      scopes: 'text[] COLLATE "C" NOT NULL',
-      metadata: "jsonb NOT NULL",
-      is_active: "boolean NOT NULL",
-      expires_at: "timestamptz(3)",
-      created_at: "timestamptz(3) NOT NULL",
-      updated_at: "timestamptz(3) NOT NULL",
-      last_used_at: "timestamptz(3)",
-      hint: 'text COLLATE "C" NOT NULL',
-      version: "integer NOT NULL",
-    },
+/** A column that a migration makes, in the table of keys or in the one beside it that `table` names. */
+export interface MadeColumn {
+  readonly table: "" | SideTable
+  readonly name: string
+  readonly type: string
+  readonly since: MigrationName
+}
+
+type SideTable = keyof typeof sideTables
+
+/** The tables beside the keys, by the end of their names: the register of nodes, the reports that were carried out, the peppers. */
+const sideTables = {
+  _nodes: { since: "0002_announce_changes", columns: { node: 'text COLLATE "C" PRIMARY KEY', live_until: "timestamptz NOT NULL" } },
+  _reports: {
+    since: "0006_remember_reports",
+    columns: { report: 'text COLLATE "C" PRIMARY KEY', handled_at: "timestamptz(3) NOT NULL" },
   },
-  // The table in which nodes register.
-  "0002_announce_changes": { _nodes: { node: 'text COLLATE "C" PRIMARY KEY', live_until: "timestamptz NOT NULL" } },
-  "0003_rotate_tokens": {
-    "": {
-      rotated_at: "timestamptz(3)",
-      previous_key_id: 'text COLLATE "C"',
-      previous_hash: 'text COLLATE "C"',
-      previous_hint: 'text COLLATE "C"',
-      previous_expires_at: "timestamptz(3)",
-      previous_grace_seconds: "integer",
-      previous_last_used_at: "timestamptz(3)",
-    },
-  },
-  "0004_note_deactivation": { "": { deactivated_at: "timestamptz(3)", deactivation_reason: 'text COLLATE "C"' } },
-  // Reports of leaks that were carried out.
-  "0006_remember_reports": { _reports: { report: 'text COLLATE "C" PRIMARY KEY', handled_at: "timestamptz(3) NOT NULL" } },
-  // The peppers that hashes were made under.
-  "0008_note_peppers": {
-    _peppers: {
+  _peppers: {
+    since: "0008_note_peppers",
+    columns: {
       start: 'text COLLATE "C" PRIMARY KEY',
       value: 'text COLLATE "C" NOT NULL',
       is_assumed: "boolean NOT NULL",
       noted_at: "timestamptz(3) NOT NULL",
     },
   },
-  "0009_keep_policies": { "": { policies: "jsonb" } },
-} as const satisfies Readonly<Record<MigrationName, Readonly<Record<string, Readonly<Record<string, string>>>>>>
+} as const satisfies Readonly<Record<string, { readonly since: MigrationName; readonly columns: Readonly<Record<string, string>> }>>
 
-const createTable = (qualified: string, columns: Readonly<Record<string, string>>): string =>
-  `CREATE TABLE ${qualified} (${Object.entries(columns)
-    .map(([name, type]) => `${name} ${type}`)
+const columnsOf = (table: "" | SideTable): ReadonlyArray<MadeColumn> =>
+  table === ""
+    ? allColumns.map(({ name, kind, isNullable, key, since }) => ({
+        table,
+        name,
+        type: `${typeOf[kind].definition}${isNullable ? "" : " NOT NULL"}${key === undefined ? "" : ` ${key}`}`,
+        since,
+      }))
+    : Object.entries(sideTables[table].columns).map(([name, type]) => ({ table, name, type, since: sideTables[table].since }))
+
+/** All columns that the migrations make. */
+export const madeColumns: ReadonlyArray<MadeColumn> = (["", "_nodes", "_reports", "_peppers"] as const).flatMap(columnsOf)
+
+const createTable = (qualified: string, table: "" | SideTable): string =>
+  `CREATE TABLE ${qualified} (${columnsOf(table)
+    .map(({ name, type }) => `${name} ${type}`)
     .join(", ")})`
+
+export const createKeys = (qualified: string): string => createTable(qualified, "")
+export const createNodes = (nodes: string): string => createTable(nodes, "_nodes")
+export const createPeppers = (peppers: string): string => createTable(peppers, "_peppers")
+export const createReports = (reports: string): string => createTable(reports, "_reports")
 
 /** In a trigger. */
 const channel = channelOf("TG_RELID")
@@ -107,9 +103,6 @@ export const replaceTell = (tell: string): string => {
 
 export const triggerNames = ["update", "write", "truncate"] as const
 
-/** Columns whose changes aren't announced: written on nearly every request, and cached by nobody. */
-const unannounced = ["last_used_at", "previous_last_used_at"]
-
 /** The statements for each trigger. */
 export const createTriggers = ({
   table,
@@ -122,23 +115,10 @@ export const createTriggers = ({
     `ALTER TABLE ${qualified} ENABLE ALWAYS TRIGGER "${table}_tell_${name}"`,
   ]
   // `UPDATE OF` would look at the columns that a statement names, to which an earlier trigger may have added.
-  const oldAsUsed = `pg_catalog.jsonb_populate_record(OLD, pg_catalog.jsonb_build_object(${unannounced.map((column) => `'${column}', NEW.${column}`).join(", ")}))`
+  const oldAsUsed = `pg_catalog.jsonb_populate_record(OLD, pg_catalog.jsonb_build_object(${allColumns.flatMap(({ name, isUse }) => (isUse === true ? [`'${name}', NEW.${name}`] : [])).join(", ")}))`
   return {
     update: create("update", `AFTER UPDATE ON ${qualified} FOR EACH ROW WHEN (${oldAsUsed} OPERATOR(pg_catalog.*<>) NEW)`),
     write: create("write", `AFTER INSERT OR DELETE ON ${qualified} FOR EACH ROW`),
     truncate: create("truncate", `AFTER TRUNCATE ON ${qualified} FOR EACH STATEMENT`),
   }
 }
-
-/** The table in which nodes register. */
-export const createNodes = (nodes: string): string => createTable(nodes, columnsMade["0002_announce_changes"]._nodes)
-
-/** The table of the peppers that hashes were made under. */
-export const createPeppers = (peppers: string): string => createTable(peppers, columnsMade["0008_note_peppers"]._peppers)
-
-/** The table of the reports of leaks that were carried out. */
-export const createReports = (reports: string): string => createTable(reports, columnsMade["0006_remember_reports"]._reports)
-
-/** The table of keys, with all the columns that the migrations make. */
-export const createKeys = (qualified: string): string =>
-  createTable(qualified, Object.assign({}, ...Object.values(columnsMade).map((tables) => ("" in tables ? tables[""] : {}))))

@@ -1,9 +1,10 @@
 /** Which keys a search is about, as a condition. */
-import type * as DateTime from "effect/DateTime"
 import type { Fragment } from "effect/sql/Statement"
 import type { Filter } from "../record/contract.ts"
+import { boundsOf, fields, type RangeField, rangeFields, type SortField, valueFields } from "../record/fields.ts"
 import { toSimpleLowerCase } from "../text/lowerCase.ts"
 import { isStorableText } from "../text/storable.ts"
+import { typeOf } from "./columns.ts"
 import { type Store, toDate } from "./store.ts"
 
 export const whereOf = ({ sql }: Store): ((filter: Filter) => Fragment) => {
@@ -22,31 +23,26 @@ export const whereOf = ({ sql }: Store): ((filter: Filter) => Fragment) => {
   }
 
   return (filter) => {
-    const { ownerId, isActive, scopes, name, keyId, startsWith, neverUsed, expired } = filter
-    const texts = [ownerId, name, keyId, ...(scopes ?? [])]
-    if (texts.some((text) => text !== undefined && !isStorableText(text))) return sql.literal("FALSE")
+    const { scopes, name, keyId, startsWith, neverUsed, expired } = filter
+    const texts = [name, keyId, ...(scopes ?? []), ...valueFields.map((field) => filter[field])]
+    if (texts.some((text) => typeof text === "string" && !isStorableText(text))) return sql.literal("FALSE")
     const clauses: Array<Fragment> = []
-    if (ownerId !== undefined) clauses.push(sql`owner_id = ${ownerId}::text`)
-    if (isActive !== undefined) clauses.push(sql`is_active = ${isActive}::boolean`)
+    for (const field of valueFields) {
+      const { kind, name: column } = fields[field].column
+      const value = filter[field]
+      if (value !== undefined) clauses.push(sql`${sql.literal(column)} = ${value}::${sql.literal(typeOf[kind].parameter)}`)
+    }
     if (scopes !== undefined && scopes.length > 0) clauses.push(sql`scopes @> ${scopes}::text[]`)
     // No LIKE, so nothing in the text has a meaning of its own.
     if (name !== undefined) clauses.push(sql`strpos(name_lower, ${toSimpleLowerCase(name)}::text) > 0`)
     if (keyId !== undefined) clauses.push(sql`(key_id = ${keyId}::text OR previous_key_id = ${keyId}::text)`)
     if (startsWith !== undefined) clauses.push(beginning(startsWith))
-    const from = (column: string, instant: DateTime.Utc | undefined) => {
-      if (instant !== undefined) clauses.push(sql`${sql.literal(column)} >= ${toDate(instant)}::timestamptz`)
+    for (const field of rangeFields) {
+      const column = sql.literal(sortColumn(field))
+      const [after, before] = boundsOf(field).map((bound) => filter[bound])
+      if (after !== undefined) clauses.push(sql`${column} >= ${toDate(after)}::timestamptz`)
+      if (before !== undefined) clauses.push(sql`${column} < ${toDate(before)}::timestamptz`)
     }
-    const before = (column: string, instant: DateTime.Utc | undefined) => {
-      if (instant !== undefined) clauses.push(sql`${sql.literal(column)} < ${toDate(instant)}::timestamptz`)
-    }
-    from("created_at", filter.createdAfter)
-    before("created_at", filter.createdBefore)
-    from("expires_at", filter.expiresAfter)
-    before("expires_at", filter.expiresBefore)
-    from("last_used_at", filter.lastUsedAfter)
-    before("last_used_at", filter.lastUsedBefore)
-    from(tokenCreated(), filter.tokenCreatedAfter)
-    before(tokenCreated(), filter.tokenCreatedBefore)
     if (neverUsed !== undefined) clauses.push(sql.literal(`last_used_at IS ${neverUsed ? "" : "NOT "}NULL`))
     if (expired !== undefined) {
       const at = toDate(expired.at)
@@ -56,5 +52,8 @@ export const whereOf = ({ sql }: Store): ((filter: Filter) => Fragment) => {
   }
 }
 
-/** When the current token was made. An index has this expression. */
-export const tokenCreated = (prefix = ""): string => `COALESCE(${prefix}rotated_at, ${prefix}created_at)`
+/** The column of a field that is sorted by, or the expression, which has an index. */
+export const sortColumn = (field: SortField | RangeField, prefix = ""): string =>
+  field === "tokenCreatedAt"
+    ? `COALESCE(${prefix}${fields.rotatedAt.column.name}, ${prefix}${fields.createdAt.column.name})`
+    : prefix + fields[field].column.name

@@ -10,7 +10,8 @@ import type { KeyId, StoredApiKey } from "../../ApiKey.ts"
 import type { RepositoryError } from "../../ApiKeyError.ts"
 import type { LookUps } from "../record/contract.ts"
 import { toRepositoryError } from "./failures.ts"
-import { decodeStored, storedColumnList } from "./row.ts"
+import { storedColumnList } from "./columns.ts"
+import { decodeStored } from "./row.ts"
 import type { Store } from "./store.ts"
 
 type Row = Readonly<Record<string, unknown>>

@@ -22,3 +22,6 @@ export const statements = {
 } as const satisfies Readonly<Record<string, (names: Table) => ReadonlyArray<string>>>
 
 export type MigrationName = keyof typeof statements
+
+// The keys of a literal are its own.
+export const migrationNames = Object.keys(statements) as ReadonlyArray<MigrationName>

@@ -8,7 +8,7 @@ import { defaultSort, type Filter, type Queries, type Sort } from "../record/con
 import * as Cursor from "../record/cursor.ts"
 import { batchSize, inBatches } from "./batches.ts"
 import { toRepositoryError } from "./failures.ts"
-import { tokenCreated, whereOf } from "./filters.ts"
+import { sortColumn, whereOf } from "./filters.ts"
 import { decodeKeys } from "./row.ts"
 import type { Store } from "./store.ts"
 
@@ -94,19 +94,14 @@ export const make = (store: Store): Queries => {
 
 // `NULLS LAST` on a column without nulls would keep its index from being read backwards.
 const orderBy = (sort: Sort, prefix = ""): string => {
-  const { column, isNullable, direction } = orderOf(sort)
-  const value = sort.by === "tokenCreatedAt" ? tokenCreated(prefix) : `${prefix}${column}`
-  return `${value} ${direction}${isNullable ? " NULLS LAST" : ""}, ${prefix}id ${direction}`
+  const { isNullable, direction } = orderOf(sort)
+  return `${sortColumn(sort.by, prefix)} ${direction}${isNullable ? " NULLS LAST" : ""}, ${prefix}id ${direction}`
 }
 
-const orderOf = ({ by, order }: Sort) => ({ ...sortColumns[by], direction: order === "asc" ? "ASC" : "DESC" })
-
-const sortColumns = {
-  createdAt: { column: "created_at", isNullable: false },
-  name: { column: "name", isNullable: false },
-  lastUsedAt: { column: "last_used_at", isNullable: true },
-  expiresAt: { column: "expires_at", isNullable: true },
-  tokenCreatedAt: { column: tokenCreated(), isNullable: false },
-} as const
+const orderOf = ({ by, order }: Sort) => ({
+  column: sortColumn(by),
+  isNullable: Cursor.sortColumn(by).isNullable,
+  direction: order === "asc" ? "ASC" : "DESC",
+})
 
 const decodeTotal = Schema.decodeUnknownEffect(Schema.Array(Schema.Struct({ total: Schema.Int })))

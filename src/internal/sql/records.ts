@@ -7,7 +7,9 @@ import type { Fragment } from "effect/sql/Statement"
 import { ApiKeyNotFound, DuplicateKeyId, RepositoryError, VersionConflict } from "../../ApiKeyError.ts"
 import type { Changes, EndedPrevious, Records } from "../record/contract.ts"
 import { toSimpleLowerCase } from "../text/lowerCase.ts"
+import { type Column, changedFields, fields, isKeptWhileInactive } from "../record/fields.ts"
 import { findTakenIn, insertManyIn } from "./bulk.ts"
+import { toValue, typeOf } from "./columns.ts"
 import { hashesOf, StoreFailure, toRepositoryError } from "./failures.ts"
 import { decodeKeys } from "./row.ts"
 import { type Store, toDate } from "./store.ts"
@@ -18,22 +20,19 @@ export const make = (store: Store): Records => {
   const findTaken = findTakenIn(store)
 
   const assignments = (changes: Changes): ReadonlyArray<Fragment> => {
-    const { name, description, ownerId, scopes, metadata, isActive, deactivatedAt, deactivationReason, expiresAt } = changes
-    const set: Array<Fragment> = []
-    if (name !== undefined) set.push(sql`name = ${name}::text, name_lower = ${toSimpleLowerCase(name)}::text`)
-    if (description !== undefined) set.push(sql`description = ${description}::text`)
-    if (ownerId !== undefined) set.push(sql`owner_id = ${ownerId}::text`)
-    if (scopes !== undefined) set.push(sql`scopes = ${scopes}::text[]`)
-    if (metadata !== undefined) set.push(sql`metadata = ${JSON.stringify(metadata)}::text::jsonb`)
-    if (isActive !== undefined) set.push(sql`is_active = ${isActive}::boolean`)
-    // A record that is inactive already keeps when and why it became so.
-    const isNews = sql`(is_active OR ${isActive !== false}::boolean)`
-    if (deactivatedAt !== undefined)
-      set.push(sql`deactivated_at = CASE WHEN ${isNews} THEN ${toDate(deactivatedAt)}::timestamptz ELSE deactivated_at END`)
-    if (deactivationReason !== undefined)
-      set.push(sql`deactivation_reason = CASE WHEN ${isNews} THEN ${deactivationReason}::text ELSE deactivation_reason END`)
-    if (expiresAt !== undefined) set.push(sql`expires_at = ${toDate(expiresAt)}::timestamptz`)
-    return set
+    const isNews = sql`(is_active OR ${changes.isActive !== false}::boolean)`
+    return changedFields.flatMap((name) => {
+      const value = changes[name]
+      if (value === undefined) return []
+      const column: Column = fields[name].column
+      const [own, type] = [sql.literal(column.name), sql.literal(typeOf[column.kind].parameter)]
+      const text = toValue(column.kind, value)
+      const given = sql`${text === null ? null : String(text)}::text::${type}`
+      const set = isKeptWhileInactive(name) ? sql`${own} = CASE WHEN ${isNews} THEN ${given} ELSE ${own} END` : sql`${own} = ${given}`
+      return column.lowerCase === undefined
+        ? [set]
+        : [set, sql`${sql.literal(column.lowerCase)} = ${toSimpleLowerCase(String(value))}::text`]
+    })
   }
 
   // The end of a previous token that was passed stays so.

@@ -9,7 +9,7 @@ import type { Fragment } from "effect/sql/Statement"
 import type { ApiKeyId } from "../../ApiKey.ts"
 import { ApiKeyNotFound, type RepositoryError, VersionConflict } from "../../ApiKeyError.ts"
 import { toRepositoryError } from "./failures.ts"
-import { columnList } from "./row.ts"
+import { columnList } from "./columns.ts"
 import type { Table } from "./table.ts"
 
 export interface Store {

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { columnsMade } from "./definitions.ts"
-import type { MigrationName } from "./migrations.ts"
+import { madeColumns } from "./definitions.ts"
+import { migrationNames } from "./migrations.ts"
 import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
 
 /**
@@ -27,47 +27,31 @@ export class MissingMigrations extends Schema.TaggedError<MissingMigrations>()("
   }
 }
 
-interface Made {
-  readonly migration: MigrationName
-  readonly relation: string
-  readonly label: string
-  readonly column: string
-}
-
 export const findUnmigrated = (
   options: TableOptions = {},
 ): Effect.Effect<MissingMigrations | undefined, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
     const { table, schema, qualified } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
-    const made = Object.entries(columnsMade).flatMap(([migration, tables]) =>
-      Object.entries<Readonly<Record<string, string>>>(tables).flatMap(([suffix, columns]) =>
-        Object.keys(columns).map((column): Made => ({
-          // The keys of a literal are its own.
-          migration: migration as MigrationName,
-          relation: qualify(schema, table + suffix),
-          label: `${table}${suffix}.${column}`,
-          column,
-        })),
-      ),
-    )
+    const made = madeColumns.map((column) => ({ ...column, relation: qualify(schema, table + column.table) }))
     const rows = yield* sql<{ position: number }>`
       SELECT position::int4 AS position
-      FROM unnest(${made.map(({ relation }) => relation)}::text[], ${made.map(({ column }) => column)}::text[])
+      FROM unnest(${made.map(({ relation }) => relation)}::text[], ${made.map(({ name }) => name)}::text[])
         WITH ORDINALITY AS made (relation, name, position)
       WHERE NOT EXISTS (
         SELECT FROM pg_attribute WHERE attrelid = to_regclass(made.relation) AND attname = made.name AND attnum > 0 AND NOT attisdropped
       )`
     if (rows.length === 0) return undefined
-    const missing = new Set(rows.map(({ position }) => position - 1))
-    const columnsOf = new Map<MigrationName, Array<string>>()
-    for (const [index, { migration, label }] of made.entries()) {
-      if (missing.has(index)) columnsOf.set(migration, [...(columnsOf.get(migration) ?? []), label])
-    }
+    const positions = new Set(rows.map(({ position }) => position - 1))
+    const missing = made.filter((_, position) => positions.has(position))
+    const migrations = migrationNames.flatMap((name) => {
+      const columns = missing.flatMap((column) => (column.since === name ? [`${table}${column.table}.${column.name}`] : []))
+      return columns.length === 0 ? [] : [{ name, columns }]
+    })
     return new MissingMigrations({
       table: qualified,
-      migrations: Array.from(columnsOf, ([name, columns]) => ({ name, columns })),
-      count: Object.keys(columnsMade).length,
+      migrations,
+      count: migrationNames.length,
     })
   })
 

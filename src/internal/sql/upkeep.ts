@@ -7,7 +7,8 @@ import type { Fragment } from "effect/sql/Statement"
 import { schemePattern } from "../hash/schemePattern.ts"
 import type { Upkeep } from "../record/contract.ts"
 import { toRepositoryError } from "./failures.ts"
-import { columnList, decodeKeys } from "./row.ts"
+import { columnList } from "./columns.ts"
+import { decodeKeys } from "./row.ts"
 import type { Store } from "./store.ts"
 
 export const make = ({ sql, keys, columns, alone, previousIsLive }: Store): Upkeep => {

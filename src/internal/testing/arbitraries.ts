@@ -90,6 +90,12 @@ const metadata: Arbitrary.Arbitrary<Schema.JsonObject> = Arbitrary.flatMap(flatM
   ),
 )
 
+/** Kinds of policies and their values. */
+const policies: Arbitrary.Arbitrary<Schema.JsonObject | null> = Arbitrary.flatMap(
+  Arbitrary.schema(Schema.Literals(["none", "none", "quota", "hours2", "networks"])),
+  (kind) => Arbitrary.map(metadata, (value) => (kind === "none" ? null : { [kind]: value, z: [kind, 0.5, null] })),
+)
+
 const fieldsOf = Arbitrary.schema(
   Schema.Struct({
     prefix: Schema.Literals(["ak", "sk_live", "", '"\\']),
@@ -142,7 +148,7 @@ const neverRotated = Arbitrary.flatMap(fieldsOf, ({ hash, deactivationReason, ..
   Arbitrary.flatMap(apiKeyId, (id) =>
     Arbitrary.flatMap(keyId, (key) =>
       Arbitrary.flatMap(scopes, (granted) =>
-        Arbitrary.flatMap(metadata, (metadata) =>
+        Arbitrary.flatMap(Arbitrary.all({ metadata, policies }), (json) =>
           Arbitrary.flatMap(text, (hint) =>
             Arbitrary.map(instants, ({ deactivatedAt, ...at }) => ({
               apiKey: new ApiKey({
@@ -151,7 +157,7 @@ const neverRotated = Arbitrary.flatMap(fieldsOf, ({ hash, deactivationReason, ..
                 id,
                 keyId: key,
                 scopes: granted,
-                metadata,
+                ...json,
                 hint,
                 deactivatedAt: fields.isActive ? null : deactivatedAt,
                 deactivationReason: fields.isActive ? null : deactivationReason,

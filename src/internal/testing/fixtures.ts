@@ -25,6 +25,7 @@ export const makeStoredApiKey = (
       ownerId: null,
       scopes: [],
       metadata: {},
+      policies: null,
       isActive: true,
       deactivatedAt: null,
       deactivationReason: null,

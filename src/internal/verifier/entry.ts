@@ -81,12 +81,13 @@ export class Entry implements Found, Use, Node<Entry> {
  * change by one would bear on the others. Instants aren't, which note their parts when they are asked for.
  */
 export const compact = (apiKey: ApiKey): ApiKey => {
-  const { createdAt, updatedAt, scopes, metadata, previous } = apiKey
+  const { createdAt, updatedAt, scopes, metadata, policies, previous } = apiKey
   const copy = ofChecked(ApiKey, {
     ...apiKey,
     updatedAt: createdAt.epochMilliseconds === updatedAt.epochMilliseconds ? createdAt : updatedAt,
     scopes: shareScopes(scopes),
     metadata: isEmpty(metadata) ? none : frozenCopy(metadata),
+    policies: policies === null ? null : frozenCopy(policies),
     previous: previous === null ? null : Object.freeze(ofChecked(PreviousToken, previous)),
   })
   return Object.freeze(copy)
@@ -130,11 +131,10 @@ const bytesOfEntry = 700
 const bytesOfPrevious = 300
 
 /** An estimate, in bytes: the share that every entry has, and that of its texts. */
-const sizeOf = ({ name, description, ownerId, scopes, metadata, previous }: ApiKey): number => {
+const sizeOf = ({ name, description, ownerId, scopes, metadata, policies, previous }: ApiKey): number => {
   const texts =
     name.length + (description?.length ?? 0) + (ownerId?.length ?? 0) + scopes.reduce((sum, scope) => sum + scope.length + 24, 0)
   // Objects take several times what their JSON does.
-  return (
-    bytesOfEntry + (previous === null ? 0 : bytesOfPrevious) + 2 * texts + (isEmpty(metadata) ? 0 : 4 * JSON.stringify(metadata).length)
-  )
+  const json = (isEmpty(metadata) ? 0 : JSON.stringify(metadata).length) + (policies === null ? 0 : JSON.stringify(policies).length)
+  return bytesOfEntry + (previous === null ? 0 : bytesOfPrevious) + 2 * texts + 4 * json
 }

@@ -106,6 +106,9 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
         { ownerId: null },
         { scopes: set("b", "c:*") },
         { metadata: { b: [1, null, { c: "x" }] } },
+        { policies: { quota: { perDay: 5 }, hours: [[9, 17]] } },
+        { name: "with policies" },
+        { policies: null },
         { isActive: false },
         { expiresAt: null },
         { expiresAt: instant(9), description: "again", ownerId: owner(), scopes: [] },
@@ -118,6 +121,21 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
         assert.deepStrictEqual(encode(yield* repository.update(before.id, change, { at })), encode(expected))
         assert.deepStrictEqual(encode(yield* get(before.id)), encode(expected))
       }
+    }),
+  )
+
+  it.effect("keeps JSON as it was when it was written", () =>
+    Effect.gen(function* () {
+      const repository = yield* store
+      const make = () => ({ quota: { perDay: 5, off: -0, days: ["mon"] } })
+      const plainly = { quota: { perDay: 5, off: 0, days: ["mon"] } }
+      const [inserted, updated] = [make(), make()]
+      const { id } = yield* insert({ metadata: inserted, policies: inserted })
+      inserted.quota.days.push("tue")
+      assert.deepInclude(encode(yield* get(id)), { metadata: plainly, policies: plainly })
+      yield* repository.update(id, { metadata: updated, policies: updated }, { at: instant(1) })
+      updated.quota.days.push("tue")
+      assert.deepInclude(encode(yield* get(id)), { metadata: plainly, policies: plainly })
     }),
   )
 

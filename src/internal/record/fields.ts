@@ -1,0 +1,307 @@
+/**
+ * The fields of a record, each described once: how it is kept, who sets it, and by what it is searched. Columns, rows, statements, changes,
+ * filters, sort orders and the lists of the faces derive from here.
+ *
+ * A new field is a line in `ApiKey`, which says what it is, an entry here, which the compiler then asks for, and a migration.
+ */
+import type * as DateTime from "effect/DateTime"
+import type { ApiKey, PreviousToken, StoredApiKey } from "../../ApiKey.ts"
+
+/** How values are kept, and what they are in a record. */
+export type Kind = "uuid" | "text" | "texts" | "json" | "flag" | "instant" | "integer"
+
+type KindOf<A> = A extends DateTime.Utc
+  ? "instant"
+  : A extends boolean
+    ? "flag"
+    : A extends number
+      ? "integer"
+      : A extends string
+        ? "text" | "uuid"
+        : A extends ReadonlyArray<string>
+          ? "texts"
+          : A extends object
+            ? "json"
+            : never
+
+/** The column of a value. */
+export interface Column<Value = unknown> {
+  readonly name: string
+  readonly kind: unknown extends Value ? Kind : KindOf<NonNullable<Value>>
+  readonly isNullable: unknown extends Value ? boolean : null extends Value ? true : false
+  /** The migration that makes it. */
+  readonly since: string
+  readonly key?: "PRIMARY KEY" | "UNIQUE"
+  /** The name of a further column, with the text in Unicode's simple lower case. */
+  readonly lowerCase?: string
+  /** Its changes aren't announced: it is written on nearly every request, and cached by nobody. */
+  readonly isUse?: true
+}
+
+/** From few to many: the service alone, the application that calls it, or callers of HTTP and the command line too. */
+type Setter = "service" | "application" | "faces"
+
+interface Field<Value = unknown> {
+  readonly column: Column<Value>
+  /** Gives a new key the value. */
+  readonly create: Setter
+  /** Changes it by `update`. */
+  readonly update: Setter | "nobody"
+  /** A record that is inactive already keeps the value when it is deactivated again. */
+  readonly isKeptWhileInactive?: true
+  /** Its value in a line that was exported before the field was there. A field without one has always been there. */
+  readonly whenAbsent?: Value
+  readonly isSortable: boolean
+  /** How a search finds keys by it: by the value, or by a range of instants. Filters of other kinds are in `filters.ts`. */
+  readonly filter: "value" | "range" | "none"
+}
+
+const created = "0001_create_api_keys"
+const rotated = "0003_rotate_tokens"
+const deactivated = "0004_note_deactivation"
+
+/** All fields but `previous`, which is of several columns. */
+export const fields = {
+  id: {
+    column: { name: "id", kind: "uuid", isNullable: false, since: created, key: "PRIMARY KEY" },
+    create: "service",
+    update: "nobody",
+    isSortable: false,
+    filter: "none",
+  },
+  keyId: {
+    column: { name: "key_id", kind: "text", isNullable: false, since: created, key: "UNIQUE" },
+    create: "service",
+    update: "nobody",
+    isSortable: false,
+    filter: "none",
+  },
+  prefix: {
+    column: { name: "prefix", kind: "text", isNullable: false, since: created },
+    create: "service",
+    update: "nobody",
+    isSortable: false,
+    filter: "none",
+  },
+  name: {
+    column: { name: "name", kind: "text", isNullable: false, since: created, lowerCase: "name_lower" },
+    create: "faces",
+    update: "faces",
+    isSortable: true,
+    filter: "none",
+  },
+  description: {
+    column: { name: "description", kind: "text", isNullable: true, since: created },
+    create: "faces",
+    update: "faces",
+    isSortable: false,
+    filter: "none",
+  },
+  ownerId: {
+    column: { name: "owner_id", kind: "text", isNullable: true, since: created },
+    create: "faces",
+    update: "faces",
+    isSortable: false,
+    filter: "value",
+  },
+  scopes: {
+    column: { name: "scopes", kind: "texts", isNullable: false, since: created },
+    create: "faces",
+    update: "faces",
+    isSortable: false,
+    filter: "none",
+  },
+  metadata: {
+    column: { name: "metadata", kind: "json", isNullable: false, since: created },
+    create: "faces",
+    update: "faces",
+    isSortable: false,
+    filter: "none",
+  },
+  // Each kind of policy to come gets a field of its own in what the faces take.
+  policies: {
+    column: { name: "policies", kind: "json", isNullable: true, since: "0009_keep_policies" },
+    create: "application",
+    update: "application",
+    whenAbsent: null,
+    isSortable: false,
+    filter: "none",
+  },
+  isActive: {
+    column: { name: "is_active", kind: "flag", isNullable: false, since: created },
+    create: "faces",
+    update: "application",
+    isSortable: false,
+    filter: "value",
+  },
+  deactivatedAt: {
+    column: { name: "deactivated_at", kind: "instant", isNullable: true, since: deactivated },
+    create: "service",
+    update: "service",
+    isKeptWhileInactive: true,
+    isSortable: false,
+    filter: "none",
+  },
+  deactivationReason: {
+    column: { name: "deactivation_reason", kind: "text", isNullable: true, since: deactivated },
+    create: "service",
+    update: "service",
+    isKeptWhileInactive: true,
+    isSortable: false,
+    filter: "none",
+  },
+  expiresAt: {
+    column: { name: "expires_at", kind: "instant", isNullable: true, since: created },
+    create: "faces",
+    update: "faces",
+    isSortable: true,
+    filter: "range",
+  },
+  createdAt: {
+    column: { name: "created_at", kind: "instant", isNullable: false, since: created },
+    create: "service",
+    update: "nobody",
+    isSortable: true,
+    filter: "range",
+  },
+  updatedAt: {
+    column: { name: "updated_at", kind: "instant", isNullable: false, since: created },
+    create: "service",
+    update: "nobody",
+    isSortable: false,
+    filter: "none",
+  },
+  lastUsedAt: {
+    column: { name: "last_used_at", kind: "instant", isNullable: true, since: created, isUse: true },
+    create: "service",
+    update: "nobody",
+    isSortable: true,
+    filter: "range",
+  },
+  hint: {
+    column: { name: "hint", kind: "text", isNullable: false, since: created },
+    create: "service",
+    update: "nobody",
+    isSortable: false,
+    filter: "none",
+  },
+  version: {
+    column: { name: "version", kind: "integer", isNullable: false, since: created },
+    create: "service",
+    update: "nobody",
+    isSortable: false,
+    filter: "none",
+  },
+  rotatedAt: {
+    column: { name: "rotated_at", kind: "instant", isNullable: true, since: rotated },
+    create: "service",
+    update: "nobody",
+    isSortable: false,
+    filter: "none",
+  },
+} as const satisfies { readonly [Name in keyof Omit<ApiKey, "previous">]: Field<ApiKey[Name]> }
+
+/** The fields of `previous`. In a column each is nullable, as a record need not have a previous token. */
+export const previousFields = {
+  keyId: { name: "previous_key_id", kind: "text", isNullable: true, since: rotated },
+  hint: { name: "previous_hint", kind: "text", isNullable: true, since: rotated },
+  expiresAt: { name: "previous_expires_at", kind: "instant", isNullable: true, since: rotated },
+  graceSeconds: { name: "previous_grace_seconds", kind: "integer", isNullable: true, since: rotated },
+  lastUsedAt: { name: "previous_last_used_at", kind: "instant", isNullable: true, since: rotated, isUse: true },
+} as const satisfies { readonly [Name in keyof PreviousToken]: Column<PreviousToken[Name] | null> }
+
+/** What a stored record has beside its fields. */
+export const hashFields = {
+  hash: { name: "hash", kind: "text", isNullable: false, since: created },
+  previousHash: { name: "previous_hash", kind: "text", isNullable: true, since: rotated },
+} as const satisfies { readonly [Name in keyof Omit<StoredApiKey, "apiKey">]: Column<string> | Column<string | null> }
+
+export type FieldName = keyof typeof fields
+
+/** The names of the fields whose `Key` is one of these values. */
+type NameWhere<Key extends "create" | "update" | "isSortable" | "filter", Value> = {
+  readonly [Name in FieldName]: (typeof fields)[Name][Key] extends Value ? Name : never
+}[FieldName]
+
+const namesWhere = <Key extends "create" | "update" | "isSortable" | "filter", const Value>(
+  key: Key,
+  ...values: ReadonlyArray<Value>
+): ReadonlyArray<NameWhere<Key, Value>> =>
+  // The filter is the type's condition, and the keys of a literal are its own.
+  Object.keys(fields).filter((name) => values.some((value) => value === fields[name as FieldName][key])) as never
+
+type NameOfKind<Kinds extends Kind> = {
+  readonly [Name in FieldName]: (typeof fields)[Name]["column"]["kind"] extends Kinds ? Name : never
+}[FieldName]
+
+const namesOfKind = <const Kinds extends Kind>(...kinds: ReadonlyArray<Kinds>): ReadonlyArray<NameOfKind<Kinds>> =>
+  // The filter is the type's condition, and the keys of a literal are its own.
+  Object.keys(fields).filter((name) => kinds.some((kind) => kind === fields[name as FieldName].column.kind)) as never
+
+/** A field that is an instant. */
+export type InstantField = NameOfKind<"instant">
+export const instantFields = namesOfKind("instant")
+
+/** A field of JSON. */
+export type JsonField = NameOfKind<"json">
+export const jsonFields = namesOfKind("json")
+
+/** The values of fields in a line that was exported before they were there. */
+export const absentFields: Readonly<Record<string, unknown>> = Object.fromEntries(
+  Object.entries<Field>(fields).flatMap(([name, field]) => ("whenAbsent" in field ? [[name, field.whenAbsent]] : [])),
+)
+
+/** Whether a record that is inactive already keeps the field's value when it is deactivated again. */
+export const isKeptWhileInactive = (name: FieldName): boolean => {
+  const field: Field = fields[name]
+  return field.isKeptWhileInactive === true
+}
+
+/** A field that `update` changes. */
+export type ChangedField = NameWhere<"update", Setter>
+export const changedFields: ReadonlyArray<ChangedField> = namesWhere("update", "service", "application", "faces")
+
+/** A field that a caller of the service may give a new key. */
+export type CreateField = NameWhere<"create", "application" | "faces">
+export const createFields: ReadonlyArray<CreateField> = namesWhere("create", "application", "faces")
+
+/** A field that a caller of the service may change. */
+export type UpdateField = NameWhere<"update", "application" | "faces">
+export const updateFields: ReadonlyArray<UpdateField> = namesWhere("update", "application", "faces")
+
+/** A field that a caller of HTTP or the command line may give a new key. */
+export type FaceCreateField = NameWhere<"create", "faces">
+export const faceCreateFields: ReadonlyArray<FaceCreateField> = namesWhere("create", "faces")
+
+/** A field that a caller of HTTP or the command line may change. */
+export type FaceUpdateField = NameWhere<"update", "faces">
+export const faceUpdateFields: ReadonlyArray<FaceUpdateField> = namesWhere("update", "faces")
+
+/** A field that a search finds keys by as it is. */
+export type ValueField = NameWhere<"filter", "value">
+export const valueFields: ReadonlyArray<ValueField> = namesWhere("filter", "value")
+
+/** What a search sorts by: a field, or when the current token was made. */
+export type SortField = NameWhere<"isSortable", true> | "tokenCreatedAt"
+export const sortFields: ReadonlyArray<SortField> = [...namesWhere("isSortable", true), "tokenCreatedAt"]
+
+/** An instant by whose range a search finds keys. */
+export type RangeField = NameWhere<"filter", "range"> | "tokenCreatedAt"
+export const rangeFields: ReadonlyArray<RangeField> = [...namesWhere("filter", "range"), "tokenCreatedAt"]
+
+type Stem<Name> = Name extends `${infer Start}At` ? Start : never
+
+/** The bounds of {@link RangeField}s: `createdAfter`, which is inclusive, and `createdBefore`, which is exclusive, say. */
+export type Bound = `${Stem<RangeField>}${"After" | "Before"}`
+
+/** The names of a field's two bounds. */
+export const boundsOf = (name: RangeField): readonly [after: Bound, before: Bound] => {
+  // The name without its `At`.
+  const stem = name.slice(0, -2) as Stem<RangeField>
+  return [`${stem}After`, `${stem}Before`]
+}
+
+/** The same for each bound. */
+export const perBound = <A>(value: A): { readonly [Name in Bound]: A } =>
+  // All bounds of all ranges.
+  Object.fromEntries(rangeFields.flatMap(boundsOf).map((bound) => [bound, value])) as { [Name in Bound]: A }
