@@ -13,6 +13,7 @@ export declare const metadataLimits: {
   readonly depth: 32
 }
 export declare const Metadata: Schema.Codec<Schema.JsonObject>
+export declare const Policies: Schema.Codec<Schema.JsonObject>
 export declare const Instant: Schema.Codec<DateTime.Utc, string>
 export type InstantInput = DateTime.Utc | Date | string
 export declare function isInRange(): import("effect/SchemaAST").Filter<DateTime.Utc>
@@ -42,6 +43,7 @@ declare const ApiKey_base: Schema.Class<
     readonly ownerId: Schema.NullOr<Schema.Codec<string, string, never, never>>
     readonly scopes: ScopeSet
     readonly metadata: Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>
+    readonly policies: Schema.NullOr<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
     readonly isActive: Schema.Boolean
     readonly deactivatedAt: Schema.NullOr<Schema.Codec<DateTime.Utc, string, never, never>>
     readonly deactivationReason: Schema.NullOr<Schema.Literals<readonly ["manual", "leaked", "possession"]>>

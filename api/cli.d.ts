@@ -246,6 +246,7 @@ export declare const encodeFound: (
     readonly ownerId: string | null
     readonly scopes: readonly string[]
     readonly metadata: Schema.JsonObject
+    readonly policies: Schema.JsonObject | null
     readonly isActive: boolean
     readonly deactivatedAt: string | null
     readonly deactivationReason: "leaked" | "manual" | "possession" | null

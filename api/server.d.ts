@@ -235,6 +235,8 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
           createdAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
@@ -243,8 +245,6 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
-          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
         }>
       >,
       never,
@@ -270,9 +270,9 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly scopes: Schema.optionalKey<ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly isActive: Schema.optionalKey<Schema.Boolean>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
           readonly name: Schema.Codec<string, string, never, never>
-          readonly isActive: Schema.optionalKey<Schema.Boolean>
         }>
       >,
       never,
@@ -597,6 +597,16 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          sort: Schema.optionalKey<
+            Schema.Literals<
+              ("-createdAt" | "-expiresAt" | "-lastUsedAt" | "-name" | "-tokenCreatedAt" | import("../record/fields.ts").SortField)[]
+            >
+          >
+          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          offset: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          cursor: Schema.optionalKey<Schema.String>
           createdAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
@@ -605,27 +615,6 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
-          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          sort: Schema.optionalKey<
-            Schema.Literals<
-              readonly [
-                "createdAt",
-                "-createdAt",
-                "name",
-                "-name",
-                "lastUsedAt",
-                "-lastUsedAt",
-                "expiresAt",
-                "-expiresAt",
-                "tokenCreatedAt",
-                "-tokenCreatedAt",
-              ]
-            >
-          >
-          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
-          offset: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
-          cursor: Schema.optionalKey<Schema.String>
         }>
       >,
       never,
@@ -690,12 +679,12 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       >,
       Schema.toCodecJson<
         Schema.Struct<{
+          readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly scopes: Schema.optionalKey<ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
-          readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
         }>
       >,
       Schema.toCodecStringTree<

@@ -227,6 +227,8 @@ export declare const make: <const Prefix extends `/${string}`>(
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
           createdAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
@@ -235,8 +237,6 @@ export declare const make: <const Prefix extends `/${string}`>(
           lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
-          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
         }>
       >,
       never,
@@ -262,9 +262,9 @@ export declare const make: <const Prefix extends `/${string}`>(
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly scopes: Schema.optionalKey<ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly isActive: Schema.optionalKey<Schema.Boolean>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
           readonly name: Schema.Codec<string, string, never, never>
-          readonly isActive: Schema.optionalKey<Schema.Boolean>
         }>
       >,
       never,
@@ -589,6 +589,16 @@ export declare const make: <const Prefix extends `/${string}`>(
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          sort: Schema.optionalKey<
+            Schema.Literals<
+              ("-createdAt" | "-expiresAt" | "-lastUsedAt" | "-name" | "-tokenCreatedAt" | import("../record/fields.ts").SortField)[]
+            >
+          >
+          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          offset: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          cursor: Schema.optionalKey<Schema.String>
           createdAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
@@ -597,27 +607,6 @@ export declare const make: <const Prefix extends `/${string}`>(
           lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
-          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          sort: Schema.optionalKey<
-            Schema.Literals<
-              readonly [
-                "createdAt",
-                "-createdAt",
-                "name",
-                "-name",
-                "lastUsedAt",
-                "-lastUsedAt",
-                "expiresAt",
-                "-expiresAt",
-                "tokenCreatedAt",
-                "-tokenCreatedAt",
-              ]
-            >
-          >
-          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
-          offset: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
-          cursor: Schema.optionalKey<Schema.String>
         }>
       >,
       never,
@@ -682,12 +671,12 @@ export declare const make: <const Prefix extends `/${string}`>(
       >,
       Schema.toCodecJson<
         Schema.Struct<{
+          readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly scopes: Schema.optionalKey<ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
-          readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
         }>
       >,
       Schema.toCodecStringTree<
@@ -833,6 +822,8 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
           createdAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
@@ -841,8 +832,6 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
-          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
         }>
       >,
       never,
@@ -868,9 +857,9 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly scopes: Schema.optionalKey<ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly isActive: Schema.optionalKey<Schema.Boolean>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
           readonly name: Schema.Codec<string, string, never, never>
-          readonly isActive: Schema.optionalKey<Schema.Boolean>
         }>
       >,
       never,
@@ -1195,6 +1184,16 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
+          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
+          sort: Schema.optionalKey<
+            Schema.Literals<
+              ("-createdAt" | "-expiresAt" | "-lastUsedAt" | "-name" | "-tokenCreatedAt" | import("../record/fields.ts").SortField)[]
+            >
+          >
+          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          offset: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
+          cursor: Schema.optionalKey<Schema.String>
           createdAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
@@ -1203,27 +1202,6 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
-          neverUsed: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          expired: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          sort: Schema.optionalKey<
-            Schema.Literals<
-              readonly [
-                "createdAt",
-                "-createdAt",
-                "name",
-                "-name",
-                "lastUsedAt",
-                "-lastUsedAt",
-                "expiresAt",
-                "-expiresAt",
-                "tokenCreatedAt",
-                "-tokenCreatedAt",
-              ]
-            >
-          >
-          limit: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
-          offset: Schema.optionalKey<Schema.decodeTo<Schema.Int, Schema.String, never, never>>
-          cursor: Schema.optionalKey<Schema.String>
         }>
       >,
       never,
@@ -1288,12 +1266,12 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       >,
       Schema.toCodecJson<
         Schema.Struct<{
+          readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly scopes: Schema.optionalKey<ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
-          readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
         }>
       >,
       Schema.toCodecStringTree<
