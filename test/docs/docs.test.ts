@@ -10,12 +10,12 @@ import { compileCache } from "../support/node.ts"
 import { blocks, pages, root, typescript } from "./blocks.ts"
 
 const run = (command: string, args: ReadonlyArray<string>) =>
-  new Promise<{ readonly ok: boolean; readonly output: string }>((resolve) =>
+  new Promise<{ readonly ok: boolean; readonly stdout: string; readonly output: string }>((resolve) =>
     execFile(
       command,
       [...args],
       { cwd: root, env: { ...process.env, ...compileCache, API_KEY_PEPPER: "a pepper for the documentation" }, maxBuffer: 2 ** 26 },
-      (error, stdout, stderr) => resolve({ ok: error === null, output: stdout + stderr }),
+      (error, stdout, stderr) => resolve({ ok: error === null, stdout, output: stdout + stderr }),
     ),
   )
 
@@ -57,10 +57,12 @@ describe("documentation", () => {
     assert.isTrue(ok, output)
   })
 
-  for (const { name } of typescript.filter(({ tags }) => !tags.includes("no-run"))) {
+  for (const { file, name, code } of typescript.filter(({ tags }) => !tags.includes("no-run"))) {
     it(`runs ${name}`, { concurrent: false }, async () => {
-      const { ok, output } = await run(process.execPath, [relative(root, join(directory, `${name}.ts`))])
+      const { ok, stdout, output } = await run(process.execPath, [relative(root, join(directory, `${name}.ts`))])
       assert.isTrue(ok, output)
+      const lines = Array.from(code.matchAll(/\/\/ => (.*)$/gm), ([, line]) => line)
+      if (file.startsWith("examples/") && lines.length > 0) assert.deepStrictEqual(stdout.trimEnd().split("\n"), lines)
     })
   }
 
