@@ -1,6 +1,6 @@
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Layer, Logger, Redacted, References, Result, Schema, Stream, Tracer } from "effect"
+import { Context, DateTime, Duration, Effect, Layer, Logger, Redacted, References, Result, Schema, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { ApiKey, KeyId, StoredApiKey } from "../src/ApiKey.ts"
 import { DuplicateKeyId, RepositoryError } from "../src/ApiKeyError.ts"
@@ -471,6 +471,24 @@ describe("ApiKeys", () => {
       assert.strictEqual(failed._tag, "MalformedToken")
     }).pipe(Effect.provide(layerWith({ token: { prefix: "live", separator: "_" } }))),
   )
+
+  it.effect("is made twice in one program, over a store each, and a token of one space is none of the other's", () => {
+    class PartnerKeys extends Context.Service<PartnerKeys, ApiKeys.ApiKeys["Service"]>()("test/PartnerKeys") {}
+    const layerPartnerKeys = Layer.effect(PartnerKeys, ApiKeys.make({ token: { prefix: "partner" } })).pipe(
+      Layer.provide([layerEphemeral, Layer.fresh(Repository.layerMemory)]),
+    )
+    return Effect.gen(function* () {
+      const [own, partner] = [yield* ApiKeys.ApiKeys, yield* PartnerKeys]
+      const [{ token }, other] = [yield* own.create({ name: "k" }), yield* partner.create({ name: "k" })]
+      assert.isTrue(Redacted.value(other.token).startsWith("partner-"))
+      assert.strictEqual((yield* own.verify(token)).apiKey.name, "k")
+      assert.strictEqual((yield* partner.verify(other.token)).apiKey.id, other.apiKey.id)
+      assert.strictEqual((yield* Effect.flip(partner.verify(token)))._tag, "MalformedToken")
+      assert.strictEqual((yield* Effect.flip(own.verify(other.token)))._tag, "MalformedToken")
+      assert.strictEqual((yield* Effect.flip(own.get(other.apiKey.id)))._tag, "ApiKeyNotFound")
+      assert.deepStrictEqual([yield* own.count(), yield* partner.count()], [1, 1])
+    }).pipe(Effect.provide(Layer.merge(layerWith(), layerPartnerKeys)))
+  })
 
   it.effect("shows neither secret nor hash in logs, spans, errors or inspect output", () => {
     const seen: Array<string> = []
