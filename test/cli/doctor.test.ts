@@ -12,6 +12,7 @@ import { layerDatabase } from "../../src/internal/cli/database.ts"
 import type { Finding } from "../../src/internal/cli/Json.ts"
 import { checkIssuedPrefix, checkPrefixOf } from "../../src/internal/cli/issuedPrefix.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
+import * as Pglite from "../../src/sql/Pglite.ts"
 import { repair } from "../../src/internal/sql/repair.ts"
 import { startPostgres } from "../support/postgres.ts"
 
@@ -257,6 +258,21 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
 })
 
 describe("doctor", () => {
+  it.live("says once that a folder with keys has lost its pepper", () =>
+    Effect.gen(function* () {
+      const dataDir = join(folder, "embedded")
+      yield* Effect.scoped(Layer.build(Pglite.layer({ dataDir })))
+      const found = yield* examine.pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ API_KEY_DATA_DIR: dataDir }))))
+      const said = found.filter(({ check }) => check === "peppers")
+      assert.deepStrictEqual(
+        said.map(({ level }) => level),
+        ["error"],
+        JSON.stringify(found),
+      )
+      assert.include(said[0]?.message, "holds keys, but their pepper is neither in")
+    }),
+  )
+
   it("allows for the time that asking takes", () => {
     assert.strictEqual(checkClock(0, 100, 1_000).level, "ok")
     assert.strictEqual(checkClock(0, 4_000, 4_900).level, "ok")

@@ -51,7 +51,9 @@ beforeAll(() => {
   bundle()
   mkdirSync(join(place, "bin"))
   writeFileSync(join(place, "bin/effect-api-key"), `#!/bin/sh\nexec "${process.execPath}" "${join(binFolder, "effect-api-key.js")}" "$@"\n`)
-  chmodSync(join(place, "bin/effect-api-key"), 0o755)
+  // The package isn't installed here.
+  writeFileSync(join(place, "bin/npx"), '#!/bin/sh\nexec "$@"\n')
+  for (const name of ["effect-api-key", "npx"]) chmodSync(join(place, "bin", name), 0o755)
 }, 300_000)
 
 describe("the guide to backups", { concurrent: false, timeout: 300_000 }, () => {

@@ -23,7 +23,7 @@ import { readLeakOptions } from "../server/leaks.ts"
 import { serverSettings } from "../server/settings.ts"
 import { misspelt } from "../server/variables.ts"
 import { notHeard } from "../nodes/nodes.ts"
-import { DamagedDataDir, look, othersMayWrite, pepperFile } from "../sql/dataDir.ts"
+import { DamagedDataDir, type DataDirState, look, othersMayWrite, pepperFile } from "../sql/dataDir.ts"
 import * as Migrations from "../../sql/Migrations.ts"
 import { findMissing, type Missing } from "../sql/repair.ts"
 import { readByPrimaryKeys } from "../sql/soundness.ts"
@@ -93,11 +93,13 @@ const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, dataDir }
   ]
 })
 
-const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings) {
+const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSettings, state: DataDirState) {
   const { peppers, databaseUrl, dataDir } = config
   if (peppers.every(Option.isNone) && Option.isNone(databaseUrl)) {
-    return existsSync(pepperFile(dataDir))
-      ? ok("peppers", `The pepper is the one in ${pepperFile(dataDir)}`)
+    const file = pepperFile(dataDir)
+    if (existsSync(file)) return ok("peppers", `The pepper is the one in ${file}`)
+    return state === "present"
+      ? error("peppers", `${dataDir} holds keys, but their pepper is neither in ${file} nor in API_KEY_PEPPER`, "Restore one of them")
       : warning("peppers", "There is no pepper yet", "The first command that needs one makes it; keep a copy of it apart from the data")
   }
   const loaded = yield* Effect.exit(Effect.flatMap(loadPeppers(config), Pepper.checkRing))
@@ -463,7 +465,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   const state = isEmbedded ? yield* Effect.exit(Effect.mapError(look(config.dataDir), fromError)) : Exit.succeed("present" as const)
   // The pepper is looked for in the same folder.
   if (Exit.isFailure(state)) return [...findings, error("database", ...splitAdvice(state.cause))]
-  findings.push(yield* checkPeppers(config))
+  findings.push(yield* checkPeppers(config, state.value))
   const others = isEmbedded ? yield* othersMayWrite(config.dataDir) : undefined
   if (others !== undefined) findings.push(warning("database", others, "Make the folder this user's own: chown and chmod 700"))
   if (state.value !== "present") {
