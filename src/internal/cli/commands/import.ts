@@ -166,8 +166,11 @@ export const importKeys = Command.make(
           : `The tokens of ${from.value} are good where its adapter is: for serve and verify set API_KEY_ADAPTERS=${[...names, from.value].join(",")}; an application has it in ApiKeys.layerWith (legacy). See docs/guides/moving-in.md.`,
       )
     }
-    if (refused > 0)
-      return yield* new CliFailure({ exitCode: 1, tag: "RowsRefused", reason: `${refused} of ${counted(read, "row")} were refused` })
+    if (refused > 0) {
+      // Not one row that export wrote: the rows may be another system's.
+      const hint = Option.isNone(from) && refused === read - skip ? `. Rows of another system need --from (${adapterNames.join(", ")})` : ""
+      return yield* new CliFailure({ exitCode: 1, tag: "RowsRefused", reason: `${refused} of ${counted(read, "row")} were refused${hint}` })
+    }
   }),
 ).pipe(
   Command.withDescription("Import API keys that export wrote, or of another system"),
