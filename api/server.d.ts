@@ -1,39 +1,27 @@
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import type { MigrationError } from "effect/sql/Migrator"
 import type { SqlError } from "effect/sql/SqlError"
 import * as ApiKeys from "./ApiKeys.ts"
 import * as Pepper from "./hasher/Pepper.ts"
 import * as Invalidation from "./sql/Invalidation.ts"
-import * as Migrations from "./sql/Migrations.ts"
-import { type DatabaseUnavailable } from "./internal/server/databaseUrl.ts"
+import type { MissingMigrations } from "./sql/SqlRepository.ts"
 import { type Limits } from "./internal/server/limits.ts"
-import { type MissingPackage } from "./internal/server/loadPackage.ts"
+import type { DatabaseUnavailable } from "./internal/wiring/databaseUrl.ts"
+import type { MissingPackage } from "./internal/wiring/loadPackage.ts"
+import { type RedisUnavailable } from "./internal/wiring/storage.ts"
 export { ServerApi } from "./internal/server/api.ts"
-export { AdapterOptionMissing } from "./internal/server/adapters.ts"
+export { AdapterOptionMissing } from "./internal/wiring/adapters.ts"
 export { AddressUnavailable } from "./internal/server/address.ts"
-export { DatabaseUnavailable } from "./internal/server/databaseUrl.ts"
-export { DataDirError } from "./internal/server/embedded.ts"
+export { DatabaseUnavailable } from "./internal/wiring/databaseUrl.ts"
+export { DataDirError } from "./internal/wiring/embedded.ts"
 export { defaultLimits, type Limits, TooFewRequests } from "./internal/server/limits.ts"
-export { MissingPackage } from "./internal/server/loadPackage.ts"
-export { PepperRequired } from "./internal/server/settings.ts"
+export { MissingPackage } from "./internal/wiring/loadPackage.ts"
+export { RedisUnavailable } from "./internal/wiring/storage.ts"
+export { PepperRequired } from "./internal/wiring/settings.ts"
 export { SigningKeysUnreadable } from "./internal/server/leaks.ts"
 export { routes, routesWith, type RoutesOptions } from "./internal/server/routes.ts"
-declare const RedisUnavailable_base: Schema.Class<
-  RedisUnavailable,
-  Schema.TaggedStruct<
-    "RedisUnavailable",
-    {
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-export declare class RedisUnavailable extends RedisUnavailable_base {
-  get message(): string
-}
 export interface Options {
   readonly limits?: Partial<Limits> | undefined
   readonly onFirstKey?: ((created: ApiKeys.Created, url: string) => Effect.Effect<void>) | undefined
@@ -47,7 +35,7 @@ export declare const layerWith: (
   | import("@effect/platform-node/NodeServices").NodeServices,
   | import("./internal/server/address.ts").AddressUnavailable
   | import("./ApiKeyError.ts").BuiltInPepper
-  | import("./internal/server/embedded.ts").DataDirError
+  | import("./internal/wiring/embedded.ts").DataDirError
   | import("./sql/Pglite.ts").DataDirLocked
   | DatabaseUnavailable
   | import("./ApiKeyError.ts").HasherError
@@ -57,10 +45,10 @@ export declare const layerWith: (
   | import("./http/implementation.ts").InvalidSigningKey
   | import("./ApiKeyToken.ts").InvalidTokenConfig
   | MigrationError
-  | Migrations.MissingMigrations
+  | MissingMigrations
   | import("./ApiKeyError.ts").MissingPeppers
   | import("./ApiKeyError.ts").OtherPeppers
-  | import("./internal/server/settings.ts").PepperRequired
+  | import("./internal/wiring/settings.ts").PepperRequired
   | import("./sql/Pglite.ts").PgliteUnavailable
   | RedisUnavailable
   | import("./ApiKeyError.ts").RepositoryError
@@ -68,7 +56,7 @@ export declare const layerWith: (
   | SqlError
   | import("./internal/server/limits.ts").TooFewRequests
   | import("./sql/Pglite.ts").DataDirProblem
-  | (import("./internal/server/adapters.ts").AdapterOptionMissing | Config.ConfigError | MissingPackage)
+  | (import("./internal/wiring/adapters.ts").AdapterOptionMissing | Config.ConfigError | MissingPackage)
   | Pepper.PepperError,
   never
 >
@@ -79,7 +67,7 @@ export declare const layer: Layer.Layer<
   | import("@effect/platform-node/NodeServices").NodeServices,
   | import("./internal/server/address.ts").AddressUnavailable
   | import("./ApiKeyError.ts").BuiltInPepper
-  | import("./internal/server/embedded.ts").DataDirError
+  | import("./internal/wiring/embedded.ts").DataDirError
   | import("./sql/Pglite.ts").DataDirLocked
   | DatabaseUnavailable
   | import("./ApiKeyError.ts").HasherError
@@ -89,10 +77,10 @@ export declare const layer: Layer.Layer<
   | import("./http/implementation.ts").InvalidSigningKey
   | import("./ApiKeyToken.ts").InvalidTokenConfig
   | MigrationError
-  | Migrations.MissingMigrations
+  | MissingMigrations
   | import("./ApiKeyError.ts").MissingPeppers
   | import("./ApiKeyError.ts").OtherPeppers
-  | import("./internal/server/settings.ts").PepperRequired
+  | import("./internal/wiring/settings.ts").PepperRequired
   | import("./sql/Pglite.ts").PgliteUnavailable
   | RedisUnavailable
   | import("./ApiKeyError.ts").RepositoryError
@@ -100,7 +88,7 @@ export declare const layer: Layer.Layer<
   | SqlError
   | import("./internal/server/limits.ts").TooFewRequests
   | import("./sql/Pglite.ts").DataDirProblem
-  | (import("./internal/server/adapters.ts").AdapterOptionMissing | Config.ConfigError | MissingPackage)
+  | (import("./internal/wiring/adapters.ts").AdapterOptionMissing | Config.ConfigError | MissingPackage)
   | Pepper.PepperError,
   never
 >
@@ -1109,24 +1097,6 @@ export interface CredentialOptions {
   readonly foreignAuthorization?: "ignore" | "refuse" | undefined
 }
 
-// internal/server/adapters.d.ts
-declare const AdapterOptionMissing_base: Schema.Class<
-  AdapterOptionMissing,
-  Schema.TaggedStruct<
-    "AdapterOptionMissing",
-    {
-      readonly adapter: Schema.String
-      readonly variable: Schema.String
-      readonly expected: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-
-export declare class AdapterOptionMissing extends AdapterOptionMissing_base {
-  get message(): string
-}
-
 // internal/server/address.d.ts
 declare const AddressUnavailable_base: Schema.Class<
   AddressUnavailable,
@@ -1172,39 +1142,6 @@ declare class ProtectedGroup extends ProtectedGroup_base {}
 declare const ServerApi_base: HttpApi.HttpApi<"effect-api-key-server", typeof ApiKeysGroup | typeof LeaksGroup | typeof ProtectedGroup>
 
 export declare class ServerApi extends ServerApi_base {}
-
-// internal/server/databaseUrl.d.ts
-declare const DatabaseUnavailable_base: Schema.Class<
-  DatabaseUnavailable,
-  Schema.TaggedStruct<
-    "DatabaseUnavailable",
-    {
-      readonly found: Schema.String
-      readonly advice: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-
-export declare class DatabaseUnavailable extends DatabaseUnavailable_base {
-  get message(): string
-}
-
-// internal/server/embedded.d.ts
-declare const DataDirError_base: Schema.Class<
-  DataDirError,
-  Schema.TaggedStruct<
-    "DataDirError",
-    {
-      readonly reason: Schema.String
-    }
-  >,
-  import("effect/Cause").YieldableError
->
-
-export declare class DataDirError extends DataDirError_base {
-  get message(): string
-}
 
 // internal/server/leaks.d.ts
 declare const SigningKeysUnreadable_base: Schema.Class<
@@ -1254,7 +1191,70 @@ export declare class TooFewRequests extends TooFewRequests_base {
   get message(): string
 }
 
-// internal/server/loadPackage.d.ts
+// internal/server/routes.d.ts
+export interface RoutesOptions {
+  readonly leaks?: LeakOptions | undefined
+  readonly credentials?: CredentialOptions | undefined
+}
+
+type Needs = HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
+
+export declare const routesWith: (options: RoutesOptions) => Layer.Layer<never, InvalidSigningKey, Needs>
+
+export declare const routes: Layer.Layer<never, never, Needs>
+
+// internal/wiring/adapters.d.ts
+declare const AdapterOptionMissing_base: Schema.Class<
+  AdapterOptionMissing,
+  Schema.TaggedStruct<
+    "AdapterOptionMissing",
+    {
+      readonly adapter: Schema.String
+      readonly variable: Schema.String
+      readonly expected: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class AdapterOptionMissing extends AdapterOptionMissing_base {
+  get message(): string
+}
+
+// internal/wiring/databaseUrl.d.ts
+declare const DatabaseUnavailable_base: Schema.Class<
+  DatabaseUnavailable,
+  Schema.TaggedStruct<
+    "DatabaseUnavailable",
+    {
+      readonly found: Schema.String
+      readonly advice: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class DatabaseUnavailable extends DatabaseUnavailable_base {
+  get message(): string
+}
+
+// internal/wiring/embedded.d.ts
+declare const DataDirError_base: Schema.Class<
+  DataDirError,
+  Schema.TaggedStruct<
+    "DataDirError",
+    {
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class DataDirError extends DataDirError_base {
+  get message(): string
+}
+
+// internal/wiring/loadPackage.d.ts
 declare const MissingPackage_base: Schema.Class<
   MissingPackage,
   Schema.TaggedStruct<
@@ -1271,19 +1271,7 @@ export declare class MissingPackage extends MissingPackage_base {
   orElse(advice: string): MissingPackage
 }
 
-// internal/server/routes.d.ts
-export interface RoutesOptions {
-  readonly leaks?: LeakOptions | undefined
-  readonly credentials?: CredentialOptions | undefined
-}
-
-type Needs = HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
-
-export declare const routesWith: (options: RoutesOptions) => Layer.Layer<never, InvalidSigningKey, Needs>
-
-export declare const routes: Layer.Layer<never, never, Needs>
-
-// internal/server/settings.d.ts
+// internal/wiring/settings.d.ts
 declare const PepperRequired_base: Schema.Class<
   PepperRequired,
   Schema.TaggedStruct<"PepperRequired", {}>,
@@ -1291,5 +1279,21 @@ declare const PepperRequired_base: Schema.Class<
 >
 
 export declare class PepperRequired extends PepperRequired_base {
+  get message(): string
+}
+
+// internal/wiring/storage.d.ts
+declare const RedisUnavailable_base: Schema.Class<
+  RedisUnavailable,
+  Schema.TaggedStruct<
+    "RedisUnavailable",
+    {
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class RedisUnavailable extends RedisUnavailable_base {
   get message(): string
 }

@@ -6,7 +6,6 @@
  * @since 0.1.0
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import * as PgClient from "@effect/sql-pg/PgClient"
 import * as ByteSize from "effect/ByteSize"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -14,52 +13,44 @@ import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import type { MigrationError } from "effect/sql/Migrator"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { ApiKeyInvalidation } from "./ApiKeyInvalidation.ts"
 import type { ApiKeyRepository } from "./ApiKeyRepository.ts"
 import * as ApiKeys from "./ApiKeys.ts"
-import * as Argon2Node from "./hasher/Argon2Node.ts"
 import * as Pepper from "./hasher/Pepper.ts"
 import * as Invalidation from "./sql/Invalidation.ts"
-import * as Migrations from "./sql/Migrations.ts"
 import type { PgliteError } from "./sql/Pglite.ts"
-import * as SqlRepository from "./sql/SqlRepository.ts"
+import type { MissingMigrations } from "./sql/SqlRepository.ts"
 import { acceptCredentials } from "./internal/http/ApiKeyAuth.ts"
 import { layerRedactedHeaders } from "./internal/http/auth.ts"
-import { loadAdapters } from "./internal/server/adapters.ts"
+import { loadAdapters } from "./internal/wiring/adapters.ts"
 import { explainAddress } from "./internal/server/address.ts"
-import { type DatabaseUnavailable, layerReachable } from "./internal/server/databaseUrl.ts"
 import { makeFirstKey, printFirstKey } from "./internal/server/firstKey.ts"
 import { readCredentialOptions } from "./internal/server/credentials.ts"
 import { decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "./internal/server/limits.ts"
-import { loadPackage, type MissingPackage } from "./internal/server/loadPackage.ts"
 import { readLeakOptions } from "./internal/server/leaks.ts"
 import { ServerApi } from "./internal/server/api.ts"
 import { routesWith } from "./internal/server/routes.ts"
-import { loadPeppers, serverSettings } from "./internal/server/settings.ts"
-import { misspelt } from "./internal/server/variables.ts"
+import type { DatabaseUnavailable } from "./internal/wiring/databaseUrl.ts"
+import type { MissingPackage } from "./internal/wiring/loadPackage.ts"
+import { loadPeppers, serverSettings } from "./internal/wiring/settings.ts"
+import { layerArgon2 } from "./internal/wiring/hasher.ts"
+import { layerEmbedded, layerMigratedRepository, layerPostgres, layerRedis, type RedisUnavailable } from "./internal/wiring/storage.ts"
+import { misspelt } from "./internal/wiring/variables.ts"
 
 export { ServerApi } from "./internal/server/api.ts"
-export { AdapterOptionMissing } from "./internal/server/adapters.ts"
+export { AdapterOptionMissing } from "./internal/wiring/adapters.ts"
 export { AddressUnavailable } from "./internal/server/address.ts"
-export { DatabaseUnavailable } from "./internal/server/databaseUrl.ts"
-export { DataDirError } from "./internal/server/embedded.ts"
+export { DatabaseUnavailable } from "./internal/wiring/databaseUrl.ts"
+export { DataDirError } from "./internal/wiring/embedded.ts"
 export { defaultLimits, type Limits, TooFewRequests } from "./internal/server/limits.ts"
-export { MissingPackage } from "./internal/server/loadPackage.ts"
-export { PepperRequired } from "./internal/server/settings.ts"
+export { MissingPackage } from "./internal/wiring/loadPackage.ts"
+export { RedisUnavailable } from "./internal/wiring/storage.ts"
+export { PepperRequired } from "./internal/wiring/settings.ts"
 export { SigningKeysUnreadable } from "./internal/server/leaks.ts"
 export { routes, routesWith, type RoutesOptions } from "./internal/server/routes.ts"
-
-/** What `REDIS_URL` names can't be reached. @category errors @since 0.1.0 */
-export class RedisUnavailable extends Schema.TaggedError<RedisUnavailable>()("RedisUnavailable", { reason: Schema.String }) {
-  override get message(): string {
-    return `REDIS_URL: ${this.reason}`
-  }
-}
 
 type Settings = Config.Success<typeof serverSettings>
 
@@ -71,8 +62,6 @@ export interface Options {
   readonly onFirstKey?: ((created: ApiKeys.Created, url: string) => Effect.Effect<void>) | undefined
 }
 
-const layerRepository = SqlRepository.layer.pipe(Layer.provide(Migrations.layer()))
-
 /** The keys, and what connects the nodes that share them. */
 const layerStorage = ({
   databaseUrl,
@@ -83,59 +72,18 @@ const layerStorage = ({
   | DatabaseUnavailable
   | SqlError
   | MigrationError
-  | SqlRepository.MissingMigrations
+  | MissingMigrations
   | Invalidation.InvalidIdentifier
   | RedisUnavailable
   | MissingPackage
   | PgliteError
 > =>
   Option.isSome(databaseUrl)
-    ? Layer.mergeAll(layerRepository, Option.match(redisUrl, { onNone: () => Invalidation.layerPostgres(), onSome: layerRedis })).pipe(
-        Layer.provideMerge(
-          layerReachable(
-            PgClient.layer({ url: databaseUrl.value, applicationName: "effect-api-key", connectTimeout: "5 seconds" }),
-            databaseUrl.value,
-          ),
-        ),
-      )
-    : Layer.mergeAll(layerRepository, Invalidation.layerPglite()).pipe(Layer.provideMerge(layerEmbedded(dataDir)))
-
-const layerEmbedded = (dataDir: string) =>
-  Layer.unwrap(
-    Effect.map(
-      loadPackage("The embedded database", "@electric-sql/pglite", () => import("./sql/Pglite.ts")),
-      (Pglite) => Pglite.layer({ dataDir }),
-    ),
-  )
-
-/** Loaded where it is asked for, as most have no need of the package `redis`. */
-const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, RedisUnavailable | MissingPackage> => {
-  if (!URL.canParse(Redacted.value(url))) return Layer.effectContext(new RedisUnavailable({ reason: "isn't a URL" }))
-  return Layer.unwrap(
-    Effect.map(
-      loadPackage("REDIS_URL", "redis", () => Promise.all([import("@effect/platform-node/NodeRedis"), import("./redis/Invalidation.ts")])),
-      ([NodeRedis, RedisInvalidation]) =>
-        RedisInvalidation.layerRedis().pipe(
-          Layer.provide(NodeRedis.layer({ url: Redacted.value(url) })),
-          Layer.catch(({ cause }) =>
-            Layer.effectContext(new RedisUnavailable({ reason: cause instanceof Error ? cause.message : "can't be reached" })),
-          ),
-        ),
-    ),
-  )
-}
-
-/** Node's own Argon2id where it has it, else that of the package `argon2`, which is loaded only then. */
-const layerArgon2 = Argon2Node.layerPeppers().pipe(
-  Layer.catchTag("Argon2Unavailable", () =>
-    Layer.unwrap(
-      Effect.map(
-        loadPackage("Before Node 24.7, hashing", "argon2", () => import("./hasher/Argon2.ts")),
-        (Argon2) => Argon2.layerPeppers(),
-      ),
-    ),
-  ),
-)
+    ? Layer.mergeAll(
+        layerMigratedRepository,
+        Option.match(redisUrl, { onNone: () => Invalidation.layerPostgres(), onSome: layerRedis }),
+      ).pipe(Layer.provideMerge(layerPostgres(databaseUrl.value)))
+    : Layer.mergeAll(layerMigratedRepository, Invalidation.layerPglite()).pipe(Layer.provideMerge(layerEmbedded(dataDir)))
 
 /**
  * The whole server, configured by `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `REDIS_URL`, `API_KEY_DATA_DIR`

@@ -12,11 +12,11 @@ import { encodeLine, readRow } from "../src/ApiKeyTransfer.ts"
 import * as CliValues from "../src/internal/cli/values.ts"
 import { ConfirmWithin, MaxAge } from "../src/internal/http/ApiKeysGroup.ts"
 import * as Sha256 from "../src/legacy/Sha256.ts"
-import { namedAdapters } from "../src/internal/server/adapters.ts"
+import { namedAdapters } from "../src/internal/wiring/adapters.ts"
 import { readCredentialOptions } from "../src/internal/server/credentials.ts"
 import { readLeakOptions } from "../src/internal/server/leaks.ts"
 import { routes } from "../src/internal/server/routes.ts"
-import { serverSettings } from "../src/internal/server/settings.ts"
+import { serverSettings } from "../src/internal/wiring/settings.ts"
 import { makeStoredApiKey } from "../src/testing.ts"
 
 const good = {

@@ -1,7 +1,7 @@
 /** Keys of other systems by the command line, from its source: what comes in, what is refused, and where the tokens are good then. */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -97,6 +97,16 @@ const row = (id: number, token: string, more: object = {}) => ({
 })
 
 describe("import", () => {
+  it("makes no database for a dry run, and points to --from where no row is one of ours", async () => {
+    const rows = join(folder, "dry.json")
+    writeFileSync(rows, JSON.stringify([{ id: "1", token_digest: "x" }]))
+    const dataDir = join(folder, "new")
+    const ran = await run(["import", rows, "--dry-run"], { DATABASE_URL: "", API_KEY_DATA_DIR: dataDir, API_KEY_PEPPER: "" })
+    assert.strictEqual(ran.code, 1, ran.stderr)
+    assert.match(ran.stderr, /1 of 1 row were refused\. Rows of another system need --from \(better-auth, django/)
+    assert.isFalse(existsSync(dataDir))
+  })
+
   it("reads a JSON array, and cells between semicolons, and says what it sees instead", async () => {
     const rows = [row(1, "one"), row(2, "two")]
     const array = file("keys.json", `[${rows.map((each) => JSON.stringify(each)).join(",\n")}]\n`)

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { readOrMakePepper } from "../../src/internal/server/embedded.ts"
+import { readOrMakePepper } from "../../src/internal/wiring/embedded.ts"
 import { compileCache, short } from "../support/node.ts"
 import { startPostgres } from "../support/postgres.ts"
 

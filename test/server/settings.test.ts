@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
-import { loadPeppers } from "../../src/internal/server/settings.ts"
+import { loadPeppers } from "../../src/internal/wiring/settings.ts"
 
 it.effect("a pepper is made once, and not when the folder is gone while the server runs", () =>
   Effect.gen(function* () {

@@ -1,4 +1,5 @@
-import * as crypto from "node:crypto"
+/** The keys in the database that is configured, by the server's own wiring: both see the same keys under the same configuration. */
+import { randomBytes } from "node:crypto"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -8,22 +9,18 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import * as ApiKeys from "../../ApiKeys.ts"
 import type { ApiKeyInvalidation } from "../../ApiKeyInvalidation.ts"
 import type { ApiKeyHasher } from "../../ApiKeyHasher.ts"
-import { ApiKeyRepository } from "../../ApiKeyRepository.ts"
-import * as Argon2Node from "../../hasher/Argon2Node.ts"
+import { ApiKeyRepository, layerMemory } from "../../ApiKeyRepository.ts"
 import * as Pepper from "../../hasher/Pepper.ts"
-import { loadAdapters } from "../server/adapters.ts"
-import { layerReachable } from "../server/databaseUrl.ts"
-import { loadPackage } from "../server/loadPackage.ts"
-import * as Settings from "../server/settings.ts"
-import { storageSettings, type StorageSettings } from "../server/settings.ts"
+import { loadAdapters } from "../wiring/adapters.ts"
+import { layerArgon2 } from "../wiring/hasher.ts"
+import * as Settings from "../wiring/settings.ts"
+import { storageSettings, type StorageSettings } from "../wiring/settings.ts"
+import * as Storage from "../wiring/storage.ts"
 import { look } from "../sql/dataDir.ts"
-import * as Migrations from "../../sql/Migrations.ts"
 import * as SqlRepository from "../../sql/SqlRepository.ts"
 import { CliFailure, fromError } from "./CliFailure.ts"
 import { IssuedPrefix } from "./issuedPrefix.ts"
 import { tokenFormat } from "./settings.ts"
-
-// The wiring is that of `ApiKeyServer`, so that both see the same keys under the same configuration.
 
 export type DatabaseSettings = StorageSettings
 
@@ -45,10 +42,6 @@ const failing = <A, E extends { readonly _tag: string; readonly message: string 
   layer: Layer.Layer<A, E, R>,
 ): Layer.Layer<A, CliFailure, R> => Layer.catch(layer, (error) => Layer.effectContext(Effect.fail(fromError(error))))
 
-/** A package that isn't installed says so in one line. */
-const load = <A>(what: string, packages: string, run: () => Promise<A>): Effect.Effect<A, CliFailure> =>
-  Effect.mapError(loadPackage(what, packages, run), fromError)
-
 /** The ring as the server would have it. With a database of its own it makes none up. */
 export const loadPeppers = (settings: DatabaseSettings) =>
   Effect.catchTag(Settings.loadPeppers(settings), "PepperRequired", ({ _tag }) =>
@@ -61,35 +54,16 @@ export const loadPeppers = (settings: DatabaseSettings) =>
     ),
   )
 
-const loadPg = load("DATABASE_URL", "@effect/sql-pg", () => import("@effect/sql-pg/PgClient"))
+/** The package for the embedded database, which says in one line that it isn't installed. */
+export const loadPglite = Effect.mapError(Storage.loadPglite, fromError)
 
-export const loadPglite = load("The embedded database", "@electric-sql/pglite", () => import("../../sql/Pglite.ts"))
+/** The database, as it is. A command has little to ask at a time. */
+export const layerSql = (settings: DatabaseSettings): Layer.Layer<SqlClient, CliFailure> =>
+  failing(Storage.layerSql(settings, { maxConnections: 2 }))
 
-const layerPg = (PgClient: typeof import("@effect/sql-pg/PgClient"), url: Redacted.Redacted) =>
-  failing(layerReachable(PgClient.layer({ url, applicationName: "effect-api-key", connectTimeout: "5 seconds", maxConnections: 2 }), url))
-
-/** The database, as it is. */
-export const layerSql = ({ databaseUrl, dataDir }: DatabaseSettings): Layer.Layer<SqlClient, CliFailure> =>
-  Layer.unwrap(
-    Option.isSome(databaseUrl)
-      ? Effect.map(loadPg, (PgClient) => layerPg(PgClient, databaseUrl.value))
-      : Effect.map(loadPglite, (Pglite) => failing(Pglite.layer({ dataDir }))),
-  )
-
-const hasArgon2 = (crypto.argon2 as typeof crypto.argon2 | undefined) !== undefined
-
-/** Argon2id by Node itself where it has it, else by the package. */
-export const layerHasher = (ring: Pepper.PepperRing): Layer.Layer<ApiKeyHasher, CliFailure> => {
-  const hasher = hasArgon2
-    ? failing(Argon2Node.layerPeppers())
-    : Layer.unwrap(
-        Effect.map(
-          load("Before Node 24.7, hashing", "argon2", () => import("../../hasher/Argon2.ts")),
-          (Argon2) => failing(Argon2.layerPeppers()),
-        ),
-      )
-  return Layer.provide(hasher, Layer.succeed(Pepper.Peppers, { ring: Effect.succeed(ring) }))
-}
+/** Argon2id under the peppers of the ring. */
+export const layerHasher = (ring: Pepper.PepperRing): Layer.Layer<ApiKeyHasher, CliFailure> =>
+  failing(layerArgon2).pipe(Layer.provide(Layer.succeed(Pepper.Peppers, { ring: Effect.succeed(ring) })))
 
 /** What connects the servers, where a command has to tell them of changes, or to ask whether they have applied one. */
 const layerNodes = ({ redisUrl, databaseUrl }: DatabaseSettings, confirms: boolean) => {
@@ -98,31 +72,14 @@ const layerNodes = ({ redisUrl, databaseUrl }: DatabaseSettings, confirms: boole
   return confirms && Option.isSome(databaseUrl) ? layerListening(databaseUrl.value) : Layer.empty
 }
 
-const noRedis = (reason: string) => Layer.effectContext(Effect.fail(new CliFailure({ exitCode: 1, tag: "RedisUnavailable", reason })))
-
-export const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, CliFailure> => {
-  if (!URL.canParse(Redacted.value(url))) return noRedis("REDIS_URL isn't a URL")
-  return Layer.unwrap(
-    Effect.map(
-      load("REDIS_URL", "redis", async () => ({
-        NodeRedis: await import("@effect/platform-node/NodeRedis"),
-        Invalidation: await import("../../redis/Invalidation.ts"),
-      })),
-      ({ NodeRedis, Invalidation }) =>
-        Layer.catch(Invalidation.layerRedis().pipe(Layer.provide(NodeRedis.layer({ url: Redacted.value(url) }))), () =>
-          noRedis("What REDIS_URL names can't be reached"),
-        ),
-    ),
-  )
-}
+export const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, CliFailure> => failing(Storage.layerRedis(url))
 
 export const layerListening = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, CliFailure> =>
   Layer.unwrap(
-    Effect.gen(function* () {
-      const PgClient = yield* loadPg
-      const { layerPostgres } = yield* Effect.promise(() => import("../../sql/Invalidation.ts"))
-      return failing(layerPostgres()).pipe(Layer.provide(layerPg(PgClient, url)))
-    }),
+    Effect.map(
+      Effect.promise(() => import("../../sql/Invalidation.ts")),
+      ({ layerPostgres }) => failing(layerPostgres().pipe(Layer.provide(Storage.layerPostgres(url, { maxConnections: 2 })))),
+    ),
   )
 
 /**
@@ -135,8 +92,7 @@ export const layerService = (config: DatabaseSettings, { confirms = false, notes
     Effect.gen(function* () {
       const ring = yield* Effect.mapError(Effect.flatMap(loadPeppers(config), Pepper.checkRing), fromError)
       const legacy = yield* Effect.mapError(loadAdapters, fromError)
-      const repository = failing(SqlRepository.layer)
-      const migrated = Option.isSome(config.databaseUrl) ? repository : Layer.provide(repository, failing(Migrations.layer()))
+      const migrated = failing(Option.isSome(config.databaseUrl) ? SqlRepository.layer : Storage.layerMigratedRepository)
       const withPeppers = !notesPeppers ? withoutPeppers : Option.isSome(config.databaseUrl) ? withoutAssumptions : undefined
       const kept =
         withPeppers === undefined
@@ -148,6 +104,21 @@ export const layerService = (config: DatabaseSettings, { confirms = false, notes
       )
     }),
   )
+
+/** As it would be in a folder that holds no database yet, for a command that is to make none. */
+export const layerUnmade = Layer.unwrap(
+  Effect.gen(function* () {
+    const config = yield* readSettings
+    const ring = config.peppers.every(Option.isNone) ? madeUp() : yield* Effect.mapError(loadPeppers(config), fromError)
+    const legacy = yield* Effect.mapError(loadAdapters, fromError)
+    return failing(ApiKeys.layerConfigWith({ legacy })).pipe(Layer.provide([layerHasher(ring), layerMemory]))
+  }),
+)
+
+const madeUp = (): Pepper.PepperRing => ({
+  current: { id: "", value: Redacted.make(randomBytes(32).toString("base64"), { label: "pepper" }) },
+  older: [],
+})
 
 /** Under which pepper keys were made before there were notes is for the servers to say: one that was mistyped here would keep them from starting again. */
 const withoutAssumptions = (repository: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => {

@@ -40,20 +40,28 @@ export const announceNew = Effect.gen(function* () {
 })
 
 export const noteMisspelt = Effect.gen(function* () {
-  const { misspelt } = yield* Effect.promise(() => import("../server/variables.ts"))
+  const { misspelt } = yield* Effect.promise(() => import("../wiring/variables.ts"))
   for (const warning of misspelt()) yield* note(warning)
 })
 
+interface KeyOptions {
+  /** Whether the servers are asked if they have applied a change. Default: no. */
+  readonly confirms?: boolean | undefined
+  /** Whether the embedded database is made where there is none yet. Default: yes. */
+  readonly makes?: boolean | undefined
+}
+
 /** The `ApiKeys` that the commands work on. */
-export const layerKeys = (options = { confirms: false }) =>
+export const layerKeys = ({ confirms = false, makes = true }: KeyOptions = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const url = yield* Settings.Url
       yield* noteMisspelt
       if (Option.isSome(url)) return yield* layerServer(url.value)
-      const { layerDatabase } = yield* Effect.promise(() => import("./database.ts"))
+      const { isNew, layerDatabase, layerUnmade } = yield* Effect.promise(() => import("./database.ts"))
+      if (!makes && Option.isSome(yield* isNew)) return layerUnmade
       yield* announceNew
-      return layerDatabase(options)
+      return layerDatabase({ confirms })
     }),
   )
 

@@ -20,7 +20,8 @@ const confirmable = <Name extends string, Input extends { readonly confirmWithin
 ) => Command.provide(self, ({ confirmWithin }) => layerKeys({ confirms: Option.isSome(confirmWithin) }))
 
 /** Hashes don't travel. */
-const layerDatabaseAlone = (what: string) => Layer.unwrap(Effect.as(onDatabase(what), layerKeys()))
+const layerDatabaseAlone = (what: string, options?: { readonly makes: boolean }) =>
+  Layer.unwrap(Effect.as(onDatabase(what), layerKeys(options)))
 
 /** Standard input before the database: what writes the token may have the embedded one open until it ends. */
 const presented = <Name extends string, Input, ContextInput, E, R>(self: Command.Command<Name, Input, ContextInput, E, R>) =>
@@ -52,7 +53,7 @@ export const standalone = Command.make("effect-api-key").pipe(
     confirmable(Commands.endGrace),
     Commands.generate,
     Command.provide(Commands.scan, ({ check, deactivate }) => (check || deactivate ? layerKeys() : Layer.empty)),
-    Command.provide(Commands.importKeys, () => layerDatabaseAlone("import")),
+    Command.provide(Commands.importKeys, ({ dryRun }) => layerDatabaseAlone("import", { makes: !dryRun })),
     Command.provide(Commands.exportKeys, ({ hashes }) => (hashes ? layerDatabaseAlone("export --hashes") : layerKeys())),
     keys(Commands.hashReport),
     migrate,

@@ -3,7 +3,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Variable from "../config/variable.ts"
-import type { Options } from "./model.ts"
+import type { HashingOptions, Options } from "./model.ts"
 
 export const readOptions: Effect.Effect<Options, Config.ConfigError> = Effect.gen(function* () {
   const prefix = yield* Config.option(Config.String("API_KEY_PREFIX"))
@@ -27,13 +27,18 @@ export const readOptions: Effect.Effect<Options, Config.ConfigError> = Effect.ge
     acceptBuiltInPepper: yield* optional(Variable.flag("API_KEY_ACCEPT_BUILT_IN_PEPPER")),
     lastUsedInterval: yield* optional(Variable.duration("API_KEY_LAST_USED_INTERVAL")),
     cache: cacheSwitch === "off" ? "off" : cache,
-    hashing: {
-      permits: yield* optional(Variable.whole("API_KEY_HASHING_PERMITS")),
-      queue: yield* optional(Variable.whole("API_KEY_HASHING_QUEUE")),
-      maxWait: yield* optional(Variable.duration("API_KEY_HASHING_MAX_WAIT")),
-    },
+    hashing: yield* readHashing,
     telemetry: yield* optional(Variable.word("API_KEY_TELEMETRY", ["counters", "metrics", "traces"])),
     nodeName: yield* optional(Config.String("API_KEY_NODE_NAME")),
+  }
+})
+
+/** How much may be hashed, and wait, which the limits of a server follow. */
+export const readHashing: Effect.Effect<HashingOptions, Config.ConfigError> = Effect.gen(function* () {
+  return {
+    permits: yield* optional(Variable.whole("API_KEY_HASHING_PERMITS")),
+    queue: yield* optional(Variable.whole("API_KEY_HASHING_QUEUE")),
+    maxWait: yield* optional(Variable.duration("API_KEY_HASHING_MAX_WAIT")),
   }
 })
 

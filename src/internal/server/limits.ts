@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -13,7 +13,7 @@ import * as Metric from "effect/Metric"
 import * as Schema from "effect/Schema"
 import { ApiKeyHasher } from "../../ApiKeyHasher.ts"
 import { defaultPermits, defaultQueue } from "../verifier/hashQueue.ts"
-import * as Variable from "../config/variable.ts"
+import { readHashing } from "../keys/configuration.ts"
 
 /**
  * How much of the server one caller, or all callers together, can take up. What goes beyond is answered where HTTP has an answer for it,
@@ -78,8 +78,9 @@ export class TooFewRequests extends Schema.TaggedError<TooFewRequests>()("TooFew
 export const decideRequests: (requests: number | undefined) => Effect.Effect<number, TooFewRequests | Config.ConfigError, ApiKeyHasher> =
   Effect.fnUntraced(function* (requests) {
     const { threads = 1 } = yield* ApiKeyHasher
-    const permits = yield* Variable.whole("API_KEY_HASHING_PERMITS").pipe(Config.withDefault(defaultPermits(threads)))
-    const queue = yield* Variable.whole("API_KEY_HASHING_QUEUE").pipe(Config.withDefault(defaultQueue(permits)))
+    const configured = yield* readHashing
+    const { permits = defaultPermits(threads) } = configured
+    const { queue = defaultQueue(permits) } = configured
     // Known key ids and unknown ones wait in a lane each.
     const hashing = 2 * queue + permits
     if (requests === undefined) return Math.max(defaultLimits.requests, 2 * hashing)

@@ -22,7 +22,7 @@ import { counted, makeProgress, note, sanitize } from "../output.ts"
 import * as Settings from "../settings.ts"
 import { safeJson } from "../../text/safe.ts"
 import { parseOwnerRule } from "../../legacy/owner.ts"
-import { adapterNames, loadRowReaders, namedAdapters } from "../../server/adapters.ts"
+import { adapterNames, loadRowReaders, namedAdapters } from "../../wiring/adapters.ts"
 
 const delimiters: Readonly<Record<string, CsvOptions["delimiter"]>> = {
   ",": ",",

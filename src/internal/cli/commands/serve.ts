@@ -1,5 +1,6 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,9 +11,14 @@ import type { Created } from "../../../ApiKeys.ts"
 import { fromError } from "../CliFailure.ts"
 import { safeJson } from "../../text/safe.ts"
 import * as Json from "../Json.ts"
-import { text, wholeNumber } from "../keyFlags.ts"
+import { givenFields, text, wholeNumber } from "../keyFlags.ts"
 import { onDatabase } from "../keyLayers.ts"
 import * as Settings from "../settings.ts"
+
+interface Address {
+  readonly HOST: string
+  readonly PORT: string
+}
 
 /** Runs the server. */
 export const serve = Command.make(
@@ -27,13 +33,16 @@ export const serve = Command.make(
   },
   Effect.fnUntraced(function* ({ host, port }) {
     yield* onDatabase("serve")
-    if (Option.isSome(host)) process.env["HOST"] = host.value
-    if (Option.isSome(port)) process.env["PORT"] = String(port.value)
+    const flags = { ...givenFields<Address>({ HOST: host, PORT: Option.map(port, String) }) }
     const { layerWith } = yield* Effect.promise(() => import("../../../server.ts"))
     const onFirstKey = ({ apiKey, token }: Created, url: string) =>
       Console.log(safeJson(Schema.encodeSync(Json.FirstKey)({ apiKey, token: Redacted.value(token), url })))
     const server = layerWith((yield* Settings.Json) ? { onFirstKey } : {})
-    return yield* Effect.mapError(Layer.launch(server), (error) => fromError(error))
+    return yield* Layer.launch(server).pipe(
+      Effect.mapError((error) => fromError(error)),
+      // In front of the variables of the same names.
+      Effect.provide(ConfigProvider.layerAdd(ConfigProvider.fromUnknown(flags), { asPrimary: true })),
+    )
   }),
 ).pipe(
   Command.withDescription("Run the server: the HTTP API over the database that is configured"),
