@@ -12,7 +12,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { documented } from "./internal/schema/documented.ts"
-import { parseInstant } from "./internal/time/instants.ts"
+import { latestMillis, parseInstant } from "./internal/time/instants.ts"
 import { isStorableText } from "./internal/text/storable.ts"
 import { ScopeSet } from "./Scope.ts"
 
@@ -198,7 +198,7 @@ export type InstantInput = DateTime.Utc | Date | string
  */
 export function isInRange() {
   return Schema.makeFilter<DateTime.Utc>(
-    ({ epochMilliseconds }) => (epochMilliseconds >= 0 && epochMilliseconds <= 253_402_300_799_999) || "an instant from 1970 to 9999",
+    ({ epochMilliseconds }) => (epochMilliseconds >= 0 && epochMilliseconds <= latestMillis) || "an instant from 1970 to 9999",
   )
 }
 

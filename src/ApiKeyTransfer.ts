@@ -6,17 +6,19 @@
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
+import * as Bytes from "effect/Bytes"
 import * as DateTime from "effect/DateTime"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stream from "effect/Stream"
 import { ApiKey, StoredApiKey } from "./ApiKey.ts"
 import { InvalidInput } from "./ApiKeyError.ts"
+import { firstIssue } from "./internal/schema/firstIssue.ts"
 import { ofChecked } from "./internal/schema/ofChecked.ts"
 import { absentFields, fields, type InstantField, instantFields } from "./internal/record/fields.ts"
 import { arePlain } from "./internal/record/plainFields.ts"
+import { latestMillis } from "./internal/time/instants.ts"
 import { isStorableText } from "./internal/text/storable.ts"
 import type { LegacyRecord } from "./LegacyTokens.ts"
 
@@ -195,9 +197,7 @@ const areInstants = (record: Pick<ApiKey, InstantField>): boolean =>
   })
 
 const isInstant = (value: DateTime.Utc): boolean =>
-  DateTime.isDateTime(value) && DateTime.isUtc(value) && value.epochMilliseconds >= 0 && value.epochMilliseconds <= lastMillisecond
-
-const lastMillisecond = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+  DateTime.isDateTime(value) && DateTime.isUtc(value) && value.epochMilliseconds >= 0 && value.epochMilliseconds <= latestMillis
 
 const decodeFields = Schema.decodeUnknownResult(Schema.toType(Schema.Struct(ApiKey.fields)))
 
@@ -205,13 +205,11 @@ const isObject = (row: unknown): row is Readonly<Record<string, unknown>> => typ
 
 const refuse = (field: string, reason: string): Result.Result<never, InvalidInput> => Result.fail(new InvalidInput({ field, reason }))
 
-const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
-
 /** The name of an unknown field is whatever somebody wrote there. */
 const toInvalidInput = ({ issue }: Schema.SchemaError): InvalidInput => {
-  const first = formatIssue(issue).issues[0]
-  const field = (first?.path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
-  return new InvalidInput({ field: /^[\w.]{1,64}$/.test(field) ? field : "row", reason: first?.message ?? "It is invalid" })
+  const { path, message } = firstIssue(issue)
+  const field = path.join(".")
+  return new InvalidInput({ field: /^[\w.]{1,64}$/.test(field) ? field : "row", reason: message })
 }
 
 const maxTextLength = 512
@@ -572,20 +570,10 @@ const toText = (pieces: ReadonlyArray<string | Uint8Array>): RecordText => {
   const [only] = parts
   return Result.merge(
     Result.try({
-      try: () => strictUtf8.decode(only !== undefined && parts.length === 1 ? only : joined(parts)),
+      try: () => strictUtf8.decode(only !== undefined && parts.length === 1 ? only : Bytes.concat(parts)),
       catch: () => new UnreadableRow("It isn't UTF-8"),
     }),
   )
-}
-
-const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }
 
 type Cells = ReadonlyArray<string>

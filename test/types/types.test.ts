@@ -8,11 +8,13 @@ import type { ApiKey, StoredApiKey } from "../../src/ApiKey.ts"
 import type * as Errors from "../../src/ApiKeyError.ts"
 import type { FailureTag } from "../../src/ApiKeyMetrics.ts"
 import type { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
-import type { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
+import type { ApiKeyRepository, Changes, Sort } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import { command } from "../../src/cli.ts"
 import { runMain } from "../../src/cli/CommandLine.ts"
 import { givenFields } from "../../src/internal/cli/keyFlags.ts"
+import { CreatePayload, UpdatePayload } from "../../src/internal/http/ApiKeysGroup.ts"
+import { type Descriptions, fields } from "../../src/internal/record/fields.ts"
 import type { ApiKeysApi, ApiKeysProblem, ApiKeysProblems, AuthProblem, LeaksApi, LeaksProblem } from "../../src/http/definition.ts"
 
 type Service = ApiKeys.ApiKeys["Service"]
@@ -28,6 +30,32 @@ describe("types", () => {
     expectTypeOf<StoredApiKey>().not.toExtend<ApiKey>()
     expectTypeOf<ApiKey>().not.toExtend<StoredApiKey>()
     expectTypeOf<StoredApiKey["hash"]>().toEqualTypeOf<Redacted.Redacted<string>>()
+  })
+
+  it("a description of a record leaves no decision out", () => {
+    const { description, ...others } = fields
+    const { update: _update, ...undecided } = description
+    const asInstant = { ...description, column: { ...description.column, kind: "instant" } } as const
+    const asRequired = { ...description, column: { ...description.column, isNullable: false } } as const
+    void ({ ...others, description } satisfies Descriptions)
+    // @ts-expect-error A field is missing.
+    void (others satisfies Descriptions)
+    // @ts-expect-error Nothing says who changes it.
+    void ({ ...others, description: undecided } satisfies Descriptions)
+    // @ts-expect-error A text is no instant.
+    void ({ ...others, description: asInstant } satisfies Descriptions)
+    // @ts-expect-error The field may be null.
+    void ({ ...others, description: asRequired } satisfies Descriptions)
+  })
+
+  it("callers set what the description of a record lets them", () => {
+    type Faces = "name" | "description" | "ownerId" | "scopes" | "metadata" | "expiresAt"
+    expectTypeOf<keyof typeof UpdatePayload.Type>().toEqualTypeOf<Faces>()
+    expectTypeOf<keyof typeof CreatePayload.Type>().toEqualTypeOf<Faces | "isActive">()
+    expectTypeOf<keyof ApiKeys.UpdateInput>().toEqualTypeOf<Faces | "isActive" | "policies">()
+    expectTypeOf<keyof ApiKeys.CreateInput>().toEqualTypeOf<Faces | "isActive" | "policies">()
+    expectTypeOf<keyof Changes>().toEqualTypeOf<Faces | "isActive" | "policies" | "deactivatedAt" | "deactivationReason">()
+    expectTypeOf<Sort["by"]>().toEqualTypeOf<"createdAt" | "name" | "lastUsedAt" | "expiresAt" | "tokenCreatedAt">()
   })
 
   it("operations fail with what they can fail with", () => {

@@ -9,6 +9,7 @@ import * as Model from "../../ApiKey.ts"
 import { InvalidInput } from "../../ApiKeyError.ts"
 import type * as Repository from "../../ApiKeyRepository.ts"
 import { type CreateField, createFields, type InstantField, perBound, type UpdateField, updateFields } from "../record/fields.ts"
+import { firstIssue } from "../schema/firstIssue.ts"
 import type { Filter } from "./model.ts"
 import { ScopeSet } from "../../Scope.ts"
 
@@ -42,12 +43,10 @@ const decoder = <A, I>(schema: Schema.Codec<A, I>): ((input: unknown) => Effect.
   const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error" })
   return (input) =>
     Effect.mapError(decode(input), ({ issue }) => {
-      const first = formatIssue(issue).issues[0]
-      const field = (first?.path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")
-      return new InvalidInput({ field: field === "" ? "input" : field, reason: first?.message ?? "invalid" })
+      const { path, message } = firstIssue(issue)
+      return new InvalidInput({ field: path.length === 0 ? "input" : path.join("."), reason: message })
     })
 }
-const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
 
 const isId = Schema.is(Model.ApiKeyId)
 const isKeyId = Schema.is(Model.KeyId)

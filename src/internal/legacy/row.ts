@@ -6,7 +6,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { ApiKeyId, Description, KeyId, Metadata, metadataLimits, Name, OwnerId } from "../../ApiKey.ts"
 import { InvalidInput } from "../../ApiKeyError.ts"
-import { fromFields } from "../time/instants.ts"
+import { fromFields, latestMillis } from "../time/instants.ts"
 import { isStorableText } from "../text/storable.ts"
 import type { LegacyRecord, LegacyTokens } from "../../LegacyTokens.ts"
 import * as Scope from "../../Scope.ts"
@@ -435,11 +435,9 @@ const instant = ({ column, value }: Cell): DateTime.Utc | null => {
   if (value === null) return null
   const milliseconds = toMilliseconds(value)
   if (milliseconds === undefined) throw invalid(column, "It isn't a time")
-  if (milliseconds >= 0 && milliseconds <= lastMillisecond) return DateTime.makeUnsafe(milliseconds)
+  if (milliseconds >= 0 && milliseconds <= latestMillis) return DateTime.makeUnsafe(milliseconds)
   throw invalid(column, "It isn't between 1970 and 9999")
 }
-
-const lastMillisecond = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 const toMilliseconds = (value: unknown): number | undefined => {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.getTime()

@@ -4,6 +4,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type ApiKey, ApiKeyId, Name, tokenCreatedAt } from "../../ApiKey.ts"
 import { InvalidCursor } from "../../ApiKeyError.ts"
+import { latestMillis } from "../time/instants.ts"
 import type { Sort } from "./contract.ts"
 import { type Column, fields, sortFields } from "./fields.ts"
 
@@ -13,7 +14,7 @@ export interface Position {
   readonly id: ApiKeyId
 }
 
-const Millis = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 253_402_300_799_999 }))
+const Millis = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: latestMillis }))
 const Tuple = Schema.fromJsonString(
   Schema.Tuple([Schema.Literals(sortFields), Schema.Literals(["asc", "desc"]), Schema.NullOr(Schema.Union([Millis, Name])), ApiKeyId]),
 )

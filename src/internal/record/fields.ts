@@ -56,6 +56,9 @@ interface Field<Value = unknown> {
   readonly filter: "value" | "range" | "none"
 }
 
+/** What has to be said of a record. */
+export type Descriptions = { readonly [Name in keyof Omit<ApiKey, "previous">]: Field<ApiKey[Name]> }
+
 const created = "0001_create_api_keys"
 const rotated = "0003_rotate_tokens"
 const deactivated = "0004_note_deactivation"
@@ -199,7 +202,7 @@ export const fields = {
     isSortable: false,
     filter: "none",
   },
-} as const satisfies { readonly [Name in keyof Omit<ApiKey, "previous">]: Field<ApiKey[Name]> }
+} as const satisfies Descriptions
 
 /** The fields of `previous`. In a column each is nullable, as a record need not have a previous token. */
 export const previousFields = {

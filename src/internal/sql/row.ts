@@ -9,6 +9,7 @@ import type { Taken } from "../record/contract.ts"
 import { type Column, type FieldName, fields, previousFields } from "../record/fields.ts"
 import { isKeyId, plainCheck } from "../record/plainFields.ts"
 import { ofChecked } from "../schema/ofChecked.ts"
+import { latestMillis } from "../time/instants.ts"
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -36,8 +37,6 @@ interface Reader {
   readonly isPlain: (value: unknown) => boolean
 }
 
-const latest = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
-
 /** The instant of the last value. Records of a batch, and the times of a record that was never changed, often have the same. */
 let shared = DateTime.makeUnsafe(0)
 
@@ -45,7 +44,7 @@ const toInstant = (value: unknown): DateTime.Utc | undefined => {
   if (!(value instanceof Date)) return undefined
   const millis = value.getTime()
   if (millis === shared.epochMilliseconds) return shared
-  if (!(millis >= 0 && millis <= latest)) return undefined
+  if (!(millis >= 0 && millis <= latestMillis)) return undefined
   shared = DateTime.makeUnsafe(value)
   return shared
 }

@@ -16,6 +16,7 @@ import {
   PreviousToken,
   StoredApiKey,
 } from "../../ApiKey.ts"
+import { latestMillis } from "../time/instants.ts"
 import { type Scope, set } from "../../Scope.ts"
 
 const hex = (length: number): Arbitrary.Arbitrary<string> =>
@@ -41,7 +42,7 @@ export const scopes: Arbitrary.Arbitrary<ReadonlyArray<Scope>> = Arbitrary.map(
 
 /** @category arbitraries @since 0.1.0 */
 export const instant: Arbitrary.Arbitrary<DateTime.Utc> = Arbitrary.map(
-  Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 253_402_300_799_999 }))),
+  Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: latestMillis }))),
   (millis) => DateTime.makeUnsafe(millis),
 )
 

@@ -3,6 +3,9 @@
  * text from outside is given to it.
  */
 
+/** The last millisecond that instants may have, that of the year 9999: JavaScript and PostgreSQL both write it with four digits. */
+export const latestMillis = 253_402_300_799_999
+
 interface Lenience {
   /** Whether a day alone is its beginning, and a time without a zone is UTC. */
   readonly withoutZone: boolean
