@@ -1,6 +1,6 @@
 /** The commands in an application's own command line, run as a program: it behaves as `effect-api-key` does. */
 import { execFile } from "node:child_process"
-import { tmpdir } from "node:os"
+import { tmpdir, userInfo } from "node:os"
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { Json } from "../../src/cli.ts"
@@ -40,6 +40,12 @@ describe("an application with the commands", () => {
     const elsewhere = await shell("shop import --json < /dev/null")
     assert.deepStrictEqual([elsewhere.code, failure(elsewhere)._tag], [1, "InvalidInput"])
     assert.include(elsewhere.stderr, "hashes don't travel over HTTP")
+  })
+
+  it("changes keys for the system's user", async () => {
+    const created = await shell("AUDIT=1 shop api-keys create --name robot --json")
+    assert.strictEqual(created.code, 0, created.stderr)
+    assert.deepStrictEqual(JSON.parse(created.stderr), ["KeyCreated", { _tag: "CommandLine", user: userInfo().username }])
   })
 
   it("repeats no token, and says why it isn't taken", async () => {
