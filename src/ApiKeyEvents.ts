@@ -1,5 +1,5 @@
 /**
- * What happens to keys, as events: by whom, when, and what the record was and is. None carries a token, a secret or a hash.
+ * Events of changes of keys: the actor, the time, and the record before and after. None carries a token, a secret or a hash.
  *
  * A program listens with {@link layer}, and says for whom it changes keys with {@link CurrentActor}.
  * @since 0.1.0
@@ -90,7 +90,7 @@ const before = Schema.NullOr(ApiKey)
 export const KeyCreated = Schema.TaggedStruct("KeyCreated", { ...ofRecord, after: ApiKey })
 /** @category events @since 0.1.0 */
 export const KeyImported = Schema.TaggedStruct("KeyImported", { ...ofRecord, after: ApiKey })
-/** `fields` are those that were set, to what they were perhaps. @category events @since 0.1.0 */
+/** `fields` were set, possibly to the values that they had. @category events @since 0.1.0 */
 export const KeyUpdated = Schema.TaggedStruct("KeyUpdated", { ...ofRecord, fields: Schema.Array(Schema.String), before, after: ApiKey })
 /** The key may have been active before. @category events @since 0.1.0 */
 export const KeyActivated = Schema.TaggedStruct("KeyActivated", { ...ofRecord, before, after: ApiKey })
@@ -113,7 +113,7 @@ export const KeysUsed = Schema.TaggedStruct("KeysUsed", {
 })
 
 /**
- * A change of a key, or uses of many. Its JSON codec (`Schema.toCodecJson`) is what an outbox keeps.
+ * A change of a key, or uses of many. An outbox keeps it by its JSON codec (`Schema.toCodecJson`).
  * @category schemas
  * @since 0.1.0
  */
@@ -147,7 +147,7 @@ export interface Listener {
   readonly inTransaction?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void, RepositoryError>) | undefined
   /**
    * Runs after the commit, for the changes of a node one after another, in the order of their answers. It is interrupted after a second, as the
-   * change's caller waits for it; what takes longer belongs into a queue. An event is heard once at most: not where the answer to the commit was lost.
+   * change's caller waits for it; longer work belongs into a queue. An event is heard once at most: not where the answer to the commit was lost.
    */
   readonly afterCommit?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void>) | undefined
 }

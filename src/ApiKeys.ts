@@ -114,7 +114,7 @@ export type { Verified, VerifyOptions } from "./internal/verifier/model.ts"
  * `verify` checks, in this order: the token's form and checksum, that the key exists, its secret, that it is active, its expiry, its
  * scopes. An unknown key id costs the same hashing as a wrong secret. It never writes the record.
  *
- * Ids and key ids are taken as text, and instants as {@link Model.InstantInput}: what can't be one fails with `InvalidInput`.
+ * Ids and key ids are taken as text, and instants as {@link Model.InstantInput}: other values fail with `InvalidInput`.
  * @category services
  * @since 0.1.0
  */
@@ -188,7 +188,7 @@ export class ApiKeys extends Context.Service<
     readonly searchUpcoming: (input: SearchUpcomingInput) => Effect.Effect<UpcomingPage, InvalidInput | InvalidCursor | RepositoryError>
     /**
      * Whether this node hears what is changed elsewhere, and so answers from memory: `true` where no layer of `ApiKeyInvalidation` connects it to
-     * others. While it is `false`, each verification asks the store, so that none answers by what has been changed.
+     * others. While it is `false`, each verification asks the store, so that none answers by a record that has changed.
      */
     readonly isInTouch: Effect.Effect<boolean>
     /** How many hashes there are of each algorithm, parameters and pepper. It reads the whole table. */
@@ -277,7 +277,7 @@ export const layerConfig: Layer.Layer<
 /**
  * The service in memory, with {@link layerEphemeral} as its hasher and with options: for tests of an app that has some.
  *
- * Fails with `InvalidTokenConfig` for a bad prefix or separator, and with `InvalidOptions` for what makes no sense.
+ * Fails with `InvalidTokenConfig` for a bad prefix or separator, and with `InvalidOptions` for options that make no sense.
  * @example
  * ```ts
  * import { ApiKeys } from "effect-api-key"
@@ -304,7 +304,7 @@ export const layerMemory: Layer.Layer<ApiKeys> = Layer.suspend(() =>
 )
 
 /**
- * The service over the hasher and repository of the context, with options: what {@link layerWith} provides, as a value. It works as long as the
+ * The service of {@link layerWith} as a value, over the hasher and repository of the context. It works as long as the
  * scope is open. A second space of keys in the same program is a second one, over a table of its own say, under a tag of the program's.
  * @category constructors
  * @since 0.1.0
@@ -341,7 +341,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
   const lifetimes = yield* decodeLifetimes(options)
   const generate = Effect.provideService(format.generate, SecureRandom, random)
 
-  // Checked when there is no record, so that an unknown key id costs what a wrong secret costs.
+  // The decoy is checked when there is no record, so that an unknown key id costs as much as a wrong secret.
   const { secret: decoySecret } = yield* generate
   const decoy = yield* hasher.hash(decoySecret)
   // A hasher that can't check its own hashes, because of its bounds say, shows itself now and not at the first request.

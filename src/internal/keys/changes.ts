@@ -1,5 +1,5 @@
 /**
- * The one way for every change: commits it, and hands what it came to to the listeners.
+ * The one way for every change: commits it, and hands its outcome to the listeners.
  *
  * Invalidation is the first listener: it hears of a change before it is written, and of one without an answer. The application's listeners hear of
  * changes that took place, in the transaction or after the commit.
@@ -31,7 +31,7 @@ export interface Change<A> {
   readonly inserts?: ReadonlyArray<ApiKey> | undefined
   /** The record as it was, where the write reads it anyway. */
   readonly before?: ((written: A) => ApiKey | null) | undefined
-  /** What the write came to. */
+  /** The outcomes of the write. */
   readonly outcomes: (written: A, known: Known) => ReadonlyArray<Outcome>
 }
 
@@ -96,7 +96,7 @@ export const make = Effect.fnUntraced(function* (
         const isOpen = transaction?.isOpen(context) === true
         let telling: Effect.Effect<unknown> = Effect.void
 
-        /** Applied here at once; others and the listeners hear of it outside of what can't be interrupted. */
+        /** The change is applied here at once. Other nodes and the listeners hear of it where the caller can be interrupted. */
         const tell = (others: Effect.Effect<void>, outcomes: ReadonlyArray<Outcome>) =>
           Effect.map(deliver(outcomes.filter(isEvent)), (delivered) => {
             telling = Effect.andThen(others, delivered)
@@ -111,7 +111,7 @@ export const make = Effect.fnUntraced(function* (
           if (!isOpen || transaction === undefined) {
             return outcomes === undefined ? tell(pending.failedUnsafe(), []) : tell(pending.committedUnsafe(outcomes), outcomes)
           }
-          // Nobody learns of a commit whose answer is lost, nor of one that is undone.
+          // The commit's answer may be lost, and a rollback tells nothing.
           pending.waitUnsafe(outcomes)
           return transaction.afterCommit(
             Effect.suspend(() =>
@@ -149,7 +149,7 @@ const isEvent = (outcome: Outcome): outcome is ApiKeyEvent => outcome._tag !== "
 const isRefused = (cause: Cause.Cause<{ readonly _tag: string }>): boolean =>
   cause.reasons.every((reason) => Cause.isFailReason(reason) && reason.error._tag !== "RepositoryError")
 
-/** Its database would wait for no statement, and the change would never end. */
+/** A listener that hangs would leave its transaction open, and the change in doubt. */
 const bounded = (listening: Effect.Effect<void, RepositoryError>): Effect.Effect<void, RepositoryError> =>
   Effect.timeoutOrElse(listening, {
     duration: longestInTransaction,
@@ -162,8 +162,8 @@ const bounded = (listening: Effect.Effect<void, RepositoryError>): Effect.Effect
 type Deliver = (events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<Effect.Effect<unknown>>
 
 /**
- * Has the listeners hear of changes one after another, whatever becomes of the callers. Gives what waits for it, which is never for long: what
- * a listener doesn't hear in time it doesn't hear.
+ * Has the listeners hear of changes one after another, although their callers give up. The effect that it gives waits for that, for a second at
+ * most: a change that a listener doesn't hear in time is lost to it.
  */
 const makeDeliver = Effect.fnUntraced(function* (
   listeners: ReadonlyArray<(events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void>>,
@@ -176,13 +176,13 @@ const makeDeliver = Effect.fnUntraced(function* (
         ? Effect.void
         : Effect.logWarning("A listener takes too long to hear of changes of API keys: it was interrupted"),
     )
-  // Nobody knows when a listener that has a defect hears again.
+  // A defect of one listener is no other's.
   const safely = (listening: Effect.Effect<void>) =>
     Effect.catchCause(listening, (cause) => Effect.logError("A listener failed to hear of changes of API keys", cause))
   const hear = (events: ReadonlyArray<ApiKeyEvent>) =>
     Effect.forEach(listeners, (listen) => safely(Effect.suspend(() => listen(events))), { concurrency: "unbounded", discard: true })
 
-  // Those that are under way are waited for.
+  // Changes that are being heard of are waited for.
   yield* Effect.addFinalizer(() => timely(turns.withPermit(Effect.void)))
   return (events) =>
     events.length === 0

@@ -68,7 +68,7 @@ export const make = ({ repository, changes, lifetimes, format, generate, hash: h
     const expiresAt = yield* expiryFor(lifetimes, now, fields.expiresAt)
     yield* checkLifetime(lifetimes, now, expiresAt)
     const created = yield* issue({
-      // `uuidV7` gives what the brand stands for.
+      // A text of `uuidV7` has the brand's form.
       id: (yield* random.uuidV7()) as Model.ApiKeyId,
       name: fields.name,
       description: fields.description ?? null,

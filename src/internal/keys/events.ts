@@ -1,10 +1,10 @@
-/** What a change of a record came to, as an event. */
+/** The events of changes of records. */
 import type * as DateTime from "effect/DateTime"
 import { type ApiKey, type ApiKeyId, type KeyId, keyIdsOf } from "../../ApiKey.ts"
 import type { Actor, ApiKeyEvent, Operation } from "../../ApiKeyEvents.ts"
 import type { KeyUnchanged } from "./invalidation.ts"
 
-/** What an operation does, and when. */
+/** An operation, and its time. */
 export interface Occasion {
   readonly operation: Operation
   readonly at: DateTime.Utc

@@ -15,7 +15,7 @@ import { refuseUnstorable } from "./unstorable.ts"
 export interface Dependencies {
   readonly repository: ApiKeyRepository["Service"]
   readonly isToken: (text: string) => boolean
-  /** That of the hashes which the hasher makes now. */
+  /** The scheme of the hashes that the hasher makes now. */
   readonly currentScheme: Effect.Effect<string, HasherError>
 }
 

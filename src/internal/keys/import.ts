@@ -28,7 +28,7 @@ export interface Dependencies {
   readonly acceptMissingPeppers: boolean
 }
 
-/** What is needed of the store, and of the hashers. */
+/** The store's part in an import. */
 interface Store {
   readonly findTaken: Repository.ApiKeyRepository["Service"]["findTaken"]
   readonly insertMany: Repository.ApiKeyRepository["Service"]["insertMany"]
@@ -145,7 +145,7 @@ const importKeys = <E, R>(
     )
   })
 
-/** Records by what keeps others from being inserted. */
+/** Records by their ids and key ids, which keep others from being inserted. */
 interface Index {
   readonly byId: Map<string, Repository.Taken>
   readonly byKeyId: Map<string, Repository.Taken>
@@ -158,7 +158,7 @@ const add = ({ byId, byKeyId }: Index, taken: Repository.Taken): void => {
   for (const keyId of taken.keyIds) byKeyId.set(keyId, taken)
 }
 
-/** What becomes of a key among these records; nothing if it is free. */
+/** The outcome of a key among these records; nothing if its ids are free. */
 const verdict = ({ apiKey, hash }: Model.StoredApiKey, isOther: boolean, ...indexes: ReadonlyArray<Index>): Outcome | undefined => {
   const own = Model.keyIdsOf(apiKey)
   for (const { byId } of indexes) {
@@ -188,7 +188,7 @@ const isOneRow = (one: string, other: string): boolean => one.slice(timeLength) 
 // 48 bits as 12 hex digits and a dash.
 const timeLength = 13
 
-/** What is said of a row in the end, with the rows before it in mind. */
+/** The verdict on a row after those before it. */
 const conclude = (key: Model.StoredApiKey, outcome: Outcome, row: number, seen: Seen): "inserted" | "present" | Refusal => {
   if (outcome === "elusive") return elusive
   if (typeof outcome === "object") return explain(key.apiKey, outcome, seen)
@@ -198,7 +198,7 @@ const conclude = (key: Model.StoredApiKey, outcome: Outcome, row: number, seen: 
     for (const keyId of Model.keyIdsOf(key.apiKey)) seen.add(keyId, { row, content })
     return outcome
   }
-  // To take the first of several would lose what the others say: that the key is active, or another owner's.
+  // The first of several rows alone would lose the others' word: that the key is inactive, or another owner's.
   return before.content === content
     ? "present"
     : { field: "row", reason: `Row ${before.row} is of the same API key (${key.apiKey.id}), and says something else of it` }
@@ -217,7 +217,7 @@ const explain = ({ id, keyId }: Model.ApiKey, { what, there }: Conflict, seen: S
   }
 }
 
-/** What a row says of its key, in 20 bits. Not its times of creation and use: the former depends on who reads it, the latter goes on. */
+/** The content of a row, in 20 bits, without its times of creation and use: the former depends on the reader, the latter goes on. */
 const contentOf = ({ apiKey, hash }: Model.StoredApiKey): number => {
   const { name, description, ownerId, isActive, expiresAt, scopes, metadata, deactivatedAt } = apiKey
   const end = expiresAt?.epochMilliseconds ?? null
@@ -225,7 +225,7 @@ const contentOf = ({ apiKey, hash }: Model.StoredApiKey): number => {
   return Hash.string(JSON.stringify(all)) >>> 12
 }
 
-/** Rows that were kept, by their key ids, in some 80 bytes each: of a file of any length, what can be told apart by the store alone isn't. */
+/** Rows that were kept, by their key ids, in some 80 bytes each. The store alone can't tell a row of this file from an earlier import's. */
 interface Seen {
   readonly add: (keyId: string, row: SeenRow) => void
   readonly find: (keyId: string) => SeenRow | undefined
@@ -267,7 +267,7 @@ const indexOf = (taken: ReadonlyArray<Repository.Taken>): Index => {
 
 type Insert = (keys: ReadonlyArray<Model.StoredApiKey>) => Effect.Effect<ReadonlyArray<Outcome>, RepositoryError>
 
-/** Inserts, and looks at what was in the way of those that weren't. */
+/** Inserts rows, and looks up the records that conflict with the rest. */
 const insertAll =
   ({ insertMany, findTaken }: Store, isOther: boolean): Insert =>
   (keys) =>
@@ -288,7 +288,7 @@ const insertAll =
       return outcomes.map((outcome) => outcome ?? "elusive")
     })
 
-/** What {@link insertAll} would give. The rows that it would have inserted aren't in the store to be found there, so they are kept here. */
+/** Predicts {@link insertAll}. The rows that it would have inserted aren't in the store to be found there, so they are kept here. */
 const predictOutcomes = ({ findTaken }: Store, isOther: boolean): Insert => {
   const predicted = emptyIndex()
   return (keys) =>

@@ -1,4 +1,4 @@
-/** Checks what callers of the service pass in. */
+/** Checks the input of the service's callers. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -38,7 +38,7 @@ const instants = {
   expiresAt: Schema.optional(Schema.Union([Schema.Null, Schema.Undefined, Instant])),
 } satisfies { readonly [Name in Extract<CreateField | UpdateField, InstantField>]: unknown }
 
-/** Decodes a caller's input; what it finds wrong becomes `InvalidInput` with the field's name. */
+/** Decodes a caller's input; the first mistake becomes `InvalidInput` with the field's name. */
 const decoder = <A, I>(schema: Schema.Codec<A, I>): ((input: unknown) => Effect.Effect<A, InvalidInput>) => {
   const decode = Schema.decodeUnknownEffect(schema, { onExcessProperty: "error" })
   return (input) =>
@@ -75,7 +75,7 @@ const decodeFilterFields = decoder(
     scopes: Schema.optional(ScopeSet),
     name: Schema.optional(Model.Description),
     keyId: Schema.optional(Model.KeyId),
-    // What a key id may begin with, an id may too.
+    // A beginning of an id is one of a key id too.
     startsWith: Schema.optional(Model.KeyId),
     ...perBound(Moment),
     neverUsed: Schema.optional(Schema.Boolean),

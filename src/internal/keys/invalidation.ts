@@ -1,11 +1,11 @@
-/** The first listener of changes: has what this node and the others remember of a record go with each change of it. */
+/** The first listener of changes: each change of a record voids what this node and the others remember of it. */
 import * as Effect from "effect/Effect"
 import * as Model from "../../ApiKey.ts"
 import type { ApiKeyEvent } from "../../ApiKeyEvents.ts"
 import type { Doubts } from "../nodes/doubts.ts"
 import * as Message from "../nodes/message.ts"
 
-/** The record is as it was, and whatever was remembered of it is looked up again all the same. */
+/** The record is as it was, and is looked up again all the same. */
 export interface KeyUnchanged {
   readonly _tag: "KeyUnchanged"
   readonly id: Model.ApiKeyId
@@ -14,7 +14,7 @@ export interface KeyUnchanged {
 
 export type Outcome = ApiKeyEvent | KeyUnchanged
 
-/** What a change may change. */
+/** The records that a change may be of. */
 export interface Scope {
   /** Records that are there, which are in doubt from before the write until its answer. */
   readonly records: ReadonlyArray<Model.ApiKeyId>
@@ -32,7 +32,7 @@ export interface Pending {
   readonly committedUnsafe: (outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
   /** A transaction of the caller's was committed after it had failed within. */
   readonly committedUnknownUnsafe: () => Effect.Effect<void>
-  /** The commit of the caller's transaction is waited for, and may never come. What it inserts is seen in it already. */
+  /** The commit of the caller's transaction is waited for, and may never come. Records that it inserts are seen within it already. */
   readonly waitUnsafe: (outcomes: ReadonlyArray<Outcome> | undefined) => void
 }
 
@@ -42,7 +42,7 @@ export interface Invalidation {
 
 export interface Dependencies {
   readonly doubts: Pick<Doubts, "begin">
-  /** What was remembered here of the key id no longer holds. */
+  /** Voids what this node remembers of the key id. */
   readonly changed: (keyId: Model.KeyId) => void
   readonly everythingChanged: () => void
   /** Tells the other nodes. */
@@ -77,7 +77,7 @@ export const make = ({ doubts, changed, everythingChanged, tell }: Dependencies)
             for (const outcome of outcomes) {
               if (!isNew(outcome) && (outcome._tag !== "GraceSettled" || ids.has(outcome.id))) continue
               outcome.keyIds.forEach(changed)
-              // Other nodes learn of imported keys by a trigger, or when what they remember of refusals is too old: a message each is too many.
+              // A message for each imported key is too many: other nodes learn of them by a trigger, or when their refusals are too old.
               if (outcome._tag !== "KeyImported") telling.push(...outcome.keyIds.map((keyId) => tell(Message.changed(keyId))))
             }
             return tellAll(telling)

@@ -1,4 +1,4 @@
-/** What callers of the service pass in and get, apart from records. `ApiKeys` exports it. */
+/** The inputs and results of the service, apart from records. `ApiKeys` exports them. */
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
@@ -96,7 +96,7 @@ export interface UpcomingOptions {
 /** As {@link UpcomingOptions}, page by page. `limit` is 1 to 200, 50 unless given. @category models @since 0.1.0 */
 export interface SearchUpcomingInput extends UpcomingOptions {
   readonly limit?: number | undefined
-  /** That of the page before. Default: empty, for the first page. */
+  /** `nextCursor` of the page before. Default: empty, for the first page. */
   readonly cursor?: string | undefined
 }
 
@@ -107,7 +107,7 @@ export interface UpcomingPage {
   readonly nextCursor: string | null
 }
 
-/** What became of a token that was presented to be ended. @category models @since 0.1.0 */
+/** The end of a token that was presented for it. @category models @since 0.1.0 */
 export interface Revoked {
   readonly apiKey: Model.ApiKey
   /** `"previous"`: only the grace was ended, and the key's current token works on. */

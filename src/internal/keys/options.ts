@@ -1,4 +1,4 @@
-/** What the options of the service mean, with their defaults; those that make no sense are refused. */
+/** The options of the service with their defaults. Options that make no sense are refused. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

@@ -29,7 +29,7 @@ export const make = ({ prove, reports, digests, endPrevious, deactivate }: Depen
     const nameFor = (keyId: Model.KeyId) => `${digest} ${keyId}`
     const remember = (keyId: Model.KeyId) =>
       digest === undefined ? Effect.void : Effect.flatMap(DateTime.now, (at) => reports.remember(nameFor(keyId), at))
-    // Each turn ends only what it has judged: a rotation in between makes the token the previous one.
+    // Each turn ends only the state that it has judged: a rotation in between makes the token the previous one.
     const revokeOnce = Effect.gen(function* () {
       const { apiKey, usedToken } = yield* prove(token)
       const { id, version: ifVersion, previous } = apiKey

@@ -1,4 +1,4 @@
-/** Changes what a record says, its status included, and deletes it. */
+/** Changes the fields of a record, its status included, and deletes it. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -78,7 +78,7 @@ export const make = ({ repository, changes, confirm, lifetimes }: Dependencies) 
   })
 
   return {
-    /** For those who have decoded the id, and confirm by themselves. */
+    /** Takes a decoded id, and leaves the confirmation to its caller. */
     deactivateRecord: deactivate,
     update: Effect.fn("ApiKeys.update")(function* (
       text: string,

@@ -1,4 +1,4 @@
-/** What the service writes by itself: uses, and hashes that are made anew. */
+/** The service's own writes: uses, and hashes that are made anew. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -44,7 +44,7 @@ export const make = ({ touch, replaceHash }: ApiKeyRepository["Service"], change
     byItself((at) =>
       changes.commit(
         {
-          // No record needs to be looked up again: what was proven by the hash before still holds.
+          // No record needs to be looked up again: a proof by the hash before still holds.
           outcomes: (isReplaced: boolean, { actor }) =>
             isReplaced
               ? [
