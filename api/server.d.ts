@@ -20,7 +20,7 @@ export { defaultLimits, type Limits, TooFewRequests } from "./internal/server/li
 export { MissingPackage } from "./internal/wiring/loadPackage.ts"
 export { RedisUnavailable } from "./internal/wiring/storage.ts"
 export { PepperRequired } from "./internal/wiring/settings.ts"
-export { SigningKeysUnreadable } from "./internal/server/leaks.ts"
+export { SigningKeysUnreadable } from "./internal/server/leakOptions.ts"
 export { routes, routesWith, type RoutesOptions } from "./internal/server/routes.ts"
 export interface Options {
   readonly limits?: Partial<Limits> | undefined
@@ -52,7 +52,7 @@ export declare const layerWith: (
   | import("./sql/Pglite.ts").PgliteUnavailable
   | RedisUnavailable
   | import("./ApiKeyError.ts").RepositoryError
-  | import("./internal/server/leaks.ts").SigningKeysUnreadable
+  | import("./internal/server/leakOptions.ts").SigningKeysUnreadable
   | SqlError
   | import("./internal/server/limits.ts").TooFewRequests
   | import("./sql/Pglite.ts").DataDirProblem
@@ -84,7 +84,7 @@ export declare const layer: Layer.Layer<
   | import("./sql/Pglite.ts").PgliteUnavailable
   | RedisUnavailable
   | import("./ApiKeyError.ts").RepositoryError
-  | import("./internal/server/leaks.ts").SigningKeysUnreadable
+  | import("./internal/server/leakOptions.ts").SigningKeysUnreadable
   | SqlError
   | import("./internal/server/limits.ts").TooFewRequests
   | import("./sql/Pglite.ts").DataDirProblem
@@ -1143,7 +1143,7 @@ declare const ServerApi_base: HttpApi.HttpApi<"effect-api-key-server", typeof Ap
 
 export declare class ServerApi extends ServerApi_base {}
 
-// internal/server/leaks.d.ts
+// internal/server/leakOptions.d.ts
 declare const SigningKeysUnreadable_base: Schema.Class<
   SigningKeysUnreadable,
   Schema.TaggedStruct<

@@ -28,9 +28,9 @@ import { layerRedactedHeaders } from "./internal/http/auth.ts"
 import { loadAdapters } from "./internal/wiring/adapters.ts"
 import { explainAddress } from "./internal/server/address.ts"
 import { makeFirstKey, printFirstKey } from "./internal/server/firstKey.ts"
-import { readCredentialOptions } from "./internal/server/credentials.ts"
+import { readCredentialOptions } from "./internal/server/credentialOptions.ts"
 import { decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "./internal/server/limits.ts"
-import { readLeakOptions } from "./internal/server/leaks.ts"
+import { readLeakOptions } from "./internal/server/leakOptions.ts"
 import { ServerApi } from "./internal/server/api.ts"
 import { routesWith } from "./internal/server/routes.ts"
 import type { DatabaseUnavailable } from "./internal/wiring/databaseUrl.ts"
@@ -49,7 +49,7 @@ export { defaultLimits, type Limits, TooFewRequests } from "./internal/server/li
 export { MissingPackage } from "./internal/wiring/loadPackage.ts"
 export { RedisUnavailable } from "./internal/wiring/storage.ts"
 export { PepperRequired } from "./internal/wiring/settings.ts"
-export { SigningKeysUnreadable } from "./internal/server/leaks.ts"
+export { SigningKeysUnreadable } from "./internal/server/leakOptions.ts"
 export { routes, routesWith, type RoutesOptions } from "./internal/server/routes.ts"
 
 type Settings = Config.Success<typeof serverSettings>
@@ -58,7 +58,7 @@ type Settings = Config.Success<typeof serverSettings>
 export interface Options {
   /** Where the defaults don't suit: see {@link Limits}. */
   readonly limits?: Partial<Limits> | undefined
-  /** What becomes of the administrator's key that is made on an empty table; `url` is the server's. Default: it is printed, for people. */
+  /** Takes the administrator's key that is made on an empty table; `url` is the server's. Default: it is printed, for people. */
   readonly onFirstKey?: ((created: ApiKeys.Created, url: string) => Effect.Effect<void>) | undefined
 }
 

@@ -1,7 +1,7 @@
 export { layerAuth, layerRedactedHeaders, type AuthOptions } from "../internal/http/auth.ts"
 export { layerHandlers } from "../internal/http/handlers.ts"
-export { InvalidSigningKey, layerLeaks, type LeakOptions, type SigningKey } from "../internal/http/leaks.ts"
-export { layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../internal/http/problems.ts"
+export { InvalidSigningKey, layerLeaks, type LeakOptions, type SigningKey } from "../internal/http/leakReports.ts"
+export { layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../internal/http/problemAnswers.ts"
 
 // internal/http/ApiKeyAuth.d.ts
 declare const CurrentApiKey_base: Context.ServiceClass<CurrentApiKey, "effect-api-key/http/CurrentApiKey", ApiKeyModel.ApiKey>
@@ -398,7 +398,7 @@ export declare const layerHandlers: <ApiId extends string, Groups extends HttpAp
   api: HttpApi.HttpApi<ApiId, Groups>,
 ) => Layer.Layer<HttpApiGroup.Service<ApiId, "apiKeys">, never, ApiKeys | ApiKeyAuth | RequestProblems>
 
-// internal/http/leaks.d.ts
+// internal/http/leakReports.d.ts
 export interface SigningKey {
   readonly identifier: string
   readonly publicKey: string
@@ -431,7 +431,7 @@ export declare const layerLeaks: <ApiId extends string, Groups extends HttpApiGr
   options?: LeakOptions,
 ) => Layer.Layer<HttpApiGroup.Service<ApiId, "leaks">, InvalidSigningKey, ApiKeys | RequestProblems>
 
-// internal/http/problems.d.ts
+// internal/http/problemAnswers.d.ts
 export declare const layerRequestProblems: Layer.Layer<RequestProblems>
 
 export declare const layerProblems: Layer.Layer<never, never, HttpRouter.HttpRouter>

@@ -139,7 +139,7 @@ const ofProgram = (doc: HelpDoc): HelpDoc => {
   return { ...doc, examples: renamed }
 }
 
-/** Help is given to whoever asks for that of a command that there isn't, unless somebody looks. */
+/** The name of a command that there isn't, whose help was asked for. Effect would show the help of its parent. */
 const unknownCommand = (args: ReadonlyArray<string>, { commandPath, helpDoc }: CliOutput.Presenter.Help): string | undefined => {
   const asked = args[commandPath.length - 1]
   const isGroup = helpDoc.subcommands !== undefined && helpDoc.subcommands.length > 0
@@ -197,7 +197,7 @@ const person = (): Actor => {
 }
 
 /**
- * Runs a command line with the arguments of the process, and ends the process. What the commands need but Node's own services is provided
+ * Runs a command line with the arguments of the process, and ends the process. Services that the commands need, but for Node's own, are provided
  * to the command (`Command.provide`).
  * @category running
  * @since 0.1.0
@@ -215,7 +215,7 @@ export const runMain = <Name extends string, Input, ContextInput, E>(
 
   const report = (cause: Cause.Cause<unknown>) => {
     const error = Cause.squash(cause)
-    // What has words for people was told already.
+    // An error with words for people was told already.
     const isTold = CliError.isCliError(error) || (Predicate.isObject(error) && CliError.getUserMessage(error) !== undefined)
     if (Cause.hasInterruptsOnly(cause) || isTold) return Effect.void
     const message = error instanceof Error ? error.message : String(error)

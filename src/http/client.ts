@@ -2,7 +2,7 @@
  * `ApiKeys` of a server: the same service, over HTTP. A program manages the keys of a server as it manages its own, and takes the one for the
  * other by another layer.
  *
- * What the server says becomes the service's own errors. What keeps it from saying so is a `RepositoryError`, whose cause is a
+ * The server's problems become the service's own errors. A server that can't be asked is a `RepositoryError`, whose cause is a
  * {@link ServerFailure}. Hashes don't travel: `import`, and `export` with hashes, fail with `InvalidInput`.
  * @since 0.1.0
  */
@@ -79,11 +79,11 @@ export interface Options {
   readonly url: string
   /** The client's own. It needs the scopes `api-keys:read`, `api-keys:write` and `api-keys:verify`, or those of what it does. */
   readonly token: Redacted.Redacted
-  /** What messages call it. Default: `the client's own token`. */
+  /** Its name in messages. Default: `the client's own token`. */
   readonly tokenName?: string | undefined
   /** Where the server takes it, such as `X-API-Key`. Default: `Authorization: Bearer`. */
   readonly place?: string | undefined
-  /** The format of the server's tokens, for `isToken` and `keyIdsOf`, which ask nobody. Default: `ak` and `-`. */
+  /** The format of the server's tokens, for `isToken` and `keyIdsOf`, which send no request. Default: `ak` and `-`. */
   readonly tokenFormat?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
   /** The other systems whose tokens the server takes, for the same. Default: none. */
   readonly legacy?: ReadonlyArray<Pick<LegacyTokens, "parse">> | undefined

@@ -4,5 +4,5 @@
  */
 export { layerAuth, layerRedactedHeaders, type AuthOptions } from "../internal/http/auth.ts"
 export { layerHandlers } from "../internal/http/handlers.ts"
-export { InvalidSigningKey, layerLeaks, type LeakOptions, type SigningKey } from "../internal/http/leaks.ts"
-export { layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../internal/http/problems.ts"
+export { InvalidSigningKey, layerLeaks, type LeakOptions, type SigningKey } from "../internal/http/leakReports.ts"
+export { layerMethodNotAllowed, layerProblems, layerRequestProblems } from "../internal/http/problemAnswers.ts"

@@ -30,7 +30,7 @@ import {
 import { layerAuth, layerHandlers, layerProblems, layerRedactedHeaders, layerRequestProblems } from "../../src/http/implementation.ts"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import * as Repository from "../../src/ApiKeyRepository.ts"
-import { readCredentialOptions } from "../../src/internal/server/credentials.ts"
+import { readCredentialOptions } from "../../src/internal/server/credentialOptions.ts"
 import { printFirstKey } from "../../src/internal/server/firstKey.ts"
 import { routesWith } from "../../src/internal/server/routes.ts"
 import { tracerInto } from "../support/spans.ts"

@@ -14,7 +14,7 @@ import { firstIssue } from "../schema/firstIssue.ts"
 import { rootMessage } from "../text/rootMessage.ts"
 import { safeLine } from "../text/safe.ts"
 
-/** What the process ends with. @category models @since 0.1.0 */
+/** The exit codes of the process. @category models @since 0.1.0 */
 export const exitCodes = { done: 0, failed: 1, usage: 2, notFound: 3, invalidToken: 4 } as const
 
 /**
@@ -26,9 +26,9 @@ export class CliFailure extends Schema.TaggedError<CliFailure>()("CliFailure", {
   exitCode: Schema.Literals([1, 2, 3, 4]),
   tag: Schema.String,
   reason: Schema.String,
-  /** What to do, where the reason ends with it. */
+  /** The advice that the reason ends with, if it does. */
   advice: Schema.optionalKey(Schema.String),
-  /** What is lost unless it is shown: the new token of a rotation that isn't confirmed. */
+  /** The new token of a rotation that isn't confirmed, which is lost unless it is shown. */
   token: Schema.optionalKey(Schema.Redacted(Schema.String, { disallowJsonEncode: true })),
 }) {
   override readonly [Runtime.errorExitCode]: number = this.exitCode
@@ -53,7 +53,7 @@ export interface Failed {
 }
 
 /**
- * What a typed error comes to.
+ * The failure that a typed error comes to.
  * @category constructors
  * @since 0.1.0
  */

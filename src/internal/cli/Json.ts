@@ -96,17 +96,17 @@ export const Find = FindJson.mapFields((fields) => ({
   apiKey: Schema.optionalKey(Schema.NullOr(ApiKey)),
 }))
 
-/** What is added to a find. */
+/** The fields that `--check` adds to a find. */
 export const encodeFound = Schema.encodeSync(Schema.Struct({ status: Schema.String, apiKey: Schema.NullOr(ApiKey) }))
 
 /** What `serve` prints when it made the administrator's key of an empty table. @category schemas @since 0.1.0 */
 export const FirstKey = Schema.Struct({ apiKey: ApiKey, token: Schema.String, url: Schema.String })
 
-/** What goes to standard error when `scan` can't read something, and goes on. @category schemas @since 0.1.0 */
+/** A line on standard error of something that `scan` can't read, and passes over. @category schemas @since 0.1.0 */
 export const Problem = Schema.Struct({ problem: Schema.Struct({ _tag: Schema.String, message: Schema.String }) })
 
-/** What goes to standard error when something is worth a line in a log, of `serve` above all. @category schemas @since 0.1.0 */
+/** A line of the log on standard error, of `serve` above all. @category schemas @since 0.1.0 */
 export const Log = Schema.Struct({ log: Schema.Struct({ level: Schema.String, message: Schema.String }) })
 
-/** What goes to standard error when a command fails. @category schemas @since 0.1.0 */
+/** The line on standard error of a command that fails. @category schemas @since 0.1.0 */
 export const Failure = Schema.Struct({ error: Schema.Struct({ _tag: Schema.String, message: Schema.String }) })

@@ -32,7 +32,7 @@ export const ifVersion = wholeNumber("if-version", 1, Number.MAX_SAFE_INTEGER, "
   Flag.optional,
 )
 
-/** What every change of a key takes. */
+/** The flags of every change. */
 export const changeFlags = { confirmWithin, ifVersion }
 
 interface ChangeFlags {
@@ -43,7 +43,7 @@ interface ChangeFlags {
 export const readChange = ({ confirmWithin, ifVersion }: ChangeFlags): IfVersion & ConfirmWithin =>
   givenFields<IfVersion & ConfirmWithin>({ confirmWithin, ifVersion })
 
-/** The same of a change that was asked about: it is made to the key as it was shown, unless `--yes` showed it to nobody. */
+/** The same of a change that was confirmed: it is bound to the version that was shown. With `--yes` none was shown. */
 export const readConfirmedChange = (
   flags: ChangeFlags & { readonly yes: boolean },
   { version }: Model.ApiKey,

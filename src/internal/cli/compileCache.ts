@@ -1,5 +1,5 @@
 /**
- * The folder of Node's compile cache. What lies in it is run, so it is used only where nobody else can have written it.
+ * The folder of Node's compile cache. Its files are run, so it is used only where no other user can have written them.
  *
  * By default Node takes a folder of the shared temporary directory, which any local user can make first.
  */

@@ -11,7 +11,7 @@ type Descriptor = Completions.CommandDescriptor
 
 const describe = (command: Command.Command.Any): Descriptor => Completions.fromCommand(command)
 
-/** Nobody asks for no help. */
+/** The flags without their negations: `--no-help` would mean nothing. */
 const flagsOf = (command: Command.Command.Any): ReadonlyArray<Completions.FlagDescriptor> =>
   describe(command).flags.map((flag) => ({ ...flag, negation: false }))
 

@@ -65,7 +65,7 @@ export const layerSql = (settings: DatabaseSettings): Layer.Layer<SqlClient, Cli
 export const layerHasher = (ring: Pepper.PepperRing): Layer.Layer<ApiKeyHasher, CliFailure> =>
   failing(layerArgon2).pipe(Layer.provide(Layer.succeed(Pepper.Peppers, { ring: Effect.succeed(ring) })))
 
-/** What connects the servers, where a command has to tell them of changes, or to ask whether they have applied one. */
+/** The channel to the servers, where a command has to tell them of changes, or to ask whether they have applied one. */
 const layerNodes = ({ redisUrl, databaseUrl }: DatabaseSettings, confirms: boolean) => {
   if (Option.isSome(redisUrl)) return layerRedis(redisUrl.value)
   // PostgreSQL tells them by itself; and what a server has embedded it has to itself.
@@ -83,7 +83,7 @@ export const layerListening = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvali
   )
 
 /**
- * The service on the database that is configured. The embedded one is migrated, as nobody else does it; a server's is left to `migrate`.
+ * The service on the database that is configured. The embedded one is migrated, as no other command does it; a server's is left to `migrate`.
  * Only one that `confirms` can tell whether the servers have applied a change. One that doesn't note peppers writes nothing at its start.
  */
 export const layerService = (config: DatabaseSettings, { confirms = false, notesPeppers = true } = {}) =>

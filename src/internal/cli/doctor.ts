@@ -16,10 +16,10 @@ import { ApiKeys, type HashUsage, layerConfig } from "../../ApiKeys.ts"
 import * as Argon2Hash from "../hasher/argon2Hash.ts"
 import * as Pepper from "../../hasher/Pepper.ts"
 import { comparePeppers, unreadableNotes } from "../record/peppers.ts"
-import { readKey } from "../http/leaks.ts"
+import { readKey } from "../http/leakReports.ts"
 import { type AdapterName, adapterNames, hashLabels, loadAdapters, namedAdapters } from "../wiring/adapters.ts"
-import { readCredentialOptions } from "../server/credentials.ts"
-import { readLeakOptions } from "../server/leaks.ts"
+import { readCredentialOptions } from "../server/credentialOptions.ts"
+import { readLeakOptions } from "../server/leakOptions.ts"
 import { serverSettings } from "../wiring/settings.ts"
 import { misspelt } from "../wiring/variables.ts"
 import { notHeard } from "../nodes/nodes.ts"
@@ -65,7 +65,7 @@ const configurationAdvice: Readonly<Record<string, string>> = {
   AdapterOptionMissing: "Set the variable that is named, or take the adapter out of API_KEY_ADAPTERS",
 }
 
-/** All that the server is configured with, tried where it costs nothing. What is wrong in several places is told of each. */
+/** All that the server is configured with, tried where it costs nothing. Several faults are several findings. */
 const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, dataDir }: DatabaseSettings) {
   const service = layerConfig.pipe(Layer.provide([layerEphemeral, layerMemory]))
   const parts: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>> = [
@@ -223,7 +223,7 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, databaseUr
   const before = yield* Clock.currentTimeMillis
   const [clock] = yield* sql<{ now: number }>`SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
   findings.push(checkClock(before, yield* Clock.currentTimeMillis, clock?.now ?? 0))
-  // What hasn't been made yet isn't missing.
+  // Before all migrations have run, an index that isn't there isn't missing.
   const isWhole = hasTable && migrations.level !== "error"
   if (!isWhole) return { findings, isWhole, nodes: 0 }
 
@@ -233,7 +233,7 @@ const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, databaseUr
       ? ok("indexes", "All are there")
       : warning("indexes", `Missing or invalid: ${missing.indexes.join(", ")}`, repairAdvice),
   )
-  // Nodes register here whatever connects them, but with Redis nobody listens here.
+  // Nodes register here whatever connects them, but with Redis none listens here.
   const nodes = missing.hasNodes ? yield* countNodes : 0
   if (!missing.hasNodes) {
     findings.push(error("invalidation", "The table api_keys_nodes, in which the nodes register, isn't there", repairAdvice))
@@ -290,7 +290,7 @@ const comparePepperValues = (config: DatabaseSettings): Effect.Effect<ReadonlyAr
     )
   })
 
-/** What opening it has looked at in part. */
+/** Reads every row. Opening the database has read a part of them. */
 const checkRows = ({ dataDir }: DatabaseSettings) =>
   Effect.matchEffect(readByPrimaryKeys("every"), {
     onSuccess: () => Effect.succeed<ReadonlyArray<Finding>>([]),
@@ -321,7 +321,7 @@ const checkPrefixes = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Fi
   }).pipe(
     Effect.provide(layerSql(config), { local: true }),
     Effect.scoped,
-    // What is wrong with the database is found by the other checks.
+    // The other checks find faults of the database.
     Effect.catchCause(() => Effect.succeed([])),
   )
 
@@ -347,7 +347,7 @@ const checkTriggers = Effect.fnUntraced(function* (
     return error("invalidation", "This database is a standby, which knows no LISTEN", "Set DATABASE_URL to the primary")
   }
   const listen = listening(nodes)
-  // What is embedded has one process, and nothing in between.
+  // An embedded database has one process, so no trigger stands between nodes.
   if (Option.isNone(databaseUrl)) return ok("invalidation", `Changes are told; ${listen}`)
   return yield* checkHeard(`Changes are told and heard; ${listen}`).pipe(
     Effect.provide(layerListening(databaseUrl.value), { local: true }),
@@ -454,7 +454,7 @@ export const judgeHashes = (
   return findings.length === 0 ? [ok("hashes", "All are of the current kind")] : findings
 }
 
-/** What there is to say of the configuration and the database, in the order in which one needs the other. */
+/** Examines the configuration and the database, in the order in which one needs the other. */
 export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(function* () {
   const configured = yield* Effect.exit(readSettings)
   if (Exit.isFailure(configured)) return [error("configuration", messageOf(configured.cause), "Correct the variable that is named")]
@@ -520,7 +520,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   ]
 })
 
-/** What was found, and what to do about it. */
+/** The message of a finding, and its advice. */
 const splitAdvice = (cause: Cause.Cause<unknown>): readonly [message: string, advice: string] => {
   const failure = Cause.squash(cause)
   const message = rootMessage(failure)

@@ -1,4 +1,4 @@
-/** What is known of a token that was found where it shouldn't be, and what is done about it. */
+/** Judges a token that was found where it shouldn't be, and ends it. */
 import * as Effect from "effect/Effect"
 import type { ApiKey } from "../../ApiKey.ts"
 import { type InvalidKey, isRefusal } from "../../ApiKeyError.ts"
@@ -32,7 +32,7 @@ export const judgeFound = (
 
 const describeRefused = (apiKeys: ApiKeys["Service"], keyId: string, refusal: InvalidKey) => {
   const status = statusOf(refusal)
-  // The key id may be somebody's all the same: nothing is said of their key for a token that isn't theirs.
+  // The key id may be a key's all the same. Nothing is told of that key for a token that isn't its own.
   if (status === "unknown") return Effect.succeed<FoundToken>({ status, apiKey: null })
   return apiKeys.getByKeyId(keyId).pipe(
     Effect.map((apiKey): FoundToken => ({ status, apiKey })),

@@ -5,7 +5,7 @@ import type { ApiKey } from "../../ApiKey.ts"
 import { ApiKeys } from "../../ApiKeys.ts"
 import { CliFailure, fromError } from "./CliFailure.ts"
 
-/** The prefix of the tokens that are made in this process, where nobody has said that it is meant. Without one nothing is checked. */
+/** The prefix of the tokens that are made in this process, where the configuration doesn't set it. Without one nothing is checked. */
 export const IssuedPrefix: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
   "effect-api-key/cli/IssuedPrefix",
   { defaultValue: () => undefined },

@@ -15,7 +15,7 @@ const layerServer = Effect.fnUntraced(function* (url: string) {
     return yield* usage("--url has a password in it, which your shell's history has now too: leave it out")
   const configured = yield* Effect.orDie(Config.option(Config.Redacted("EFFECT_API_KEY_TOKEN")))
   const token = Option.isSome(configured) ? configured.value : yield* askForToken
-  const { readCredentialOptions } = yield* Effect.promise(() => import("../server/credentials.ts"))
+  const { readCredentialOptions } = yield* Effect.promise(() => import("../server/credentialOptions.ts"))
   const { accept } = yield* readCredentialOptions
   const { layerFetch } = yield* Effect.promise(() => import("../../http/client.ts"))
   const tokenFormat = yield* Settings.tokenFormat
@@ -25,7 +25,7 @@ const layerServer = Effect.fnUntraced(function* (url: string) {
   )
 })
 
-// Standard input may be what a command reads, so it isn't read for the token unless somebody types it.
+// A command may read standard input itself, so the token is read from there at a terminal alone.
 const askForToken = Effect.flatMap(TerminalCapabilities, ({ canPrompt }) =>
   canPrompt ? readSecret("the token for the server") : Effect.fail(usage("--url needs a token in EFFECT_API_KEY_TOKEN")),
 )

@@ -45,7 +45,7 @@ export const asking = <A>(prompt: Prompt.Prompt<A>) =>
 
 const notFound = (reason: string) => new CliFailure({ exitCode: exitCodes.notFound, tag: "ApiKeyNotFound", reason })
 
-/** The key that somebody names by its id, its key id, a beginning of either that no other key shares, or a token. */
+/** Finds the key that is named by its id, its key id, a beginning of either that no other key shares, or a token. */
 export const findKey = Effect.fnUntraced(function* (name: string) {
   const keys = yield* ApiKeys
   const text = name.trim()
@@ -89,7 +89,7 @@ const byBeginning = Effect.fnUntraced(function* (text: string) {
   return first
 })
 
-/** Somebody's secret may be taken for a name by mistake; ids and key ids of ours can't. */
+/** A secret may be passed as a name by mistake, so only text that can be no secret is repeated. */
 const shown = (text: string): string => (/^(?:[0-9a-f-]{1,36}|legacy-[0-9a-f]*)$/i.test(text) || text.length < 16 ? text : "that")
 
 const isId = Schema.is(ApiKeyId)
@@ -108,7 +108,7 @@ const toToken = (text: string): Redacted.Redacted => Redacted.make(text.trim(), 
 
 const maxSecretBytes = 4_096
 
-/** A secret from standard input, or from whoever sits at the terminal. */
+/** A secret from standard input, or typed at the terminal. */
 export const readSecret = Effect.fnUntraced(function* (what: string) {
   const stdio = yield* Stdio.Stdio
   if (yield* stdio.stdinIsTerminal) {

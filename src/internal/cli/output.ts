@@ -16,7 +16,7 @@ import * as Json from "./Json.ts"
 import * as Settings from "./settings.ts"
 import { putAtStake } from "./streams.ts"
 
-/** What came from elsewhere, so that it neither moves the terminal's cursor nor shows a secret. */
+/** Makes a text from elsewhere safe to print: it neither moves the terminal's cursor nor shows a secret. */
 export const sanitize = safeText
 
 type Style = "bold" | "dim" | "red" | "green" | "yellow"
@@ -125,7 +125,7 @@ export interface Column<A> {
 
 const gap = 2
 
-/** What doesn't fit the terminal is taken from the widest columns that may be cut. */
+/** Takes the width that the terminal lacks from the widest columns that may be cut. */
 const shrink = <A>(natural: ReadonlyArray<number>, columns: ReadonlyArray<Column<A>>, width: number): ReadonlyArray<number> => {
   const widths = [...natural]
   for (let over = widths.reduce((sum, each) => sum + each + gap, -gap) - width; over > 0; over--) {
@@ -141,7 +141,7 @@ const shrink = <A>(natural: ReadonlyArray<number>, columns: ReadonlyArray<Column
 }
 
 /**
- * A table that is written batch by batch, aligned, a title above the first one. What comes later may make its columns wider, so that one of
+ * A table that is written batch by batch, aligned, a title above the first one. A later batch may widen its columns, so that one of
  * any length begins at once and nothing is cut but by the terminal.
  */
 export const makeTable = <A>(columns: ReadonlyArray<Column<A>>, look: Look): ((rows: ReadonlyArray<A>) => ReadonlyArray<string>) => {
@@ -152,7 +152,7 @@ export const makeTable = <A>(columns: ReadonlyArray<Column<A>>, look: Look): ((r
     const texts = rows.map((row) => columns.map(({ text }) => sanitize(text(row))))
     natural = natural.map((widest, index) => texts.reduce((sum, row) => Math.max(sum, CliOutput.displayWidth(row[index] ?? "")), widest))
     const widths = width === Number.POSITIVE_INFINITY ? natural : shrink(natural, columns, width)
-    // What can't be cut is left out, from the right, rather than wrapped.
+    // Columns that can't be cut are left out, from the right, rather than wrapped.
     const line = (cells: ReadonlyArray<string>, styleOf: (index: number) => Style | undefined): string => {
       let used = 0
       const parts: Array<string> = []

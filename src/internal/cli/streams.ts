@@ -1,4 +1,4 @@
-/** What becomes of a process that can't write. It imports nothing of Effect, as what is asked for most loads little. */
+/** The end of a process that can't write. The module imports nothing of Effect, as the commands that are run most load little. */
 import { writeSync } from "node:fs"
 import { safeJson } from "../text/safe.ts"
 
@@ -16,7 +16,7 @@ export const renderFailure = (name: string, isJson: boolean, tag: string, messag
 
 /**
  * A reader that has had enough (`| head`) ends the process quietly; whatever else keeps standard output from being written, a full disk say,
- * does so with a line and exit code 1, and so does a reader that leaves before it has what nobody can have again.
+ * does so with a line and exit code 1, and so does a reader that leaves before it has a token that can't be shown again.
  */
 export const watchOutput = (name: string, isJson: boolean): void => {
   if (isWatched) return
@@ -27,7 +27,7 @@ export const watchOutput = (name: string, isJson: boolean): void => {
     try {
       writeSync(2, `${renderFailure(name, isJson, "OutputFailed", message)}\n`)
     } catch {
-      // Nobody hears of it.
+      // Standard error is gone too.
     }
     process.exit(1)
   })

@@ -146,11 +146,11 @@ export const acceptCredentials = (options: CredentialOptions) => {
   )
   const replace = (endpoint: HttpApiEndpoint.Top): HttpApiEndpoint.Top => {
     const middlewares = new Set(Array.from(endpoint.middlewares, (middleware) => variants.get(middleware.key) ?? middleware))
-    // Annotated with nothing, it is a copy of its own, which nobody has seen yet.
+    // Annotating with nothing makes a copy, which no other api shares.
     return Object.assign(endpoint.annotateMerge(Context.empty()), { middlewares })
   }
   return <A extends HttpApi.Constraint>(self: A): A =>
-    // What is replaced has the type of what replaces it.
+    // A group and its replacement have the same type.
     rebuild(self as unknown as HttpApi.Top, (group) =>
       Object.values(group.endpoints).reduce((copy: HttpApiGroup.Top, endpoint) => copy.add(replace(endpoint)), group),
     ) as unknown as A
@@ -243,7 +243,7 @@ type OpenApiTransform = Context.Service.Shape<typeof OpenApi.Transform>
 
 interface Shown {
   readonly scopes: ReadonlyArray<string>
-  /** What the endpoint's own transformation was. */
+  /** The endpoint's own transformation. */
   readonly before: OpenApiTransform | undefined
   readonly transform: OpenApiTransform | undefined
 }

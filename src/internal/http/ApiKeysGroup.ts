@@ -2,7 +2,7 @@
  * The HTTP interface to manage API keys: {@link ApiKeysGroup}, to be added to an `HttpApi` of your own, and {@link ApiKeysApi}, one that
  * holds just that.
  *
- * What a body may set is narrower than the service's input, and unknown fields are refused.
+ * A body may set less than the service's input, and unknown fields are refused.
  * @since 0.1.0
  */
 import * as HttpApi from "effect/http-api/HttpApi"
@@ -156,7 +156,7 @@ export const UpcomingBody = Schema.Struct({
 export const RevokePayload = Schema.Struct({
   token: Schema.RedactedFromValue(Schema.String),
   reason: Model.DeactivationReason,
-  /** What tells one report of a leak from all others: a report ends a token once. */
+  /** Tells one report of a leak from all others: a report ends a token once. */
   report: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(8_192))),
 }).annotate({ identifier: "RevokeApiKey" })
 
@@ -489,17 +489,17 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
 export class ApiKeysGroup extends make("/api-keys") {}
 
 /**
- * What each endpoint of the group says when it fails, by the endpoint's name: a derived client fails with these, besides `HttpClientError`
+ * The failures of each endpoint of the group, by the endpoint's name: a derived client fails with these, besides `HttpClientError`
  * and `SchemaError`. The tag of each is its class's name in `Problem`.
  * @category models
  * @since 0.1.0
  */
 export type ApiKeysProblems = ProblemsOf<typeof ApiKeysGroup>
 
-/** What any endpoint of the group may say when it fails. @category models @since 0.1.0 */
+/** A failure of any endpoint of the group. @category models @since 0.1.0 */
 export type ApiKeysProblem = ApiKeysProblems[keyof ApiKeysProblems]
 
-/** What the endpoints of a group say when they fail, by their names. @category models @since 0.1.0 */
+/** The failures of a group's endpoints, by their names. @category models @since 0.1.0 */
 export type ProblemsOf<Group> = {
   readonly [Endpoint in HttpApiGroup.Endpoints<Group> as Endpoint["identifier"]]: HttpApiEndpoint.Errors<Endpoint>
 }

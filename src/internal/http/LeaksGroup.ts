@@ -14,7 +14,7 @@ import { type ProblemsOf, RequestProblems } from "./ApiKeysGroup.ts"
 import { explain } from "./explain.ts"
 import * as Problem from "./Problem.ts"
 
-const Said = Schema.optionalKey(Schema.NullOr(Schema.String))
+const OptionalText = Schema.optionalKey(Schema.NullOr(Schema.String))
 
 /**
  * Tokens that a scanner found, in the shape of GitHub's secret scanning partner programme
@@ -25,15 +25,15 @@ const Said = Schema.optionalKey(Schema.NullOr(Schema.String))
 export const LeakReport = Schema.Array(
   Schema.Struct({
     token: Schema.RedactedFromValue(Schema.String),
-    // What is said of a token must not keep it from being ended.
-    type: Said,
-    url: Said,
-    source: Said,
+    // A strange type or place must not keep the token from being ended.
+    type: OptionalText,
+    url: OptionalText,
+    source: OptionalText,
   }),
 ).annotate({ identifier: "LeakReport" })
 
 /**
- * What each token was, in the order of the report: `true_positive` if it was one of ours, whether it still worked or not. `token_hash` is the
+ * The verdict on each token, in the order of the report: `true_positive` if it was one of ours, whether it still worked or not. `token_hash` is the
  * SHA-256 of the token in base64, so that the answer doesn't repeat it. `token_type` is empty where the report named none.
  * @category schemas
  * @since 0.1.0
@@ -117,13 +117,13 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
 export class LeaksGroup extends make("/leaks") {}
 
 /**
- * What each endpoint of the group says when it fails, by the endpoint's name, as `ApiKeysProblems` does for the management group.
+ * The failures of each endpoint of the group, by the endpoint's name, as `ApiKeysProblems` does for the management group.
  * @category models
  * @since 0.1.0
  */
 export type LeaksProblems = ProblemsOf<typeof LeaksGroup>
 
-/** What any endpoint of the group may say when it fails. @category models @since 0.1.0 */
+/** A failure of any endpoint of the group. @category models @since 0.1.0 */
 export type LeaksProblem = LeaksProblems[keyof LeaksProblems]
 
 /** An api of just the group. @category groups @since 0.1.0 */

@@ -1,5 +1,5 @@
 /**
- * What goes over the wire when something is refused: RFC 9457 problems, each of type `urn:effect-api-key:problem:…`.
+ * Refusals as they go over the wire: RFC 9457 problems, each of type `urn:effect-api-key:problem:…`.
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"

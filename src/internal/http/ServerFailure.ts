@@ -12,7 +12,7 @@ export class ServerUnreachable extends Schema.TaggedError<ServerUnreachable>()("
   }
 }
 
-/** What answered isn't a server of API keys, or not one of this version, or something stands in front of it. @category errors @since 0.1.0 */
+/** The answer isn't one of a server of API keys of this version: something else listens there, or stands in front of it. @category errors @since 0.1.0 */
 export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("UnexpectedAnswer", {
   url: Schema.String,
   reason: Schema.String,

@@ -61,7 +61,7 @@ export const parsePlaces = (texts: ReadonlyArray<string>): Credentials["places"]
   return new Set(places.map(identify)).size === places.length ? places : undefined
 }
 
-/** What they are written as. */
+/** As they are written. */
 export const formatPlace = ({ header, scheme }: Place): string => (scheme === undefined ? header : `${header}: ${scheme}`)
 
 export const credentialsFrom = ({
@@ -98,7 +98,7 @@ export const isAuthorization = ({ header }: Place): boolean => header.toLowerCas
 export const headersOf = (credentials: Credentials): ReadonlyArray<string> => varyOf(credentials).map((header) => header.toLowerCase())
 
 /**
- * What caches are told of the answers to keys (RFC 9111 §5.2.2), unless a handler says otherwise: for a group, an annotation.
+ * The instruction to caches for answers to keys (RFC 9111 §5.2.2), unless a handler says otherwise: for a group, an annotation.
  */
 export const CacheControl = Context.Reference<"private" | "no-store">("effect-api-key/http/CacheControl", { defaultValue: () => "private" })
 

@@ -1,4 +1,4 @@
-/** What the OpenAPI document says of an operation to people. */
+/** Explains an operation to people, in the OpenAPI document. */
 import type * as Context from "effect/Context"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as OpenApi from "effect/http-api/OpenApi"

@@ -61,7 +61,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
     Effect.fnUntraced(function* (handlers) {
       const apiKeys = yield* ApiKeys
 
-      /** What was judged is what is written, so a request with preconditions is bound to the version for which they hold. */
+      /** Binds a request with preconditions to the version for which they hold, so that no other version is written. */
       const judge = Effect.fnUntraced(function* (id: ApiKeyId, headers: Preconditions) {
         if (areUnconditional(headers)) return {}
         const current = yield* apiKeys.get(id)
@@ -77,9 +77,9 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
       })
 
       /**
-       * Lets through who may write keys, and a key that may rotate itself; gives the key as the store has it, which is what a key that rotates
-       * itself is judged by. Never the previous token for its own key: it may be the one that leaked, and this node may not have heard yet that
-       * it is the previous one.
+       * Lets through a caller that may write keys, and a key that may rotate itself. Gives the key as the store has it, by which a key that
+       * rotates itself is judged. The previous token is never good for its own key, as it may be the one that leaked; the store is asked
+       * because this node may not have heard yet that it is the previous one.
        */
       const authorizeRotation = Effect.fnUntraced(function* (id: ApiKeyId, endpoint: HttpApiEndpoint.Top) {
         const caller = yield* CurrentApiKey
@@ -192,14 +192,14 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
         rotate: ({ endpoint, params, query, headers, payload: { graceSeconds, ...options } }) =>
           Effect.gen(function* () {
             const { isSelf, target } = yield* authorizeRotation(params.id, endpoint)
-            // Who rotates another key gets a token with its scopes.
+            // The new token has the scopes of its key, so the caller must hold them.
             if (!isSelf) yield* checkGrant(endpoint, target.scopes)
             yield* checkPreconditions(target, headers)
             const grace = graceSeconds === undefined ? {} : { grace: Duration.seconds(graceSeconds) }
             yield* HttpEffect.appendPreResponseHandler((_request, response) =>
               Effect.succeed(HttpServerResponse.setHeader(response, "cache-control", "no-store")),
             )
-            // What was checked is what is rotated.
+            // The rotation is bound to the version that was checked.
             const { apiKey, token } = yield* byCaller(
               apiKeys.rotate(params.id, { ...options, ...grace, ...query, ifVersion: target.version }),
             )
@@ -267,7 +267,7 @@ const tagged = (apiKey: ApiKey) => HttpApiSchema.withHeaders({ body: apiKey, hea
 
 const toSort = (sort: typeof SortQuery.Type): Sort => {
   const order = sort.startsWith("-") ? "desc" : "asc"
-  // What is left without the sign is one of the fields.
+  // The rest without the sign is one of the fields.
   return { by: sort.replace("-", "") as Sort["by"], order }
 }
 

@@ -1,4 +1,4 @@
-/** Tokens that those who hold them want ended, waiting for their turn. */
+/** Tokens whose holders want them ended, waiting for their turn. */
 import { createHash } from "node:crypto"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"

@@ -40,7 +40,7 @@ export const failedPrecondition = (headers: Preconditions, apiKey: ApiKey): keyo
   return namesTag(noneMatch, current) ? "if-none-match" : undefined
 }
 
-/** Whether an `If-None-Match` names the tag, compared weakly. What isn't such a field names none. */
+/** Whether an `If-None-Match` names the tag, compared weakly. Any other text names none. */
 export const namesTag = (field: string | undefined, tag: string): boolean =>
   field !== undefined && (isAny(field) || tagsOf(field).some((each) => each.replace(/^W\//, "") === tag))
 

@@ -1,4 +1,4 @@
-/** What a server's answer means to the one that asked: an error of the service, or a {@link ServerFailure}. */
+/** Turns a server's answer into an error of the service, or a {@link ServerFailure}. */
 import * as Effect from "effect/Effect"
 import { HttpClientError } from "effect/http/HttpClientError"
 import * as Schema from "effect/Schema"
@@ -15,12 +15,12 @@ const problems = [
   Problem.UnconfirmedProblem,
 ] as const
 
-/** What the service has errors of its own for. */
+/** The problems that the service has errors of its own for. */
 export type OwnProblem = InstanceType<(typeof problems)[number]>
 
 export const isOwnProblem = (error: unknown): error is OwnProblem => problems.some((problem) => error instanceof problem)
 
-/** Who was asked, and with which token, as messages call it. */
+/** The server that was asked, and the client's own token as messages call it. */
 interface Asked {
   readonly url: string
   readonly tokenName: string

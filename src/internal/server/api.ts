@@ -55,7 +55,7 @@ const completeDocument: Context.Service.Shape<typeof OpenApi.Transform> = (docum
   for (const path of Object.values<Record<string, OpenApi.OpenAPISpecOperation>>(document["paths"])) {
     for (const operation of Object.values(path)) {
       operation.responses = { ...operation.responses, ...generalAnswers }
-      // The reference page would send the example of each parameter, whether somebody wants that filter or not.
+      // The reference page would send the example of each parameter, so every request would be filtered.
       operation.parameters = operation.parameters.map((parameter) => {
         const value = exampleOf({ ...parameter.schema }, document["components"].schemas)
         if (parameter.required || value === undefined) return parameter
@@ -70,7 +70,7 @@ const completeDocument: Context.Service.Shape<typeof OpenApi.Transform> = (docum
 }
 
 /**
- * What the server offers: the management group and a protected endpoint.
+ * The groups of the server: the management group and a protected endpoint.
  * @category groups
  * @since 0.1.0
  */

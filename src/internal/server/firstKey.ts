@@ -8,7 +8,7 @@ import { ApiKeys, type Created } from "../../ApiKeys.ts"
 import { type CredentialOptions, credentialsFrom } from "../http/credentials.ts"
 
 /**
- * On an empty table, makes an administrator's key, whose token is known to nobody else afterwards.
+ * On an empty table, makes an administrator's key. Its token is handed on here and kept nowhere.
  *
  * Nodes that start together agree on one by a lock that their transactions hold.
  */

@@ -1,4 +1,4 @@
-/** Answers that are large and stay the same while the server runs: compressed once, and not sent again to those who have them. */
+/** Answers that are large and stay the same while the server runs: compressed once, and not sent again to callers that have them. */
 import { createHash } from "node:crypto"
 import { promisify } from "node:util"
 import * as zlib from "node:zlib"
@@ -49,7 +49,7 @@ class Kept {
 
 const sha256 = (content: Uint8Array | string, encoding: "base64" | "base64url") => createHash("sha256").update(content).digest(encoding)
 
-/** Lets a page run the scripts that it has, and ask nobody but its own server. Styles that are set by scripts have no hash. */
+/** Lets a page run the scripts that it has, and ask its own server alone. Styles that are set by scripts have no hash. */
 const policyOf = (html: string): string => {
   const scripts = Array.from(html.matchAll(/<script>(.*?)<\/script>/gs), ([, script = ""]) => `'sha256-${sha256(script, "base64")}'`)
   return [
@@ -68,7 +68,7 @@ const policyOf = (html: string): string => {
 /**
  * For routes whose handler gives the same answer each time.
  *
- * Effect's own compression works anew for each request, a fifth of a second for the reference page, whoever asks.
+ * Effect's own compression works anew for each request, a fifth of a second for the reference page.
  */
 export const keepAnswers = HttpRouter.middleware((effect) => Effect.flatMap(effect, sendKept)).layer
 

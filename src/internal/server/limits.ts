@@ -16,7 +16,7 @@ import { defaultPermits, defaultQueue } from "../verifier/hashQueue.ts"
 import { readHashing } from "../keys/configuration.ts"
 
 /**
- * How much of the server one caller, or all callers together, can take up. What goes beyond is answered where HTTP has an answer for it,
+ * How much of the server one caller, or all callers together, can take up. Excess is answered where HTTP has an answer for it,
  * and closed.
  * @category models
  * @since 0.1.0
@@ -151,7 +151,7 @@ export const layerRequestLimits = (limits: Limits): Layer.Layer<never, never, Ht
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
         const { socket, url = "" } = NodeHttpServerRequest.toIncomingMessage(request)
         if (url.length > limits.urlLength) return Effect.succeed(uriTooLong)
-        // Whoever asks whether the process lives must not take one that is busy for dead.
+        // A probe must not take a busy process for a dead one.
         if (url === "/healthz") return effect
         const ofSocket = openOf.get(socket) ?? 0
         if (open >= limits.requests || ofSocket >= limits.requestsPerConnection) return Effect.succeed(tooManyRequests)

@@ -26,7 +26,7 @@ import { layerSecurityHeaders } from "./securityHeaders.ts"
 
 /** @category models @since 0.1.0 */
 export interface RoutesOptions {
-  /** What is done about leaked tokens. Default: nothing is offered. */
+  /** How leaked tokens are reported and ended. Default: nothing is offered. */
   readonly leaks?: LeakOptions | undefined
   /** Where requests carry their keys. Default: in `Authorization: Bearer …` or `X-API-Key`. */
   readonly credentials?: CredentialOptions | undefined
@@ -100,14 +100,14 @@ const layerReady = HttpRouter.use(
         onFailure: () => false,
       }),
     )
-    // Whoever asks often, or all at once, has the database asked once a second.
+    // The database is asked once a second, however many requests there are.
     const hasAnswered = yield* Effect.cachedWithTTL(askDatabase, "1 second")
     const answer = Effect.gen(function* () {
       if (!(yield* hasAnswered)) return HttpServerResponse.empty({ status: 503 })
       // It serves all the same, and rightly, if more slowly.
       return HttpServerResponse.text((yield* isInTouch) ? "ready\n" : `ready\n${notHeard}: see the log, or run effect-api-key doctor\n`)
     })
-    // Callers who go away don't end the look-up that they share, lest each next one begin another.
+    // A caller that goes away doesn't end the look-up that others share.
     yield* router.add("GET", "/readyz", Effect.uninterruptible(answer))
   }),
 )

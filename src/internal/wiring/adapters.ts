@@ -27,14 +27,14 @@ export class AdapterOptionMissing extends Schema.TaggedError<AdapterOptionMissin
   }
 }
 
-/** What rows are read with, rather than tokens checked. */
+/** The options of reading rows, as opposed to checking tokens. */
 export interface RowOptions {
   /** Instead of the configured prefix. */
   readonly prefix?: string | undefined
   readonly owner?: string | ReadonlyArray<string> | undefined
 }
 
-/** What the names of its hashes begin with. Which system a plain digest is of, the digest doesn't tell. */
+/** The labels of its hashes. A plain digest doesn't tell which system it is of. */
 export const hashLabels: Readonly<Record<AdapterName, ReadonlyArray<string>>> = {
   "better-auth": ["legacy-sha256"],
   django: ["legacy-django"],
@@ -161,6 +161,6 @@ export const loadAdapters: Effect.Effect<ReadonlyArray<LegacyTokens>, Failure> =
   ),
 )
 
-/** What reads rows of a system, whether it is among those or not. Its options are the same. */
+/** The readers of a system's rows, whether it is among those or not. Its options are the same. */
 export const loadRowReaders = (name: AdapterName, rows: RowOptions): Effect.Effect<ReadonlyArray<LegacyTokens>, Failure> =>
   adapters[name](rows)

@@ -97,7 +97,7 @@ const decode = (text: string): string => {
   }
 }
 
-/** What is behind the driver's error. Of several addresses that were tried, the first has the words. */
+/** The root of the driver's error. Of several addresses that were tried, the first one's is taken. */
 const rootOf = (error: SqlError): { readonly code: string; readonly message: string; readonly name: string } => {
   let root = { code: "", message: error.message, name: "" }
   for (let each: unknown = error.reason; typeof each === "object" && each !== null; each = inner(each)) {

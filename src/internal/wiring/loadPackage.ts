@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** What the configuration asks for needs a package that isn't installed, or that can't be loaded. @category errors @since 0.1.0 */
+/** The configuration needs a package that isn't installed, or that can't be loaded. @category errors @since 0.1.0 */
 export class MissingPackage extends Schema.TaggedError<MissingPackage>()("MissingPackage", { reason: Schema.String }) {
   override get message(): string {
     return this.reason

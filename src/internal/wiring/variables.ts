@@ -51,7 +51,7 @@ export const variables: ReadonlyArray<string> = [
 /** Others read these too. */
 const usual = ["DATABASE_URL", "REDIS_URL"]
 
-/** What is said of each name that is no variable of ours but begins as one, or is within two letters of one. Values are never shown. */
+/** A warning for each name that is no variable of ours but begins as one, or is within two letters of one. Values are never shown. */
 export const findMisspelt = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
   const all = [...variables, ...usual]
   const known = new Set(all)

@@ -59,7 +59,7 @@ export const exportKeys = Command.make(
       Stream.tap(() => bar.show(++exported, total)),
       Stream.encodeText,
       Stream.run(fs.sink(draft, { flag: "wx", mode: 0o600 })),
-      // Unlike a renaming, a link never replaces what somebody else has put there meanwhile; not every file system has links.
+      // Unlike a renaming, a link never replaces a file that was put there meanwhile. Not every file system has links.
       Effect.andThen(
         Effect.catchIf(
           fs.link(draft, file),

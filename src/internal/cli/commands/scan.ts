@@ -111,7 +111,7 @@ export const scan = Command.make(
     yield* Effect.scoped(Effect.andThen(Effect.forkScoped(ticking), Stream.runForEach(scanned, show))).pipe(
       Effect.ensuring(bar.clear),
       Effect.mapError((error) => (error instanceof CliFailure ? error : fromError(error))),
-      // What was found until then isn't lost.
+      // The finds until then aren't lost.
       Effect.tapError(printSarif),
     )
     yield* printSarif()

@@ -3,7 +3,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { LeakOptions } from "../http/leaks.ts"
+import type { LeakOptions } from "../http/leakReports.ts"
 import * as Variable from "../config/variable.ts"
 
 /** The file that `API_KEY_LEAK_SIGNING_KEYS_FILE` names can't be read, or holds something else. @category errors @since 0.1.0 */

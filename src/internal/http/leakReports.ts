@@ -38,9 +38,9 @@ export interface SigningKey {
 export interface LeakOptions {
   /** Whose reports are taken. Default: nobody's, and `POST /leaks` isn't offered. */
   readonly signingKeys?: ReadonlyArray<SigningKey> | undefined
-  /** What is done about a reported token that works: it is ended, or only logged. Default: `end`. */
+  /** Whether a reported token that works is ended, or only logged. Default: `end`. */
   readonly onReport?: "end" | "log" | undefined
-  /** Whether whoever holds a token can end it (`POST /leaks/revoke`). Default: no. */
+  /** Whether the holder of a token can end it (`POST /leaks/revoke`). Default: no. */
   readonly revokeByPossession?: boolean | undefined
   /**
    * How many tokens of keys that exist are looked at by possession in a second, whoever sends them; up to 1,000 more wait. What names no key
@@ -72,11 +72,11 @@ export const layerLeaks = <ApiId extends string, Groups extends HttpApiGroup.Con
     ApiKeys | RequestProblems
   >
 
-/** Reported tokens that are looked at at a time, so that others who wait for a hash have their turn. */
+/** Reported tokens that are looked at at a time, so that other look-ups have their turn at hashing. */
 const concurrency = 4
 /** Reports come in the size that their sender likes, but have to fit into memory. */
 const maxReportBytes = 10 * 1024 * 1024
-/** Until a body is there nobody knows who signed it, and anybody can name a known key: so much of all is read at a time, but for small ones. */
+/** The bytes of unchecked bodies that are read at a time, but for small ones. Only a whole body tells whether it is signed. */
 const maxUnsignedBytes = 4 * maxReportBytes
 const smallReportBytes = 64 * 1024
 /** Of the places where a token was found, those that are logged, and how much of each. */
@@ -186,14 +186,14 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
             if (keys.size === 0) return yield* Effect.fail(new Problem.NotOfferedProblem())
             const reporter = headers["github-public-key-identifier"] ?? ""
             const isSigned = keys.get(reporter)
-            // Nobody else's body is read.
+            // Without a known key's name no body is read.
             if (isSigned === undefined) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
             const body = yield* readBody
             const signature = Buffer.from(headers["github-public-key-signature"] ?? "", "base64")
             // The signature is over the bytes that were sent, so they are checked before anything reads them.
             if (!isSigned(body, signature)) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
             const report = yield* Effect.mapError(decodeReport(body.toString("utf8")), ({ issue }) => misshapen(issue))
-            // A sender who doesn't wait for the answer has all the same told of leaks.
+            // A report counts, though its sender doesn't wait for the answer.
             const labelling = Effect.provideService(label(report, digestOf(body)), CurrentActor, { _tag: "LeakReport", reporter })
             return yield* Effect.flatMap(Effect.forkIn(labelling, scope), Fiber.join)
           }).pipe(Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded })),
@@ -201,7 +201,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
         .handle("revoke", ({ payload }) =>
           Effect.gen(function* () {
             if (possession === undefined) return yield* Effect.fail(new Problem.NotOfferedProblem())
-            // What has not the form of a token takes no place from those that do. The form is no secret.
+            // A text without the form of a token takes no place from tokens. The form is no secret.
             if (!apiKeys.isToken(payload.token) || possession.offer(payload.token)) return { accepted: true as const }
             return yield* overloaded(new Overloaded({ retryAfterSeconds: 5 }))
           }),
@@ -264,7 +264,7 @@ const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 /** Whether a body's signature is a key's. */
 type IsSigned = (body: Uint8Array, signature: Uint8Array) => boolean
 
-/** What checks signatures by the key, if it is one that signs reports. */
+/** The check of signatures by the key, if it is one that signs reports. */
 export const readKey = (identifier: string, pem: string): Effect.Effect<IsSigned, InvalidSigningKey> => {
   const invalid = new InvalidSigningKey({ identifier })
   return Effect.flatMap(Effect.try({ try: () => createPublicKey(pem), catch: () => invalid }), (key) =>
@@ -274,7 +274,7 @@ export const readKey = (identifier: string, pem: string): Effect.Effect<IsSigned
   )
 }
 
-/** RFC 3279 §2.2.3: the signature is DER. What isn't is no signature. */
+/** RFC 3279 §2.2.3: the signature is DER. Other bytes are no signature. */
 const isSignedBy =
   (key: KeyObject): IsSigned =>
   (body, signature) =>

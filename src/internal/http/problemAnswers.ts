@@ -44,7 +44,7 @@ const toSegment = (segment: PropertyKey | { readonly key: PropertyKey }): string
 
 /**
  * A middleware for a whole router: whatever fails outside a handler, and every error response without a body of its own, becomes a
- * problem. A defect is logged and told to nobody.
+ * problem. A defect is logged, and its answer says nothing of it.
  * @category layers
  * @since 0.1.0
  */
