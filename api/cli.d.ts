@@ -624,17 +624,7 @@ export declare const search: Command.Command<
     readonly used: boolean
     readonly neverUsed: boolean
     readonly text: Option.Option<string>
-    readonly sort:
-      | "-createdAt"
-      | "-expiresAt"
-      | "-lastUsedAt"
-      | "-name"
-      | "-tokenCreatedAt"
-      | "createdAt"
-      | "expiresAt"
-      | "lastUsedAt"
-      | "name"
-      | "tokenCreatedAt"
+    readonly sort: "-createdAt" | "-expiresAt" | "-lastUsedAt" | "-name" | "-tokenCreatedAt" | import("../../record/fields.ts").SortField
     readonly limit: number
     readonly offset: Option.Option<number>
     readonly cursor: Option.Option<string>

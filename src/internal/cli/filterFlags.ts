@@ -53,7 +53,7 @@ export const readFilter = Effect.fnUntraced(function* (
       lastUsedBefore: at(flags.usedBefore, -1),
       tokenCreatedAfter: at(flags.tokenCreatedAfter, -1),
       tokenCreatedBefore: at(flags.tokenCreatedBefore, -1),
-    }),
+    } satisfies { readonly [Name in Exclude<keyof Filter, "scopes" | "isActive" | "expired" | "neverUsed">]: unknown }),
     ...(scopes.length === 0 ? {} : { scopes }),
     ...(status === undefined ? {} : status === "inactive" ? { isActive: false } : { isActive: true, expired: status === "expired" }),
     ...(flags.used ? { neverUsed: false } : {}),

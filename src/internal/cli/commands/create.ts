@@ -4,6 +4,7 @@ import * as Prompt from "effect/cli/Prompt"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import { ApiKeys, type CreateInput } from "../../../ApiKeys.ts"
+import type { FaceCreateField } from "../../record/fields.ts"
 import { expires, metadata, readExpiry } from "../changeFlags.ts"
 import { orFailure } from "../CliFailure.ts"
 import { checkIssuedPrefix } from "../issuedPrefix.ts"
@@ -32,7 +33,12 @@ export const create = Command.make(
     const input: CreateInput = {
       name,
       scopes: yield* readScopes(scope),
-      ...givenFields<CreateInput>({ description, ownerId: owner, metadata, expiresAt: readExpiry(expires, now) }),
+      ...givenFields<CreateInput>({
+        description,
+        ownerId: owner,
+        metadata,
+        expiresAt: readExpiry(expires, now),
+      } satisfies { readonly [Name in Exclude<FaceCreateField, "name" | "scopes" | "isActive">]: unknown }),
       ...(inactive ? { isActive: false } : {}),
     }
     yield* checkIssuedPrefix

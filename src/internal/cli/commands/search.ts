@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Sort } from "../../../ApiKeyRepository.ts"
 import { ApiKeys, type SearchInput } from "../../../ApiKeys.ts"
+import { sortFields } from "../../record/fields.ts"
 import { orFailure, usage } from "../CliFailure.ts"
 import { filterFlags, readFilter } from "../filterFlags.ts"
 import * as Json from "../Json.ts"
@@ -13,9 +14,7 @@ import { refuseToken } from "../keyName.ts"
 import { keyColumns, look, note, print, table } from "../output.ts"
 import * as Settings from "../settings.ts"
 
-const fields = ["createdAt", "name", "lastUsedAt", "expiresAt", "tokenCreatedAt"] as const satisfies ReadonlyArray<Sort["by"]>
-
-const sorts = fields.flatMap((by) => [
+const sorts = sortFields.flatMap((by) => [
   [by, { by, order: "asc" }] as const,
   [`-${by}`, { by, order: "desc" }] as const,
 ]) satisfies ReadonlyArray<readonly [string, Sort]>

@@ -3,6 +3,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { ApiKeys, type UpdateInput } from "../../../ApiKeys.ts"
+import type { FaceUpdateField } from "../../record/fields.ts"
 import { changeFlags, expires, key, metadata, readChange, readExpiry } from "../changeFlags.ts"
 import { orFailure, usage } from "../CliFailure.ts"
 import { givenFields, readScopes, scopes, text, toggle } from "../keyFlags.ts"
@@ -33,7 +34,7 @@ export const update = Command.make(
         ownerId: orNull(owner),
         metadata,
         expiresAt: readExpiry(expires, yield* DateTime.now),
-      }),
+      } satisfies { readonly [Name in Exclude<FaceUpdateField, "scopes">]: unknown }),
       ...(noScopes || scopes.length > 0 ? { scopes } : {}),
     }
     if (Object.keys(input).length === 0)
