@@ -304,6 +304,13 @@ export type Status = "active" | "inactive" | "expired"
  * at `expiresAt` itself the key is expired.
  * @category predicates
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { DateTime, Effect } from "effect"
+ * import { ApiKey } from "effect-api-key"
+ *
+ * const isUsable = (key: ApiKey.ApiKey) => Effect.map(DateTime.now, (now) => ApiKey.status(key, now) === "active")
+ * ```
  */
 export const status = (key: Pick<ApiKey, "isActive" | "expiresAt">, now: DateTime.Utc | number): Status => {
   if (!key.isActive) return "inactive"

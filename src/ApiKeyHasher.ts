@@ -106,6 +106,15 @@ const isUnsupported = ({ reason }: HasherError): boolean => reason === "Unsuppor
  * As {@link several}, of layers: the first one writes, all check.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeyHasher } from "effect-api-key"
+ * import * as Argon2 from "effect-api-key/hasher/Argon2"
+ * import * as Bcrypt from "effect-api-key/hasher/Bcrypt"
+ *
+ * // New hashes are of Argon2id; those of bcrypt work on, and are made anew as their tokens come by.
+ * const hasher = ApiKeyHasher.layerSeveral(Argon2.layerConfig(), Bcrypt.layerConfig())
+ * ```
  */
 export const layerSeveral = <
   First extends Layer.Layer<ApiKeyHasher, unknown, unknown>,

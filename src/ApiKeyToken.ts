@@ -87,6 +87,13 @@ export class InvalidTokenConfig extends Schema.TaggedError<InvalidTokenConfig>()
  * Gives the format for a prefix and separator.
  * @category constructors
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Result } from "effect"
+ * import { ApiKeyToken } from "effect-api-key"
+ *
+ * const format = Result.getOrThrow(ApiKeyToken.make({ prefix: "shop_live", separator: "." }))
+ * ```
  */
 export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, InvalidTokenConfig> =>
   Result.map(resolve(config), ({ prefix, separator }) => {
@@ -150,6 +157,14 @@ export const defaultFormat: TokenFormat = Result.getOrThrow(make())
  * Reads a token with a format: bounds its length, and takes what the format throws for malformed.
  * @category parsing
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Result } from "effect"
+ * import { ApiKeyToken } from "effect-api-key"
+ *
+ * const parsed = ApiKeyToken.parse("ak-7a74caa323a5410d-secret")
+ * Result.isFailure(parsed) && parsed.failure.reason // => "format"
+ * ```
  */
 export const parse = (token: string, format: TokenFormat = defaultFormat): Result.Result<TokenParts, MalformedToken> => {
   if (ownFormats.has(format)) return format.parse(token)

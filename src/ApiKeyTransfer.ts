@@ -166,6 +166,13 @@ export interface RowReader {
  * Reads a row as an import does: by `reader`, or as a line of ours without one.
  * @category combinators
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeyTransfer } from "effect-api-key"
+ * import * as Unkey from "effect-api-key/legacy/Unkey"
+ *
+ * const read = (row: unknown) => ApiKeyTransfer.readRowBy(row, Unkey.make({ prefix: "shop_" }))
+ * ```
  */
 export const readRowBy = (row: unknown, reader: RowReader | undefined): Result.Result<StoredApiKey, InvalidInput> => {
   if (row instanceof UnreadableRow) return refuse("row", row.reason)

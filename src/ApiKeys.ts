@@ -229,6 +229,19 @@ export const layerWith = (
  * The service over the hasher and repository provided, with default options.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { ApiKeys } from "effect-api-key"
+ * import * as Argon2 from "effect-api-key/hasher/Argon2"
+ * import * as Pglite from "effect-api-key/sql/Pglite"
+ *
+ * const live = ApiKeys.layer.pipe(
+ *   Layer.provide([Argon2.layer({ pepper: Redacted.make("from your secret store") }), Pglite.layerPglite({ dataDir: "keys" })]),
+ * )
+ * const verify = (token: string) =>
+ *   ApiKeys.ApiKeys.use((apiKeys) => apiKeys.verify(token, { scopes: ["invoices:read"] })).pipe(Effect.provide(live))
+ * ```
  */
 export const layer: Layer.Layer<
   ApiKeys,
@@ -297,6 +310,18 @@ export const layerMemoryWith = (options: Options): Layer.Layer<ApiKeys, ApiKeyTo
  * {@link layerMemoryWith} the default options: for tests and first steps.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ApiKeys } from "effect-api-key"
+ *
+ * const program = Effect.gen(function* () {
+ *   const apiKeys = yield* ApiKeys.ApiKeys
+ *   const { token } = yield* apiKeys.create({ name: "robot" })
+ *   return yield* apiKeys.verify(token)
+ * })
+ * await Effect.runPromise(Effect.provide(program, ApiKeys.layerMemory))
+ * ```
  */
 export const layerMemory: Layer.Layer<ApiKeys> = Layer.suspend(() =>
   // The defaults are valid.

@@ -58,6 +58,13 @@ export const set = (...scopes: ReadonlyArray<string>): ReadonlyArray<Scope> => t
  * Nothing granted covers nothing; nothing required is always covered.
  * @category predicates
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Scope } from "effect-api-key"
+ *
+ * Scope.satisfies(["invoices:*"], ["invoices:read"]) // => true
+ * Scope.satisfies(["invoices:*"], ["invoices"]) // => false
+ * ```
  */
 export const satisfies = (granted: ReadonlyArray<string>, required: ReadonlyArray<string>): boolean =>
   required.every((scope) => granted.some((grant) => covers(grant, scope)))

@@ -93,6 +93,18 @@ const layerStorage = ({
  * its scope closes, requests in flight get up to 10 seconds.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+ * import { Effect, Layer } from "effect"
+ * import { layerWith } from "effect-api-key/server"
+ *
+ * const server = layerWith({
+ *   limits: { requests: 200 },
+ *   onFirstKey: ({ apiKey }) => Effect.logInfo("An administrator's key was made", apiKey.keyId),
+ * })
+ * NodeRuntime.runMain(Layer.launch(server))
+ * ```
  */
 export const layerWith = (options: Options) =>
   Layer.unwrap(

@@ -21,6 +21,14 @@ export type { Options, Parameters } from "../internal/hasher/argon2id.ts"
  * Hashes with Argon2id.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Redacted } from "effect"
+ * import * as Argon2 from "effect-api-key/hasher/Argon2"
+ *
+ * const pepper = Redacted.make("at least 16 random bytes")
+ * const hasher = Argon2.layer({ pepper })
+ * ```
  */
 export const layer = (options: Argon2id.Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
   Keyring.layer(Argon2id.algorithm(computeTag, options), options)

@@ -26,6 +26,14 @@ export class Argon2Unavailable extends Schema.TaggedError<Argon2Unavailable>()("
  * Hashes with Argon2id.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Redacted } from "effect"
+ * import * as Argon2Node from "effect-api-key/hasher/Argon2Node"
+ *
+ * const pepper = Redacted.make("at least 16 random bytes")
+ * const hasher = Argon2Node.layer({ pepper })
+ * ```
  */
 export const layer = (options: Argon2id.Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort | Argon2Unavailable> =>
   Layer.provide(Keyring.layer(Argon2id.algorithm(computeTag, options), options), available)

@@ -28,6 +28,14 @@ export interface Options extends Pepper.PepperOptions {
  * Hashes with bcrypt (`$2b$`), and checks `$2a$`, `$2b$` and `$2y$`.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Redacted } from "effect"
+ * import * as Bcrypt from "effect-api-key/hasher/Bcrypt"
+ *
+ * const pepper = Redacted.make("at least 16 random bytes")
+ * const hasher = Bcrypt.layer({ pepper, cost: 12 })
+ * ```
  */
 export const layer = (options: Options = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> => Keyring.layer(algorithm(options), options)
 

@@ -23,6 +23,14 @@ import * as Pepper from "./Pepper.ts"
  * Hashes with HMAC-SHA-256 under the pepper.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Redacted } from "effect"
+ * import * as Hmac from "effect-api-key/hasher/Hmac"
+ *
+ * const pepper = Redacted.make("at least 16 random bytes")
+ * const hasher = Hmac.layer({ pepper })
+ * ```
  */
 export const layer = (options: Pepper.PepperOptions = {}): Layer.Layer<ApiKeyHasher, Pepper.PepperTooShort> =>
   Keyring.layer(algorithm, options)

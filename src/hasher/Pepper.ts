@@ -217,6 +217,15 @@ export const layerConfig: Layer.Layer<Peppers, PepperError | Config.ConfigError>
  * overlap; one that may hang should have a timeout of its own.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import * as Hmac from "effect-api-key/hasher/Hmac"
+ * import * as Pepper from "effect-api-key/hasher/Pepper"
+ *
+ * const peppers = Pepper.layerReloading({ load: Pepper.loadConfig, every: "1 minute" })
+ * const hasher = Hmac.layerPeppers.pipe(Layer.provide(peppers))
+ * ```
  */
 export const layerReloading = <E, R>(options: {
   readonly load: Effect.Effect<PepperRing, E, R>

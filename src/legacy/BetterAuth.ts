@@ -22,6 +22,13 @@ export interface Options extends Row.Options, LookUp.PrefixOptions {
  * used its requests up works again.
  * @category constructors
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeys } from "effect-api-key"
+ * import * as BetterAuth from "effect-api-key/legacy/BetterAuth"
+ *
+ * const layer = ApiKeys.layerConfigWith({ legacy: [BetterAuth.make()] })
+ * ```
  */
 export const make = (options: Options = {}): LegacyTokens => {
   const open = Row.opener(table, options)

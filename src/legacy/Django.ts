@@ -30,6 +30,13 @@ export interface Options extends Row.Options {
  * `columns`.
  * @category constructors
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeys } from "effect-api-key"
+ * import * as Django from "effect-api-key/legacy/Django"
+ *
+ * const layer = ApiKeys.layerConfigWith({ legacy: [Django.make({ scopes: () => ["orders:read"] })] })
+ * ```
  */
 export const make = (options: Options = {}): LegacyTokens => {
   const open = Row.opener(table, options)

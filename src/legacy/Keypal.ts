@@ -26,6 +26,13 @@ export interface Options extends Row.Options, LookUp.PrefixOptions {
  * inactive. Audit logs are ignored. Under `sha512` hashes are kept as `$legacy-sha512$…`.
  * @category constructors
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeys } from "effect-api-key"
+ * import * as Keypal from "effect-api-key/legacy/Keypal"
+ *
+ * const layer = ApiKeys.layerConfigWith({ legacy: [Keypal.make({ prefix: "sk_live_" })] })
+ * ```
  */
 export const make = (options: Options = {}): LegacyTokens => {
   const { algorithm = "sha256", salt } = options

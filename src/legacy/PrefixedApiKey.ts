@@ -22,6 +22,13 @@ export interface Options extends Row.Options {
  * 1970.
  * @category constructors
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeys } from "effect-api-key"
+ * import * as PrefixedApiKey from "effect-api-key/legacy/PrefixedApiKey"
+ *
+ * const layer = ApiKeys.layerConfigWith({ legacy: [PrefixedApiKey.make({ prefix: "mycompany" })] })
+ * ```
  */
 export const make = (options: Options): LegacyTokens => {
   const start = `${options.prefix}_`

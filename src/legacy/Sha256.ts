@@ -20,6 +20,13 @@ export interface Options extends Row.Options, LookUp.PrefixOptions {}
  * 1970. Limits and counts of uses are ignored.
  * @category constructors
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeys } from "effect-api-key"
+ * import * as Sha256 from "effect-api-key/legacy/Sha256"
+ *
+ * const layer = ApiKeys.layerConfigWith({ legacy: [Sha256.make({ prefix: "tok_", columns: { hash: "token_digest" } })] })
+ * ```
  */
 export const make = (options: Options = {}): LegacyTokens => {
   const open = Row.opener(table, options)

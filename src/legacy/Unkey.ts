@@ -21,6 +21,13 @@ export interface Options extends Row.Options, LookUp.PrefixOptions {}
  * refused: its hash isn't Unkey's.
  * @category constructors
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeys } from "effect-api-key"
+ * import * as Unkey from "effect-api-key/legacy/Unkey"
+ *
+ * const layer = ApiKeys.layerConfigWith({ legacy: [Unkey.make({ prefix: "shop_" })] })
+ * ```
  */
 export const make = (options: Options = {}): LegacyTokens => {
   const open = Row.opener(table, options)

@@ -37,6 +37,17 @@ export interface RedisOptions {
  * come back by itself, as it would have missed what was told in between. What can't be sent within two seconds fails and isn't sent later.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import * as NodeRedis from "@effect/platform-node/NodeRedis"
+ * import { Config, Layer } from "effect"
+ * import * as Invalidation from "effect-api-key/redis/Invalidation"
+ *
+ * // Programs that share a Redis, but not their keys, have a prefix each.
+ * const nodes = Invalidation.layerRedis({ prefix: "shop:" }).pipe(
+ *   Layer.provide(NodeRedis.layerConfig({ url: Config.String("REDIS_URL") })),
+ * )
+ * ```
  */
 export const layerRedis = (options: RedisOptions = {}): Layer.Layer<ApiKeyInvalidation, never, NodeRedis> =>
   Layer.effect(

@@ -119,6 +119,14 @@ export interface PathOptions extends ScanOptions {
  * git is missing, or refuses to list a work tree, that is told, and all of its files are scanned.
  * @category scanning
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Console, Stream } from "effect"
+ * import * as Report from "effect-api-key/scan/Report"
+ * import * as Scanner from "effect-api-key/scan/Scanner"
+ *
+ * const program = Scanner.scanPaths(["src", "-"]).pipe(Stream.runForEach((find) => Console.log(Report.toRow(find).where, Report.redact(find))))
+ * ```
  */
 export const scanPaths = (paths: ReadonlyArray<string>, options: PathOptions = {}): Stream.Stream<Find, ScanError> =>
   Stream.unwrap(
@@ -196,6 +204,14 @@ export const scanStream = <E, R>(
  * that there is less history than there was, as in a shallow clone, is told to `onProblem`.
  * @category scanning
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import * as Report from "effect-api-key/scan/Report"
+ * import * as Scanner from "effect-api-key/scan/Scanner"
+ *
+ * const log = Scanner.scanGit(".", { formats: [{ prefix: "shop" }] }).pipe(Stream.runCollect, Effect.map((finds) => Report.toSarif(finds)))
+ * ```
  */
 export const scanGit = (repository: string, options: ScanOptions = {}): Stream.Stream<Find, ScanError> =>
   Stream.unwrap(

@@ -84,6 +84,14 @@ export const migrations = (options: TableOptions = {}): Readonly<Record<Migratio
  * lacks what some of them make is a `MigrationError` of the kind `BadState`, which names them.
  * @category migrations
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as Migrations from "effect-api-key/sql/Migrations"
+ *
+ * // In a step of the deployment, by a user who may create tables.
+ * const program = Migrations.migrate().pipe(Effect.tap((ran) => Effect.logInfo(`${ran.length} migrations have run`)))
+ * ```
  */
 export const migrate = (
   options: TableOptions = {},

@@ -81,6 +81,19 @@ export interface PgliteOptions {
  * a `DamagedDataDir`; neither is changed.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import * as Invalidation from "effect-api-key/sql/Invalidation"
+ * import * as Migrations from "effect-api-key/sql/Migrations"
+ * import * as Pglite from "effect-api-key/sql/Pglite"
+ * import * as SqlRepository from "effect-api-key/sql/SqlRepository"
+ *
+ * // The application's own tables may be in the same database.
+ * const storage = Layer.mergeAll(SqlRepository.layer.pipe(Layer.provide(Migrations.layer())), Invalidation.layerPglite()).pipe(
+ *   Layer.provideMerge(Pglite.layer({ dataDir: "data" })),
+ * )
+ * ```
  */
 export const layer = (options: PgliteOptions = {}): Layer.Layer<PgliteClient | SqlClient.SqlClient, PgliteError> =>
   Layer.effectContext(
@@ -100,6 +113,15 @@ export const layer = (options: PgliteOptions = {}): Layer.Layer<PgliteClient | S
  * The repository on a database of its own, migrated.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { ApiKeys } from "effect-api-key"
+ * import * as Hmac from "effect-api-key/hasher/Hmac"
+ * import * as Pglite from "effect-api-key/sql/Pglite"
+ *
+ * const live = ApiKeys.layer.pipe(Layer.provide([Hmac.layerConfig, Pglite.layerPglite({ dataDir: "keys" })]))
+ * ```
  */
 export const layerPglite = (
   options: PgliteOptions = {},

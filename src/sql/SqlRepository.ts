@@ -32,6 +32,15 @@ export { MissingMigrations } from "../internal/sql/unmigrated.ts"
  * a warning says so, and it is asked at the first use.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import * as Migrations from "effect-api-key/sql/Migrations"
+ * import * as SqlRepository from "effect-api-key/sql/SqlRepository"
+ *
+ * const table = { schema: "keys", table: "partners" }
+ * const repository = SqlRepository.layerWith(table).pipe(Layer.provide(Migrations.layer(table)))
+ * ```
  */
 export const layerWith = (options: TableOptions): Layer.Layer<ApiKeyRepository, InvalidIdentifier | MissingMigrations, SqlClient> =>
   Layer.effect(

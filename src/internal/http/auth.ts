@@ -40,6 +40,20 @@ export interface AuthOptions {
  * The middlewares {@link ApiKeyAuth} and {@link OptionalApiKeyAuth}. Provide it to `HttpApiBuilder.group` of each protected group.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Effect, Layer, Schema } from "effect"
+ * import { ApiKeyAuth, CurrentApiKey } from "effect-api-key/http/definition"
+ * import { layerAuth } from "effect-api-key/http/implementation"
+ * import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+ *
+ * const Me = HttpApiGroup.make("me").add(HttpApiEndpoint.get("name", "/me", { success: Schema.String })).middleware(ApiKeyAuth)
+ * const Api = HttpApi.make("shop").add(Me)
+ *
+ * const me = HttpApiBuilder.group(Api, "me", (group) => group.handle("name", () => Effect.map(CurrentApiKey, ({ name }) => name))).pipe(
+ *   Layer.provide(layerAuth({ realm: "shop" })),
+ * )
+ * ```
  */
 export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | OptionalApiKeyAuth, never, ApiKeys> => {
   const { realm = "api-keys" } = options

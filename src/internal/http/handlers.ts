@@ -40,6 +40,22 @@ import * as Problem from "./Problem.ts"
  * The handlers of the group `apiKeys` within `api`. A caller hands out only scopes that its own key holds.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { ApiKeys } from "effect-api-key"
+ * import { ApiKeysGroup } from "effect-api-key/http/definition"
+ * import { layerAuth, layerHandlers, layerRequestProblems } from "effect-api-key/http/implementation"
+ * import { HttpApi, HttpApiBuilder } from "effect/http-api"
+ *
+ * const Api = HttpApi.make("shop").add(ApiKeysGroup)
+ *
+ * const routes = HttpApiBuilder.layer(Api).pipe(
+ *   Layer.provide(layerHandlers(Api)),
+ *   Layer.provide([layerAuth(), layerRequestProblems]),
+ *   Layer.provide(ApiKeys.layerMemory),
+ * )
+ * ```
  */
 export const layerHandlers = <ApiId extends string, Groups extends HttpApiGroup.Constraint>(
   api: HttpApi.HttpApi<ApiId, Groups>,

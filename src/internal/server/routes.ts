@@ -77,6 +77,21 @@ export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSi
  * {@link routesWith} the default options.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { createServer } from "node:http"
+ * import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+ * import { Layer } from "effect"
+ * import { ApiKeyRepository, ApiKeys } from "effect-api-key"
+ * import * as Hmac from "effect-api-key/hasher/Hmac"
+ * import { routes } from "effect-api-key/server"
+ * import { HttpRouter } from "effect/http"
+ *
+ * const server = HttpRouter.serve(routes).pipe(
+ *   Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 3000 })),
+ *   Layer.provide(ApiKeys.layer.pipe(Layer.provide(Hmac.layerConfig), Layer.provideMerge(ApiKeyRepository.layerMemory))),
+ * )
+ * ```
  */
 // No signing key is a good one.
 export const routes: Layer.Layer<never, never, Needs> = Layer.suspend(() => Layer.orDie(routesWith({})))

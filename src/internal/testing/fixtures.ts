@@ -8,6 +8,12 @@ let counter = 0
  * A record with an id and a key id that no other call gave, and otherwise plain values.
  * @category fixtures
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { makeStoredApiKey } from "effect-api-key/testing"
+ *
+ * const { apiKey } = makeStoredApiKey({ name: "robot", isActive: false })
+ * ```
  */
 export const makeStoredApiKey = (
   overrides: Partial<ApiKey> & { readonly hash?: string; readonly previousHash?: string } = {},

@@ -13,6 +13,13 @@ import { upkeepTests } from "./contract/upkeep.ts"
  * its own.
  * @category tests
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeyRepository } from "effect-api-key"
+ * import { repositoryContract } from "effect-api-key/testing"
+ *
+ * repositoryContract("my store", ApiKeyRepository.layerMemory)
+ * ```
  */
 export const repositoryContract = <E>(name: string, layer: Layer.Layer<ApiKeyRepository, E>): void => {
   describeWith(layer)(`ApiKeyRepository on ${name}`, (it) => {
