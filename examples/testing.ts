@@ -2,11 +2,21 @@
 // The testing kit: an application's test in memory, a property of the domain, and the contract of a store of your own.
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, DateTime, Effect, Layer, Schema } from "effect"
-import { ApiKey, ApiKeyRepository, ApiKeys } from "effect-api-key"
+import { ApiKey, ApiKeyError, ApiKeyRepository, ApiKeys } from "effect-api-key"
 import * as Testing from "effect-api-key/testing"
 import { TestClock } from "effect/testing"
 
-// The whole service in memory, on the clock of the test. `layerMemoryWith` is the same with options.
+// The whole service in memory, on the clock of the test.
+layer(Testing.layerMemory)("whatever strangers send", (it) => {
+  it.effect.prop("is refused", { text: Schema.String }, ({ text }) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(ApiKeys.ApiKeys.use((apiKeys) => apiKeys.verify(text)))
+      assert.isTrue(ApiKeyError.isRefusal(error))
+    }),
+  )
+})
+
+// The same with options.
 const live = Testing.layerMemoryWith({ token: { prefix: "shop" }, maximumLifetime: "90 days" })
 layer(live)("an application's keys", (it) => {
   it.effect("end after 90 days", () =>

@@ -25,6 +25,11 @@ describe("the index", () => {
     )
   })
 
+  it("of the examples lists each program", () => {
+    const listed = linksOf("README.md").flatMap(([file]) => (file.startsWith("../examples/") ? [file.slice("../examples/".length)] : []))
+    assert.deepStrictEqual(listed.toSorted(), readdirSync(join(docs, "../examples")).toSorted(), "docs/README.md")
+  })
+
   it("of the decisions lists each once, by its number and title", () => {
     const titles = pages.filter(isDecision).map((file) => {
       const [title = ""] = readFileSync(join(docs, file), "utf8").split("\n")
