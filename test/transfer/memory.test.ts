@@ -1,0 +1,3 @@
+import { layerOwn, roundTrips } from "../support/transfer.ts"
+
+roundTrips("memory", layerOwn(), 50)
