@@ -67,6 +67,7 @@ import type {
 } from "./internal/keys/model.ts"
 import { decodeCache, decodeFormat, decodeHashing, decodeLifetimes, decodeNodeName, type InvalidOptions } from "./internal/keys/options.ts"
 import * as Revoke from "./internal/keys/revoke.ts"
+import * as Policies from "./internal/keys/policies.ts"
 import * as Rotate from "./internal/keys/rotate.ts"
 import { searchUpcoming, upcoming } from "./internal/keys/upcoming.ts"
 import * as Update from "./internal/keys/update.ts"
@@ -435,8 +436,9 @@ const build = Effect.fnUntraced(function* (options: Options) {
         rememberedByNodes(cache),
       )
 
+  const checkPolicies = Policies.make(options.policies ?? [])
   const confirm = Confirm.make(repository.transaction, nodes)
-  const { deactivateRecord, ...updates } = Update.make({ repository, changes, confirm, lifetimes })
+  const { deactivateRecord, ...updates } = Update.make({ repository, changes, confirm, lifetimes, checkPolicies })
   const { endPrevious, ...rotations } = Rotate.make({
     repository,
     changes,
@@ -450,7 +452,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     telemetry === "counters" ? verification.verify : (token, options) => observe(verification.verify(token, options))
 
   return ApiKeys.of({
-    create: Create.make({ repository, changes, lifetimes, format, generate, hash, random }),
+    create: Create.make({ repository, changes, lifetimes, format, generate, hash, random, checkPolicies }),
     verify: telemetry === "traces" ? (token, options) => Effect.withSpan(timed(token, options), "ApiKeys.verify") : timed,
     isToken: verification.isToken,
     keyIdsOf: verification.keyIdsOf,

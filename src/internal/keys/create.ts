@@ -11,6 +11,7 @@ import type { Changes } from "./changes.ts"
 import { ofRecord } from "./events.ts"
 import { decodeCreate } from "./input.ts"
 import { checkLifetime, expiryFor } from "./lifetime.ts"
+import type { CheckPolicies } from "./policies.ts"
 import type { Created, CreateInput } from "./model.ts"
 import type { Lifetimes } from "./options.ts"
 import { activity } from "./update.ts"
@@ -24,9 +25,10 @@ export interface Dependencies {
   readonly generate: Effect.Effect<TokenParts>
   readonly hash: (secret: Redacted.Redacted) => Effect.Effect<Redacted.Redacted, HasherError>
   readonly random: SecureRandom["Service"]
+  readonly checkPolicies: CheckPolicies
 }
 
-export const make = ({ repository, changes, lifetimes, format, generate, hash: hashSecret, random }: Dependencies) => {
+export const make = ({ repository, changes, lifetimes, format, generate, hash: hashSecret, random, checkPolicies }: Dependencies) => {
   /** Gives the record that another one with the key id kept from being inserted; `undefined` where it was inserted. */
   const insert = (apiKey: Model.ApiKey, hash: Redacted.Redacted) => {
     const write = repository.insert(new Model.StoredApiKey({ apiKey, hash, previousHash: null }))
@@ -64,6 +66,7 @@ export const make = ({ repository, changes, lifetimes, format, generate, hash: h
     input: CreateInput,
   ): Effect.fn.Return<Created, InvalidInput | RepositoryError | HasherError> {
     const fields = yield* decodeCreate(input)
+    yield* checkPolicies(fields.policies)
     const now = yield* DateTime.now
     const expiresAt = yield* expiryFor(lifetimes, now, fields.expiresAt)
     yield* checkLifetime(lifetimes, now, expiresAt)

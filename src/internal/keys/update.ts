@@ -13,6 +13,7 @@ import { decodeId, decodeUpdate } from "./input.ts"
 import { checkLifetime } from "./lifetime.ts"
 import type { ConfirmWithin, DeactivateOptions, IfVersion, UpdateInput } from "./model.ts"
 import type { Lifetimes } from "./options.ts"
+import type { CheckPolicies } from "./policies.ts"
 import { refuseUnstorable } from "./unstorable.ts"
 
 export interface Dependencies {
@@ -20,11 +21,12 @@ export interface Dependencies {
   readonly changes: Changes
   readonly confirm: Confirm
   readonly lifetimes: Lifetimes
+  readonly checkPolicies: CheckPolicies
 }
 
 type Failure = InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError
 
-export const make = ({ repository, changes, confirm, lifetimes }: Dependencies) => {
+export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }: Dependencies) => {
   /** Sets fields of a record. */
   const set = Effect.fnUntraced(function* (
     operation: Operation,
@@ -88,6 +90,7 @@ export const make = ({ repository, changes, confirm, lifetimes }: Dependencies) 
       const id = yield* decodeId(text)
       yield* Effect.annotateCurrentSpan("api_key.id", id)
       const fields = yield* decodeUpdate(input)
+      yield* checkPolicies(fields.policies)
       if (fields.expiresAt !== undefined && lifetimes.maximumLifetime !== undefined) {
         const current = yield* repository.findById(id)
         if (Option.isSome(current)) yield* checkLifetime(lifetimes, current.value.apiKey.createdAt, fields.expiresAt)

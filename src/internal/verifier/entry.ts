@@ -87,7 +87,7 @@ export const compact = (apiKey: ApiKey): ApiKey => {
     updatedAt: createdAt.epochMilliseconds === updatedAt.epochMilliseconds ? createdAt : updatedAt,
     scopes: shareScopes(scopes),
     metadata: isEmpty(metadata) ? none : frozenCopy(metadata),
-    policies: policies === null ? null : frozenCopy(policies),
+    policies: policies === null ? null : sharePolicies(policies),
     previous: previous === null ? null : Object.freeze(ofChecked(PreviousToken, previous)),
   })
   return Object.freeze(copy)
@@ -95,23 +95,28 @@ export const compact = (apiKey: ApiKey): ApiKey => {
 
 const none: ApiKey["metadata"] = Object.freeze({})
 
-// Modules share the sets: there are as many as kinds of keys, in all services of the program.
+// All services of the program share them: there are as many as kinds of keys. Frozen, as each is handed to the callers of many keys.
 const scopeSets = new Map<string, ApiKey["scopes"]>()
-const maxScopeSets = 10_000
+const policySets = new Map<string, Schema.JsonObject>()
+const maxShared = 10_000
 
-const shareScopes = (scopes: ApiKey["scopes"]): ApiKey["scopes"] => {
-  const text = scopes.join(" ")
-  const known = scopeSets.get(text)
-  if (known !== undefined) return known
-  if (scopeSets.size >= maxScopeSets) scopeSets.clear()
-  // Frozen, as it is handed to the callers of many keys.
-  const shared = Object.freeze(Array.from(scopes))
-  scopeSets.set(text, shared)
+const share = <A>(known: Map<string, A>, text: string, make: () => A): A => {
+  const found = known.get(text)
+  if (found !== undefined) return found
+  if (known.size >= maxShared) known.clear()
+  const shared = make()
+  known.set(text, shared)
   return shared
 }
 
+const shareScopes = (scopes: ApiKey["scopes"]): ApiKey["scopes"] =>
+  share(scopeSets, scopes.join(" "), () => Object.freeze(Array.from(scopes)))
+
+const sharePolicies = (policies: Schema.JsonObject): Schema.JsonObject =>
+  share(policySets, JSON.stringify(policies), () => frozenCopy(policies))
+
 /** The copy is of plain JSON, as the store may keep the object that it gave. */
-export const frozenCopy = (object: Schema.JsonObject): Schema.JsonObject =>
+const frozenCopy = (object: Schema.JsonObject): Schema.JsonObject =>
   Object.freeze(Object.fromEntries(Object.entries(object).map(([key, value]) => [key, frozenValue(value)])))
 
 const frozenValue = (value: Schema.Json): Schema.Json => {

@@ -53,7 +53,7 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
     of: (subject) => {
       let needed = 0
       for (let index = 0; index < builtIn.length; index++) if (builtIn[index]!.mayRefuse(subject)) needed |= 1 << index
-      const policies = policiesOf(subject.apiKey)
+      const { policies } = subject.apiKey
       if (policies === null) return (plans[needed] ??= { rules: rulesOf(builtIn, needed), ...nothing })
       const name = `${needed} ${JSON.stringify(policies)}`
       const known = plansOfPolicies.get(name)
@@ -162,5 +162,3 @@ const lacking: BuiltIn = {
 /** The key id of the token that was presented. */
 export const keyIdOf = ({ apiKey, usedToken }: { readonly apiKey: ApiKey; readonly usedToken: UsedToken }): KeyId =>
   usedToken === "previous" && apiKey.previous !== null ? apiKey.previous.keyId : apiKey.keyId
-
-const policiesOf = (apiKey: ApiKey & { readonly policies?: Schema.JsonObject | null }): Schema.JsonObject | null => apiKey.policies ?? null
