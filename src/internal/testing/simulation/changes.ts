@@ -24,13 +24,13 @@ import {
   type Written,
 } from "./model.ts"
 import { patience } from "./knowledge.ts"
-import { type Change, CurrentChange, type SimulatedNode, type World } from "./world.ts"
+import { type Change, CurrentChange, LosesAnswers, type SimulatedNode, type World } from "./world.ts"
 
 export interface Changes {
   readonly create: (node: SimulatedNode) => Effect.Effect<void>
   /** Of the record, or of any. One that is gone is restored. */
   readonly changeOne: (node: SimulatedNode, record?: History) => Effect.Effect<void>
-  /** Of a record that nobody asks for until a change without an answer is over: what was remembered before it may be there still. */
+  /** Without an answer, of a record that nobody asks for until the doubt is over: what was remembered before it may be there still. */
   readonly changeQuietly: (node: SimulatedNode) => Effect.Effect<void>
 }
 
@@ -173,7 +173,11 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     Effect.suspend(() => {
       const record = attempts.drawRecord()
       if (record === undefined) return Effect.void
-      const changed = Effect.suspend(() => changeOne(node, record))
+      const changed = Effect.provideService(
+        Effect.suspend(() => changeOne(node, record)),
+        LosesAnswers,
+        true,
+      )
       const later = Effect.sleep(patience + 1_000 + draw(15_000))
       return attempts.leavingAlone(record, Effect.all([askAll(record), changed, later, askAll(record)], { discard: true }))
     })

@@ -31,6 +31,9 @@ export const CurrentChange = Context.Reference<Change | undefined>("effect-api-k
   defaultValue: () => undefined,
 })
 
+/** Whether no write is answered, whatever the setting. */
+export const LosesAnswers = Context.Reference<boolean>("effect-api-key/testing/LosesAnswers", { defaultValue: () => false })
+
 /** One life of a node. */
 export interface SimulatedNode {
   readonly name: string
@@ -192,18 +195,20 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
       return note(apiKey.id, { apiKey, secret: secretOf(hash), previousSecret: record ? lastOf(record).secret : "" }, begun)
     })
 
-  /** The caller of a change may not learn that it was made, or be told that it failed while it still goes on. */
+  /** The caller of a change may not learn that it was made, or be told that it failed, and it is made later or not at all. */
   const answering = <A, E>(write: Effect.Effect<A, E>): Effect.Effect<A, E | RepositoryError> =>
     Effect.gen(function* () {
       const change = yield* CurrentChange
-      const isLate = chance(setting.lateWrites)
+      const losesAnswers = yield* LosesAnswers
+      const isLate = chance(losesAnswers ? 50 : setting.lateWrites)
       if (isLate) {
         const made = Effect.tap(write, () => Effect.sync(() => statistics.lateWrites++))
-        yield* Effect.forkIn(Effect.andThen(Effect.sleep(1 + draw(latest)), Effect.ignore(made)), scope)
+        // Some never are.
+        if (chance(80)) yield* Effect.forkIn(Effect.andThen(Effect.sleep(1 + draw(latest)), Effect.ignore(made)), scope)
         yield* pause
       }
       const result = isLate ? undefined : { value: yield* write }
-      if (result !== undefined && !chance(setting.lostAnswers)) return result.value
+      if (result !== undefined && !losesAnswers && !chance(setting.lostAnswers)) return result.value
       if (!isLate) statistics.lostAnswers++
       if (change !== undefined) change.isAnswerLost = true
       return yield* new RepositoryError({ operation: "write", isRetryable: true, cause: "simulated" })
