@@ -178,8 +178,9 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
         LosesAnswers,
         true,
       )
-      const later = Effect.sleep(patience + 1_000 + draw(15_000))
-      return attempts.leavingAlone(record, Effect.all([askAll(record), changed, later, askAll(record)], { discard: true }))
+      // Until earlier doubts are over, and until that of this change is.
+      const wait = Effect.suspend(() => Effect.sleep(patience + 1_000 + draw(10_000)))
+      return attempts.leavingAlone(record, Effect.all([wait, askAll(record), changed, wait, askAll(record)], { discard: true }))
     })
 
   /** All nodes, for the latest tokens of a record. */

@@ -185,7 +185,7 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
     yield* step
     yield* letTimePass
   }
-  yield* TestClock.adjust(isSplit ? "5 minutes" : "90 seconds")
+  yield* TestClock.adjust(isSplit ? "5 minutes" : "2 minutes")
   if (underWay > 0) fail(undefined, `${underWay} operations never end`)
   attempts.checkGraces(nodes)
   const failure = episode.failure()
