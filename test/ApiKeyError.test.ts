@@ -17,6 +17,7 @@ describe("refusals", () => {
       "Inactive",
       "Expired",
       "InsufficientScope",
+      "PolicyRefused",
     ])
     assert.deepStrictEqual(ApiKeyMetrics.failureTags, [...ApiKeyError.refusalTags, "RepositoryError", "HasherError", "Overloaded"])
   })

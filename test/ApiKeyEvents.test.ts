@@ -98,13 +98,14 @@ describe("Listeners", () => {
 
   it.effect("hear of changes one after another, in the order of their answers, though a listener takes its time", () => {
     const heard: Array<number> = []
+    let isSlow = false
     const slow: ApiKeyEvents.Listener = {
       afterCommit: (events) =>
         Effect.forEach(
           events,
           (event) =>
             Effect.andThen(
-              Effect.sleep(heard.length % 2 === 0 ? "20 millis" : "5 millis"),
+              Effect.suspend(() => (isSlow ? Effect.sleep(heard.length % 2 === 0 ? "20 millis" : "5 millis") : Effect.void)),
               Effect.sync(() => void heard.push("after" in event ? event.after.version : 0)),
             ),
           { discard: true },
@@ -112,9 +113,9 @@ describe("Listeners", () => {
     }
     return withListeners([slow], (apiKeys) =>
       Effect.gen(function* () {
-        const creating = yield* Effect.forkChild(apiKeys.create({ name: "k" }))
-        yield* TestClock.adjust("20 millis")
-        const { apiKey } = yield* Fiber.join(creating)
+        // Hashing takes real time, so the test's clock may have passed before the listener waits for it.
+        const { apiKey } = yield* apiKeys.create({ name: "k" })
+        isSlow = true
         const versions = Array.from({ length: 20 }, (_, index) => index + 2)
         const changing = yield* Effect.forkChild(
           Effect.forEach(versions, (version) => apiKeys.update(apiKey.id, { name: `${version}` }), { concurrency: "unbounded" }),
