@@ -107,4 +107,54 @@ describe("a server", () => {
       assert.deepStrictEqual([told.tag, told.reason.startsWith("colour: ")], ["InvalidInput", true])
     }),
   )
+
+  it.effect("that answers something else is named by what it answers, and asked again where that may help", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const answer = (status: string, type: string, body: string) =>
+          `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`
+        const problem = (name: string, status: number, more: object = {}) =>
+          JSON.stringify({ type: `urn:effect-api-key:problem:${name}`, title: "Overloaded", status, ...more })
+        for (const [text, isRetryable, tag, reason] of [
+          [answer("502 Bad Gateway", "text/html", "<html>"), true, "UnexpectedAnswer", /status 502/],
+          [answer("404 Not Found", "text/plain", "no"), false, "UnexpectedAnswer", /status 404/],
+          [answer("500 Oops", "application/problem+json", problem("internal", 500)), true, "UnexpectedAnswer", /status 500/],
+          [answer("401 Unauthorized", "application/json", "{}"), false, "UnexpectedAnswer", /status 401/],
+          [answer("200 OK", "text/html", "<html>"), false, "UnexpectedAnswer", /another shape/],
+          [
+            answer("503 Busy", "application/problem+json", problem("overloaded", 503, { retryAfterSeconds: 7 })),
+            true,
+            "Overloaded",
+            /again in 7 s/,
+          ],
+        ] as const) {
+          const { url, close } = yield* listen(text)
+          const { error, told } = yield* count(url)
+          assert.deepInclude(error, { _tag: "RepositoryError", isRetryable }, text)
+          assert.deepStrictEqual([told.exitCode, told.tag], [1, tag], text)
+          assert.match(told.reason, reason, text)
+          const judged = yield* failure(url, (keys) => keys.verify("t"))
+          assert.strictEqual(judged.error._tag, tag === "Overloaded" ? "Overloaded" : "RepositoryError")
+          close()
+        }
+      }),
+    ),
+  )
+
+  it.effect("that leads elsewhere isn't followed, with the token least of all", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const other = yield* listen("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        let isAsked = false
+        void other.asked.then(() => (isAsked = true))
+        const { url } = yield* listen(
+          `HTTP/1.1 307 Elsewhere\r\nlocation: ${other.url}/api-keys/count\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+        )
+        const { told } = yield* failure(url, (keys) => keys.count(), { place: "X-API-Key" })
+        assert.strictEqual(told.tag, "UnexpectedAnswer")
+        assert.match(told.reason, /status 307, a redirection/)
+        assert.isFalse(isAsked)
+      }),
+    ),
+  )
 })

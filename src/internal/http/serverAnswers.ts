@@ -29,9 +29,8 @@ interface Asked {
 /** All that a request fails with otherwise: no answer, a strange one, or one about the client's own token. */
 export const toServerFailure = (error: unknown, { url, tokenName }: Asked): ServerFailure => {
   if (error instanceof HttpClientError) {
-    const { reason } = error
-    if (reason._tag === "StatusCodeError") return new UnexpectedAnswer({ url, reason: describeStatus(reason.response.status) })
-    if (reason._tag === "DecodeError" || reason._tag === "EmptyBodyError") return new UnexpectedAnswer({ url, reason: "unreadable" })
+    const { response } = error
+    if (response !== undefined) return new UnexpectedAnswer({ url, reason: describeStatus(response.status) })
     return new ServerUnreachable({ url, reason: `can't be reached (${rootMessage(error)})` })
   }
   if (error instanceof Problem.OverloadedProblem) return new Overloaded({ retryAfterSeconds: error.retryAfterSeconds })
@@ -42,13 +41,17 @@ export const toServerFailure = (error: unknown, { url, tokenName }: Asked): Serv
   if (error instanceof Problem.PreviousTokenProblem) return new Forbidden({ tokenName, reason: "PreviousToken", scopes: [] })
   if (error instanceof Problem.PolicyRefusedProblem) return new Forbidden({ tokenName, reason: "PolicyRefused", scopes: [] })
   if (refusals.some((refusal) => error instanceof refusal)) return new Unauthorized({ url, tokenName, reason: rootMessage(error) })
-  return new UnexpectedAnswer({ url, reason: error instanceof Schema.SchemaError ? "of another shape" : rootMessage(error) })
+  return new UnexpectedAnswer({ url, reason: error instanceof Schema.SchemaError ? otherShape : rootMessage(error) })
 }
 
 const refusals = [Problem.MissingApiKeyProblem, Problem.InvalidTokenProblem, Problem.InactiveProblem, Problem.ExpiredProblem]
 
-const describeStatus = (status: number): string =>
-  status >= 300 && status < 400 ? `status ${status}, a redirection: name the address that it leads to` : `status ${status}`
+const otherShape = "of another shape"
+
+const describeStatus = (status: number): string => {
+  if (status < 300) return otherShape
+  return status < 400 ? `status ${status}, a redirection: name the address that it leads to` : `status ${status}`
+}
 
 /** Whether the same request may be answered a moment later. */
 export const isPassing = (failure: ServerFailure, error: unknown): boolean => {
