@@ -21,7 +21,11 @@ const rooms: Readonly<Record<string, Room>> = {
   scopes: { code: ["src/Scope.ts"], tests: ["test/Scope.test.ts", "test/ApiKey.test.ts"] },
   // What runs while modules are loaded is reached by every test, so a mutant of it would cost a run of all of them.
   verifier: { code: ["src/internal/verifier/**/*.ts"], options: ["--ignoreStatic"] },
-  policies: { code: ["src/KeyPolicy.ts"], options: ["--ignoreStatic"] },
+  policies: {
+    code: ["src/KeyPolicy.ts", "src/internal/verifier/{plan,judge}.ts"],
+    tests: ["test/policies.test.ts", "test/ApiKeys.test.ts"],
+    options: ["--ignoreStatic"],
+  },
 }
 
 const measure = (name: string, { code, tests, options = [] }: Room): boolean => {
