@@ -219,7 +219,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         Schema.Struct<{
           ownerId: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           isActive: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          scopes: Schema.optionalKey<ScopeSet>
+          scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
@@ -256,7 +256,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         Schema.Struct<{
           readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
-          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
           readonly isActive: Schema.optionalKey<Schema.Boolean>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
@@ -489,13 +489,13 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
               readonly valid: Schema.Literal<false>
               readonly error: Schema.Union<
                 readonly [
-                  typeof ApiKeyError.MalformedToken,
-                  typeof ApiKeyError.NotFound,
-                  typeof ApiKeyError.InvalidSecret,
-                  typeof ApiKeyError.Inactive,
-                  typeof ApiKeyError.Expired,
-                  typeof ApiKeyError.InsufficientScope,
-                  typeof ApiKeyError.PolicyRefused,
+                  typeof import("../../ApiKeyError.ts").MalformedToken,
+                  typeof import("../../ApiKeyError.ts").NotFound,
+                  typeof import("../../ApiKeyError.ts").InvalidSecret,
+                  typeof import("../../ApiKeyError.ts").Inactive,
+                  typeof import("../../ApiKeyError.ts").Expired,
+                  typeof import("../../ApiKeyError.ts").InsufficientScope,
+                  typeof import("../../ApiKeyError.ts").PolicyRefused,
                 ]
               >
             }>,
@@ -581,7 +581,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         Schema.Struct<{
           ownerId: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           isActive: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          scopes: Schema.optionalKey<ScopeSet>
+          scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
@@ -670,7 +670,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
-          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
         }>
@@ -711,7 +711,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       Schema.toCodecJson<
         Schema.Struct<{
           readonly token: Schema.RedactedFromValue<Schema.String>
-          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly maxAge: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
           readonly countsAsUse: Schema.optionalKey<Schema.Boolean>
         }>
@@ -731,13 +731,13 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                 readonly valid: Schema.Literal<false>
                 readonly error: Schema.Union<
                   readonly [
-                    typeof ApiKeyError.MalformedToken,
-                    typeof ApiKeyError.NotFound,
-                    typeof ApiKeyError.InvalidSecret,
-                    typeof ApiKeyError.Inactive,
-                    typeof ApiKeyError.Expired,
-                    typeof ApiKeyError.InsufficientScope,
-                    typeof ApiKeyError.PolicyRefused,
+                    typeof import("../../ApiKeyError.ts").MalformedToken,
+                    typeof import("../../ApiKeyError.ts").NotFound,
+                    typeof import("../../ApiKeyError.ts").InvalidSecret,
+                    typeof import("../../ApiKeyError.ts").Inactive,
+                    typeof import("../../ApiKeyError.ts").Expired,
+                    typeof import("../../ApiKeyError.ts").InsufficientScope,
+                    typeof import("../../ApiKeyError.ts").PolicyRefused,
                   ]
                 >
               }>,

@@ -223,7 +223,7 @@ export declare const make: <const Prefix extends `/${string}`>(
         Schema.Struct<{
           ownerId: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           isActive: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          scopes: Schema.optionalKey<ScopeSet>
+          scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
@@ -260,7 +260,7 @@ export declare const make: <const Prefix extends `/${string}`>(
         Schema.Struct<{
           readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
-          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
           readonly isActive: Schema.optionalKey<Schema.Boolean>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
@@ -493,13 +493,13 @@ export declare const make: <const Prefix extends `/${string}`>(
               readonly valid: Schema.Literal<false>
               readonly error: Schema.Union<
                 readonly [
-                  typeof ApiKeyError.MalformedToken,
-                  typeof ApiKeyError.NotFound,
-                  typeof ApiKeyError.InvalidSecret,
-                  typeof ApiKeyError.Inactive,
-                  typeof ApiKeyError.Expired,
-                  typeof ApiKeyError.InsufficientScope,
-                  typeof ApiKeyError.PolicyRefused,
+                  typeof import("../../ApiKeyError.ts").MalformedToken,
+                  typeof import("../../ApiKeyError.ts").NotFound,
+                  typeof import("../../ApiKeyError.ts").InvalidSecret,
+                  typeof import("../../ApiKeyError.ts").Inactive,
+                  typeof import("../../ApiKeyError.ts").Expired,
+                  typeof import("../../ApiKeyError.ts").InsufficientScope,
+                  typeof import("../../ApiKeyError.ts").PolicyRefused,
                 ]
               >
             }>,
@@ -585,7 +585,7 @@ export declare const make: <const Prefix extends `/${string}`>(
         Schema.Struct<{
           ownerId: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           isActive: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          scopes: Schema.optionalKey<ScopeSet>
+          scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
@@ -674,7 +674,7 @@ export declare const make: <const Prefix extends `/${string}`>(
           readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
-          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
         }>
@@ -715,7 +715,7 @@ export declare const make: <const Prefix extends `/${string}`>(
       Schema.toCodecJson<
         Schema.Struct<{
           readonly token: Schema.RedactedFromValue<Schema.String>
-          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly maxAge: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
           readonly countsAsUse: Schema.optionalKey<Schema.Boolean>
         }>
@@ -735,13 +735,13 @@ export declare const make: <const Prefix extends `/${string}`>(
                 readonly valid: Schema.Literal<false>
                 readonly error: Schema.Union<
                   readonly [
-                    typeof ApiKeyError.MalformedToken,
-                    typeof ApiKeyError.NotFound,
-                    typeof ApiKeyError.InvalidSecret,
-                    typeof ApiKeyError.Inactive,
-                    typeof ApiKeyError.Expired,
-                    typeof ApiKeyError.InsufficientScope,
-                    typeof ApiKeyError.PolicyRefused,
+                    typeof import("../../ApiKeyError.ts").MalformedToken,
+                    typeof import("../../ApiKeyError.ts").NotFound,
+                    typeof import("../../ApiKeyError.ts").InvalidSecret,
+                    typeof import("../../ApiKeyError.ts").Inactive,
+                    typeof import("../../ApiKeyError.ts").Expired,
+                    typeof import("../../ApiKeyError.ts").InsufficientScope,
+                    typeof import("../../ApiKeyError.ts").PolicyRefused,
                   ]
                 >
               }>,
@@ -818,7 +818,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         Schema.Struct<{
           ownerId: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           isActive: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          scopes: Schema.optionalKey<ScopeSet>
+          scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
@@ -855,7 +855,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         Schema.Struct<{
           readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
-          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
           readonly isActive: Schema.optionalKey<Schema.Boolean>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
@@ -1088,13 +1088,13 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
               readonly valid: Schema.Literal<false>
               readonly error: Schema.Union<
                 readonly [
-                  typeof ApiKeyError.MalformedToken,
-                  typeof ApiKeyError.NotFound,
-                  typeof ApiKeyError.InvalidSecret,
-                  typeof ApiKeyError.Inactive,
-                  typeof ApiKeyError.Expired,
-                  typeof ApiKeyError.InsufficientScope,
-                  typeof ApiKeyError.PolicyRefused,
+                  typeof import("../../ApiKeyError.ts").MalformedToken,
+                  typeof import("../../ApiKeyError.ts").NotFound,
+                  typeof import("../../ApiKeyError.ts").InvalidSecret,
+                  typeof import("../../ApiKeyError.ts").Inactive,
+                  typeof import("../../ApiKeyError.ts").Expired,
+                  typeof import("../../ApiKeyError.ts").InsufficientScope,
+                  typeof import("../../ApiKeyError.ts").PolicyRefused,
                 ]
               >
             }>,
@@ -1180,7 +1180,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         Schema.Struct<{
           ownerId: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           isActive: Schema.optionalKey<Schema.decodeTo<Schema.Boolean, Schema.Literals<readonly ["true", "false"]>, never, never>>
-          scopes: Schema.optionalKey<ScopeSet>
+          scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           keyId: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
           startsWith: Schema.optionalKey<Schema.brand<Schema.String, "KeyId">>
@@ -1269,7 +1269,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           readonly name: Schema.optionalKey<Schema.Codec<string, string, never, never>>
           readonly description: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
-          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
         }>
@@ -1310,7 +1310,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       Schema.toCodecJson<
         Schema.Struct<{
           readonly token: Schema.RedactedFromValue<Schema.String>
-          readonly scopes: Schema.optionalKey<ScopeSet>
+          readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly maxAge: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
           readonly countsAsUse: Schema.optionalKey<Schema.Boolean>
         }>
@@ -1330,13 +1330,13 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                 readonly valid: Schema.Literal<false>
                 readonly error: Schema.Union<
                   readonly [
-                    typeof ApiKeyError.MalformedToken,
-                    typeof ApiKeyError.NotFound,
-                    typeof ApiKeyError.InvalidSecret,
-                    typeof ApiKeyError.Inactive,
-                    typeof ApiKeyError.Expired,
-                    typeof ApiKeyError.InsufficientScope,
-                    typeof ApiKeyError.PolicyRefused,
+                    typeof import("../../ApiKeyError.ts").MalformedToken,
+                    typeof import("../../ApiKeyError.ts").NotFound,
+                    typeof import("../../ApiKeyError.ts").InvalidSecret,
+                    typeof import("../../ApiKeyError.ts").Inactive,
+                    typeof import("../../ApiKeyError.ts").Expired,
+                    typeof import("../../ApiKeyError.ts").InsufficientScope,
+                    typeof import("../../ApiKeyError.ts").PolicyRefused,
                   ]
                 >
               }>,

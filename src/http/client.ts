@@ -34,18 +34,7 @@ import { ApiKeys, type ConfirmWithin, type Filter, type IfVersion, type SearchIn
 import * as ApiKeyToken from "../ApiKeyToken.ts"
 import { encodeLine } from "../ApiKeyTransfer.ts"
 import { ApiKeyAuth } from "../internal/http/ApiKeyAuth.ts"
-import {
-  ApiKeysApi,
-  ConfirmWithin as ConfirmWithinTime,
-  CreatePayload,
-  FilterQuery,
-  RevokePayload,
-  RotatePayload,
-  SearchQuery,
-  UpcomingQuery,
-  UpdatePayload,
-  VerifyPayload,
-} from "../internal/http/ApiKeysGroup.ts"
+import { ApiKeysApi } from "../internal/http/ApiKeysGroup.ts"
 import type * as Problem from "../internal/http/Problem.ts"
 import {
   invalidInput,
@@ -58,6 +47,17 @@ import {
   toServerFailure,
 } from "../internal/http/serverAnswers.ts"
 import { type ServerFailure, ServerUnreachable, UnexpectedAnswer } from "../internal/http/ServerFailure.ts"
+import {
+  ConfirmWithin as ConfirmWithinTime,
+  CreatePayload,
+  FilterQuery,
+  RevokePayload,
+  RotatePayload,
+  SearchQuery,
+  UpcomingQuery,
+  UpdatePayload,
+  VerifyPayload,
+} from "../internal/http/wire.ts"
 import { decodeCreate, decodeFilter, decodeId, decodeKeyId, decodeUpdate } from "../internal/keys/input.ts"
 import { decodeLifetime } from "../internal/keys/upcoming.ts"
 import { firstIssue } from "../internal/schema/firstIssue.ts"

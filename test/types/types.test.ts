@@ -13,7 +13,7 @@ import * as ApiKeys from "../../src/ApiKeys.ts"
 import { command } from "../../src/cli.ts"
 import { runMain } from "../../src/cli/CommandLine.ts"
 import { givenFields } from "../../src/internal/cli/keyFlags.ts"
-import { CreatePayload, UpdatePayload } from "../../src/internal/http/ApiKeysGroup.ts"
+import { CreatePayload, UpdatePayload } from "../../src/internal/http/wire.ts"
 import { type Descriptions, fields } from "../../src/internal/record/fields.ts"
 import type { ApiKeysApi, ApiKeysProblem, ApiKeysProblems, AuthProblem, LeaksApi, LeaksProblem } from "../../src/http/definition.ts"
 
