@@ -8,6 +8,8 @@ import { ApiKeyHasher, layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import * as Repository from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
+import { fromNdjson } from "../../src/ApiKeyTransfer.ts"
+import * as KeyPolicy from "../../src/KeyPolicy.ts"
 import { tracerInto } from "../support/spans.ts"
 
 const later = (input: Duration.Input) => Effect.map(DateTime.now, (now) => DateTime.addDuration(now, Duration.fromInputUnsafe(input)))
@@ -155,6 +157,35 @@ describe("ApiKeys", () => {
       assert.strictEqual((yield* apiKeys.update(apiKey.id, { name: "won" }, { ifVersion: 3 })).name, "won")
     }).pipe(Effect.provide(ApiKeys.layerMemory)),
   )
+
+  it.effect("keeps the policies of a key, changes them, and moves them along", () => {
+    const quota = KeyPolicy.make({ kind: "quota", schema: Schema.Int, compile: () => ({}) })
+    return Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const policies = { quota: 5 }
+      const { apiKey, token } = yield* apiKeys.create({ name: "k", policies })
+      assert.deepStrictEqual(apiKey.policies, { quota: 5 })
+      policies.quota = 6
+      const verified = (yield* apiKeys.verify(token)).apiKey
+      assert.deepStrictEqual(verified.policies, { quota: 5 })
+      assert.isTrue(Object.isFrozen(verified.policies))
+      assert.isNull((yield* apiKeys.create({ name: "none" })).apiKey.policies)
+      assert.deepStrictEqual((yield* apiKeys.update(apiKey.id, { name: "renamed" })).policies, { quota: 5 })
+      const lines = yield* Stream.runCollect(apiKeys.export({ hashes: true }))
+      assert.deepStrictEqual((yield* apiKeys.update(apiKey.id, { policies: { quota: 7 } })).policies, { quota: 7 })
+      assert.deepStrictEqual((yield* apiKeys.verify(token)).apiKey.policies, { quota: 7 })
+
+      yield* apiKeys.delete(apiKey.id)
+      yield* Stream.runDrain(apiKeys.import(fromNdjson(Stream.fromIterable(lines))))
+      assert.deepStrictEqual((yield* apiKeys.verify(token)).apiKey.policies, { quota: 5 })
+      assert.isNull((yield* apiKeys.update(apiKey.id, { policies: null })).policies)
+      for (const wrong of [{}, { Quota: 1 }, { quota: "\0" }, { quota: "x".repeat(9_000) }]) {
+        const refused = { _tag: "InvalidInput", field: "policies" } as const
+        assert.deepInclude(yield* Effect.flip(apiKeys.create({ name: "k", policies: wrong })), refused)
+        assert.deepInclude(yield* Effect.flip(apiKeys.update(apiKey.id, { policies: wrong })), refused)
+      }
+    }).pipe(Effect.provide(layerWith({ policies: [quota] })))
+  })
 
   it.effect("fails with ApiKeyNotFound for an id that isn't there", () =>
     Effect.gen(function* () {
