@@ -100,5 +100,8 @@ const maxLookedThrough = 16
 
 const isNew = (outcome: Outcome) => outcome._tag === "KeyCreated" || outcome._tag === "KeyImported"
 
-const tellAll = (telling: ReadonlyArray<Effect.Effect<void>>): Effect.Effect<void> =>
-  Effect.forEach(telling, (tell) => tell, { concurrency: 16, discard: true })
+const tellAll = (telling: ReadonlyArray<Effect.Effect<void>>): Effect.Effect<void> => {
+  const [first = Effect.void] = telling
+  // Most changes are of one record, which needs no fibers.
+  return telling.length < 2 ? first : Effect.forEach(telling, (tell) => tell, { concurrency: 16, discard: true })
+}
