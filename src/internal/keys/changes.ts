@@ -96,20 +96,22 @@ export const make = Effect.fnUntraced(function* (
         const isOpen = transaction?.isOpen(context) === true
         let telling: Effect.Effect<unknown> = Effect.void
 
-        /** The change is applied here at once. Other nodes and the listeners hear of it where the caller can be interrupted. */
-        const tell = (others: Effect.Effect<void>, outcomes: ReadonlyArray<Outcome>) =>
-          Effect.map(deliver(outcomes.filter(isEvent)), (delivered) => {
-            telling = Effect.andThen(others, delivered)
-          })
+        /** Starts the delivery to the listeners, and gives what waits for it and tells the other nodes. */
+        const tell = (others: Effect.Effect<void>, outcomes: ReadonlyArray<Outcome>): Effect.Effect<Effect.Effect<unknown>> =>
+          Effect.map(deliver(outcomes.filter(isEvent)), (delivered) => Effect.andThen(others, delivered))
 
+        /** Applies the outcome here at once. Other nodes hear of it afterwards, where the caller can be interrupted. */
         const conclude = (pending: Pending, exit: Exit.Exit<Written<unknown>, { readonly _tag: string }>): Effect.Effect<void> => {
           const outcomes = Exit.isSuccess(exit) ? exit.value.outcomes : undefined
           if (Exit.isFailure(exit) && isRefused(exit.cause)) {
             const settled = pending.refusedUnsafe()
-            return isOpen ? settled : tell(settled, [])
+            if (isOpen) return settled
+            telling = settled
+            return Effect.void
           }
           if (!isOpen || transaction === undefined) {
-            return outcomes === undefined ? tell(pending.failedUnsafe(), []) : tell(pending.committedUnsafe(outcomes), outcomes)
+            const told = outcomes === undefined ? tell(pending.failedUnsafe(), []) : tell(pending.committedUnsafe(outcomes), outcomes)
+            return Effect.map(told, (effect) => void (telling = effect))
           }
           // The commit's answer may be lost, and a rollback tells nothing.
           pending.waitUnsafe(outcomes)
@@ -117,7 +119,7 @@ export const make = Effect.fnUntraced(function* (
             Effect.suspend(() =>
               outcomes === undefined
                 ? pending.committedUnknownUnsafe()
-                : Effect.flatMap(tell(pending.committedUnsafe(outcomes), outcomes), () => telling),
+                : Effect.asVoid(Effect.flatten(tell(pending.committedUnsafe(outcomes), outcomes))),
             ),
           )
         }
