@@ -1,8 +1,8 @@
 /**
  * The record of an API key: who it is for, what it may do, and until when.
  *
- * {@link ApiKey} is what `verify` gives and what travels over HTTP. {@link StoredApiKey} is what a repository keeps; it holds
- * the hash and is a type of its own, so that a hash can't reach a response by mistake.
+ * `verify` gives an {@link ApiKey}, which travels over HTTP too. A repository keeps a {@link StoredApiKey}; it holds the hash and is a type of
+ * its own, so that a hash can't reach a response by mistake.
  * @since 0.1.0
  */
 import * as DateTime from "effect/DateTime"
@@ -89,8 +89,8 @@ export const Metadata: Schema.Codec<Schema.JsonObject> = Schema.declare(
 )
 
 /**
- * What bounds a key beyond its scopes: a JSON object of a value for each kind of policy, at least one, and at most 8 KiB and 32 levels in all.
- * A kind is a lower-case letter and up to 31 letters and digits. What a value means is said by the kind's `KeyPolicy`.
+ * The bounds of a key beyond its scopes: a JSON object of a value for each kind of policy, at least one, and at most 8 KiB and 32 levels in all.
+ * A kind is a lower-case letter and up to 31 letters and digits. Its `KeyPolicy` gives a value its meaning.
  * @category schemas
  * @since 0.1.0
  */
@@ -110,7 +110,7 @@ export const Policies: Schema.Codec<Schema.JsonObject> = Schema.declare(
   },
 )
 
-/** Names within metadata. Those that begin with `__` are left out, as one of them, `__proto__`, is refused. */
+/** Names within metadata. Names that begin with `__` are left out, as one of them, `__proto__`, is refused. */
 const namesInMetadata = { propertyNames: { pattern: `^_?(?:[^_\\u0000\\uD800-\\uDFFF]${storable}*)?$` } }
 
 /** To documents alone: it would overflow the stack on deeply nested input. */
@@ -249,7 +249,7 @@ export class ApiKey extends Schema.Class<ApiKey>("ApiKey")({
   ownerId: Schema.NullOr(OwnerId),
   scopes: ScopeSet,
   metadata: Metadata,
-  /** What bounds it beyond its scopes; `null` if nothing does. */
+  /** Its bounds beyond the scopes; `null` if there are none. */
   policies: Schema.NullOr(Policies),
   isActive: Schema.Boolean,
   /** When it was deactivated, and why; `null` while it is active, or where that isn't known. */
@@ -281,7 +281,7 @@ export const keyIdsOf = ({ keyId, previous }: Pick<ApiKey, "keyId" | "previous">
   previous === null ? [keyId] : [keyId, previous.keyId]
 
 /**
- * What a repository keeps: the record, the hash of its secret, and that of the previous one. Its JSON codec refuses to write them.
+ * A record as a repository keeps it: with the hash of its secret, and the hash of the previous one. Its JSON codec refuses to write them.
  * @category models
  * @since 0.1.0
  */

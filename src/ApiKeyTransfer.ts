@@ -22,7 +22,7 @@ import { latestMillis } from "./internal/time/instants.ts"
 import { isStorableText } from "./internal/text/storable.ts"
 import type { LegacyRecord } from "./LegacyTokens.ts"
 
-/** What each line says of itself. @category models @since 0.1.0 */
+/** The `format` of each line. @category models @since 0.1.0 */
 export const format = "effect-api-key"
 
 /** The version of the lines' schema. Lines of another one are refused. @category models @since 0.1.0 */
@@ -100,7 +100,7 @@ export const readRow = (row: unknown): Result.Result<StoredApiKey, InvalidInput>
   return readQuickly(whole) ?? readBySchema(whole)
 }
 
-/** The row with the fields that keys had no more than a value for when it was written. */
+/** The row with the fields that there weren't when it was written. */
 const withAbsentFields = (row: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
   const { apiKey } = row
   if (!isObject(apiKey) || absentNames.every((name) => name in apiKey)) return row
@@ -108,7 +108,7 @@ const withAbsentFields = (row: Readonly<Record<string, unknown>>): Readonly<Reco
 }
 const absentNames = Object.keys(absentFields)
 
-/** What {@link readRow} must give for a line of ours. @internal */
+/** The same as {@link readRow} for a line of ours, by the schema alone. @internal */
 export const readBySchema = (row: Readonly<Record<string, unknown>>): Result.Result<StoredApiKey, InvalidInput> =>
   Result.flatMap(Result.mapError(decode(row), toInvalidInput), ({ apiKey, hash, previousHash }) =>
     hash === undefined
@@ -191,7 +191,7 @@ export const readRowBy = (row: unknown, reader: RowReader | undefined): Result.R
       previous: null,
     } satisfies { readonly [Name in keyof ApiKey]: unknown }
     if (areInstants(whole) && arePlain(whole)) return checked(ofChecked(ApiKey, whole), hash, null)
-    // It says what is wrong.
+    // The schema says where the record is wrong.
     return Result.flatMap(Result.mapError(decodeFields(whole), toInvalidInput), (fields) => checked(ofChecked(ApiKey, fields), hash, null))
   })
 }
@@ -228,7 +228,7 @@ const tooMuch = (maxLength: number): string => `It has more than ${maxLength} ch
 
 const isKept = (text: string, maxLength: number): boolean => text.length <= maxLength && isStorableText(text)
 
-/** What the schemas leave open, but one record among many mustn't make a whole statement fail. */
+/** Checks bounds that the schemas leave open, lest one record among many make a whole statement fail. */
 const checked = (
   apiKey: ApiKey,
   hash: Redacted.Redacted,
@@ -400,7 +400,7 @@ interface Reading {
   readonly splitter: ReturnType<typeof makeSplitter>
   /** Gives a row, or nothing. */
   readonly parse: (record: RecordText) => ReadonlyArray<unknown>
-  /** What is wrong with the text as a whole, once it has ended. */
+  /** The faults of the text as a whole, once it has ended. */
   readonly end?: (() => ReadonlyArray<UnreadableRow>) | undefined
 }
 

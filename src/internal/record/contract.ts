@@ -1,4 +1,4 @@
-/** What a repository of keys is, facet by facet. `ApiKeyRepository` exports it. */
+/** A repository of keys, facet by facet. `ApiKeyRepository` exports it. */
 import type * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
@@ -24,9 +24,9 @@ export interface Filter extends ValueFilter, RangeFilter {
   readonly scopes?: ReadonlyArray<string> | undefined
   /** A substring of the name, in any letter case (Unicode's simple lower case). `%` and `_` mean themselves. */
   readonly name?: string | undefined
-  /** That of the current token or of the previous one. */
+  /** The key id of the current token or of the previous one. */
   readonly keyId?: KeyId | undefined
-  /** What the id (in lower case), or the key id of the current token or of the previous one, begins with. Visible ASCII characters. */
+  /** The beginning of the id (in lower case), or of a key id: the current token's or the previous one's. Visible ASCII characters. */
   readonly startsWith?: string | undefined
   /** `true`: has never been used. `false`: has. */
   readonly neverUsed?: boolean | undefined
@@ -111,13 +111,13 @@ export interface TransactionSupport {
  */
 export interface ReportSupport {
   readonly isKnown: (report: string) => Effect.Effect<boolean, RepositoryError>
-  /** One that is known already keeps its time. */
+  /** A report that is known already keeps its time. */
   readonly remember: (report: string, at: DateTime.Utc) => Effect.Effect<void, RepositoryError>
 }
 
 /** How one knows a pepper again that hashes in the store were made under. @category models @since 0.1.0 */
 export interface PepperNote {
-  /** What hashes under it begin with: `ConfiguredPepper.start` of the hasher. At most 64 visible ASCII characters. */
+  /** The beginning of hashes under it: `ConfiguredPepper.start` of the hasher. At most 64 visible ASCII characters. */
   readonly start: string
   /** `ConfiguredPepper.makeCheck` of the hasher. At most 256 visible ASCII characters. */
   readonly check: string
@@ -157,10 +157,10 @@ export interface Use {
   readonly lastUsedAt: DateTime.Utc
 }
 
-/** What of a record keeps another one from being inserted, and tells whether the two are one. @category models @since 0.1.0 */
+/** The part of a record that keeps another one from being inserted, and tells whether the two are one. @category models @since 0.1.0 */
 export interface Taken {
   readonly id: ApiKeyId
-  /** That of the current token, and then that of the previous one. */
+  /** The current token's, and then the previous one's. */
   readonly keyIds: ReadonlyArray<KeyId>
   readonly rotatedAt: DateTime.Utc | null
   /** Of the current token. */
@@ -170,7 +170,7 @@ export interface Taken {
 /** How many keys have hashes of these schemes, as `ApiKeyHasher.scheme` gives them. @category models @since 0.1.0 */
 export interface SchemeCount {
   readonly scheme: string
-  /** That of the previous token, `null` if none works. */
+  /** The scheme of the previous token's hash; `null` if no such token works. */
   readonly previousScheme: string | null
   readonly count: number
 }

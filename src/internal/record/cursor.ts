@@ -42,6 +42,6 @@ export const decode = (cursor: string, sort: Sort): Result.Result<Position | und
   return by === sort.by && order === sort.order && fits ? Result.succeed({ value, id }) : Result.fail(new InvalidCursor())
 }
 
-/** The column of what is sorted by. The time at which the current token was made is of two columns, of which one isn't null. */
+/** The column that a sort looks at. The time at which the current token was made is of two columns, of which one isn't null. */
 export const sortColumn = (by: Sort["by"]): Pick<Column, "isNullable" | "kind"> =>
   by === "tokenCreatedAt" ? { isNullable: false, kind: "instant" } : fields[by].column

@@ -1,13 +1,13 @@
 /**
- * The fields of a record, each described once: how it is kept, who sets it, and by what it is searched. Columns, rows, statements, changes,
+ * The fields of a record, each described once: its column, its setters, and the searches that it serves. Columns, rows, statements, changes,
  * filters, sort orders and the lists of the faces derive from here.
  *
- * A new field is a line in `ApiKey`, which says what it is, an entry here, which the compiler then asks for, and a migration.
+ * A new field is a line in `ApiKey` with its schema, an entry here, which the compiler then asks for, and a migration.
  */
 import type * as DateTime from "effect/DateTime"
 import type { ApiKey, PreviousToken, StoredApiKey } from "../../ApiKey.ts"
 
-/** How values are kept, and what they are in a record. */
+/** The kind of a value, in a record and in its column. */
 export type Kind = "uuid" | "text" | "texts" | "json" | "flag" | "instant" | "integer"
 
 type KindOf<A> = A extends DateTime.Utc
@@ -56,7 +56,7 @@ interface Field<Value = unknown> {
   readonly filter: "value" | "range" | "none"
 }
 
-/** What has to be said of a record. */
+/** The descriptions of all fields: the compiler asks for each, and for each decision in it. */
 export type Descriptions = { readonly [Name in keyof Omit<ApiKey, "previous">]: Field<ApiKey[Name]> }
 
 const created = "0001_create_api_keys"
@@ -121,7 +121,7 @@ export const fields = {
     isSortable: false,
     filter: "none",
   },
-  // Each kind of policy to come gets a field of its own in what the faces take.
+  // The faces don't take policies as they are kept: each kind to come gets an input of its own there.
   policies: {
     column: { name: "policies", kind: "json", isNullable: true, since: "0009_keep_policies" },
     create: "application",
@@ -213,7 +213,7 @@ export const previousFields = {
   lastUsedAt: { name: "previous_last_used_at", kind: "instant", isNullable: true, since: rotated, isUse: true },
 } as const satisfies { readonly [Name in keyof PreviousToken]: Column<PreviousToken[Name] | null> }
 
-/** What a stored record has beside its fields. */
+/** The hashes, which a stored record has beside its fields. */
 export const hashFields = {
   hash: { name: "hash", kind: "text", isNullable: false, since: created },
   previousHash: { name: "previous_hash", kind: "text", isNullable: true, since: rotated },
@@ -284,7 +284,7 @@ export const faceUpdateFields: ReadonlyArray<FaceUpdateField> = namesWhere("upda
 export type ValueField = NameWhere<"filter", "value">
 export const valueFields: ReadonlyArray<ValueField> = namesWhere("filter", "value")
 
-/** What a search sorts by: a field, or when the current token was made. */
+/** A field that a search sorts by, or the time at which the current token was made. */
 export type SortField = NameWhere<"isSortable", true> | "tokenCreatedAt"
 export const sortFields: ReadonlyArray<SortField> = [...namesWhere("isSortable", true), "tokenCreatedAt"]
 

@@ -278,7 +278,7 @@ const compareText = (a: string, b: string): number => {
 // Surrogates stand for code points above every other code unit's.
 const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
 
-/** Copies of what is JSON, as a database makes them: later changes of the caller's object don't reach the record, and -0 becomes 0. */
+/** Copies of fields of JSON, as a database makes them: later changes of the caller's object don't reach the record, and -0 becomes 0. */
 const copiesOf = (fields: Pick<ApiKey, JsonField>): Pick<ApiKey, JsonField> =>
   // Each field of JSON, as JSON has it.
   Object.fromEntries(jsonFields.map((name) => [name, JSON.parse(JSON.stringify(fields[name]))])) as Pick<ApiKey, JsonField>

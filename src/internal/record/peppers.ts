@@ -47,15 +47,15 @@ export const refuseBuiltIn = Effect.fnUntraced(function* (
   if ((yield* hasher.peppers).some(({ isCurrent, isBuiltIn }) => isCurrent && isBuiltIn)) return yield* new BuiltInPepper()
 })
 
-/** What the store knows of the peppers that are configured. */
+/** The peppers that are configured, compared with the notes in the store. */
 export interface Comparison {
-  /** What the hashes begin with whose note isn't of a form that is known here. */
+  /** Beginnings of hashes whose note has a form that isn't known here. */
   readonly unreadable: ReadonlyArray<string>
-  /** Those that aren't the noted ones. */
+  /** Peppers that aren't the noted ones. */
   readonly other: OtherPeppers | undefined
-  /** Those that nothing is noted of, and how many keys need each. */
+  /** Peppers without a note, and how many keys need each. */
   readonly unknown: ReadonlyArray<{ readonly pepper: ConfiguredPepper; readonly count: number }>
-  /** Those that are the noted ones, but may not be those of the keys that there were before the note. */
+  /** Noted peppers that keys from before the note may not have been made under. */
   readonly assumed: ReadonlyArray<ConfiguredPepper>
 }
 

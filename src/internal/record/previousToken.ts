@@ -14,8 +14,8 @@ export const beginsGrace = ({ previous }: Pick<ApiKey, "previous">, usedToken: U
   usedToken === "current" && previous !== null && previous.graceSeconds !== null
 
 /**
- * Whether the previous token still works, or will until the new one is used. An end that whoever last wrote the record had passed is a fact,
- * as that of a token that was ended on purpose: a clock that is behind doesn't undo it.
+ * Whether the previous token still works, or will until the new one is used. An end that had passed when the record was last written is a
+ * fact, as is an end that was set on purpose: a clock that is behind undoes neither.
  */
 export const isPreviousLive = (apiKey: Pick<ApiKey, "previous" | "updatedAt">, now: number): boolean =>
   endOfPrevious(apiKey) > Math.max(now, apiKey.updatedAt.epochMilliseconds)

@@ -1,18 +1,18 @@
-/** Apart from `Pglite.ts`, so that what only asks for the service loads without PGlite. */
+/** Apart from `Pglite.ts`, so that a module that only asks for the service loads without PGlite. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 
-/** What came over a channel. @category models @since 0.1.0 */
+/** A message that came over a channel. @category models @since 0.1.0 */
 export interface Notification {
   readonly channel: string
   readonly payload: string
 }
 
 /**
- * What PGlite offers beyond an `SqlClient`.
+ * The part of PGlite that goes beyond an `SqlClient`.
  * @category services
  * @since 0.1.0
  */

@@ -67,14 +67,14 @@ const lowerCaseColumns: ReadonlyArray<KeptColumn> = ownColumns.flatMap((column) 
   column.lowerCase === undefined ? [] : [{ ...column, name: column.lowerCase, of: (key) => toSimpleLowerCase(String(column.of(key))) }],
 )
 
-/** Those that are read: of a record without its hashes, and of the hashes. */
+/** The columns that are read: of a record without its hashes, and of the hashes. */
 export const recordColumns: ReadonlyArray<KeptColumn> = [...ownColumns, ...previousColumns]
 const hashColumns: ReadonlyArray<KeptColumn> = [
   { ...hashFields.hash, of: ({ hash }) => Redacted.value(hash) },
   { ...hashFields.previousHash, of: ({ previousHash }) => (previousHash === null ? null : Redacted.value(previousHash)) },
 ]
 
-/** Those that are written. */
+/** The columns that are written. */
 export const allColumns: ReadonlyArray<KeptColumn> = [...recordColumns, ...lowerCaseColumns, ...hashColumns]
 
 const namesOf = (columns: ReadonlyArray<KeptColumn>): string => columns.map(({ name }) => name).join(", ")

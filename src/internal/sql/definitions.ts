@@ -1,5 +1,5 @@
 /**
- * What the migrations make, as the last of them leaves it: for the look for what is missing, and for a repair. The migrations themselves are
+ * The state in which the last migration leaves a database: for the look for missing parts, and for a repair. The migrations themselves are
  * frozen, and read nothing here.
  */
 import { allColumns, typeOf } from "./columns.ts"
@@ -83,7 +83,7 @@ export const createIndex = (table: string, qualified: string, name: IndexName): 
 
 /** The function that the triggers run. The messages are those of `internal/nodes/message.ts`. */
 export const replaceTell = (tell: string): string => {
-  // PostgreSQL tells what is the same within a transaction once.
+  // PostgreSQL sends equal messages of a transaction once.
   const notify = (keyId: string) =>
     `PERFORM pg_notify(${channel}, CASE WHEN octet_length(${keyId}) <= 128 THEN 'changed ' || ${keyId} ELSE 'everything' END)`
   const notifyAll = (row: string) =>

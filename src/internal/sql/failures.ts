@@ -7,8 +7,8 @@ import { RepositoryError, UnstorableText } from "../../ApiKeyError.ts"
 import { safeLine } from "../text/safe.ts"
 
 /**
- * What a `RepositoryError` tells of its cause: the kind of failure, PostgreSQL's code for it and its message. Unlike the driver's error
- * it holds no values of the statement, so no hash.
+ * The cause of a `RepositoryError`: the kind of failure, PostgreSQL's code for it and its message. Unlike the driver's error it holds no
+ * values of the statement, so no hash.
  * @category errors
  * @since 0.1.0
  */

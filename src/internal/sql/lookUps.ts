@@ -19,8 +19,8 @@ type Row = Readonly<Record<string, unknown>>
 class LookUp extends Request.Class<{ readonly keyId: KeyId }, Option.Option<StoredApiKey>, RepositoryError> {}
 
 export const make = ({ sql, table, isInTransaction }: Store): LookUps => {
-  // A span keeps what its effect gave, and these rows hold hashes; the caller's span tells of the look-up. One text for any number of key
-  // ids stays one prepared statement.
+  // A span keeps the result of its effect, and these rows hold hashes; the caller's span tells of the look-up. One text for any number of
+  // key ids stays one prepared statement.
   const selectStored = (condition: string) => {
     const text = `SELECT ${storedColumnList} FROM ${table.qualified} WHERE ${condition}`
     return (value: string | ReadonlyArray<string>) => Effect.withTracerEnabled(sql.unsafe<Row>(text, [value]), false)

@@ -1,4 +1,4 @@
-/** What the migrations made, and somebody has taken away since: they don't run again for it. */
+/** Finds and restores parts of the database that the migrations made and somebody has taken away since: they don't run again for those. */
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
@@ -14,11 +14,11 @@ import {
 } from "./definitions.ts"
 import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
 
-/** What is missing of a table that is there: names of indexes, constraints, triggers and tables. */
+/** The missing parts of a table that is there: names of indexes, constraints, triggers and tables. */
 export interface Missing {
-  /** Missing, or left invalid by what built them. */
+  /** Missing, or left invalid by a build that failed. */
   readonly indexes: ReadonlyArray<string>
-  /** Missing, disabled, or enabled for what is replicated alone. */
+  /** Missing, disabled, or enabled for replicated changes alone. */
   readonly triggers: ReadonlyArray<string>
   readonly hasNodes: boolean
   readonly hasReports: boolean
@@ -53,7 +53,7 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
     }
   })
 
-/** Makes what is missing, in one transaction, and gives its names. All migrations have to have run. */
+/** Makes the missing parts, in one transaction, and gives their names. All migrations have to have run. */
 export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<string>, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
     const names = yield* resolve(options)
@@ -64,7 +64,7 @@ export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<
       Effect.gen(function* () {
         const missing = yield* findMissing(options)
         const statements: Array<string> = []
-        // One that is invalid has the name.
+        // An invalid index has the name already.
         for (const name of missing.indexes) statements.push(`DROP INDEX IF EXISTS ${qualify(schema, name)}`)
         if (missing.indexes.includes(`${table}_pkey`))
           statements.push(`ALTER TABLE ${qualified} ADD CONSTRAINT "${table}_pkey" PRIMARY KEY (id)`)

@@ -1,4 +1,4 @@
-/** Rows of the table as records. The schemas say what a row may hold; {@link readQuickly} spares verification most of what they cost. */
+/** Rows of the table as records. The schemas decide about a row; {@link readQuickly} spares verification most of their time. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -24,7 +24,7 @@ export const decodeStored = (row: Row): Exit.Exit<StoredApiKey, Schema.SchemaErr
   return quick === undefined ? decodeStoredBySchema(row) : Exit.succeed(quick)
 }
 
-/** What {@link decodeStored} must give. */
+/** The same as {@link decodeStored}, by the schemas alone. */
 export const decodeStoredBySchema = (row: unknown): Exit.Exit<StoredApiKey, Schema.SchemaError> =>
   Exit.map(decodeStoredRow(row), (decoded) => toStored(toApiKey(decoded), decoded.hash, decoded.previous_hash))
 
@@ -64,7 +64,7 @@ const previousReaders = (Object.keys(previousFields) as ReadonlyArray<keyof type
 )
 
 /**
- * Reads a row whose values need no change, as those that we wrote do. For any other row it gives `undefined`, and the schema decides.
+ * Reads a row whose values need no change, as in a row that we wrote. For any other row it gives `undefined`, and the schema decides.
  *
  * Decoding by the schema took more of a cold verification than the hash and the batching together.
  */

@@ -1,4 +1,4 @@
-/** The table of keys as the facets of the repository use it: its client, its names, and what several facets share. */
+/** The table of keys as the facets of the repository use it: its client, its names, and the conditions that several facets share. */
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** Transactions, and what is kept in the tables beside the keys: reports, peppers, and the register of nodes. */
+/** Transactions, and the tables beside the keys: reports, peppers, and the register of nodes. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -51,7 +51,7 @@ const reportSupport = ({ sql, table }: Store): ReportSupport => {
   }
 }
 
-/** A span keeps what its effect gave, and by a check a weak pepper can be guessed. */
+/** The statements have no spans: a span keeps the result of its effect, and by a check a weak pepper can be guessed. */
 const pepperSupport = ({ sql, table }: Store): PepperSupport => {
   const peppers = sql.literal(table.peppers)
   return {

@@ -37,15 +37,15 @@ export interface Table {
 }
 
 /**
- * The SQL for what `NOTIFY` and `LISTEN` call the changes of a table, by the SQL for its identity: whoever finds the table has the channel,
- * by whatever search path, and nobody else.
+ * The SQL for the channel of a table's changes, by the SQL for the table's identity. A connection that finds the table has the channel, by
+ * whatever search path, and no other connection has.
  */
 export const channelOf = (oid: string): string => `'effect_api_key_' || ${oid}`
 
 const defaultTable = "api_keys"
 
 export const resolve = ({ table = defaultTable, schema }: TableOptions): Effect.Effect<Table, InvalidIdentifier> => {
-  // 23 characters are left for what the names of indexes add to the table's.
+  // 23 characters are left for the ends of the indexes' names.
   if (!isIdentifier(table, 40)) return Effect.fail(new InvalidIdentifier({ identifier: table }))
   if (schema !== undefined && !isIdentifier(schema, 63)) return Effect.fail(new InvalidIdentifier({ identifier: schema }))
   return Effect.succeed({

@@ -1,4 +1,4 @@
-/** What the migrations make, and the database lacks since some of them haven't run. */
+/** Finds tables and columns that the database lacks because some migrations haven't run. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"

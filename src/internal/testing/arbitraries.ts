@@ -110,7 +110,7 @@ const fieldsOf = Arbitrary.schema(
   }),
 )
 
-/** What is left of a token that was replaced, and its hash. */
+/** The rest of a token that was replaced, and its hash. */
 const previousOf: Arbitrary.Arbitrary<{ readonly previous: PreviousToken; readonly previousHash: Redacted.Redacted }> = Arbitrary.flatMap(
   keyId,
   (key) =>
@@ -118,7 +118,7 @@ const previousOf: Arbitrary.Arbitrary<{ readonly previous: PreviousToken; readon
       Arbitrary.flatMap(nullable(instant), (expiresAt) =>
         Arbitrary.flatMap(nullable(instant), (lastUsedAt) =>
           Arbitrary.map(nullable(graceSeconds), (grace) => ({
-            // One that has neither never ends, which is refused.
+            // A token that has neither never ends, which is refused.
             previous: new PreviousToken({
               keyId: key,
               hint,

@@ -10,7 +10,7 @@ import * as arbitraries from "../arbitraries.ts"
 import { makeStoredApiKey } from "../fixtures.ts"
 import { contractOf, encode, type FacetContract, getWith, insertWith, instant, type Methods, owner, plain, replaceWith } from "./suite.ts"
 
-/** What the tests of bulk use of a store. @category tests @since 0.1.0 */
+/** The functions that the tests of bulk use. @category tests @since 0.1.0 */
 export interface BulkStore extends Bulk, Pick<Records, "insert" | "rotate" | "delete">, Pick<LookUps, "findById"> {}
 
 /** The tests of bulk in a suite of one's own. */

@@ -8,7 +8,7 @@ import * as arbitraries from "../arbitraries.ts"
 import { makeStoredApiKey } from "../fixtures.ts"
 import { contractOf, type FacetContract, type Methods, plain } from "./suite.ts"
 
-/** What the tests of look-ups use of a store. @category tests @since 0.1.0 */
+/** The functions that the tests of look-ups use. @category tests @since 0.1.0 */
 export interface LookUpsStore extends LookUps, Pick<Records, "insert" | "delete"> {}
 
 /** The tests of look-ups in a suite of one's own. */
@@ -30,7 +30,7 @@ export const lookUpsTests = <R>(it: Methods<R>, store: Effect.Effect<LookUpsStor
           yield* repository.insert(key)
           assert.deepStrictEqual(Option.map(yield* repository.findById(key.apiKey.id), plain), Option.some(plain(key)))
           assert.deepStrictEqual(Option.map(yield* repository.findByKeyId(key.apiKey.keyId), plain), Option.some(plain(key)))
-          // A record that remained would be what fails when this one is shrunk, as it has the same previous key id.
+          // A record that remained would fail the shrunk ones, as it has the same previous key id.
         }).pipe(Effect.ensuring(Effect.ignore(repository.delete(key.apiKey.id))))
       }),
     { arbitrary: { runs: 60 } },

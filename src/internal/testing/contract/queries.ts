@@ -19,7 +19,7 @@ import {
   replaceWith,
 } from "./suite.ts"
 
-/** What the tests of queries use of a store. @category tests @since 0.1.0 */
+/** The functions that the tests of queries use. @category tests @since 0.1.0 */
 export interface QueriesStore extends Queries, Pick<Records, "insert" | "rotate" | "delete"> {}
 
 /** The tests of queries in a suite of one's own. */

@@ -21,7 +21,7 @@ import {
   replaceWith,
 } from "./suite.ts"
 
-/** What the tests of records use of a store. @category tests @since 0.1.0 */
+/** The functions that the tests of records use. @category tests @since 0.1.0 */
 export interface RecordsStore extends Records, LookUps {}
 
 /** The tests of records in a suite of one's own. */
@@ -281,13 +281,13 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
         [{ expiresAt: null, graceSeconds: 0 }, true],
         [{ expiresAt: instant(8), graceSeconds: null }, false],
         [{ expiresAt: null, graceSeconds: null }, false],
-        // Whoever rotated had passed it.
+        // The rotation had passed the end.
         [{ expiresAt: instant(5), graceSeconds: null }, false],
       ] as const) {
         const before = yield* insert()
         const rotated = yield* replace(before, { previous })
         const stored = yield* repository.findById(rotated.id)
-        // That of a token that has become the current one, or that is none of its own.
+        // The key id of the current token, or of another record.
         for (const keyId of [rotated.keyId, makeStoredApiKey().apiKey.keyId]) {
           assert.deepStrictEqual(encodeEnded(yield* end(rotated.id, 8, keyId)), { apiKey: encode(rotated), isEnded: false })
         }

@@ -1,4 +1,4 @@
-/** What the suites of all facets share: how a suite is run on a store, and records to test with. */
+/** Shared by the suites of all facets: the run of a suite on a store, and records to test with. */
 import { layer as describeWith, type Vitest } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"

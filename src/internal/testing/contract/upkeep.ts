@@ -9,7 +9,7 @@ import type { LookUps, Records, Upkeep } from "../../record/contract.ts"
 import { makeStoredApiKey } from "../fixtures.ts"
 import { contractOf, encode, type FacetContract, getWith, insertWith, instant, iso, type Methods, replaceWith } from "./suite.ts"
 
-/** What the tests of upkeep use of a store. @category tests @since 0.1.0 */
+/** The functions that the tests of upkeep use. @category tests @since 0.1.0 */
 export interface UpkeepStore extends Upkeep, Pick<Records, "insert" | "rotate" | "update">, Pick<LookUps, "findById"> {}
 
 /** The tests of upkeep in a suite of one's own. */
