@@ -321,4 +321,4 @@ export const verifyErrorTags: ReadonlyArray<VerifyError["_tag"]> = [...refusals,
  * })
  * ```
  */
-export const isRefusal = (error: unknown): error is InvalidKey => refusals.some((refusal) => error instanceof refusal)
+export const isRefusal = <E>(error: E): error is E & InvalidKey => refusals.some((refusal) => error instanceof refusal)

@@ -1,11 +1,11 @@
 /** What the types promise. `tsc` checks them; the assertions at run time are only there to have a test. */
-import { type Effect, type Layer, Option, type Redacted, type Schema, type Stream } from "effect"
+import { Effect, type Layer, Option, type Redacted, type Schema, type Stream } from "effect"
 import type { HttpClientError } from "effect/http"
 import { Command } from "effect/cli"
 import type { HttpApiClient } from "effect/http-api"
 import { describe, expectTypeOf, it } from "vitest"
 import type { ApiKey, StoredApiKey } from "../../src/ApiKey.ts"
-import type * as Errors from "../../src/ApiKeyError.ts"
+import * as Errors from "../../src/ApiKeyError.ts"
 import type { FailureTag } from "../../src/ApiKeyMetrics.ts"
 import type { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import type { ApiKeyRepository, Changes, Sort } from "../../src/ApiKeyRepository.ts"
@@ -91,6 +91,19 @@ describe("types", () => {
     >()
     expectTypeOf<Stream.Error<ReturnType<Service["upcoming"]>>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["count"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError>()
+  })
+
+  it("refusals are caught together, after some were caught by tag too", () => {
+    const caught = Option.none<Effect.Effect<void, Errors.VerifyError>>().pipe(
+      Option.map((verify) =>
+        verify.pipe(
+          Effect.catchTag("Expired", () => Effect.void),
+          Effect.catchIf(Errors.isRefusal, () => Effect.void),
+        ),
+      ),
+    )
+    type Left = typeof caught extends Option.Option<Effect.Effect<void, infer E>> ? E : never
+    expectTypeOf<Left>().toEqualTypeOf<Exclude<Errors.VerifyError, Errors.InvalidKey>>()
   })
 
   it("a refusal that is added has to be decided upon: what the wire and a report of a leak make of it", () => {
