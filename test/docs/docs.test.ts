@@ -39,7 +39,7 @@ describe("documentation", () => {
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
   it("has blocks in every guide and in the README", () => {
-    for (const file of pages.filter((file) => !/decisions|performance|docs\/README/.test(file)))
+    for (const file of pages.filter((file) => !/decisions|performance|operations|docs\/README/.test(file)))
       assert.isTrue(
         blocks.some((block) => block.file === file),
         file,
