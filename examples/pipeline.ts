@@ -1,7 +1,7 @@
 // In a pipeline of your own: a queue's consumer that does the work of those whose key is good.
 // Run it with `npm run build && npx node examples/pipeline.ts`.
 import { type Cause, Console, Effect, Queue, Redacted, Stream } from "effect"
-import { ApiKeys } from "effect-api-key"
+import { ApiKeyError, ApiKeys } from "effect-api-key"
 
 interface Job {
   readonly token: Redacted.Redacted
@@ -15,9 +15,7 @@ const consume = (jobs: Queue.Dequeue<Job, Cause.Done>) =>
         ApiKeys.ApiKeys.use((apiKeys) => apiKeys.verify(token, { scopes: ["jobs:run"] })).pipe(
           Effect.flatMap(({ apiKey }) => Console.log(`${task} for ${apiKey.name}`)),
           // A key that is no good ends the job; a database that is down (`RepositoryError`) ends the stream.
-          Effect.catchTag(["MalformedToken", "NotFound", "InvalidSecret", "Inactive", "Expired", "InsufficientScope"], (error) =>
-            Console.log(`${task} refused: ${error._tag}`),
-          ),
+          Effect.catchIf(ApiKeyError.isRefusal, (error) => Console.log(`${task} refused: ${error._tag}`)),
         ),
       { concurrency: 4 },
     ),
