@@ -7,7 +7,7 @@ if (Number(process.versions.node.split(".")[0]) < 24) {
 }
 
 /** Files that take longest, or wait long. Begun first, they don't run alone at the end. */
-const slow = ["cli/cli", "docs/shell", "nodes/", "simulation", "rotation", "server/server", "docs/docs", "package/package", "sql/"]
+const slow = ["cli/", "docs/shell", "nodes/", "simulation", "rotation", "server/server", "docs/docs", "package/package", "sql/"]
 
 class SlowFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
