@@ -13,7 +13,7 @@ import { Migrator, SqlClient } from "effect/sql"
 // 1. A table by itself: the package runs its own migrations.
 const partners = { schema: "partners", table: "keys" }
 const ownTable = Effect.gen(function* () {
-  yield* Console.log((yield* Migrations.migrate(partners)).length) // => 7
+  yield* Console.log((yield* Migrations.migrate(partners)).length > 0) // => true
   // Those that ran already don't run again.
   yield* Console.log((yield* Migrations.migrate(partners)).length) // => 0
 })

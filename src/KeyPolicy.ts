@@ -76,8 +76,7 @@ export interface KeyPolicy {
  * @example
  * ```ts
  * import { Schema } from "effect"
- * import { ApiKeyError } from "effect-api-key"
- * import * as KeyPolicy from "effect-api-key/KeyPolicy"
+ * import { ApiKeyError, KeyPolicy } from "effect-api-key"
  *
  * // Keys that work at certain hours of the day only (UTC): `{ "hours": [8, 18] }`.
  * const hours = KeyPolicy.make({
