@@ -188,7 +188,7 @@ describe("the tarball", () => {
 
   it("offers the HTTP halves, the migrations and the SQL repository without another package", async () => {
     const { code, output } = await node(
-      ["http/definition", "http/implementation", "sql/Migrations", "sql/SqlRepository", "hasher/Argon2Node"]
+      ["http/definition", "http/implementation", "http/client", "sql/Migrations", "sql/SqlRepository", "hasher/Argon2Node"]
         .map((path) => `await import("effect-api-key/${path}")`)
         .join("\n"),
     )
