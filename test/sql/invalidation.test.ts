@@ -194,6 +194,8 @@ describe("A database that is away", () => {
           Effect.gen(function* () {
             const heard = yield* subscribe
             yield* publish("changed a")
+            // On a busy machine the server could stop before it delivers.
+            yield* TestClock.withLive(Effect.repeat(Effect.delay(Queue.size(heard), "10 millis"), { until: (size) => size > 0 }))
             yield* server.stop
             assert.strictEqual(yield* Queue.take(heard), "changed a")
             assert.strictEqual((yield* Effect.flip(Queue.take(heard))).operation, "listen")
