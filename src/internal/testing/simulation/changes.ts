@@ -166,7 +166,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     const ifVersion = chance(20) ? apiKey.version : undefined
     const changing = drawChange(node, record, apiKey, { confirmWithin, ifVersion })
     // All nodes remember the tokens before it then, and are asked for them after it.
-    return confirmWithin !== undefined && chance(40) ? Effect.andThen(askAll(record), Effect.andThen(changing, askAll(record))) : changing
+    return confirmWithin !== undefined && chance(25) ? Effect.andThen(askAll(record), Effect.andThen(changing, askAll(record))) : changing
   }
 
   const changeQuietly: Changes["changeQuietly"] = (node) =>
