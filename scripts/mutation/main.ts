@@ -23,7 +23,7 @@ const rooms: Readonly<Record<string, Room>> = {
   verifier: { code: ["src/internal/verifier/**/*.ts"], options: ["--ignoreStatic"] },
   policies: {
     code: ["src/KeyPolicy.ts", "src/internal/verifier/{plan,judge}.ts"],
-    tests: ["test/policies.test.ts", "test/ApiKeys.test.ts"],
+    tests: ["test/policies.test.ts", "test/verifier/warm.test.ts", "test/rotation/{age,grace}.test.ts"],
     options: ["--ignoreStatic"],
   },
 }
