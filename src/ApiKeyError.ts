@@ -304,6 +304,14 @@ export const verifyErrorTags: ReadonlyArray<VerifyError["_tag"]> = [...refusals,
 )
 
 /**
+ * Whether a failure says that a record's policies aren't known here, see {@link UnknownPolicy}. The token's secret was right then.
+ * @category guards
+ * @since 0.1.0
+ */
+export const isUnknownPolicy = (error: unknown): error is RepositoryError =>
+  error instanceof RepositoryError && error.cause instanceof UnknownPolicy
+
+/**
  * Whether a failure says that a token isn't good. One of infrastructure says nothing of the token.
  * @category guards
  * @since 0.1.0

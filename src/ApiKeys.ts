@@ -65,7 +65,15 @@ import type {
   UpcomingPage,
   UpdateInput,
 } from "./internal/keys/model.ts"
-import { decodeCache, decodeFormat, decodeHashing, decodeLifetimes, decodeNodeName, type InvalidOptions } from "./internal/keys/options.ts"
+import {
+  decodeCache,
+  decodeFormat,
+  decodeHashing,
+  decodeLifetimes,
+  decodePolicies,
+  decodeNodeName,
+  type InvalidOptions,
+} from "./internal/keys/options.ts"
 import * as Revoke from "./internal/keys/revoke.ts"
 import * as Policies from "./internal/keys/policies.ts"
 import * as Rotate from "./internal/keys/rotate.ts"
@@ -365,6 +373,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
   const clock = yield* Clock.Clock
   const format = yield* decodeFormat(options)
   const lifetimes = yield* decodeLifetimes(options)
+  const policies = yield* decodePolicies(options)
   const generate = Effect.provideService(format.generate, SecureRandom, random)
 
   // The decoy is checked when there is no record, so that an unknown key id costs as much as a wrong secret.
@@ -421,7 +430,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     counts,
     legacy,
     maximumAge: Duration.toMillis(lifetimes.refusedAge),
-    policies: options.policies ?? [],
+    policies,
     rehash,
     doubts,
   })
@@ -436,7 +445,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
         rememberedByNodes(cache),
       )
 
-  const checkPolicies = Policies.make(options.policies ?? [])
+  const checkPolicies = Policies.make(policies)
   const confirm = Confirm.make(repository.transaction, nodes)
   const { deactivateRecord, ...updates } = Update.make({ repository, changes, confirm, lifetimes, checkPolicies })
   const { endPrevious, ...rotations } = Rotate.make({

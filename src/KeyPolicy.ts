@@ -40,7 +40,8 @@ export interface Presented {
 export type Rule = (subject: Subject, use: Presented, now: number) => InvalidKey | undefined
 
 /**
- * Takes a unit for a use of a key, and may wait for it. It is asked last, when no rule has refused the key. The effect that it gives takes the
+ * Takes a unit for a use of a key, and may wait for it. It is asked last, when no rule has refused the key, for each use and each look of `verify`. State belongs outside of `compile`, by the key's id:
+ * policies are compiled anew now and then. The effect that it gives takes the
  * unit back: it runs if another meter of the key refuses, so that all units of a use are taken together or none is.
  * @category models
  * @since 0.1.0
@@ -97,6 +98,7 @@ export const make = <A, I extends Schema.Json>(policy: {
   readonly schema: Schema.Codec<A, I>
   readonly compile: (value: A) => Compiled
 }): KeyPolicy => {
-  const decode = Schema.decodeUnknownExit(policy.schema)
+  // A property that the schema doesn't know may be part of the restriction, of a later version or misspelt.
+  const decode = Schema.decodeUnknownExit(policy.schema, { onExcessProperty: "error" })
   return { kind: policy.kind, compile: (value) => Exit.map(decode(value), policy.compile) }
 }

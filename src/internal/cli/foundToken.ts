@@ -1,7 +1,7 @@
 /** Judges a token that was found where it shouldn't be, and ends it. */
 import * as Effect from "effect/Effect"
 import type { ApiKey } from "../../ApiKey.ts"
-import { type InvalidKey, isRefusal } from "../../ApiKeyError.ts"
+import { type InvalidKey, isRefusal, isUnknownPolicy } from "../../ApiKeyError.ts"
 import type { ApiKeys } from "../../ApiKeys.ts"
 import type { Find } from "../../scan/Scanner.ts"
 import { type CliFailure, fromError } from "./CliFailure.ts"
@@ -23,12 +23,20 @@ export const judgeFound = (
     ? Effect.map(apiKeys.revoke(token, { reason: "leaked" }), ({ apiKey }): FoundToken => ({ status: "ended", apiKey }))
     : Effect.map(apiKeys.verify(token, { maxAge: 0, countsAsUse: false }), ({ apiKey }): FoundToken => ({ status: "works", apiKey }))
   return judged.pipe(
+    // The secret was proven before the policies were read.
+    Effect.catchIf(isUnknownPolicy, () => describeWorking(apiKeys, keyId)),
     Effect.catchIf(isRefusal, (refusal) => describeRefused(apiKeys, keyId, refusal)),
     // Deleted between the question and the end.
     Effect.catchTag("ApiKeyNotFound", () => Effect.succeed<FoundToken>({ status: "unknown", apiKey: null })),
     Effect.mapError((error) => fromError(error)),
   )
 }
+
+const describeWorking = (apiKeys: ApiKeys["Service"], keyId: string) =>
+  apiKeys.getByKeyId(keyId).pipe(
+    Effect.map((apiKey): FoundToken => ({ status: "works", apiKey })),
+    Effect.catchTag("NotFound", () => Effect.succeed<FoundToken>({ status: "works", apiKey: null })),
+  )
 
 const describeRefused = (apiKeys: ApiKeys["Service"], keyId: string, refusal: InvalidKey) => {
   const status = statusOf(refusal)
@@ -49,8 +57,10 @@ const statusOf = ({ _tag }: InvalidKey): FoundToken["status"] => {
     case "MalformedToken":
     case "NotFound":
     case "InvalidSecret":
+      return "unknown"
+    // The secret is right, and the key works: for other scopes, or at another time or place.
     case "InsufficientScope":
     case "PolicyRefused":
-      return "unknown"
+      return "works"
   }
 }

@@ -72,7 +72,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           "cache-control": Schema.String,
           ...entityTag,
         }),
-        error: [...errorsOfBody, Problem.ScopeNotHeldProblem],
+        error: [...errorsOfBody, Problem.ScopeNotHeldProblem, Problem.PolicyRefusedProblem],
       }).pipe(
         explain({
           summary: "Create an API key",
@@ -166,6 +166,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           ...errorsOfBody,
           Problem.NotFoundProblem,
           Problem.ScopeNotHeldProblem,
+          Problem.PolicyRefusedProblem,
           Problem.VersionConflictProblem,
           Problem.UnconfirmedProblem,
         ],
@@ -197,6 +198,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           ...errors,
           Problem.NotFoundProblem,
           Problem.ScopeNotHeldProblem,
+          Problem.PolicyRefusedProblem,
           Problem.VersionConflictProblem,
           Problem.UnconfirmedProblem,
         ],
@@ -234,6 +236,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           Problem.PreviousTokenProblem,
           Problem.NotFoundProblem,
           Problem.ScopeNotHeldProblem,
+          Problem.PolicyRefusedProblem,
           Problem.GraceRunningProblem,
           Problem.VersionConflictProblem,
           Problem.UnconfirmedProblem,

@@ -122,7 +122,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
       return handlers.handleAll({
         create: ({ endpoint, payload }) =>
           Effect.gen(function* () {
-            yield* checkGrant(endpoint, payload.scopes)
+            yield* checkGrant(endpoint, payload.scopes ?? [])
             const { apiKey, token } = yield* byCaller(apiKeys.create(payload))
             const { originalUrl } = yield* HttpServerRequest.HttpServerRequest
             const path = originalUrl
@@ -255,9 +255,17 @@ const byCaller = <A, E, R>(change: Effect.Effect<A, E, R>) =>
     return yield* Effect.provideService(change, CurrentActor, { _tag: "Key", id, keyId: isPrevious ? previous.keyId : keyId })
   })
 
-/** Refuses to grant scopes that the caller's own key doesn't cover. */
-const checkGrant = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<Scope> = []) {
-  const { scopes: held } = yield* CurrentApiKey
+/**
+ * Refuses to grant scopes that the caller's own key doesn't cover, and any to a caller whose own key has policies: the other key would be without
+ * them, and the stronger one.
+ */
+const checkGrant = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<Scope> | undefined) {
+  if (scopes === undefined) return
+  const { scopes: held, policies } = yield* CurrentApiKey
+  const [kind] = Object.keys(policies ?? {})
+  if (kind !== undefined) {
+    return yield* Effect.fail(new Problem.PolicyRefusedProblem({ policy: kind, reason: "A key with policies grants nothing to others" }))
+  }
   const missing = scopes.filter((scope) => !satisfies(held, [scope]))
   if (missing.length === 0) return
   yield* challengeScopes(endpoint, missing)

@@ -17,7 +17,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import { type ApiKeyNotFound, Overloaded, type VerifyError } from "../../ApiKeyError.ts"
+import { type ApiKeyNotFound, Overloaded, type VerifyError, isUnknownPolicy } from "../../ApiKeyError.ts"
 import { CurrentActor } from "../../ApiKeyEvents.ts"
 import { ApiKeys } from "../../ApiKeys.ts"
 import type { RequestProblems } from "./ApiKeysGroup.ts"
@@ -129,8 +129,19 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
                   { id: apiKey.id, keyId: apiKey.keyId, ...found },
                 ),
               )
-            : Effect.tap(apiKeys.verify(token, { maxAge: 0, countsAsUse: false }), ({ apiKey }) =>
-                Effect.logWarning("An API key has leaked", { id: apiKey.id, keyId: apiKey.keyId, ...found }),
+            : apiKeys.verify(token, { maxAge: 0, countsAsUse: false }).pipe(
+                Effect.flatMap(({ apiKey }) =>
+                  Effect.logWarning("An API key has leaked", { id: apiKey.id, keyId: apiKey.keyId, ...found }),
+                ),
+                // The secret was proven before the policies were read.
+                Effect.catchIf(
+                  (error) => error._tag === "PolicyRefused" || isUnknownPolicy(error),
+                  () =>
+                    Effect.logWarning("An API key has leaked, whose policies refuse it here", {
+                      keyIds: apiKeys.keyIdsOf(token),
+                      ...found,
+                    }),
+                ),
               )
         return act.pipe(
           Effect.retry({ while: Possession.isPassing, schedule: Schedule.exponential("100 millis"), times: 4 }),

@@ -53,9 +53,10 @@ const longestInTransaction = "10 seconds"
 const longestAfterCommit = "1 second"
 
 export const make = Effect.fnUntraced(function* (
-  { transaction, findById }: Pick<ApiKeyRepository["Service"], "transaction" | "findById">,
+  repository: Pick<ApiKeyRepository["Service"], "transaction" | "findById">,
   invalidation: Invalidation,
 ): Effect.fn.Return<Changes, never, Scope.Scope> {
+  const { transaction } = repository
   const listeners = yield* Listeners
   const inTransaction = listeners.flatMap(({ inTransaction }) => inTransaction ?? [])
   const deliver = yield* makeDeliver(listeners.flatMap(({ afterCommit }) => afterCommit ?? []))
@@ -64,7 +65,7 @@ export const make = Effect.fnUntraced(function* (
   const readBefore = Effect.fnUntraced(function* (id: ApiKeyId | undefined) {
     if (id === undefined) return null
     if (transaction?.lock !== undefined) return Option.getOrNull(yield* transaction.lock(id))
-    return Option.getOrNull(yield* findById(id))?.apiKey ?? null
+    return Option.getOrNull(yield* repository.findById(id))?.apiKey ?? null
   })
 
   const conclude = <A>(change: Change<A>, written: A, actor: Actor, read: ApiKey | null): Written<A> => ({
@@ -119,7 +120,10 @@ export const make = Effect.fnUntraced(function* (
             Effect.suspend(() =>
               outcomes === undefined
                 ? pending.committedUnknownUnsafe()
-                : Effect.asVoid(Effect.flatten(tell(pending.committedUnsafe(outcomes), outcomes))),
+                : // The listeners have it in order; of many changes in one transaction each would wait for its own.
+                  Effect.flatMap(tell(pending.committedUnsafe(outcomes), outcomes), (told) =>
+                    Effect.asVoid(Effect.forkDetach(told, { startImmediately: true })),
+                  ),
             ),
           )
         }
@@ -182,12 +186,22 @@ const makeDeliver = Effect.fnUntraced(function* (
   const safely = (listening: Effect.Effect<void>) =>
     Effect.catchCause(listening, (cause) => Effect.logError("A listener failed to hear of changes of API keys", cause))
   const hear = (events: ReadonlyArray<ApiKeyEvent>) =>
-    Effect.forEach(listeners, (listen) => safely(Effect.suspend(() => listen(events))), { concurrency: "unbounded", discard: true })
+    Effect.forEach(listeners, (listen) => safely(Effect.suspend(() => listen(events))), { concurrency: "unbounded", discard: true }).pipe(
+      Effect.provideService(IsListening, true),
+    )
 
   // Changes that are being heard of are waited for.
   yield* Effect.addFinalizer(() => timely(turns.withPermit(Effect.void)))
   return (events) =>
     events.length === 0
       ? Effect.succeed(Effect.void)
-      : Effect.map(Effect.forkDetach(timely(turns.withPermit(hear(events))), { startImmediately: true }), Fiber.await)
+      : Effect.flatMap(IsListening, (isListening) =>
+          // A listener that changes a key has the turn that the delivery of its own change waits for.
+          Effect.map(Effect.forkDetach(timely(turns.withPermit(hear(events))), { startImmediately: true }), (fiber) =>
+            isListening ? Effect.void : Fiber.await(fiber),
+          ),
+        )
 })
+
+/** Whether a change is made by a listener that is being told of another one. */
+const IsListening = Context.Reference<boolean>("effect-api-key/keys/IsListening", { defaultValue: () => false })

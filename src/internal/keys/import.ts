@@ -219,9 +219,20 @@ const explain = ({ id, keyId }: Model.ApiKey, { what, there }: Conflict, seen: S
 
 /** The content of a row, in 20 bits, without its times of creation and use: the former depends on the reader, the latter goes on. */
 const contentOf = ({ apiKey, hash }: Model.StoredApiKey): number => {
-  const { name, description, ownerId, isActive, expiresAt, scopes, metadata, deactivatedAt } = apiKey
+  const { name, description, ownerId, isActive, expiresAt, scopes, metadata, policies, deactivatedAt } = apiKey
   const end = expiresAt?.epochMilliseconds ?? null
-  const all = [name, description, ownerId, isActive, end, scopes, metadata, deactivatedAt?.epochMilliseconds ?? null, Redacted.value(hash)]
+  const all = [
+    name,
+    description,
+    ownerId,
+    isActive,
+    end,
+    scopes,
+    metadata,
+    policies,
+    deactivatedAt?.epochMilliseconds ?? null,
+    Redacted.value(hash),
+  ]
   return Hash.string(JSON.stringify(all)) >>> 12
 }
 

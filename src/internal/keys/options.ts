@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as ApiKeyToken from "../../ApiKeyToken.ts"
+import type { KeyPolicy } from "../../KeyPolicy.ts"
 import type * as VerificationCache from "../../VerificationCache.ts"
 import * as CacheSettings from "../verifier/cacheSettings.ts"
 import * as HashQueue from "../verifier/hashQueue.ts"
@@ -23,6 +24,19 @@ export interface Lifetimes {
   /** When a token is refused for its age; infinite if never. */
   readonly refusedAge: Duration.Duration
 }
+
+/** The kinds of policies that the service knows, by name. */
+export const decodePolicies = ({ policies = [] }: Pick<Options, "policies">): Effect.Effect<ReadonlyArray<KeyPolicy>, InvalidOptions> => {
+  const wrong = policies.find(({ kind }) => !isKind(kind))
+  if (wrong !== undefined)
+    return Effect.fail(new InvalidOptions({ reason: `${JSON.stringify(wrong.kind)} is no name for a kind of policy` }))
+  const twice = policies.find(({ kind }, index) => policies.findIndex((other) => other.kind === kind) < index)
+  return twice === undefined
+    ? Effect.succeed(policies)
+    : Effect.fail(new InvalidOptions({ reason: `The kind of policy ${twice.kind} is there twice` }))
+}
+
+const isKind = (kind: string): boolean => /^[a-z][A-Za-z0-9]{0,31}$/.test(kind)
 
 export const decodeLifetimes = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Lifetimes, InvalidOptions> {
   const defaultLifetime = toDuration(options.defaultLifetime)

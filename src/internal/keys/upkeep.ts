@@ -21,7 +21,7 @@ export interface Upkeep {
   ) => Effect.Effect<boolean, RepositoryError>
 }
 
-export const make = ({ touch, replaceHash }: ApiKeyRepository["Service"], changes: Changes): Upkeep => ({
+export const make = (repository: ApiKeyRepository["Service"], changes: Changes): Upkeep => ({
   touch: (uses, beginning) =>
     byItself((at) =>
       changes.commit(
@@ -37,7 +37,7 @@ export const make = ({ touch, replaceHash }: ApiKeyRepository["Service"], change
             })),
           ],
         },
-        touch(uses),
+        repository.touch(uses),
       ),
     ),
   replaceHash: ({ id, keyId }, from, to) =>
@@ -61,7 +61,7 @@ export const make = ({ touch, replaceHash }: ApiKeyRepository["Service"], change
                 ]
               : [],
         },
-        replaceHash(id, from, to),
+        repository.replaceHash(id, from, to),
       ),
     ),
 })

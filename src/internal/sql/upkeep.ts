@@ -37,8 +37,9 @@ export const make = ({ sql, keys, columns, alone, previousIsLive }: Store): Upke
           ), known AS (
             SELECT key.id, max(uses.used_at) AS used_at,
               max(uses.used_at) FILTER (WHERE uses.key_id = key.previous_key_id AND uses.used_at >= key.rotated_at) AS previous_used_at,
-              min(uses.used_at) FILTER (WHERE uses.key_id = key.key_id) AS current_used_at
-            FROM (SELECT id, key_id, previous_key_id, rotated_at FROM ${keys} WHERE id IN (SELECT id FROM uses) ORDER BY id FOR NO KEY UPDATE) AS key
+              min(uses.used_at) FILTER (WHERE uses.key_id = key.key_id) AS current_used_at,
+              max(key.previous_grace_seconds) AS grace_seconds
+            FROM (SELECT id, key_id, previous_key_id, previous_grace_seconds, rotated_at FROM ${keys} WHERE id IN (SELECT id FROM uses) ORDER BY id FOR NO KEY UPDATE) AS key
             JOIN uses ON uses.id = key.id GROUP BY key.id
           ), touched AS (
             UPDATE ${keys} AS key SET last_used_at = GREATEST(key.last_used_at, known.used_at),
@@ -47,12 +48,12 @@ export const make = ({ sql, keys, columns, alone, previousIsLive }: Store): Upke
                 THEN LEAST(known.current_used_at + make_interval(secs => key.previous_grace_seconds), key.expires_at, key.previous_expires_at)
                 ELSE key.previous_expires_at END,
               previous_grace_seconds = CASE WHEN known.current_used_at IS NULL THEN key.previous_grace_seconds END
-            FROM known, ${keys} AS before
-            WHERE key.id = known.id AND before.id = known.id AND (
+            FROM known
+            WHERE key.id = known.id AND (
               key.last_used_at IS NULL OR key.last_used_at < known.used_at
               OR key.previous_last_used_at IS NULL AND known.previous_used_at IS NOT NULL OR key.previous_last_used_at < known.previous_used_at
               OR key.previous_grace_seconds IS NOT NULL AND known.current_used_at IS NOT NULL)
-            RETURNING before.previous_grace_seconds IS DISTINCT FROM key.previous_grace_seconds AS is_settled, ${sql.literal(columnList.replace(/\w+/g, "key.$&"))}
+            RETURNING known.grace_seconds IS DISTINCT FROM key.previous_grace_seconds AS is_settled, ${sql.literal(columnList.replace(/\w+/g, "key.$&"))}
           ) SELECT ${columns} FROM touched WHERE is_settled`.pipe(Effect.flatMap(decodeKeys), Effect.mapError(toRepositoryError("touch"))),
           ),
 

@@ -78,11 +78,11 @@ const ownReader = (format: ApiKeyToken.TokenFormat, { verify }: Pick<ApiKeyHashe
   isExact: undefined,
 })
 
-const otherReader = ({ parse, verify, isExact }: Dependencies["legacy"][number]): Reader => ({
+const otherReader = (system: Dependencies["legacy"][number]): Reader => ({
   isOwn: false,
-  read: (text) => Result.succeed(parse(text)),
-  verify,
-  isExact,
+  read: (text) => Result.succeed(system.parse(text)),
+  verify: (secret, hash) => system.verify(secret, hash),
+  isExact: system.isExact?.bind(system),
 })
 
 const ownCredential = (candidate: Candidate, reader: Reader): Credential => ({

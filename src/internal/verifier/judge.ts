@@ -48,16 +48,18 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
   }
 
   const judgePolicies: Judgement = (found, now, options) => {
-    const { rules, policies, meters } = found.plan
-    for (const rule of [...rules, ...policies]) {
-      const refusal = rule(found, options ?? nothing, now)
-      if (refusal !== undefined) return refuse(refusal)
-    }
-    if (meters.length === 0 || options?.countsAsUse === false) return grant(found, now, options)
-    return Effect.matchEffect(takeAll(meters, found, options ?? nothing), {
-      onFailure: refuse,
-      onSuccess: () => grant(found, now, options),
-    })
+    const { meters } = found.plan
+    const refusal = firstRefusal(found, now, options)
+    if (refusal !== undefined) return refuse(refusal)
+    if (meters.length === 0) return grant(found, now, options)
+    const use = options ?? nothing
+    return Effect.clockWith((clock) =>
+      Effect.matchEffect(
+        // A meter may wait, and the key expire meanwhile.
+        takeAll(meters, found, use, () => firstRefusal(found, clock.currentTimeMillisUnsafe(), options)),
+        { onFailure: refuse, onSuccess: () => grant(found, now, options) },
+      ),
+    )
   }
 
   return {
@@ -69,16 +71,38 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
 
 const nothing: Presented = {}
 
+const firstRefusal = (found: Found, now: number, options: VerifyOptions | undefined): VerifyError | undefined => {
+  const { rules, policies } = found.plan
+  for (const list of [rules, policies]) {
+    for (const rule of list) {
+      const refusal = rule(found, options ?? nothing, now)
+      if (refusal !== undefined) return refusal
+    }
+  }
+  return undefined
+}
+
 /** Takes a unit of each meter, or of none: units that were taken go back if a later meter refuses, or the caller gives up. */
-const takeAll = (meters: ReadonlyArray<Meter>, found: Found, use: Presented): Effect.Effect<void, VerifyError> =>
+const takeAll = (
+  meters: ReadonlyArray<Meter>,
+  found: Found,
+  use: Presented,
+  refusalNow: () => VerifyError | undefined,
+): Effect.Effect<void, VerifyError> =>
   Effect.suspend(() => {
     const taken: Array<Effect.Effect<void>> = []
     const take = (meter: Meter) =>
       Effect.uninterruptibleMask((restore) => Effect.map(restore(meter(found, use)), (giveBack) => void taken.push(giveBack)))
-    return Effect.onExit(Effect.forEach(meters, take, { discard: true }), (exit) =>
-      Exit.isSuccess(exit) ? Effect.void : Effect.forEach(taken, (giveBack) => giveBack, { discard: true }),
-    )
+    const taking = Effect.flatMap(Effect.forEach(meters, take, { discard: true }), () => {
+      const refusal = refusalNow()
+      return refusal === undefined ? Effect.void : Effect.fail(refusal)
+    })
+    return Effect.onExit(taking, (exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.forEach(taken, safely, { discard: true })))
   })
+
+/** A unit that can't be given back keeps no other from being. */
+const safely = (giveBack: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.catchCause(giveBack, (cause) => Effect.logError("A meter of API keys couldn't take a unit back", cause))
 
 /** A good token's record, as it was at `checkedAt`. */
 class Answer implements Verified {

@@ -38,7 +38,7 @@ export interface Dependencies {
   readonly policies: ReadonlyArray<KeyPolicy>
 }
 
-/** How many combinations of rules and policies are shared. */
+/** How many policies are shared. */
 const capacity = 10_000
 
 export const make = ({ maximumAge, policies }: Dependencies): Plans => {
@@ -46,8 +46,8 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
   const kinds = new Map(policies.map((policy) => [policy.kind, policy]))
   /** The plan of each set of rules, by a bit for each rule. */
   const plans: Array<Plan | undefined> = []
-  /** The same of keys with policies, by those bits and the policies' text. */
-  const plansOfPolicies = new Map<string, Plan>()
+  /** What policies come to, by their text, and the plans with them, by the same bits. */
+  const plansOfPolicies = new Map<string, { readonly compiled: Omit<Plan, "rules">; readonly plans: Array<Plan | undefined> }>()
 
   return {
     of: (subject) => {
@@ -55,13 +55,14 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
       for (let index = 0; index < builtIn.length; index++) if (builtIn[index]!.mayRefuse(subject)) needed |= 1 << index
       const { policies } = subject.apiKey
       if (policies === null) return (plans[needed] ??= { rules: rulesOf(builtIn, needed), ...nothing })
-      const name = `${needed} ${JSON.stringify(policies)}`
-      const known = plansOfPolicies.get(name)
-      if (known !== undefined) return known
-      if (plansOfPolicies.size >= capacity) plansOfPolicies.clear()
-      const plan = { rules: rulesOf(builtIn, needed), ...compilePolicies(policies, kinds) }
-      plansOfPolicies.set(name, plan)
-      return plan
+      const name = JSON.stringify(policies)
+      let known = plansOfPolicies.get(name)
+      if (known === undefined) {
+        known = { compiled: compilePolicies(policies, kinds), plans: [] }
+        if (plansOfPolicies.size >= capacity) plansOfPolicies.clear()
+        plansOfPolicies.set(name, known)
+      }
+      return (known.plans[needed] ??= { rules: rulesOf(builtIn, needed), ...known.compiled })
     },
   }
 }
