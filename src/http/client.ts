@@ -41,6 +41,7 @@ import {
   invalidPage,
   isOwnProblem,
   isPassing,
+  isUnsent,
   orOverloaded,
   type OwnProblem,
   toInvalidInput,
@@ -150,14 +151,22 @@ export const make = Effect.fnUntraced(function* (
     { confirmWithin = Duration.zero }: ConfirmWithin = {},
   ): Effect.Effect<A, Extract<E, OwnProblem> | RepositoryError> => {
     const fail = (cause: ServerFailure, error?: unknown) =>
-      Effect.fail(new RepositoryError({ operation: `${operation} over HTTP`, isRetryable: isPassing(cause, error), cause }))
+      Effect.fail(
+        new RepositoryError({
+          operation: `${operation} over HTTP`,
+          isRetryable: isPassing(cause, error) && (isRepeatable(operation) || isUndone(cause, error)),
+          cause,
+        }),
+      )
     return request.pipe(
       Effect.catchCause((cause): Effect.Effect<never, Extract<E, OwnProblem> | RepositoryError> => {
         // Without a failure there is none of any type.
         if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
         const error = Cause.squash(cause)
         // A problem that the request failed with is one that it can fail with.
-        return isOwnProblem(error) ? Effect.fail(error as Extract<E, OwnProblem>) : fail(toServerFailure(error, { url, tokenName }), error)
+        return isOwnProblem(error)
+          ? Effect.fail(error as Extract<E, OwnProblem>)
+          : fail(toServerFailure(error, { url, token: options.token, tokenName }), error)
       }),
       Effect.timeoutOrElse({
         duration: Duration.sum(answerTime, Duration.fromInputUnsafe(confirmWithin)),
@@ -345,6 +354,13 @@ export const make = Effect.fnUntraced(function* (
         : Stream.map(stream(filter, { by: "createdAt", order: "asc" }), encodeLine),
   })
 })
+
+/** Whether doing it twice comes to the same: another rotation would end the token that the first one left a grace. */
+const isRepeatable = (operation: string): boolean => operation !== "create" && operation !== "rotate"
+
+/** Whether the server has said that it did nothing, or can't have been asked. */
+const isUndone = ({ _tag }: ServerFailure, error: unknown): boolean =>
+  _tag === "Overloaded" || _tag === "ServerUnavailable" || isUnsent(error)
 
 /** For people and messages. */
 const withoutPassword = (url: string): string => (URL.canParse(url) ? url.replace(/\/\/[^/@]*@/, "//") : url)

@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
 import { type ApiKey, type PreviousToken, type Status, status } from "../../ApiKey.ts"
 import type { Created } from "../../ApiKeys.ts"
-import { safeJson, safeText } from "../text/safe.ts"
+import { safeJson, safeText, visible } from "../text/safe.ts"
 import * as Json from "./Json.ts"
 import * as Settings from "./settings.ts"
 import { putAtStake } from "./streams.ts"
@@ -57,7 +57,8 @@ export const printKey = (apiKey: ApiKey) => print(Json.Key, apiKey, (look) => de
 /** A new token, which can't be had again. */
 export const printCreated = Effect.fnUntraced(function* ({ apiKey, token }: Created, what: string) {
   putAtStake(`nobody has the token of the API key ${apiKey.keyId}, and it can't be shown again: rotate the key`)
-  const text = Redacted.value(token)
+  // A server may answer with anything.
+  const text = visible(Redacted.value(token))
   yield* print(Json.Created, { apiKey, token: text }, (look) => `${describeKey(apiKey, look)}\n\n${look.style("bold", text)}`)
   yield* note(`${what} Keep the token now: it can't be shown again.`)
 })

@@ -1,6 +1,7 @@
 /** Turns a server's answer into an error of the service, or a {@link ServerFailure}. */
 import * as Effect from "effect/Effect"
 import { HttpClientError } from "effect/http/HttpClientError"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { InvalidCursor, InvalidInput, Overloaded, RepositoryError } from "../../ApiKeyError.ts"
 import { rootMessage } from "../text/rootMessage.ts"
@@ -20,18 +21,29 @@ export type OwnProblem = InstanceType<(typeof problems)[number]>
 
 export const isOwnProblem = (error: unknown): error is OwnProblem => problems.some((problem) => error instanceof problem)
 
-/** The server that was asked, and the client's own token as messages call it. */
+/** The server that was asked, and the client's own token with the name that messages call it by. */
 interface Asked {
   readonly url: string
+  readonly token: Redacted.Redacted
   readonly tokenName: string
 }
 
+/** What is said of a failure, without a part of the token: `fetch` repeats a header that it can't send. */
+const describeFailure = (error: unknown, token: Redacted.Redacted): string =>
+  Redacted.value(token)
+    .split(/\s+/)
+    .reduce((text, part) => (part.length < 4 ? text : text.replaceAll(part, "…")), rootMessage(error))
+
+/** Whether a request can't have reached the server, so that nothing was changed. */
+export const isUnsent = (error: unknown): boolean =>
+  error instanceof HttpClientError && error.response === undefined && /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(rootMessage(error))
+
 /** All that a request fails with otherwise: no answer, a strange one, or one about the client's own token. */
-export const toServerFailure = (error: unknown, { url, tokenName }: Asked): ServerFailure => {
+export const toServerFailure = (error: unknown, { url, token, tokenName }: Asked): ServerFailure => {
   if (error instanceof HttpClientError) {
     const { response } = error
     if (response !== undefined) return new UnexpectedAnswer({ url, reason: describeStatus(response.status) })
-    return new ServerUnreachable({ url, reason: `can't be reached (${rootMessage(error)})` })
+    return new ServerUnreachable({ url, reason: `can't be reached, or gave no answer (${describeFailure(error, token)})` })
   }
   if (error instanceof Problem.OverloadedProblem) return new Overloaded({ retryAfterSeconds: error.retryAfterSeconds })
   if (error instanceof Problem.ServiceUnavailableProblem) return new ServerUnavailable({ url })

@@ -14,6 +14,7 @@ import { filterFlags, readFilter } from "../filterFlags.ts"
 import * as Json from "../Json.ts"
 import { string, toggle } from "../keyFlags.ts"
 import { counted, makeProgress, print } from "../output.ts"
+import { escapeJson } from "../../text/safe.ts"
 
 /** Exports keys. @category commands @since 0.1.0 */
 export const exportKeys = Command.make(
@@ -43,7 +44,7 @@ export const exportKeys = Command.make(
       const bar = isFile ? yield* makeProgress("Exporting", "keys") : undefined
       const total = bar?.isShown === true ? yield* orFailure(apiKeys.count(filter)) : 0
       return yield* Stream.runForEach(lines, (line) =>
-        Effect.andThen(Console.log(line.trimEnd()), bar?.show(++exported, total) ?? Effect.void),
+        Effect.andThen(Console.log(escapeJson(line.trimEnd())), bar?.show(++exported, total) ?? Effect.void),
       ).pipe(Effect.ensuring(bar?.clear ?? Effect.void))
     }
     const file = output.value

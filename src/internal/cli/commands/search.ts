@@ -11,7 +11,7 @@ import { filterFlags, readFilter } from "../filterFlags.ts"
 import * as Json from "../Json.ts"
 import { givenFields, text, wholeNumber } from "../keyFlags.ts"
 import { refuseToken } from "../keyName.ts"
-import { keyColumns, look, note, print, table } from "../output.ts"
+import { keyColumns, look, note, print, table, sanitize } from "../output.ts"
 import * as Settings from "../settings.ts"
 
 const sorts = sortFields.flatMap((by) => [
@@ -56,7 +56,10 @@ export const search = Command.make(
     } else yield* note("No API key matches.")
     if (page.items.length === 0 && page.nextCursor === null) return
     yield* note(
-      [page.total === null ? [] : [`${page.total} in all.`], page.nextCursor === null ? [] : [`More: --cursor ${page.nextCursor}`]]
+      [
+        page.total === null ? [] : [`${page.total} in all.`],
+        page.nextCursor === null ? [] : [`More: --cursor ${sanitize(page.nextCursor)}`],
+      ]
         .flat()
         .join(" ") || "The last page.",
     )
