@@ -339,5 +339,6 @@ export type InvalidKey = typeof InvalidKey.Type
 export type VerifyError = InvalidKey | InstanceType<(typeof failures)[number]>
 export declare const refusalTags: ReadonlyArray<InvalidKey["_tag"]>
 export declare const verifyErrorTags: ReadonlyArray<VerifyError["_tag"]>
+export declare const isUnknownPolicy: (error: unknown) => error is RepositoryError
 export declare const isRefusal: <E>(error: E) => error is E & InvalidKey
 export {}

@@ -201,6 +201,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       >,
       Schema.toCodecJson<
         | typeof Problem.InvalidRequestProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem
@@ -283,6 +284,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         | typeof Problem.InvalidRequestProblem
         | typeof Problem.BodyTooLargeProblem
         | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.ServiceUnavailableProblem
       >,
@@ -561,6 +563,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         | typeof Problem.InactiveProblem
         | typeof Problem.ExpiredProblem
         | typeof Problem.InsufficientScopeProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem
@@ -693,6 +696,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         | typeof Problem.InvalidRequestProblem
         | typeof Problem.BodyTooLargeProblem
         | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem

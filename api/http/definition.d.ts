@@ -205,6 +205,7 @@ export declare const make: <const Prefix extends `/${string}`>(
       >,
       Schema.toCodecJson<
         | typeof Problem.InvalidRequestProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem
@@ -287,6 +288,7 @@ export declare const make: <const Prefix extends `/${string}`>(
         | typeof Problem.InvalidRequestProblem
         | typeof Problem.BodyTooLargeProblem
         | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.ServiceUnavailableProblem
       >,
@@ -565,6 +567,7 @@ export declare const make: <const Prefix extends `/${string}`>(
         | typeof Problem.InactiveProblem
         | typeof Problem.ExpiredProblem
         | typeof Problem.InsufficientScopeProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem
@@ -697,6 +700,7 @@ export declare const make: <const Prefix extends `/${string}`>(
         | typeof Problem.InvalidRequestProblem
         | typeof Problem.BodyTooLargeProblem
         | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem
@@ -800,6 +804,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       >,
       Schema.toCodecJson<
         | typeof Problem.InvalidRequestProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem
@@ -882,6 +887,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         | typeof Problem.InvalidRequestProblem
         | typeof Problem.BodyTooLargeProblem
         | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.ServiceUnavailableProblem
       >,
@@ -1160,6 +1166,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         | typeof Problem.InactiveProblem
         | typeof Problem.ExpiredProblem
         | typeof Problem.InsufficientScopeProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem
@@ -1292,6 +1299,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         | typeof Problem.InvalidRequestProblem
         | typeof Problem.BodyTooLargeProblem
         | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem
