@@ -67,7 +67,8 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * `0008_note_peppers` makes the table `<table>_peppers`, by which a pepper is known again that hashes were made under.
  *
  * `0009_keep_policies` adds the column `policies`. Changes of any column but `last_used_at` and `previous_last_used_at` are told from then on,
- * of one that an application adds too.
+ * of one that an application adds too. Nodes of the version before go on working afterwards, but know no policies and let keys with some through: give
+ * the first key a policy once all are new.
  * @category migrations
  * @since 0.1.0
  */

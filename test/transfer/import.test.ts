@@ -210,6 +210,14 @@ describe("ApiKeys.import", () => {
       run(
         Effect.gen(function* () {
           const key = makeStoredApiKey()
+          const restricted = new StoredApiKey({ ...key, apiKey: new ApiKey({ ...key.apiKey, policies: { quota: 1 } }) })
+          assert.deepStrictEqual(progressOf(yield* importing([encodeLine(makeStoredApiKey()), encodeLine(restricted), encodeLine(key)])), {
+            read: 3,
+            inserted: 2,
+            present: 0,
+            refused: 1,
+          })
+          yield* (yield* ApiKeys.ApiKeys).delete(key.apiKey.id)
           const other = new StoredApiKey({ ...key, apiKey: new ApiKey({ ...key.apiKey, isActive: false }) })
           const events = yield* importing([encodeLine(key), encodeLine(other), encodeLine(key)])
           assert.deepStrictEqual(progressOf(events), { read: 3, inserted: 1, present: 1, refused: 1 })

@@ -112,8 +112,13 @@ const share = <A>(known: Map<string, A>, text: string, make: () => A): A => {
 const shareScopes = (scopes: ApiKey["scopes"]): ApiKey["scopes"] =>
   share(scopeSets, scopes.join(" "), () => Object.freeze(Array.from(scopes)))
 
-const sharePolicies = (policies: Schema.JsonObject): Schema.JsonObject =>
-  share(policySets, JSON.stringify(policies), () => frozenCopy(policies))
+// Long ones are a key's own, most likely, and would stay in memory beyond it.
+const maxSharedLength = 512
+
+const sharePolicies = (policies: Schema.JsonObject): Schema.JsonObject => {
+  const text = JSON.stringify(policies)
+  return text.length > maxSharedLength ? frozenCopy(policies) : share(policySets, text, () => frozenCopy(policies))
+}
 
 /** The copy is of plain JSON, as the store may keep the object that it gave. */
 const frozenCopy = (object: Schema.JsonObject): Schema.JsonObject =>

@@ -38,8 +38,8 @@ export interface Dependencies {
   readonly policies: ReadonlyArray<KeyPolicy>
 }
 
-/** How many policies are shared. */
-const capacity = 10_000
+/** How many policies are shared, of up to 8 KiB each. */
+const capacity = 1_000
 
 export const make = ({ maximumAge, policies }: Dependencies): Plans => {
   const builtIn = [inactive, expired, aged(maximumAge), ended(maximumAge), lacking]

@@ -2,7 +2,9 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto"
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Exit, Fiber } from "effect"
+import { DateTime, Effect, Exit, Fiber, Redacted, Schema } from "effect"
+import { PolicyRefused } from "../../../src/ApiKeyError.ts"
+import * as KeyPolicy from "../../../src/KeyPolicy.ts"
 import { type Repository, withServer, post, create, unknown, eventually, unreachable } from "./support.ts"
 
 const github = generateKeyPairSync("ec", { namedCurve: "P-256" })
@@ -300,6 +302,29 @@ describe("A signed report", () => {
       { store },
     )
   })
+
+  it.live("is logged though a policy of the key refuses it here", () =>
+    withServer(
+      { signingKeys, onReport: "log" },
+      (apiKeys, url, logged) =>
+        Effect.gen(function* () {
+          const { apiKey, token } = yield* apiKeys.create({ name: "k", policies: { closed: true } })
+          const leaked = Redacted.value(token)
+          const { body } = yield* report(url, JSON.stringify([leak(leaked)]))
+          assert.deepStrictEqual(body, [label(leaked, "true_positive")])
+          assert.isTrue(logged.some((line) => line.includes("has leaked") && line.includes(apiKey.keyId)))
+        }),
+      {
+        policies: [
+          KeyPolicy.make({
+            kind: "closed",
+            schema: Schema.Literal(true),
+            compile: () => ({ rule: ({ apiKey }) => new PolicyRefused({ keyId: apiKey.keyId, kind: "closed", reason: "closed" }) }),
+          }),
+        ],
+      },
+    ),
+  )
 
   it.live("is only logged if so configured", () =>
     withServer({ signingKeys, onReport: "log" }, (apiKeys, url, logged) =>

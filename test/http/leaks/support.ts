@@ -8,6 +8,7 @@ import { layerEphemeral } from "../../../src/ApiKeyHasher.ts"
 import * as ApiKeyRepository from "../../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../../src/ApiKeys.ts"
 import * as ApiKeyToken from "../../../src/ApiKeyToken.ts"
+import type { KeyPolicy } from "../../../src/KeyPolicy.ts"
 import type { LeakOptions } from "../../../src/http/implementation.ts"
 import { routesWith } from "../../../src/internal/server/routes.ts"
 
@@ -22,14 +23,22 @@ export const withServer = <A, E, F = never>(
   {
     store = (repository) => repository,
     after,
-  }: { readonly store?: (repository: Repository) => Repository; readonly after?: Test<void, F> } = {},
+    policies = [],
+  }: {
+    readonly policies?: ReadonlyArray<KeyPolicy>
+    readonly store?: (repository: Repository) => Repository
+    readonly after?: Test<void, F>
+  } = {},
 ) => {
   const logged: Array<string> = []
   const logger = Logger.make(({ message, cause }) => void logged.push(JSON.stringify([message, cause])))
   const repository = Layer.effect(ApiKeyRepository.ApiKeyRepository, Effect.map(ApiKeyRepository.ApiKeyRepository, store)).pipe(
     Layer.provide(Layer.fresh(ApiKeyRepository.layerMemory)),
   )
-  const services = ApiKeys.layerWith({ lastUsedInterval: "10 millis" }).pipe(Layer.provide(layerEphemeral), Layer.provideMerge(repository))
+  const services = ApiKeys.layerWith({ lastUsedInterval: "10 millis", policies }).pipe(
+    Layer.provide(layerEphemeral),
+    Layer.provideMerge(repository),
+  )
   const server = HttpRouter.serve(routesWith({ leaks }), { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
   )

@@ -21,8 +21,8 @@ export interface Reply {
 
 export const urn = (name: string) => `urn:effect-api-key:problem:${name}`
 
-export const makeSetup = <E>(layerRepository: Layer.Layer<ApiKeyRepository, E>) => {
-  const services = ApiKeys.layer.pipe(Layer.provide(layerEphemeral), Layer.provideMerge(layerRepository))
+export const makeSetup = <E>(layerRepository: Layer.Layer<ApiKeyRepository, E>, options: ApiKeys.Options = {}) => {
+  const services = Layer.orDie(ApiKeys.layerWith(options)).pipe(Layer.provide(layerEphemeral), Layer.provideMerge(layerRepository))
   const server = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.kibibytes(64))),
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
