@@ -22,7 +22,7 @@ export interface Subject {
 }
 
 /**
- * What a verification asks of a key.
+ * The demands of a verification on a key.
  * @category models
  * @since 0.1.0
  */
@@ -49,7 +49,7 @@ export type Rule = (subject: Subject, use: Presented, now: number) => InvalidKey
 export type Meter = (subject: Subject, use: Presented) => Effect.Effect<Effect.Effect<void>, InvalidKey | RepositoryError>
 
 /**
- * What the value of a policy comes to.
+ * The rule and the meter that the value of a policy means.
  * @category models
  * @since 0.1.0
  */
@@ -66,7 +66,7 @@ export interface Compiled {
 export interface KeyPolicy {
   /** The name under which records hold it: `[a-z][A-Za-z0-9]{0,31}`. */
   readonly kind: string
-  /** What it comes to; a failure if the value isn't one of this kind. */
+  /** The value's rule and meter; a failure if the value isn't one of this kind. */
   readonly compile: (value: unknown) => Exit.Exit<Compiled, Schema.SchemaError>
 }
 

@@ -37,7 +37,7 @@ export interface Doubts {
 }
 
 export interface Dependencies {
-  /** What the changes of this node begin with. */
+  /** The beginning of the names of this node's changes. */
   readonly node: string
   readonly listener: {
     readonly changed: (keyId: string) => void
@@ -149,7 +149,7 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
       }
     })
 
-  /** What can't be found out stays in doubt. */
+  /** A change stays in doubt whose end can't be found out. */
   const mayGoOn = (id: ApiKeyId): Effect.Effect<boolean> =>
     isChanging(id).pipe(
       Effect.timeout("5 seconds"),
@@ -171,7 +171,7 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
     return since !== undefined && now() - since >= patience
   }
   const endAll = forAll(isOver, (change) =>
-    // Whoever told of it may be gone, and its transaction not yet.
+    // The node that told of it may be gone, and its transaction not yet.
     Effect.flatMap(mayGoOn(change.id), (goesOn) =>
       goesOn || !isThere(change) || !isOver(change) ? Effect.void : endUnsafe(change, undefined),
     ),

@@ -1,4 +1,4 @@
-/** What nodes tell each other. The triggers of the SQL migrations write the first two. */
+/** The messages between nodes. The triggers of the SQL migrations write the first two. */
 import type { ApiKeyId, KeyId } from "../../ApiKey.ts"
 
 export type Message =
@@ -28,7 +28,7 @@ export const beat = (node: string, count: string): string => `beat ${node} ${cou
 export const confirm = (change: string, keyId: KeyId): string => `confirm ${change} ${keyId}`
 export const confirmed = (change: string, node: string): string => `confirmed ${change} ${node}`
 
-/** What begins with this may be left alone by those who don't know it. */
+/** A message that begins with this may be passed over by nodes that don't know it. */
 const ignorable = "?"
 const hasLeft = `${ignorable}left `
 export const left = (node: string): string => `${hasLeft}${node}`
@@ -37,7 +37,7 @@ export const left = (node: string): string => `${hasLeft}${node}`
 const isId = (text: string | undefined): text is ApiKeyId =>
   text !== undefined && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
 
-/** What else can't be understood, a newer node's message perhaps, may mean any change. */
+/** Any other message that can't be understood, a newer node's perhaps, may mean any change. */
 export const parse = (text: string): Message => {
   if (text.startsWith(hasLeft)) return { _tag: "Left", node: text.slice(hasLeft.length) }
   if (text.startsWith(ignorable)) return { _tag: "Ignored" }

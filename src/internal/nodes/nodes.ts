@@ -21,7 +21,7 @@ import type { NodeRegister } from "../../ApiKeyRepository.ts"
 import * as ApiKeyMetrics from "../../ApiKeyMetrics.ts"
 import * as Message from "./message.ts"
 
-/** What the node's cache is told. */
+/** The node's cache, as it is told of changes. */
 export interface Listener {
   readonly changed: (keyId: string) => void
   readonly doubtful: (id: ApiKeyId, change: string) => void
@@ -62,7 +62,7 @@ const leaseTicks = BigInt(lease) * 1_000_000n
 const maxAnswers = 1_000
 /** How long the register counts it: longer, as clocks don't run alike. */
 const registered = Duration.seconds(20)
-/** What fails where a connection has heard no heartbeat at all. */
+/** The failure of a connection that has heard no heartbeat at all. */
 const unheard = "hear any heartbeat"
 /** In a warning, in `/readyz`, and in `doctor`. */
 export const notHeard = "Changes made elsewhere aren't heard, so each request asks the database"
@@ -99,7 +99,7 @@ export const make = Effect.fnUntraced(function* (
   const waiting = new Map<string, Confirmation>()
   /** Between which moments what others change is sure to be heard, in milliseconds. */
   let trusted = never
-  /** What was told of an outage that goes on. */
+  /** The warning of an outage that goes on. */
   let told: "nothing" | "outage" | "unheard" = "nothing"
   let beats = 0
   let changes = 0
@@ -138,7 +138,7 @@ export const make = Effect.fnUntraced(function* (
       }
       case "Confirm":
         listener.changed(message.keyId)
-        // What comes after it mustn't wait until the answer got through. Who asks asks again, and counts us as silent without one.
+        // Later messages mustn't wait until the answer got through. A node that asks asks again, and counts this one as silent without an answer.
         Queue.offerUnsafe(answers, Message.confirmed(message.change, node))
         return
       case "Confirmed":
@@ -152,7 +152,7 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 
-  /** What couldn't be told is made up for. */
+  /** Changes that couldn't be told are made up for. */
   const tellMissed = Effect.suspend(() => {
     if (!hasMissed) return Effect.void
     hasMissed = false
@@ -195,7 +195,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.catchCause((cause) => Effect.fail(new InvalidationError({ operation: "stay in touch", cause: Cause.squash(cause) }))),
     Effect.tapError((error) =>
       Effect.suspend(() => {
-        // What isn't trusted needn't be distrusted again: each time makes all look-ups under way begin anew.
+        // A cache that isn't trusted needn't be distrusted again: each time makes all look-ups under way begin anew.
         if (trusted !== never) distrust()
         const { advice } = invalidation
         // Nothing has failed, so the cause tells nobody what to do.
@@ -225,7 +225,7 @@ export const make = Effect.fnUntraced(function* (
   /** All nodes that may have in memory what was read before now. */
   const live = Effect.gen(function* () {
     const nodes = yield* invalidation.nodes
-    // Who has only begun isn't in the register yet, and a register that doesn't know us any more has lost others too.
+    // A node that has only begun isn't in the register yet, and a register that doesn't know us any more has lost others too.
     if (!nodes.includes(node)) return yield* new InvalidationError({ operation: "find itself among the nodes", cause: "unknown" })
     // Nor has one that is younger than a lease heard from all who still use theirs. It is asked last, so that a loss in between shows.
     const age = invalidation.registerAge === undefined ? Duration.infinity : yield* invalidation.registerAge
@@ -294,7 +294,7 @@ const makeKnown = (clock: Clock.Clock, registered: Duration.Duration, remembered
   const seen = new Map<string, { at: bigint; hasLeft: boolean }>()
   return {
     hear: (node) => {
-      // Whoever may speak on the channel may make names up.
+      // Any speaker on the channel may make names up.
       const [oldest] = seen.size >= maxKnown && !seen.has(node) ? seen.keys() : []
       if (oldest !== undefined) seen.delete(oldest)
       seen.set(node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: seen.get(node)?.hasLeft ?? false })

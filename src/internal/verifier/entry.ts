@@ -14,7 +14,7 @@ export interface Found {
   readonly usedToken: UsedToken
   /** When the store was asked, in milliseconds. */
   readonly checkedAt: number
-  /** What its policies came to. */
+  /** The rules and meters that its policies came to. */
   readonly plan: Plan
   readonly use: Use
 }

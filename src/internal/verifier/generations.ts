@@ -5,7 +5,7 @@ const places = 4_096
 export interface Generations {
   /** Differs from what it was before any change of the key. */
   readonly of: (keyId: string) => number
-  /** The same of several keys. */
+  /** Differs from what it was before any change of one of the keys. */
   readonly ofAll: (keyIds: ReadonlyArray<string>) => number
   readonly changed: (keyId: string) => void
   readonly everythingChanged: () => void

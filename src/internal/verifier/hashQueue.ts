@@ -121,7 +121,7 @@ interface Waiter {
   readonly refuse: () => void
 }
 
-/** Who waits, by key id, in the order of the key ids' turns. */
+/** Hashes that wait, by key id, in the order of the key ids' turns. */
 class Lane {
   private readonly waiting = new Map<string, Array<Waiter>>()
   private readonly capacity: number

@@ -23,7 +23,7 @@ const batchSize = 10_000
 /** A key's latest use. It is held by what the key is verified with, so that noting a use is an assignment. */
 export interface Use {
   readonly id: ApiKeyId
-  /** That of the token which was used. */
+  /** The key id of the token that was used. */
   readonly keyId: KeyId
   /** Whether it settles the grace of the token before. */
   readonly beginsGrace: boolean
@@ -77,7 +77,7 @@ export const make = Effect.fnUntraced(function* (
       Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => batch.forEach(enqueue)))),
     )
   })
-  // What is noted meanwhile waits for the next interval, or a busy service would write without a pause.
+  // Uses that are noted meanwhile wait for the next interval, or a busy service would write without a pause.
   const flushAll = Effect.suspend(() => {
     let left = pending.size
     return Effect.whileLoop({

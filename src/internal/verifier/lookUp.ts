@@ -39,7 +39,7 @@ export type LookUp = (
 export interface Dependencies {
   readonly repository: Pick<ApiKeyRepository["Service"], "findByKeyId">
   readonly hasher: ApiKeyHasher["Service"]
-  /** That of the hashes which the hasher makes now. */
+  /** The scheme of the hashes that the hasher makes now. */
   readonly currentScheme: Effect.Effect<string, HasherError>
   readonly hashQueue: HashQueue
   /** The hash that is checked when there is no record. */

@@ -37,9 +37,9 @@ export interface Memory {
   ) => void
   /** Keeps under which key id the record of another system's token was found. */
   readonly keepKeyId: (digest: string, keyId: KeyId) => void
-  /** What is known of the key no longer holds. */
+  /** The key has changed: nothing that is remembered of it is used. */
   readonly changed: (keyId: string) => void
-  /** The same of a record whose key ids needn't be known. */
+  /** The record has changed, by whichever key id it is remembered. */
   readonly recordChanged: (id: string) => void
   readonly everythingChanged: () => void
   readonly size: () => number
@@ -55,7 +55,7 @@ export interface Dependencies {
 
 interface Refusal {
   readonly error: NotFound | InvalidSecret
-  /** Those that the token may stand for, and their generations then. */
+  /** The key ids that the token may stand for. */
   readonly keyIds: ReadonlyArray<string>
   readonly generation: number
   readonly until: number

@@ -46,7 +46,7 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
   const kinds = new Map(policies.map((policy) => [policy.kind, policy]))
   /** The plan of each set of rules, by a bit for each rule. */
   const plans: Array<Plan | undefined> = []
-  /** What policies come to, by their text, and the plans with them, by the same bits. */
+  /** Compiled policies by their text, and the plans with them by the same bits. */
   const plansOfPolicies = new Map<string, { readonly compiled: Omit<Plan, "rules">; readonly plans: Array<Plan | undefined> }>()
 
   return {

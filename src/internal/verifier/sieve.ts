@@ -4,7 +4,7 @@
  * ones, however many they are.
  */
 
-/** What a map holds: the caller's object, with three fields that belong to the map. */
+/** An entry of a map: the caller's object, with three fields that belong to the map. */
 export interface Node<Self> {
   readonly key: string
   /** Its estimated share of the memory, in bytes, which stays the same. */

@@ -42,9 +42,9 @@ export interface Verifier {
   readonly prove: (token: string | Redacted.Redacted) => Effect.Effect<Verified, VerifyError>
   readonly isToken: (token: string | Redacted.Redacted) => boolean
   readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<KeyId>
-  /** What is known of the key no longer holds. */
+  /** The key has changed: nothing that is remembered of it is used. */
   readonly changed: (keyId: string) => void
-  /** The same of a record whose key ids needn't be known. */
+  /** The record has changed, by whichever key id it is remembered. */
   readonly recordChanged: (id: string) => void
   readonly everythingChanged: () => void
   /** Between which moments (in milliseconds, the second exclusive) changes are sure to be heard. Outside of them the store is asked each time. */
@@ -57,7 +57,7 @@ export interface Verifier {
 export interface Dependencies {
   readonly repository: ApiKeyRepository["Service"]
   readonly hasher: ApiKeyHasher["Service"]
-  /** That of the hashes which the hasher makes now. */
+  /** The scheme of the hashes that the hasher makes now. */
   readonly currentScheme: Effect.Effect<string, HasherError>
   readonly hashQueue: HashQueue
   /** The hash that is checked when there is no record, so that an unknown key id costs what a wrong secret costs. */
