@@ -176,7 +176,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const search = Effect.fnUntraced(function* ({ sort, limit, offset, cursor, ...filter }: SearchInput = {}) {
-    const query = yield* toFilterQuery(filter)
+    const query = yield* toFilterQuery(filter, (text) => keyIdsOf(text).length > 0)
     if (isTooLong(cursor)) return yield* new InvalidCursor()
     const page = yield* checked(Schema.Struct(SearchQuery), compact({ sort: toSortQuery(sort), limit, offset, cursor }))
     const { items, total, nextCursor } = yield* ask("search", client.search({ query: { ...query, ...page } })).pipe(
@@ -273,7 +273,7 @@ export const make = Effect.fnUntraced(function* (
     }),
     search,
     count: Effect.fnUntraced(function* (filter = {}) {
-      const query = yield* toFilterQuery(filter)
+      const query = yield* toFilterQuery(filter, (text) => keyIdsOf(text).length > 0)
       const { count } = yield* ask("count", client.count({ query })).pipe(Effect.catchTag("InvalidRequestProblem", invalidInput))
       return count
     }),
@@ -396,10 +396,14 @@ const toPayload = <Fields extends Schema.Struct.Fields, I>(
       )
 }
 
-const toFilterQuery = (filter: Filter) =>
-  Effect.flatMap(decodeFilter(filter), ({ expired, ...fields }) =>
-    checked(Schema.Struct(FilterQuery), compact({ ...fields, expired: expired?.is })),
-  )
+/** A filter as a query, which logs on the way keep: a whole token isn't sent in it. */
+const toFilterQuery = (filter: Filter, isToken: (text: string) => boolean) =>
+  Effect.flatMap(decodeFilter(filter), ({ expired, ...fields }) => {
+    const field = (["keyId", "startsWith", "name"] as const).find((each) => isToken(fields[each] ?? ""))
+    return field === undefined
+      ? checked(Schema.Struct(FilterQuery), compact({ ...fields, expired: expired?.is }))
+      : Effect.fail(new InvalidInput({ field, reason: "is a whole token, which doesn't belong into a URL" }))
+  })
 
 const isTooLong = (cursor: string | undefined): boolean => cursor !== undefined && cursor.length > 4_096
 

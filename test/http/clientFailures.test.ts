@@ -53,6 +53,21 @@ describe("A server whose answer is lost", () => {
   )
 })
 
+describe("A whole token in a filter", () => {
+  it.live("isn't sent, as a URL is kept in logs", () =>
+    Effect.gen(function* () {
+      const keys = yield* over("http://127.0.0.1:1", "ak-token")
+      const { token } = yield* Effect.flatMap(ApiKeys.ApiKeys, (local) => local.create({ name: "k" })).pipe(
+        Effect.provide(ApiKeys.layerMemory),
+      )
+      for (const field of ["keyId", "startsWith", "name"]) {
+        const error = yield* Effect.flip(keys.count({ [field]: Redacted.value(token) }))
+        assert.deepInclude(error, { _tag: "InvalidInput", field })
+      }
+    }).pipe(Effect.scoped),
+  )
+})
+
 describe("A token that no header can hold", () => {
   it.live("isn't told in the failure", () =>
     Effect.gen(function* () {
