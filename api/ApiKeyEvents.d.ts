@@ -1023,5 +1023,5 @@ export interface Listener {
 }
 export declare const Listeners: Context.Reference<ReadonlyArray<Listener>>
 export declare const layer: <E = never, R = never>(
-  listener: Effect.Effect<Listener, E, R>,
+  ...listeners: ReadonlyArray<Effect.Effect<Listener, E, R>>
 ) => Layer.Layer<never, E, Exclude<R, Scope.Scope>>

@@ -136,9 +136,9 @@ export declare const layer: Layer.Layer<
   HasherError | MissingPeppers | OtherPeppers | BuiltInPepper,
   ApiKeyHasher | Repository.ApiKeyRepository
 >
-export declare const layerConfigWith: ({
-  legacy,
-}: Pick<Options, "legacy">) => Layer.Layer<
+export declare const layerConfigWith: (
+  given: Pick<Options, "legacy" | "policies">,
+) => Layer.Layer<
   ApiKeys,
   ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository

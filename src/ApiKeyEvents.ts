@@ -163,7 +163,9 @@ export const Listeners: Context.Reference<ReadonlyArray<Listener>> = Context.Ref
 )
 
 /**
- * Adds a listener to the services that it is provided to, after those that are there already.
+ * Adds listeners to the services that it is provided to, after those that are there already. They hear in the order in which they are given.
+ *
+ * Of two such layers that are merged with each other, or stand in one array, only the last counts: give several listeners to one layer.
  * @category layers
  * @since 0.1.0
  * @example
@@ -180,10 +182,12 @@ export const Listeners: Context.Reference<ReadonlyArray<Listener>> = Context.Ref
  * const layer = ApiKeys.layerMemory.pipe(Layer.provide(log))
  * ```
  */
-export const layer = <E = never, R = never>(listener: Effect.Effect<Listener, E, R>): Layer.Layer<never, E, Exclude<R, Scope.Scope>> =>
+export const layer = <E = never, R = never>(
+  ...listeners: ReadonlyArray<Effect.Effect<Listener, E, R>>
+): Layer.Layer<never, E, Exclude<R, Scope.Scope>> =>
   Layer.effect(
     Listeners,
     Effect.gen(function* () {
-      return [...(yield* Listeners), yield* listener]
+      return [...(yield* Listeners), ...(yield* Effect.all(listeners))]
     }),
   )

@@ -262,7 +262,7 @@ export const layer: Layer.Layer<
 )
 
 /**
- * {@link layerConfig} with adapters of other systems, which configuration alone can't hold.
+ * {@link layerConfig} with adapters of other systems and kinds of policies, which configuration alone can't hold.
  * @category layers
  * @since 0.1.0
  * @example
@@ -273,13 +273,13 @@ export const layer: Layer.Layer<
  * const layer = ApiKeys.layerConfigWith({ legacy: [Unkey.make({ prefix: "shop_" })] })
  * ```
  */
-export const layerConfigWith = ({
-  legacy,
-}: Pick<Options, "legacy">): Layer.Layer<
+export const layerConfigWith = (
+  given: Pick<Options, "legacy" | "policies">,
+): Layer.Layer<
   ApiKeys,
   ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository
-> => Layer.unwrap(Effect.map(readOptions, (options) => layerWith({ ...options, legacy })))
+> => Layer.unwrap(Effect.map(readOptions, (options) => layerWith({ ...options, ...given })))
 
 /**
  * As {@link layerWith}, from configuration. How keys are issued: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and

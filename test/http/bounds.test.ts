@@ -183,6 +183,7 @@ describe("confirmation", () => {
     const strip = ({ confirmWithin: _, ...options }: ApiKeys.IfVersion & ApiKeys.ConfirmWithin = {}) => options
     const server = serverWith((service) => ({
       update: (id, input, options) => (note("update", options), confirm(service.update(id, input, strip(options)), id, options)),
+      activate: (id, options) => (note("activate", options), confirm(service.activate(id, strip(options)), id, options)),
       deactivate: (id, options) => (note("deactivate", options), confirm(service.deactivate(id), id, options)),
       delete: (id, options) => (note("delete", options), confirm(service.delete(id, strip(options)), id, options)),
     }))
@@ -220,7 +221,7 @@ describe("confirmation", () => {
       assert.deepStrictEqual(asked, [
         ["update", 500],
         ["deactivate", 500],
-        ["update", 500],
+        ["activate", 500],
         ["deactivate", 2_000],
         ["deactivate", undefined],
         ["delete", 30_000],

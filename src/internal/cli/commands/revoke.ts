@@ -13,7 +13,7 @@ export const revoke = Command.make(
   "revoke",
   {
     reason: Flag.Literals("reason", DeactivationReason.literals).pipe(
-      Flag.withDescription("Why, for the record"),
+      Flag.withDescription("Why, for the record. Default: leaked"),
       Flag.withDefault("leaked" as const),
     ),
     report: text("report", "What tells one report of a leak from all others: sent again, it leaves a key alone that was activated since"),
