@@ -307,6 +307,16 @@ export const verifyErrorTags: ReadonlyArray<VerifyError["_tag"]> = [...refusals,
  * Whether a failure says that a record's policies aren't known here, see {@link UnknownPolicy}. The token's secret was right then.
  * @category guards
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeyError, ApiKeys } from "effect-api-key"
+ * import { Effect } from "effect"
+ *
+ * const verify = (token: string) =>
+ *   ApiKeys.ApiKeys.use((apiKeys) => apiKeys.verify(token)).pipe(
+ *     Effect.tapError((error) => (ApiKeyError.isUnknownPolicy(error) ? Effect.logWarning("Bring this node up to date") : Effect.void)),
+ *   )
+ * ```
  */
 export const isUnknownPolicy = (error: unknown): error is RepositoryError =>
   error instanceof RepositoryError && error.cause instanceof UnknownPolicy
