@@ -32,7 +32,6 @@ export const outdated = -1
 
 export class Entry implements Found, Use, Node<Entry> {
   readonly apiKey: ApiKey
-  readonly usedToken: UsedToken
   readonly checkedAt: number
   readonly plan: Plan
   /** The digest of the whole token, then the digest of the stored hash that its secret matched. */
@@ -41,18 +40,23 @@ export class Entry implements Found, Use, Node<Entry> {
   lastUsedAt = 0
   isPending = false
   isVisited = false
+  readonly size: number
   older: Entry | undefined = undefined
   newer: Entry | undefined = undefined
 
-  constructor(apiKey: ApiKey, usedToken: UsedToken, checkedAt: number, plan: Plan, proof: string, epoch: number) {
+  constructor(apiKey: ApiKey, checkedAt: number, plan: Plan, proof: string, epoch: number) {
     this.apiKey = apiKey
-    this.usedToken = usedToken
     this.checkedAt = checkedAt
     this.plan = plan
     this.proof = flat(proof)
     this.epoch = epoch
+    this.size = sizeOf(apiKey)
   }
 
+  // A field would cost each entry 8 bytes more.
+  get usedToken(): UsedToken {
+    return this.plan.usedToken
+  }
   get id(): ApiKeyId {
     return this.apiKey.id
   }
@@ -69,10 +73,6 @@ export class Entry implements Found, Use, Node<Entry> {
   }
   get use(): Use {
     return this
-  }
-  // Computed when it is asked for, which is rare: a field would cost each entry 8 bytes. The record is frozen, so the size stays the same.
-  get size(): number {
-    return sizeOf(this.apiKey)
   }
 }
 

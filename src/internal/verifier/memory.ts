@@ -106,8 +106,8 @@ export const make = ({ settings, credentials: { hasOthers }, lastUsed, doubts }:
       const known = entries.get(keyId)
       return known !== undefined && startsWithDigest(known.proof, digest) ? known.proof.slice(digest.length) : undefined
     },
-    keep: ({ apiKey, usedToken, checkedAt, plan }, digest, hashDigest, mayBeUsed) => {
-      const entry = new Entry(compact(apiKey), usedToken, checkedAt, plan, digest + hashDigest, mayBeUsed ? epoch : outdated)
+    keep: ({ apiKey, checkedAt, plan }, digest, hashDigest, mayBeUsed) => {
+      const entry = new Entry(compact(apiKey), checkedAt, plan, digest + hashDigest, mayBeUsed ? epoch : outdated)
       entries.set(entry)
       // A record that is too large to be kept isn't kept by its use either.
       return entries.get(entry.key) === entry ? entry : detached(entry)

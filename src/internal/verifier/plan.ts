@@ -17,6 +17,8 @@ import { endOfPrevious, isPreviousLive, toldEndOfPrevious } from "../record/prev
 export type Rule = (subject: Subject, use: Presented, now: number) => VerifyError | undefined
 
 export interface Plan {
+  /** The plans of a record's two tokens differ. */
+  readonly usedToken: UsedToken
   /** Of the record's own fields, in the order in which they are asked, which is part of the contract. */
   readonly rules: ReadonlyArray<Rule>
   /** Whether the record has no policies. */
@@ -47,14 +49,17 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
   /** The plan of each set of rules, by a bit for each rule. */
   const plans: Array<Plan | undefined> = []
   /** Compiled policies by their text, and the plans with them by the same bits. */
-  const plansOfPolicies = new Map<string, { readonly compiled: Omit<Plan, "rules">; readonly plans: Array<Plan | undefined> }>()
+  const plansOfPolicies = new Map<
+    string,
+    { readonly compiled: Omit<Plan, "usedToken" | "rules">; readonly plans: Array<Plan | undefined> }
+  >()
 
   return {
     of: (subject) => {
       let needed = 0
       for (let index = 0; index < builtIn.length; index++) if (builtIn[index]!.mayRefuse(subject)) needed |= 1 << index
       const { policies } = subject.apiKey
-      if (policies === null) return (plans[needed] ??= { rules: rulesOf(builtIn, needed), ...nothing })
+      if (policies === null) return (plans[needed] ??= { usedToken: subject.usedToken, rules: rulesOf(builtIn, needed), ...nothing })
       const name = JSON.stringify(policies)
       let known = plansOfPolicies.get(name)
       if (known === undefined) {
@@ -62,18 +67,18 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
         if (plansOfPolicies.size >= capacity) plansOfPolicies.clear()
         plansOfPolicies.set(name, known)
       }
-      return (known.plans[needed] ??= { rules: rulesOf(builtIn, needed), ...known.compiled })
+      return (known.plans[needed] ??= { usedToken: subject.usedToken, rules: rulesOf(builtIn, needed), ...known.compiled })
     },
   }
 }
 
-const nothing: Omit<Plan, "rules"> = { isPlain: true, policies: [], meters: [] }
+const nothing: Omit<Plan, "usedToken" | "rules"> = { isPlain: true, policies: [], meters: [] }
 
 const rulesOf = (builtIn: ReadonlyArray<BuiltIn>, needed: number): ReadonlyArray<Rule> =>
   builtIn.flatMap(({ rule }, index) => ((needed & (1 << index)) === 0 ? [] : [rule]))
 
 /** The plan of a record's policies. Kinds that this node doesn't know, or values that it can't read, refuse the key. */
-const compilePolicies = (policies: Schema.JsonObject, kinds: ReadonlyMap<string, KeyPolicy>): Omit<Plan, "rules"> => {
+const compilePolicies = (policies: Schema.JsonObject, kinds: ReadonlyMap<string, KeyPolicy>): Omit<Plan, "usedToken" | "rules"> => {
   const rules: Array<Rule> = []
   const meters: Array<Meter> = []
   const unknown: Array<string> = []
