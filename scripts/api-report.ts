@@ -1,6 +1,6 @@
 /**
- * Writes the public surface to `api/`, a file a module: what `tsc` declares, without comments, and with the private declarations
- * that public ones refer to. A change of the surface so shows in a review. With `--check` it fails if `api/` isn't up to date.
+ * Writes the public surface to `api/`, a file a module: what `tsc` declares, without comments, and under
+ * `internal/` the private declarations that public ones refer to. A change of the surface so shows in a review. With `--check` it fails if `api/` isn't up to date.
  */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -19,9 +19,7 @@ const main = async (isCheck: boolean): Promise<void> => {
   try {
     declare(declarations)
     const report = new Map<string, string>()
-    for (const module of listFiles(declarations).filter((file) => !file.startsWith("internal/"))) {
-      report.set(module, await formatted(module, flatten(declarations, module)))
-    }
+    for (const [module, text] of collect(declarations)) report.set(module, await formatted(module, text))
     if (isCheck) check(report)
     else write(report)
   } finally {
@@ -36,8 +34,8 @@ const declare = (folder: string): void => {
   execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json"), ...options], { stdio: "inherit" })
 }
 
-/** The declarations of a module, then those of private modules that it refers to. Public modules stay imports. */
-const flatten = (folder: string, module: string): string => {
+/** The declarations of the public modules, and those of private modules that they refer to: each once, under the path of its module. */
+const collect = (folder: string): ReadonlyMap<string, string> => {
   const needed = new Map<string, Set<string>>()
   const visit = (file: string, name: string): void => {
     const names = needed.get(file) ?? new Set()
@@ -57,20 +55,21 @@ const flatten = (folder: string, module: string): string => {
     if (name !== everything && !declarations.has(name) && passedOn !== undefined) visitPrivate(passedOn.file, passedOn.name)
   }
   const visitPrivate = (file: string, name: string): void => {
-    if (file.startsWith("internal/")) visit(file, name)
+    if (!isPublic(file)) visit(file, name)
   }
-  visit(module, everything)
-  needed.delete(module)
-  const own = readFileSync(join(folder, module), "utf8")
-  const others = Array.from(needed)
-    .toSorted(([one], [other]) => (one < other ? -1 : 1))
-    .map(([file, names]) => {
+  const modules = listFiles(folder).filter(isPublic)
+  for (const module of modules) visit(module, everything)
+  return new Map(
+    Array.from(needed, ([file, names]): readonly [string, string] => {
+      if (isPublic(file)) return [file, readFileSync(join(folder, file), "utf8")]
       const { declarations } = readDeclarations(folder, file)
       const texts = Array.from(declarations).flatMap(([name, text]) => (names.has(name) || names.has(everything) ? [text] : []))
-      return texts.length === 0 ? "" : `\n// ${file}\n${texts.join("\n")}\n`
-    })
-  return own + others.join("")
+      return [file, texts.join("\n")]
+    }).filter(([, text]) => text !== ""),
+  )
 }
+
+const isPublic = (file: string): boolean => !file.startsWith("internal/")
 
 /** Stands for all declarations of a module. */
 const everything = "*"

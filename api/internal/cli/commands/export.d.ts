@@ -1,0 +1,31 @@
+export declare const exportKeys: Command.Command<
+  "export",
+  {
+    readonly owner: Option.Option<string>
+    readonly status: Option.Option<"active" | "expired" | "inactive">
+    readonly scope: readonly string[]
+    readonly name: Option.Option<string>
+    readonly keyId: Option.Option<string>
+    readonly startsWith: Option.Option<string>
+    readonly createdAfter: Option.Option<import("../values.ts").Moment>
+    readonly createdBefore: Option.Option<import("../values.ts").Moment>
+    readonly expiresAfter: Option.Option<import("../values.ts").Moment>
+    readonly expiresBefore: Option.Option<import("../values.ts").Moment>
+    readonly usedAfter: Option.Option<import("../values.ts").Moment>
+    readonly usedBefore: Option.Option<import("../values.ts").Moment>
+    readonly tokenCreatedAfter: Option.Option<import("../values.ts").Moment>
+    readonly tokenCreatedBefore: Option.Option<import("../values.ts").Moment>
+    readonly used: boolean
+    readonly neverUsed: boolean
+    readonly hashes: boolean
+    readonly output: Option.Option<string>
+  },
+  {},
+  CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | ApiKeys
+  | FileSystem.FileSystem
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>

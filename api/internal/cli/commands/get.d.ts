@@ -1,0 +1,13 @@
+export declare const get: Command.Command<
+  "get",
+  {
+    readonly key: string
+  },
+  {},
+  import("../CliFailure.ts").CliFailure,
+  | "effect/cli/GlobalFlag/effect-api-key/json"
+  | "effect/cli/GlobalFlag/effect-api-key/no-color"
+  | import("../../../ApiKeys.ts").ApiKeys
+  | import("effect/Stdio").Stdio
+  | import("effect/Terminal").Terminal
+>

@@ -1,0 +1,1 @@
+export declare const TokenFormat: Context.Reference<TokenConfig | undefined>

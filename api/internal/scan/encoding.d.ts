@@ -1,0 +1,1 @@
+export type Encoding = "utf-8" | "utf-16le" | "utf-16be"

@@ -1,0 +1,1 @@
+export declare const createApiKeys: ({ table, qualified }: Table) => ReadonlyArray<string>

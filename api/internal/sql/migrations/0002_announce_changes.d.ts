@@ -1,0 +1,1 @@
+export declare const announceChanges: ({ table, qualified, nodes, tell }: Table) => ReadonlyArray<string>

@@ -1,0 +1,1 @@
+export declare const rotateTokens: ({ table, qualified, tell }: Table) => ReadonlyArray<string>

@@ -1,0 +1,1 @@
+export declare const noteDeactivation: ({ qualified }: Table) => ReadonlyArray<string>

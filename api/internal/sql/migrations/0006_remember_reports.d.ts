@@ -1,0 +1,1 @@
+export declare const rememberReports: ({ reports }: Table) => ReadonlyArray<string>

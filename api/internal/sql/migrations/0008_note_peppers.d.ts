@@ -1,0 +1,1 @@
+export declare const notePeppers: ({ peppers }: Table) => ReadonlyArray<string>

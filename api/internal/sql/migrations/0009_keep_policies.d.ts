@@ -1,0 +1,1 @@
+export declare const keepPolicies: ({ table, qualified, tell }: Table) => ReadonlyArray<string>

@@ -1,0 +1,3 @@
+export interface LookUpsStore extends LookUps, Pick<Records, "insert" | "delete"> {}
+
+export declare const lookUpsContract: FacetContract<LookUpsStore>

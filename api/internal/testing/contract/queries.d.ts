@@ -1,0 +1,3 @@
+export interface QueriesStore extends Queries, Pick<Records, "insert" | "rotate" | "delete"> {}
+
+export declare const queriesContract: FacetContract<QueriesStore>

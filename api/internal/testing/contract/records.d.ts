@@ -1,0 +1,3 @@
+export interface RecordsStore extends Records, LookUps {}
+
+export declare const recordsContract: FacetContract<RecordsStore>

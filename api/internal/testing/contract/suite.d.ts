@@ -1,0 +1,1 @@
+export type FacetContract<Store> = <E>(name: string, store: Effect.Effect<Store, E, Scope>) => void

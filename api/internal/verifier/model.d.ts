@@ -1,0 +1,11 @@
+export interface VerifyOptions {
+  readonly scopes?: ReadonlyArray<string> | undefined
+  readonly maxAge?: Duration.Input | undefined
+  readonly countsAsUse?: boolean | undefined
+}
+
+export interface Verified {
+  readonly apiKey: ApiKey
+  readonly usedToken: UsedToken
+  readonly checkedAt: DateTime.Utc
+}
