@@ -17,7 +17,7 @@ export default defineConfig({
     execArgv: ["--liftoff-only"],
     coverage: {
       provider: "v8",
-      include: ["src/*.ts", "src/internal/{hash,keys,nodes,record,schema,text,time,token,verifier}/**"],
+      include: ["src/*.ts", "src/internal/{hash,keys,nodes,record,schema,text,time,token,transfer,verifier}/**"],
       reporter: ["text", "html"],
       // A little below what was measured.
       thresholds: {

@@ -1,12 +1,13 @@
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
-import { ApiKey, StoredApiKey } from "./ApiKey.ts"
-import { InvalidInput } from "./ApiKeyError.ts"
+import type * as Stream from "effect/Stream"
+import { ApiKey, type StoredApiKey } from "./ApiKey.ts"
+import type { InvalidInput } from "./ApiKeyError.ts"
+import { format, formatVersion } from "./internal/transfer/line.ts"
+import { UnreadableRow } from "./internal/transfer/split.ts"
 import type { LegacyRecord } from "./LegacyTokens.ts"
-export declare const format = "effect-api-key"
-export declare const formatVersion = 1
+export { format, formatVersion, UnreadableRow }
 export interface ExportedKey {
   readonly format: typeof format
   readonly version: typeof formatVersion
@@ -17,7 +18,6 @@ export interface ExportedKey {
 export declare const ExportedKey: Schema.Codec<ExportedKey, Schema.Json>
 export declare const encodeLine: (key: ApiKey | StoredApiKey) => string
 export declare const readRow: (row: unknown) => Result.Result<StoredApiKey, InvalidInput>
-export declare const readBySchema: (row: Readonly<Record<string, unknown>>) => Result.Result<StoredApiKey, InvalidInput>
 export interface RowReader {
   readonly readRow: (row: Readonly<Record<string, unknown>>) => Result.Result<LegacyRecord | StoredApiKey, InvalidInput>
 }
@@ -42,10 +42,6 @@ export interface ImportOptions {
   readonly skip?: number | undefined
   readonly unknownHashes?: "refuse" | "accept" | undefined
   readonly batchSize?: number | undefined
-}
-export declare class UnreadableRow {
-  readonly reason: string
-  constructor(reason: string)
 }
 export interface LineOptions {
   readonly maxLineLength?: number | undefined

@@ -1,0 +1,3 @@
+export declare const format = "effect-api-key"
+
+export declare const formatVersion = 1

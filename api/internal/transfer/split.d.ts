@@ -1,0 +1,4 @@
+export declare class UnreadableRow {
+  readonly reason: string
+  constructor(reason: string)
+}
