@@ -1,6 +1,6 @@
 import type { LegacyTokens } from "../LegacyTokens.ts"
-import * as Row from "../internal/legacy/row.ts"
-export interface Options extends Row.Options {
+import * as Table from "../internal/legacy/table.ts"
+export interface Options extends Table.Options {
   readonly prefixLength?: number | undefined
 }
 export declare const make: (options?: Options) => LegacyTokens

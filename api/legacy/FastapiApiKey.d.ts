@@ -1,7 +1,7 @@
 import * as Redacted from "effect/Redacted"
 import type { LegacyTokens } from "../LegacyTokens.ts"
-import * as Row from "../internal/legacy/row.ts"
-export interface Options extends Row.Options {
+import * as Table from "../internal/legacy/table.ts"
+export interface Options extends Table.Options {
   readonly pepper: Redacted.Redacted
   readonly prefix?: string | ReadonlyArray<string> | undefined
   readonly separator?: string | undefined

@@ -1,8 +1,8 @@
 import * as Redacted from "effect/Redacted"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "../internal/legacy/lookUp.ts"
-import * as Row from "../internal/legacy/row.ts"
-export interface Options extends Row.Options, LookUp.PrefixOptions {
+import * as Table from "../internal/legacy/table.ts"
+export interface Options extends Table.Options, LookUp.PrefixOptions {
   readonly salt?: Redacted.Redacted | undefined
   readonly algorithm?: LookUp.Algorithm | undefined
 }

@@ -6,10 +6,13 @@
  */
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "../internal/legacy/lookUp.ts"
+import * as Cell from "../internal/legacy/cell.ts"
+import { toRecord } from "../internal/legacy/record.ts"
 import * as Row from "../internal/legacy/row.ts"
+import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
-export interface Options extends Row.Options, LookUp.PrefixOptions {
+export interface Options extends Table.Options, LookUp.PrefixOptions {
   /** Whether the plugin had it set, so that the table holds the tokens themselves. They are hashed when they are read; one that looks like a hash is refused. Default: `false`. */
   readonly disableKeyHashing?: boolean | undefined
 }
@@ -39,21 +42,21 @@ export const make = (options: Options = {}): LegacyTokens => {
     readRow: Row.reading((row) => {
       const reader = open(row)
       const cell = reader.cell("hash")
-      const key = Row.requiredText(cell)
+      const key = Cell.requiredText(cell)
       // The plugin writes it without padding.
       const isDigest = LookUp.readDigest(key) === key
-      if (isPlain && isDigest) throw Row.invalid(cell.column, "It looks like a SHA-256, which would become a token that works")
+      if (isPlain && isDigest) throw Cell.invalid(cell.column, "It looks like a SHA-256, which would become a token that works")
       if (!isPlain && !isDigest) {
-        throw Row.invalid(cell.column, "It isn't a SHA-256 in base64url; is the option disableKeyHashing missing?")
+        throw Cell.invalid(cell.column, "It isn't a SHA-256 in base64url; is the option disableKeyHashing missing?")
       }
       const digest = isPlain ? LookUp.digest(key) : key
       const config = reader.named("configId")
-      const configId = Row.text(config)
-      const record = Row.toRecord(reader, {
+      const configId = Cell.text(config)
+      const record = toRecord(reader, {
         keyId: LookUp.toKeyId(digest),
         hash: LookUp.toHash(digest),
-        prefix: Row.text(reader.cell("prefix")) ?? "",
-        hint: isPlain ? Row.toHint(key) : "",
+        prefix: Cell.text(reader.cell("prefix")) ?? "",
+        hint: isPlain ? Cell.toHint(key) : "",
         fallbackId: digest,
         scopes: () => readPermissions(reader.cell("scopes")),
         metadata: configId === null || configId === "default" ? {} : { configId },
@@ -71,12 +74,12 @@ export const make = (options: Options = {}): LegacyTokens => {
   }
 }
 
-const readPermissions = (cell: Row.Cell): ReadonlyArray<string> =>
-  Object.entries(Row.json(cell) ?? {}).flatMap(([resource, actions]) =>
-    Row.list({ ...cell, value: actions }).map((action) => `${resource}:${action}`),
+const readPermissions = (cell: Cell.Cell): ReadonlyArray<string> =>
+  Object.entries(Cell.json(cell) ?? {}).flatMap(([resource, actions]) =>
+    Cell.list({ ...cell, value: actions }).map((action) => `${resource}:${action}`),
   )
 
-const table: Row.Table = {
+const table: Table.Table = {
   name: "better-auth",
   columns: {
     id: ["id"],

@@ -15,10 +15,13 @@ import { HasherError } from "../ApiKeyError.ts"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import { isToken, toSecret } from "../internal/legacy/lookUp.ts"
 import { orRefuse, type Refusal, toHasherError } from "../internal/legacy/refusal.ts"
+import * as Cell from "../internal/legacy/cell.ts"
+import { toRecord } from "../internal/legacy/record.ts"
 import * as Row from "../internal/legacy/row.ts"
+import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
-export interface Options extends Row.Options {
+export interface Options extends Table.Options {
   /** How long the part before the dot is. It shows in logs and traces, so it mustn't be part of other systems' secrets. Default: 8. */
   readonly prefixLength?: number | undefined
 }
@@ -46,7 +49,7 @@ export const make = (options: Options = {}): LegacyTokens => {
       const dot = isToken(token) ? token.indexOf(".") : -1
       if (dot !== (options.prefixLength ?? 8) || dot + 1 === token.length) return []
       const keyId = `django.${token.slice(0, dot)}`
-      return Row.isKeyId(keyId) ? [{ keyId, secret: toSecret(token) }] : []
+      return Cell.isKeyId(keyId) ? [{ keyId, secret: toSecret(token) }] : []
     },
     verify: (secret, hash) =>
       Effect.flatMap(
@@ -56,17 +59,17 @@ export const make = (options: Options = {}): LegacyTokens => {
     readRow: Row.reading((row) => {
       const reader = open(row)
       const prefixCell = reader.cell("keyId")
-      const keyId = Row.toKeyId(`django.${Row.requiredText(prefixCell)}`, prefixCell.column)
+      const keyId = Cell.toKeyId(`django.${Cell.requiredText(prefixCell)}`, prefixCell.column)
       const hashCell = reader.cell("hash")
-      const hash = label + Row.requiredText(hashCell)
+      const hash = label + Cell.requiredText(hashCell)
       Row.demand(reader, ["revoked"])
       orRefuse(judge(hash), hashCell.column)
-      return Row.toRecord(reader, { keyId, hash: Redacted.make(hash, { label: "hash" }), prefix: "", fallbackId: keyId })
+      return toRecord(reader, { keyId, hash: Redacted.make(hash, { label: "hash" }), prefix: "", fallbackId: keyId })
     }),
   }
 }
 
-const table: Row.Table = {
+const table: Table.Table = {
   name: "django",
   columns: {
     id: ["id"],

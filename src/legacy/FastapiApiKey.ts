@@ -19,10 +19,13 @@ import { defaultMaximumCost, parse as parseBcrypt } from "../internal/hasher/bcr
 import type { Candidate, LegacyTokens } from "../LegacyTokens.ts"
 import { isToken, toSecret } from "../internal/legacy/lookUp.ts"
 import { orRefuse, type Refusal, toHasherError } from "../internal/legacy/refusal.ts"
+import * as Cell from "../internal/legacy/cell.ts"
+import { toRecord } from "../internal/legacy/record.ts"
 import * as Row from "../internal/legacy/row.ts"
+import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
-export interface Options extends Row.Options {
+export interface Options extends Table.Options {
   /** What the hasher was given. Without one it used `super-secret-pepper`. */
   readonly pepper: Redacted.Redacted
   /** Its `global_prefix`, or several. Default: `ak`, and `ak_v1` of version 2. */
@@ -71,7 +74,7 @@ export const make = (options: Options): LegacyTokens => {
       const end = token.startsWith(start) ? token.indexOf(separator, start.length) : -1
       if (end < 0 || end + separator.length === token.length) return []
       const keyId = token.slice(start.length, end)
-      return Row.isKeyId(keyId) ? [{ keyId, secret: toSecret(token.slice(end + separator.length)) }] : []
+      return Cell.isKeyId(keyId) ? [{ keyId, secret: toSecret(token.slice(end + separator.length)) }] : []
     })
 
   return {
@@ -100,15 +103,15 @@ export const make = (options: Options): LegacyTokens => {
     readRow: Row.reading((row) => {
       const reader = open(row)
       const keyIdCell = reader.cell("keyId")
-      const keyId = Row.toKeyId(Row.requiredText(keyIdCell), keyIdCell.column)
+      const keyId = Cell.toKeyId(Cell.requiredText(keyIdCell), keyIdCell.column)
       const hashCell = reader.cell("hash")
-      const hash = label + Row.requiredText(hashCell)
+      const hash = label + Cell.requiredText(hashCell)
       orRefuse(judge(hash), hashCell.column)
-      return Row.toRecord(reader, {
+      return toRecord(reader, {
         keyId,
         hash: Redacted.make(hash, { label: "hash" }),
         prefix: prefixes[0] ?? "",
-        hint: Row.toHint(Row.text(reader.cell("hint")) ?? ""),
+        hint: Cell.toHint(Cell.text(reader.cell("hint")) ?? ""),
         fallbackId: keyId,
       })
     }),
@@ -118,7 +121,7 @@ export const make = (options: Options): LegacyTokens => {
 // It doesn't look at the others.
 const maxBcryptBytes = 72
 
-const table: Row.Table = {
+const table: Table.Table = {
   name: "fastapi-api-key",
   columns: {
     id: ["id"],

@@ -8,10 +8,13 @@ import { hash as digestOf } from "node:crypto"
 import * as Redacted from "effect/Redacted"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "../internal/legacy/lookUp.ts"
+import * as Cell from "../internal/legacy/cell.ts"
+import { toRecord } from "../internal/legacy/record.ts"
 import * as Row from "../internal/legacy/row.ts"
+import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
-export interface Options extends Row.Options, LookUp.PrefixOptions {
+export interface Options extends Table.Options, LookUp.PrefixOptions {
   /** What `createKeys` was given. Default: none. */
   readonly salt?: Redacted.Redacted | undefined
   /** What `createKeys` was given. Default: `sha256`. */
@@ -45,19 +48,19 @@ export const make = (options: Options = {}): LegacyTokens => {
     ...LookUp.tokens(options, algorithm, tail),
     readRow: Row.reading((row) => {
       // What keypal calls metadata is the record itself.
-      const nested = Row.json(openOuter(row).named(column)) ?? {}
+      const nested = Cell.json(openOuter(row).named(column)) ?? {}
       const names = new Set(Object.keys(row).map(Row.plain))
       // First of all the row, whose columns no metadata may stand for.
       const inner = Object.entries(nested).filter(([name]) => !names.has(Row.plain(name)))
       const reader = open({ ...row, ...Object.fromEntries(inner) })
       Row.demand(reader, ["revokedAt"])
       const cell = reader.cell("hash")
-      const digest = LookUp.readDigest(Row.requiredText(cell), algorithm)
-      if (digest === undefined) throw Row.invalid(cell.column, `It isn't a ${algorithm} in hex`)
-      const resources = Row.json(reader.named("resources"))
-      const tags = Row.list(reader.named("tags"))
-      const rotatedTo = Row.text(reader.named("rotatedTo"))
-      return Row.toRecord(reader, {
+      const digest = LookUp.readDigest(Cell.requiredText(cell), algorithm)
+      if (digest === undefined) throw Cell.invalid(cell.column, `It isn't a ${algorithm} in hex`)
+      const resources = Cell.json(reader.named("resources"))
+      const tags = Cell.list(reader.named("tags"))
+      const rotatedTo = Cell.text(reader.named("rotatedTo"))
+      return toRecord(reader, {
         keyId: LookUp.toKeyId(digest),
         hash: LookUp.toHash(digest, algorithm),
         prefix: typeof options.prefix === "string" ? options.prefix : "",
@@ -72,7 +75,7 @@ export const make = (options: Options = {}): LegacyTokens => {
   }
 }
 
-const table: Row.Table = {
+const table: Table.Table = {
   name: "keypal",
   columns: {
     id: ["id"],

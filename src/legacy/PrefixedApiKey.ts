@@ -6,10 +6,13 @@
  */
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "../internal/legacy/lookUp.ts"
+import * as Cell from "../internal/legacy/cell.ts"
+import { toRecord } from "../internal/legacy/record.ts"
 import * as Row from "../internal/legacy/row.ts"
+import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
-export interface Options extends Row.Options {
+export interface Options extends Table.Options {
   /** The package's `keyPrefix`, without the underscore. It isn't in the table, so keys with another prefix need another adapter. */
   readonly prefix: string
 }
@@ -39,26 +42,26 @@ export const make = (options: Options): LegacyTokens => {
       const end = isOurs(token, start) ? token.lastIndexOf("_") : -1
       if (end <= start.length || end + 1 === token.length) return []
       const keyId = token.slice(0, end)
-      return Row.isKeyId(keyId) ? [{ keyId, secret: LookUp.toSecret(token.slice(end + 1)) }] : []
+      return Cell.isKeyId(keyId) ? [{ keyId, secret: LookUp.toSecret(token.slice(end + 1)) }] : []
     },
     verify: LookUp.verify(),
     readRow: Row.reading((row) => {
       const reader = open(row)
       const short = reader.cell("keyId")
-      const keyId = Row.toKeyId(start + Row.requiredText(short), short.column)
+      const keyId = Cell.toKeyId(start + Cell.requiredText(short), short.column)
       const cell = reader.cell("hash")
       const digest = LookUp.readDigest(cell.value)
-      if (digest === undefined) throw Row.invalid(cell.column, "It isn't a SHA-256 in hex")
-      return Row.toRecord(reader, { keyId, hash: LookUp.toHash(digest), prefix: options.prefix, fallbackId: keyId })
+      if (digest === undefined) throw Cell.invalid(cell.column, "It isn't a SHA-256 in hex")
+      return toRecord(reader, { keyId, hash: LookUp.toHash(digest), prefix: options.prefix, fallbackId: keyId })
     }),
   }
 }
 
 const isOurs = (token: string, start: string): boolean => LookUp.isToken(token) && token.startsWith(start)
 
-const table: Row.Table = {
-  ...Row.homeMade,
+const table: Table.Table = {
+  ...Table.usualNames,
   name: "prefixed-api-key",
-  columns: { ...Row.homeMade.columns, keyId: ["shortToken"], hash: ["longTokenHash"] },
+  columns: { ...Table.usualNames.columns, keyId: ["shortToken"], hash: ["longTokenHash"] },
   required: ["keyId", "hash", "expiresAt"],
 }

@@ -6,10 +6,13 @@
  */
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "../internal/legacy/lookUp.ts"
+import * as Cell from "../internal/legacy/cell.ts"
+import { toRecord } from "../internal/legacy/record.ts"
 import * as Row from "../internal/legacy/row.ts"
+import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
-export interface Options extends Row.Options, LookUp.PrefixOptions {}
+export interface Options extends Table.Options, LookUp.PrefixOptions {}
 
 /**
  * Gives the tokens of such a table, and reads its rows.
@@ -37,23 +40,23 @@ export const make = (options: Options = {}): LegacyTokens => {
       const reader = open(row)
       const cell = reader.cell("hash")
       const digest = LookUp.readDigest(cell.value)
-      if (digest === undefined) throw Row.invalid(cell.column, "It isn't a SHA-256 in hex, base64 or base64url")
-      return Row.toRecord(reader, {
+      if (digest === undefined) throw Cell.invalid(cell.column, "It isn't a SHA-256 in hex, base64 or base64url")
+      return toRecord(reader, {
         keyId: LookUp.toKeyId(digest),
         hash: LookUp.toHash(digest),
-        prefix: Row.text(reader.cell("prefix")) ?? (typeof options.prefix === "string" ? options.prefix : ""),
-        hint: Row.toHint(Row.text(reader.cell("hint")) ?? ""),
+        prefix: Cell.text(reader.cell("prefix")) ?? (typeof options.prefix === "string" ? options.prefix : ""),
+        hint: Cell.toHint(Cell.text(reader.cell("hint")) ?? ""),
         fallbackId: digest,
       })
     }),
   }
 }
 
-const table: Row.Table = {
-  ...Row.homeMade,
+const table: Table.Table = {
+  ...Table.usualNames,
   name: "sha256",
   columns: {
-    ...Row.homeMade.columns,
+    ...Table.usualNames.columns,
     hash: ["key_hash", "hash", "hashed_key", "token_hash", "hashed_token", "secret_hash", "sha256", "digest", "key_digest", "token_digest"],
     prefix: ["prefix", "key_prefix"],
     hint: ["last_four", "last4", "hint"],

@@ -7,10 +7,13 @@
  */
 import type { LegacyTokens } from "../LegacyTokens.ts"
 import * as LookUp from "../internal/legacy/lookUp.ts"
+import * as Cell from "../internal/legacy/cell.ts"
+import { toRecord } from "../internal/legacy/record.ts"
 import * as Row from "../internal/legacy/row.ts"
+import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
-export interface Options extends Row.Options, LookUp.PrefixOptions {}
+export interface Options extends Table.Options, LookUp.PrefixOptions {}
 
 /**
  * Gives the tokens of an Unkey, and reads the rows of its table `keys` as well as those of its API.
@@ -38,20 +41,20 @@ export const make = (options: Options = {}): LegacyTokens => {
     readRow: Row.reading((row) => {
       const plain = open(row)
       // The API has the identity as an object.
-      const identity = Row.json(plain.named("identity"))?.["externalId"]
+      const identity = Cell.json(plain.named("identity"))?.["externalId"]
       const reader = identity === undefined ? plain : openWithIdentity({ ...row, external_id: identity })
-      const token = Row.text(reader.named("plaintext"))
+      const token = Cell.text(reader.named("plaintext"))
       // The API gives neither deleted keys nor what is unset.
       if (token === null) Row.demand(reader, options.columns?.expiresAt === undefined ? ["deleted_at_m", "expires"] : ["deleted_at_m"])
       const hash = reader.cell("hash")
       const digest = token === null ? readHash(hash.value) : LookUp.digest(token)
-      if (digest === undefined) throw Row.invalid(hash.column, "It isn't a SHA-256 in base64, as Unkey writes it")
-      const environment = Row.text(reader.named("environment"))
-      return Row.toRecord(reader, {
+      if (digest === undefined) throw Cell.invalid(hash.column, "It isn't a SHA-256 in base64, as Unkey writes it")
+      const environment = Cell.text(reader.named("environment"))
+      return toRecord(reader, {
         keyId: LookUp.toKeyId(digest),
         hash: LookUp.toHash(digest),
-        prefix: toPrefix(Row.text(reader.cell("prefix")) ?? ""),
-        hint: Row.toHint(token ?? ""),
+        prefix: toPrefix(Cell.text(reader.cell("prefix")) ?? ""),
+        hint: Cell.toHint(token ?? ""),
         fallbackId: digest,
         metadata: environment === null ? {} : { environment },
       })
@@ -66,7 +69,7 @@ const readHash = (value: unknown): string | undefined =>
 // `start` is the prefix, an underscore, and four characters of the secret.
 const toPrefix = (start: string): string => (start.at(-5) === "_" ? start.slice(0, -5) : "")
 
-const table: Row.Table = {
+const table: Table.Table = {
   name: "unkey",
   columns: {
     id: ["id", "key_id"],

@@ -41,67 +41,7 @@ export interface Table {
   readonly isActiveByDefault?: boolean | undefined
 }
 
-export interface Cell {
-  readonly column: string
-  readonly isPresent: boolean
-  readonly value: unknown
-}
-
-export interface Reader {
-  readonly row: Row
-  readonly table: Table
-  readonly options: Options
-  readonly cell: (field: Field) => Cell
-  readonly named: (name: string) => Cell
-  readonly all: (names: ReadonlyArray<string> | undefined) => ReadonlyArray<Cell>
-  readonly owner: (field: Cell) => string | null
-}
-
-export declare const invalid: (field: string, reason: string) => InvalidInput
-
-export declare const reading: (read: (row: Row) => LegacyRecord) => LegacyTokens["readRow"]
-
-export declare const demand: (reader: Reader, names: ReadonlyArray<string>) => void
-
-export declare const opener: (table: Table, options: Options) => (row: Row) => Reader
-
-export declare const plain: (column: string) => string
-
-export declare const needsRule: ({ column }: Cell, fact: string, example: string) => InvalidInput
-
-export interface Parts {
-  readonly keyId: KeyId
-  readonly hash: Redacted.Redacted
-  readonly prefix: string
-  readonly hint?: string | undefined
-  readonly fallbackId: string
-  readonly scopes?: (() => ReadonlyArray<string>) | undefined
-  readonly metadata?:
-    | {
-        readonly [key: string]: unknown
-      }
-    | undefined
-}
-
-export declare const toRecord: (reader: Reader, parts: Parts) => LegacyRecord
-
-export declare const text: ({ column, value }: Cell) => string | null
-
-export declare const requiredText: (cell: Cell) => string
-
-export declare const toKeyId: (keyId: string, column: string) => KeyId
-
-export declare const isKeyId: (text: unknown) => text is KeyId
-
-export declare const toHint: (secret: string) => string
-
-export declare const json: ({ column, value }: Cell) => {
-  readonly [key: string]: unknown
-} | null
-
-export declare const list: ({ column, value }: Cell) => ReadonlyArray<string>
-
-export declare const homeMade: {
+export declare const usualNames: {
   readonly columns: {
     readonly id: readonly ["id", "uuid"]
     readonly name: readonly ["name", "label", "title"]
