@@ -8,27 +8,24 @@
  */
 import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
-import * as Arr from "effect/Array"
-import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
+import { addToBatch, emptyBatch, locate, noFile } from "../internal/scan/batches.ts"
+import * as Blobs from "../internal/scan/blobs.ts"
+import type { Encoding } from "../internal/scan/encoding.ts"
+import * as Files from "../internal/scan/files.ts"
+import * as History from "../internal/scan/history.ts"
+import { failureOf } from "../internal/scan/job.ts"
+import * as Locator from "../internal/scan/locator.ts"
+import * as Matcher from "../internal/scan/matcher.ts"
+import * as Pool from "../internal/scan/pool.ts"
+import { PathNotFound, type ScanError, type ScanProblem, Unreadable } from "../internal/scan/ScanError.ts"
+import * as Window from "../internal/scan/window.ts"
 import { safeLine } from "../internal/text/safe.ts"
 import { hintOf, keyIdLength, secretLength } from "../internal/token/tokenFormat.ts"
-import * as Blobs from "../internal/scan/blobs.ts"
-import * as Files from "../internal/scan/files.ts"
-import * as Git from "../internal/scan/git.ts"
-import { failureOf, type Outcome, type Part } from "../internal/scan/job.ts"
-import * as Locator from "../internal/scan/locator.ts"
-import type { Encoding } from "../internal/scan/encoding.ts"
-import * as Matcher from "../internal/scan/matcher.ts"
-import * as Obstacles from "../internal/scan/obstacles.ts"
-import * as Pool from "../internal/scan/pool.ts"
-import * as Window from "../internal/scan/window.ts"
-import { GitFailed, PathNotFound, type ScanError, type ScanProblem, ShallowRepository, Unreadable } from "../internal/scan/ScanError.ts"
 
 export {
   GitFailed,
@@ -143,7 +140,7 @@ export const scanPaths = (paths: ReadonlyArray<string>, options: PathOptions = {
       const advance = yield* watch(options.onProgress, sizes)
       const files = Files.list(named, { useGitignore, onProblem }).pipe(
         Stream.mapAccum(emptyBatch, addToBatch, { onHalt: (batch) => (batch.parts.length > 0 ? [batch] : []) }),
-        // More than there are threads, so that none waits for the next.
+        // More batches than threads, so that no thread waits for the next one.
         Stream.mapEffect(({ parts, size }) => Effect.tap(pool.run({ _tag: "Scan", parts }), advance(size)), {
           concurrency: 2 * Math.max(1, workers),
         }),
@@ -218,24 +215,29 @@ export const scanGit = (repository: string, options: ScanOptions = {}): Stream.S
     Effect.gen(function* () {
       const formats = yield* compile(options)
       if (!existsSync(repository)) return yield* new PathNotFound({ path: repository })
-      const history = yield* open(repository, options.onProblem ?? logProblem)
+      const history = yield* History.open(repository, options.onProblem ?? logProblem)
       const advance = yield* watch(
         options.onProgress,
-        Stream.map(blobIds({ ...history, onProblem: () => Effect.void }), (ids) => ids.length),
+        Stream.map(History.blobIds({ ...history, onProblem: () => Effect.void }), (ids) => ids.length),
       )
-      const suspects = yield* blobsWithFinds(history, formats, Math.max(1, options.workers ?? availableParallelism()), advance)
+      const suspects = yield* History.blobsWithFinds(
+        history,
+        formats.matcher,
+        Math.max(1, options.workers ?? availableParallelism()),
+        advance,
+      )
       if (suspects.size === 0) return Stream.empty
-      // They are read again, as only few of all need to have their lines counted.
-      const origins = yield* findOrigins(history, suspects)
+      // They are read a second time, as lines need to be counted in few of all contents.
+      const origins = yield* History.findOrigins(history, suspects)
       const input = Stream.map(Stream.fromIterable(origins.keys()), (id) => `${id}\n`)
-      return contents(history, input, () => Blobs.locator(formats.matcher)).pipe(
-        // The origins have a key for each blob that was asked for.
+      return History.contents(history, input, () => Blobs.locator(formats.matcher)).pipe(
+        // Each blob that was asked for has an origin.
         Stream.flatMap(({ id, matches }) => Stream.fromIterable(formats.toFinds(matches, origins.get(id)!))),
       )
     }),
   )
 
-/** Adds up what there is in all, beside the scan. Gives what tells of so much more that is done. */
+/** Adds up the sizes beside the scan, for the total. The function given back reports that much more as done. */
 const watch = <E>(
   onProgress: ScanOptions["onProgress"],
   sizes: Stream.Stream<number, E>,
@@ -249,7 +251,7 @@ const watch = <E>(
       () => 0,
       (sum, size) => sum + size,
     )
-    // The scan itself says what can't be listed.
+    // A failure to list is reported by the scan itself.
     yield* Effect.forkScoped(Effect.ignore(Effect.map(count, (sum) => (total = sum))))
     return (size: number) =>
       Effect.suspend(() => {
@@ -279,12 +281,12 @@ const compile = ({ formats = [{}] }: Pick<ScanOptions, "formats">): Effect.Effec
     for (const format of formats) {
       const { prefix } = yield* Effect.fromResult(ApiKeyToken.make(format))
       const pattern = { prefix, separator: format.separator ?? "-" }
-      // Twice the same would find all twice.
+      // A format that is given twice would find each token twice.
       if (!patterns.some(({ prefix, separator }) => prefix === pattern.prefix && separator === pattern.separator)) patterns.push(pattern)
     }
     const toFinds: Formats["toFinds"] = (located, where) =>
       located.map(({ pattern, token, line, column, offset, encoding }) => {
-        // The matcher was made of the patterns.
+        // The matcher numbers the patterns by their index.
         const { prefix } = patterns[pattern]!
         const keyId = token.slice(prefix.length + 1, prefix.length + 1 + keyIdLength)
         const found = { token: Redacted.make(token, { label: "token" }), prefix, keyId, hint: hintOf(token.slice(-secretLength)) }
@@ -292,224 +294,3 @@ const compile = ({ formats = [{}] }: Pick<ScanOptions, "formats">): Effect.Effec
       })
     return { patterns, matcher: Matcher.make(patterns), toFinds }
   })
-
-/** Enough that handing it to a thread doesn't matter, and little enough that finds in all of it need little memory. */
-const batchSize = 4 * 1024 * 1024
-const batchFiles = 256
-
-interface Batch {
-  readonly parts: Array<Part>
-  readonly size: number
-}
-
-const emptyBatch = (): Batch => ({ parts: [], size: 0 })
-
-/** Files that are small are read together, and those that are large in parts. */
-const addToBatch = (batch: Batch, entries: ReadonlyArray<Files.Entry>): readonly [Batch, ReadonlyArray<Batch>] => {
-  const full: Array<Batch> = []
-  let { parts, size } = batch
-  for (const { path, follow, size: fileSize } of entries) {
-    for (let from = 0; from === 0 || from < fileSize; from += batchSize) {
-      const isLast = from + batchSize >= fileSize
-      parts.push(isLast ? { path, from, follow } : { path, from, to: from + batchSize, follow })
-      size += Math.min(batchSize, fileSize - from)
-      if (size >= batchSize || parts.length >= batchFiles) {
-        full.push({ parts, size })
-        parts = []
-        size = 0
-      }
-    }
-  }
-  return [{ parts, size }, full]
-}
-
-/** The file that was read last, and up to where its lines have been counted. */
-interface LastFile {
-  readonly path: string | undefined
-  readonly position: Locator.Position
-}
-
-const noFile = (): LastFile => ({ path: undefined, position: Locator.start() })
-
-interface LocatedOutcome extends Outcome {
-  readonly located: ReadonlyArray<Locator.Located>
-}
-
-/** Counts the lines before a part that isn't a file's first, from where they have been counted before. */
-const locate = (
-  pool: Pool.Pool,
-  last: LastFile,
-  outcomes: ReadonlyArray<Outcome>,
-): Effect.Effect<readonly [LastFile, ReadonlyArray<LocatedOutcome>]> =>
-  Effect.gen(function* () {
-    const done: Array<LocatedOutcome> = []
-    for (const outcome of outcomes) {
-      const { part, matches, located } = outcome
-      if (located !== undefined || matches.length === 0) {
-        done.push({ ...outcome, located: located ?? [] })
-        continue
-      }
-      // A file that was named twice begins anew.
-      const goesOn = part.path === last.path && matches.every(({ offset }) => offset >= last.position.offset)
-      const position = goesOn ? last.position : Locator.start()
-      for (const counted of yield* pool.run({ _tag: "Locate", part, position, matches })) {
-        last = { path: part.path, position: counted.position ?? position }
-        done.push({ ...outcome, located: counted.located ?? [] })
-      }
-    }
-    return [last, done]
-  })
-
-/** A repository, and where its history is read from. */
-interface History {
-  readonly path: string
-  /** Each stash but the last is only in the log of the ref, which leads to the last one. */
-  readonly stashes: ReadonlyArray<string>
-  readonly onProblem: (problem: ScanProblem) => Effect.Effect<void>
-}
-
-const open = Effect.fnUntraced(function* (
-  path: string,
-  onProblem: History["onProblem"],
-): Effect.fn.Return<History, Git.GitError | Unreadable> {
-  const obstacle = yield* Effect.sync(() => Obstacles.inRepository(path))
-  if (obstacle !== undefined) return yield* Files.notAFile(obstacle)
-  const [isShallow] = (yield* Git.ask(path, ["rev-parse", "--is-shallow-repository"])).lines
-  if (isShallow === "true") yield* onProblem(new ShallowRepository({ path }))
-  const hasStash = (yield* Git.ask(path, ["show-ref", "--verify", "--quiet", "refs/stash"])).yes
-  const stashes = hasStash ? (yield* Git.ask(path, ["rev-list", "--walk-reflogs", "refs/stash"])).lines : []
-  return { path, stashes, onProblem }
-})
-
-const toLines = (ids: ReadonlyArray<string>): Stream.Stream<string> =>
-  ids.length === 0 ? Stream.empty : Stream.succeed(ids.join("\n") + "\n")
-
-/** What git tells of the objects with the ids, one in a line. */
-const contents = <M>(
-  { path, onProblem }: History,
-  ids: Stream.Stream<string, Git.GitError>,
-  makeReader: () => Blobs.Reader<M>,
-): Stream.Stream<Blobs.Blob<M>, Git.GitError> =>
-  Stream.suspend(() => {
-    const read = makeReader()
-    return Git.output(path, ["cat-file", "--batch"], onProblem, ids).pipe(
-      Stream.flatMap((chunk) => Stream.fromArray(read(chunk))),
-      Stream.tap(({ id, isMissing }) =>
-        isMissing ? Effect.fail(new GitFailed({ path, command: "cat-file", exitCode: 0, reason: `object ${id} is missing` })) : Effect.void,
-      ),
-    )
-  })
-
-/** Of all contents that a ref leads to; those that are large come last, each after a {@link large}. */
-const blobIds = ({ path, stashes, onProblem }: History): Stream.Stream<ReadonlyArray<string>, Git.GitError> => {
-  const filter = `--filter=combine:object:type=blob+blob:limit=${Git.largeBlob}`
-  const list = ["rev-list", "--objects", "--all", "--stdin", filter, "--filter-print-omitted", "--no-object-names"] as const
-  return Git.split(Git.output(path, list, onProblem, toLines(stashes)), "\n")
-}
-
-/** What git puts before an object that a filter leaves out. */
-const large = "~"
-
-const blobsWithFinds = (
-  history: History,
-  { matcher }: Formats,
-  processes: number,
-  advance: (count: number) => Effect.Effect<void>,
-): Effect.Effect<ReadonlySet<string>, Git.GitError> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const found = new Set<string>()
-      const largeOnes: Array<string> = []
-      const batches = Stream.flatMap(blobIds(history), (ids) => {
-        for (const id of ids) if (id.startsWith(large)) largeOnes.push(id.slice(large.length))
-        return Stream.fromIterable(batchesOfIds(ids.filter((id) => !id.startsWith(large))))
-      })
-      const queue = yield* Stream.toQueue(batches, { capacity: 2 * processes })
-      const read = (ids: Stream.Stream<ReadonlyArray<string>, Git.GitError>) =>
-        Stream.runForEach(
-          // One that is given to git counts as done.
-          contents(
-            history,
-            ids.pipe(
-              Stream.tap((ids) => advance(ids.length)),
-              Stream.flatMap(toLines),
-            ),
-            () => Blobs.finder(matcher),
-          ),
-          ({ id }) => Effect.sync(() => found.add(id)),
-        )
-      yield* Effect.all(
-        // One batch at a time, where `Stream.fromQueue` would take all that wait.
-        Array.from({ length: processes }, () => read(Stream.fromChannel(Channel.map(Channel.fromQueue(queue), Arr.of)))),
-        { concurrency: "unbounded", discard: true },
-      )
-      // One at a time: git holds what is stored as the difference from something else, and that too, as a whole.
-      if (largeOnes.length > 0) yield* read(Stream.map(Stream.fromIterable(largeOnes), (id) => [id]))
-      return found
-    }),
-  )
-
-/** Neighbours in git's list are often stored as their differences, so a process gets some of them. */
-const batchesOfIds = function* (ids: ReadonlyArray<string>): Iterable<ReadonlyArray<string>> {
-  for (let i = 0; i < ids.length; i += 128) yield ids.slice(i, i + 128)
-}
-
-interface Origin {
-  readonly path: string
-  readonly commit?: string
-}
-
-/**
- * In one pass over the history, parents before children, which ends when all are found. Each folder is looked at once, in the first commit that
- * has it: what differs between commits may be many times as much as there is, if somebody means it to.
- */
-const findOrigins = (history: History, ids: ReadonlySet<string>): Effect.Effect<ReadonlyMap<string, Origin>, Git.GitError> =>
-  Effect.gen(function* () {
-    const { path, stashes, onProblem } = history
-    // Without tags of contents or folders, which would come first, and name them in their own way.
-    const tips = Git.split(Git.output(path, ["rev-list", "--all", "--no-walk=unsorted"], onProblem), "\n")
-    const commits = Stream.concat(Stream.flatMap(tips, toLines), toLines(stashes))
-    const list = ["rev-list", "--objects", "--in-commit-order", "--topo-order", "--reverse", "--stdin"] as const
-    const origins = new Map<string, Required<Origin>>()
-    let commit = ""
-    yield* Git.split(Git.output(path, list, onProblem, commits), "\n").pipe(
-      Stream.takeUntil((lines) => {
-        for (const line of lines) {
-          const space = line.indexOf(" ")
-          if (space < 0) commit = line
-          else if (ids.has(line.slice(0, space))) origins.set(line.slice(0, space), { path: line.slice(space + 1), commit })
-        }
-        return origins.size === ids.size
-      }),
-      Stream.runDrain,
-    )
-    const whole = new Map<string, Origin>()
-    for (const [id, origin] of yield* wholePaths(history, origins)) whole.set(id, { ...origin, path: Files.toText(origin.path) })
-    // Tags may name contents that are in no commit.
-    for (const id of ids) if (!origins.has(id)) whole.set(id, { path: id })
-    return whole
-  })
-
-/** Git ends a path that has a line feed before it. Where there is something else at such a path, the rest is looked for. */
-const wholePaths = (
-  { path, onProblem }: History,
-  origins: ReadonlyMap<string, Required<Origin>>,
-): Effect.Effect<ReadonlyMap<string, Required<Origin>>, Git.GitError> =>
-  Effect.gen(function* () {
-    const whole = new Map(origins)
-    const names = Stream.map(Stream.fromIterable(origins.values()), ({ commit, path }) => `${commit}:${path}\n`)
-    const answers = yield* Stream.runCollect(Git.split(Git.output(path, ["cat-file", "--batch-check"], onProblem, names), "\n"))
-    const there = answers.flat()
-    let index = 0
-    for (const [id, origin] of origins) {
-      if (there[index++]?.startsWith(id) === true) continue
-      const entries = Git.split(Git.output(path, ["ls-tree", "-r", "-z", "--full-tree", origin.commit], onProblem), "\0")
-      const isIt = (entry: string) => entry.includes(` ${id}\t${origin.path}\n`)
-      const found = yield* Stream.runHead(Stream.filter(Stream.take(Stream.flattenIterable(entries), maxEntries), isIt))
-      if (Option.isSome(found)) whole.set(id, { ...origin, path: found.value.slice(found.value.indexOf("\t") + 1) })
-    }
-    return whole
-  })
-
-/** Of a commit: more than any has that was made by hand. */
-const maxEntries = 1_000_000
