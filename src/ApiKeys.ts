@@ -34,7 +34,6 @@ import {
 } from "./ApiKeyError.ts"
 import { ApiKeyHasher, layerEphemeral, scheme, several } from "./ApiKeyHasher.ts"
 import { ApiKeyInvalidation } from "./ApiKeyInvalidation.ts"
-import * as ApiKeyMetrics from "./ApiKeyMetrics.ts"
 import * as Repository from "./ApiKeyRepository.ts"
 import type * as ApiKeyToken from "./ApiKeyToken.ts"
 import type * as ApiKeyTransfer from "./ApiKeyTransfer.ts"
@@ -74,6 +73,7 @@ import {
   decodeNodeName,
   type InvalidOptions,
 } from "./internal/keys/options.ts"
+import { observe } from "./internal/keys/observe.ts"
 import * as Revoke from "./internal/keys/revoke.ts"
 import * as Policies from "./internal/keys/policies.ts"
 import * as Rotate from "./internal/keys/rotate.ts"
@@ -489,17 +489,6 @@ const build = Effect.fnUntraced(function* (options: Options) {
 const withLegacy = (hasher: ApiKeyHasher["Service"], legacy: ReadonlyArray<LegacyTokens>): ApiKeyHasher["Service"] =>
   several(hasher, ...legacy.map(({ verify }) => ({ hash: hasher.hash, verify })))
 
-/** How long a verification took, whether it succeeded or not. */
-const observe = <A, E>(verify: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) => {
-    const clock = fiber.getRef(Clock.Clock)
-    const begun = clock.monotonicTimeNanosUnsafe()
-    return Effect.ensuring(
-      verify,
-      Effect.sync(() => ApiKeyMetrics.duration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, fiber.context)),
-    )
-  })
-
-/** Nodes share their configuration, and one that doesn't has the default most likely. With a leeway, as clocks don't run alike. */
+/** Other nodes keep records as long as this one, or as long as the default. The leeway allows for clocks that run apart. */
 const rememberedByNodes = ({ timeToLive }: CacheSettings.Settings): Duration.Duration =>
   Duration.sum(Duration.max(Duration.millis(timeToLive), Duration.seconds(60)), Duration.seconds(10))
