@@ -67,7 +67,7 @@ export const Description: Schema.Codec<string> = Schema.String.check(Schema.isMa
 /** Whom the key belongs to in the application's terms: 1 to 200 characters. @category schemas @since 0.1.0 */
 export const OwnerId: Schema.Codec<string> = Schema.String.check(Schema.isNonEmpty(), Schema.isMaxCodePoints(200), isStorable)
 
-/** How large metadata may be: bytes of its JSON in UTF-8, and levels of nesting. @since 0.1.0 */
+/** How large metadata may be: bytes of its JSON in UTF-8, and levels of nesting. @category models @since 0.1.0 */
 export const metadataLimits = { bytes: 8_192, depth: 32 } as const
 
 /**
@@ -215,7 +215,7 @@ export const DeactivationReason: Schema.Literals<readonly ["manual", "leaked", "
 /** @since 0.1.0 */
 export type DeactivationReason = typeof DeactivationReason.Type
 
-/** How long a previous token may work on: 90 days. @since 0.1.0 */
+/** How long a previous token may work on: 90 days. @category models @since 0.1.0 */
 export const maxGraceSeconds = 7_776_000
 
 /**

@@ -33,7 +33,7 @@ export const failures = (tag: FailureTag): Metric.Counter<number> =>
 /** @category models @since 0.1.0 */
 export type FailureTag = VerifyError["_tag"]
 
-/** Every tag that `verify` fails with. @since 0.1.0 */
+/** Every tag that `verify` fails with. @category models @since 0.1.0 */
 export const failureTags: ReadonlyArray<FailureTag> = verifyErrorTags
 
 const milliseconds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500]

@@ -16,7 +16,7 @@ import { KeyId } from "./ApiKey.ts"
 import { MalformedToken } from "./ApiKeyError.ts"
 import { alphabet, checksumLength, hintOf, keyIdLength, randomLength, secretLength } from "./internal/token/tokenFormat.ts"
 
-/** A longer token is refused unread. @since 0.1.0 */
+/** A longer token is refused unread. @category models @since 0.1.0 */
 export const maxTokenLength = 512
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, index) => {

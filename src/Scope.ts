@@ -27,7 +27,7 @@ export const Scope: Schema.brand<Schema.String, "Scope"> = Schema.String.check(
   .annotate({ identifier: "Scope", examples: ["invoices:read"] })
   .pipe(Schema.brand("Scope"))
 
-/** How many scopes a key can hold. @since 0.1.0 */
+/** How many scopes a key can hold. @category models @since 0.1.0 */
 export const maxScopes = 100
 
 /**

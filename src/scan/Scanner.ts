@@ -62,7 +62,6 @@ export interface Find {
   readonly commit?: string
 }
 
-/** How a token is written; UTF-8 stands for all that shares ASCII with it. @category models @since 0.1.0 */
 export type { Encoding }
 
 /**

@@ -46,7 +46,7 @@ export interface Sort {
   readonly order: "asc" | "desc"
 }
 
-/** Newest first. @since 0.1.0 */
+/** Newest first. @category models @since 0.1.0 */
 export const defaultSort: Sort = { by: "createdAt", order: "desc" }
 
 /**

@@ -1,2 +1,6 @@
-/** By itself, since what is public of it needs no types of Node's. */
+/**
+ * How a token is written; UTF-8 stands for all that shares ASCII with it.
+ * @category models
+ * @since 0.1.0
+ */
 export type Encoding = "utf-8" | "utf-16le" | "utf-16be"

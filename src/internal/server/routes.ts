@@ -93,8 +93,10 @@ export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSi
  * )
  * ```
  */
-// No signing key is a good one.
-export const routes: Layer.Layer<never, never, Needs> = Layer.suspend(() => Layer.orDie(routesWith({})))
+export const routes: Layer.Layer<never, never, Needs> = Layer.suspend(() =>
+  // Without signing keys there is none to be invalid.
+  Layer.orDie(routesWith({})),
+)
 
 const layerDocument = (api: typeof ServerApi) =>
   HttpRouter.use(

@@ -14,7 +14,11 @@ import { makeStoredApiKey } from "../fixtures.ts"
 /** The test functions of `@effect/vitest` within a `layer`. */
 export type Methods<R> = Vitest.MethodsNonLive<R>
 
-/** Registers the tests of a facet on the store that the effect opens. */
+/**
+ * Registers the tests of a facet on the store that the effect opens.
+ * @category contract
+ * @since 0.1.0
+ */
 export type FacetContract<Store> = <E>(name: string, store: Effect.Effect<Store, E, Scope>) => void
 
 export const contractOf =
