@@ -6,6 +6,7 @@
  * {@link ServerFailure}. Hashes don't travel: `import`, and `export` with hashes, fail with `InvalidInput`.
  * @since 0.1.0
  */
+import * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -35,6 +36,8 @@ import * as ApiKeyToken from "../ApiKeyToken.ts"
 import { encodeLine } from "../ApiKeyTransfer.ts"
 import { ApiKeyAuth } from "../internal/http/ApiKeyAuth.ts"
 import { ApiKeysApi } from "../internal/http/ApiKeysGroup.ts"
+import { boundAnswers } from "../internal/http/boundedAnswers.ts"
+import { isLater, isNewer, readPages } from "../internal/http/pages.ts"
 import type * as Problem from "../internal/http/Problem.ts"
 import {
   invalidInput,
@@ -48,6 +51,7 @@ import {
   toServerFailure,
 } from "../internal/http/serverAnswers.ts"
 import { type ServerFailure, ServerUnreachable, UnexpectedAnswer } from "../internal/http/ServerFailure.ts"
+import { checkServerUrl, type InvalidServerUrl, type Plaintext } from "../internal/http/serverUrl.ts"
 import {
   ConfirmWithin as ConfirmWithinTime,
   CreatePayload,
@@ -73,10 +77,14 @@ export {
   Unauthorized,
   UnexpectedAnswer,
 } from "../internal/http/ServerFailure.ts"
+export { InvalidServerUrl } from "../internal/http/serverUrl.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options {
-  /** Of the server, without the path of its group: `https://keys.example.com`. */
+  /**
+   * Of the server, without the path of its group: `https://keys.example.com`. It has no user, password, query or fragment, and is `https:`
+   * unless {@link Options.plaintext} allows `http:` there.
+   */
   readonly url: string
   /** The client's own. It needs the scopes `api-keys:read`, `api-keys:write` and `api-keys:verify`, or those of what it does. */
   readonly token: Redacted.Redacted
@@ -90,18 +98,28 @@ export interface Options {
   readonly legacy?: ReadonlyArray<Pick<LegacyTokens, "parse">> | undefined
   /** For each request to be answered, besides the time for which it is told to wait (`confirmWithin`). Default: 30 seconds. */
   readonly answerWithin?: Duration.Input | undefined
+  /** How much of an answer's body is read at most, after decompression. Default: 16 MiB, twice a page of the largest keys. */
+  readonly maxAnswerSize?: ByteSize.Input | undefined
+  /**
+   * Where a `url` may be `http:`, so that tokens travel in plaintext: at `loopback` addresses, or `anywhere` (in a network that encrypts by itself).
+   * Default: `loopback`.
+   */
+  readonly plaintext?: Plaintext | undefined
 }
 
 /**
- * `ApiKeys` of the server at `url`, over the `HttpClient` provided. Nothing is sent before the first call, and no request twice.
+ * `ApiKeys` of the server at `url`, over the `HttpClient` provided. Nothing is sent before the first call, and no request twice. `fetch` is told
+ * to follow no redirection; a client that was made to follow them (`HttpClient.followRedirects`) sends the token to wherever they lead.
+ *
+ * Fails with `InvalidServerUrl` for a url that tokens aren't sent to, and with `InvalidTokenConfig` for a bad prefix or separator.
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> =>
+export const layer = (options: Options): Layer.Layer<ApiKeys, InvalidServerUrl | ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> =>
   Layer.effect(ApiKeys, make(options))
 
 /**
- * {@link layer} over `fetch`, which is told to follow no redirection: a token is sent to `url` alone.
+ * {@link layer} over `fetch`.
  * @category layers
  * @since 0.1.0
  * @example
@@ -115,18 +133,8 @@ export const layer = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.Invali
  * export const program = ApiKeys.ApiKeys.use((apiKeys) => apiKeys.count({ isActive: true })).pipe(Effect.provide(keys))
  * ```
  */
-export const layerFetch = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig> =>
-  Layer.effect(
-    ApiKeys,
-    Effect.flatMap(HttpClient.HttpClient, (client) =>
-      make(options).pipe(
-        Effect.provideService(
-          HttpClient.HttpClient,
-          HttpClient.transform(client, Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })),
-        ),
-      ),
-    ),
-  ).pipe(Layer.provide(FetchHttpClient.layer))
+export const layerFetch = (options: Options): Layer.Layer<ApiKeys, InvalidServerUrl | ApiKeyToken.InvalidTokenConfig> =>
+  Layer.provide(layer(options), FetchHttpClient.layer)
 
 /**
  * Makes the service of {@link layer}.
@@ -135,14 +143,16 @@ export const layerFetch = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.I
  */
 export const make = Effect.fnUntraced(function* (
   options: Options,
-): Effect.fn.Return<ApiKeys["Service"], ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> {
-  const { legacy = [], tokenFormat = {}, tokenName = "the client's own token" } = options
-  const url = withoutPassword(options.url)
+): Effect.fn.Return<ApiKeys["Service"], InvalidServerUrl | ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> {
+  const { url, legacy = [], tokenFormat = {}, tokenName = "the client's own token" } = options
+  yield* checkServerUrl(url, options.plaintext)
   const format = "parse" in tokenFormat ? tokenFormat : yield* Effect.fromResult(ApiKeyToken.make(tokenFormat))
   const answerTime = Duration.fromInputUnsafe(options.answerWithin ?? Duration.seconds(30))
-  const { apiKeys: client } = yield* HttpApiClient.make(ApiKeysApi, { baseUrl: options.url }).pipe(
-    Effect.provide(ApiKeyAuth.layerClient(options.token, options.place)),
-  )
+  const maxAnswerSize = options.maxAnswerSize === undefined ? ByteSize.mebibytes(16) : ByteSize.fromInputUnsafe(options.maxAnswerSize)
+  const { apiKeys: client } = yield* HttpApiClient.make(ApiKeysApi, {
+    baseUrl: url,
+    transformClient: (client) => boundAnswers(withoutRedirects(client), maxAnswerSize),
+  }).pipe(Effect.provide(ApiKeyAuth.layerClient(options.token, options.place)))
 
   /** Sends one request, for which the service has errors of its own; all that fails otherwise is a `RepositoryError`. */
   const ask = <A, E>(
@@ -195,10 +205,12 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** Page by page, by cursor from the first one on, lest all that match be counted for it. */
-  const stream = (filter: Filter, sort?: SearchInput["sort"]): Stream.Stream<ApiKey, InvalidInput | RepositoryError> =>
-    Stream.paginate("", (cursor) =>
-      Effect.map(search({ ...filter, sort, limit: 200, cursor }), ({ items, nextCursor }) => [items, Option.fromNullOr(nextCursor)]),
-    ).pipe(Stream.catchTag("InvalidCursor", (error) => Stream.fail(strange("search", url, error.message))))
+  const stream = (filter: Filter, order: "asc" | "desc"): Stream.Stream<ApiKey, InvalidInput | RepositoryError> =>
+    readPages({
+      read: (cursor) => search({ ...filter, sort: { by: "createdAt", order }, limit: 200, cursor }),
+      isAfter: (key, other) => (order === "asc" ? isNewer(key, other) : isNewer(other, key)),
+      fail: (reason) => strange("search", url, reason),
+    }).pipe(Stream.catchTag("InvalidCursor", (error) => Stream.fail(strange("search", url, error.message))))
 
   /** A change of one record: its id, what it is bound to, and how long the server waits. */
   const change = Effect.fnUntraced(function* (text: string, { ifVersion, confirmWithin }: IfVersion & ConfirmWithin = {}) {
@@ -277,7 +289,7 @@ export const make = Effect.fnUntraced(function* (
       const { count } = yield* ask("count", client.count({ query })).pipe(Effect.catchTag("InvalidRequestProblem", invalidInput))
       return count
     }),
-    stream: (filter = {}) => stream(filter),
+    stream: (filter = {}) => stream(filter, "desc"),
     update: Effect.fnUntraced(function* (text, input, options) {
       const payload = yield* toPayload(UpdatePayload, yield* decodeUpdate(input))
       const { request, refusals } = yield* change(text, options)
@@ -340,9 +352,11 @@ export const make = Effect.fnUntraced(function* (
     }),
     searchUpcoming,
     upcoming: (options) =>
-      Stream.paginate("", (cursor) =>
-        Effect.map(searchUpcoming({ ...options, limit: 200, cursor }), ({ items, nextCursor }) => [items, Option.fromNullOr(nextCursor)]),
-      ).pipe(Stream.catchTag("InvalidCursor", (error) => Stream.fail(strange("search", url, error.message)))),
+      readPages({
+        read: (cursor) => searchUpcoming({ ...options, limit: 200, cursor }),
+        isAfter: isLater,
+        fail: (reason) => strange("search", url, reason),
+      }).pipe(Stream.catchTag("InvalidCursor", (error) => Stream.fail(strange("search", url, error.message)))),
     isInTouch: Effect.succeed(true),
     hashReport: ask("count hashes", client.hashReport()).pipe(
       Effect.catchTag("InvalidRequestProblem", (problem) => Effect.fail(strange("count hashes", url, problem.message))),
@@ -351,7 +365,7 @@ export const make = Effect.fnUntraced(function* (
     export: ({ hashes = false, filter = {} } = {}) =>
       hashes
         ? Stream.fail(hashesStay("hashes", "an export with hashes is made where the database is"))
-        : Stream.map(stream(filter, { by: "createdAt", order: "asc" }), encodeLine),
+        : Stream.map(stream(filter, "asc"), encodeLine),
   })
 })
 
@@ -362,8 +376,13 @@ const isRepeatable = (operation: string): boolean => operation !== "create" && o
 const isUndone = ({ _tag }: ServerFailure, error: unknown): boolean =>
   _tag === "Overloaded" || _tag === "ServerUnavailable" || isUnsent(error)
 
-/** For people and messages. */
-const withoutPassword = (url: string): string => (URL.canParse(url) ? url.replace(/\/\/[^/@]*@/, "//") : url)
+/** `fetch` takes `Authorization` off a request to another origin, but no other header that carries a key. */
+const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.transform(client, (sent) =>
+    Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (init) =>
+      Effect.provideService(sent, FetchHttpClient.RequestInit, { ...Option.getOrUndefined(init), redirect: "manual" }),
+    ),
+  )
 
 const textOf = (token: string | Redacted.Redacted): string => (typeof token === "string" ? token : Redacted.value(token))
 

@@ -27,10 +27,11 @@ describe("wrong usage", { concurrent: true }, () => {
     [["generate", "--prefix", "1x"], "Usage"],
     [["nosuch", "--help"], "UnknownSubcommand"],
     [["rotate", "abcd", "--grace", "-1d"], "InvalidValue"],
-    [["list", "--url", "http://h?x=1"], "InvalidValue"],
+    [["list", "--url", "https://h?x=1"], "Usage"],
     [["export", "--output", "-"], "InvalidValue"],
     [["serve", "--port", "99999"], "InvalidValue"],
-    [["list", "--url", "nowhere"], "InvalidValue"],
+    [["list", "--url", "nowhere"], "Usage"],
+    [["list", "--url", "http://192.0.2.1"], "Usage"],
     [["import", "--from", "elsewhere"], "InvalidValue"],
   ]
   for (const [args, tag] of wrong) {
@@ -89,6 +90,16 @@ describe("wrong usage", { concurrent: true }, () => {
     assert.include(await told(["rotate", "abcd", "--grace", "-1d"]), "--grace needs a value. One that begins with - is written --grace=-1d")
     assert.include(await told(["serve", "--port", "abc"]), "Expected 1 to 65535")
     assert.isBelow((await told(["create", "--name", "x", "--metadata", `[${"1,".repeat(4_000)}1]`])).length, 300)
+  })
+
+  it("sends tokens in plaintext to another machine only if told to", async () => {
+    const env: Env = { EFFECT_API_KEY_TOKEN: "x" }
+    assert.match((await run(["list", "--url", "http://keys.invalid"], env)).stderr, /in plaintext.*https.*--allow-plaintext/)
+    failed(await run(["list", "--url", "http://keys.invalid", "--allow-plaintext", "--json"], env), 1, "ServerUnreachable")
+    const { code, stderr } = await run(["list", "--url", "https://admin:hunter2@keys.invalid"], env)
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /history/)
+    assert.notInclude(stderr, "hunter2")
   })
 
   it("repeats no token that stands where it doesn't belong", async () => {

@@ -4,15 +4,22 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { checkServerUrl, type InvalidServerUrl } from "../http/serverUrl.ts"
 import { fromError, usage } from "./CliFailure.ts"
 import { readSecret } from "./keyName.ts"
 import { note } from "./output.ts"
 import * as Settings from "./settings.ts"
 
+const refusals: Readonly<Record<InvalidServerUrl["reason"], string>> = {
+  Malformed: "needs an http or https URL",
+  Credentials: "has a user or a password in it, which your shell's history has now too: leave them out",
+  QueryOrFragment: "needs a URL without ? and #",
+  Plaintext: "would send tokens over the network in plaintext: use https, or add --allow-plaintext if you trust the network",
+}
+
 const layerServer = Effect.fnUntraced(function* (url: string) {
-  const { username, password } = new URL(url)
-  if (username !== "" || password !== "")
-    return yield* usage("--url has a password in it, which your shell's history has now too: leave it out")
+  const plaintext = (yield* Settings.AllowPlaintext) ? "anywhere" : "loopback"
+  yield* Effect.mapError(checkServerUrl(url, plaintext), ({ reason }) => usage(`--url ${refusals[reason]}`))
   const configured = yield* Effect.orDie(Config.option(Config.Redacted("EFFECT_API_KEY_TOKEN")))
   const token = Option.isSome(configured) ? configured.value : yield* askForToken
   const { readCredentialOptions } = yield* Effect.promise(() => import("../server/credentialOptions.ts"))
@@ -20,7 +27,7 @@ const layerServer = Effect.fnUntraced(function* (url: string) {
   const { layerFetch } = yield* Effect.promise(() => import("../../http/client.ts"))
   const tokenFormat = yield* Settings.tokenFormat
   const tokenName = Option.isSome(configured) ? "the token in EFFECT_API_KEY_TOKEN" : "the token"
-  return Layer.catch(layerFetch({ url, token, tokenName, tokenFormat, place: accept?.[0] }), (error) =>
+  return Layer.catch(layerFetch({ url, plaintext, token, tokenName, tokenFormat, place: accept?.[0] }), (error) =>
     Layer.effectContext(Effect.fail(fromError(error))),
   )
 })

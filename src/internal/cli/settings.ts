@@ -30,12 +30,16 @@ export const NoColor = GlobalFlag.Setting("effect-api-key/no-color")({
 export const Url = GlobalFlag.Setting("effect-api-key/url")({
   flag: Flag.String("url").pipe(
     Flag.withDescription("Work on this server, with the token in EFFECT_API_KEY_TOKEN, instead of a database"),
-    Flag.filter(
-      // A query or fragment would end up in the middle of the addresses that are made of it.
-      (url) => URL.canParse(url) && /^https?:[^?#]*$/.test(url),
-      () => "Expected an http or https URL, without ? and #",
-    ),
     Flag.optional,
+  ),
+})
+
+/** `--allow-plaintext`, of the same. */
+export const AllowPlaintext = GlobalFlag.Setting("effect-api-key/allow-plaintext")({
+  flag: Flag.Boolean("allow-plaintext").pipe(
+    Flag.withoutNegation,
+    Flag.withDescription("With an http: --url of another machine, send tokens in plaintext, over a network that you trust"),
+    Flag.withDefault(false),
   ),
 })
 

@@ -60,7 +60,7 @@ export const standalone = Command.make("effect-api-key").pipe(
     serve,
     doctor,
   ]),
-  Command.withGlobalFlags([...Commands.globalFlags, Settings.Url]),
+  Command.withGlobalFlags([...Commands.globalFlags, Settings.Url, Settings.AllowPlaintext]),
   Command.withExamples([
     { command: "effect-api-key create --name ci --scope invoices:read --expires 30d", description: "Issue a key" },
     { command: "effect-api-key verify < token.txt", description: "Check a token" },

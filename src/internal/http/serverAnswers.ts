@@ -5,6 +5,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { InvalidCursor, InvalidInput, Overloaded, RepositoryError } from "../../ApiKeyError.ts"
 import { rootMessage } from "../text/rootMessage.ts"
+import { AnswerTooLarge } from "./boundedAnswers.ts"
 import * as Problem from "./Problem.ts"
 import { Forbidden, type ServerFailure, ServerUnavailable, ServerUnreachable, Unauthorized, UnexpectedAnswer } from "./ServerFailure.ts"
 
@@ -41,7 +42,8 @@ export const isUnsent = (error: unknown): boolean =>
 /** All that a request fails with otherwise: no answer, a strange one, or one about the client's own token. */
 export const toServerFailure = (error: unknown, { url, token, tokenName }: Asked): ServerFailure => {
   if (error instanceof HttpClientError) {
-    const { response } = error
+    const { response, reason } = error
+    if (reason.cause instanceof AnswerTooLarge) return new UnexpectedAnswer({ url, reason: reason.cause.message })
     if (response !== undefined) return new UnexpectedAnswer({ url, reason: describeStatus(response.status) })
     return new ServerUnreachable({ url, reason: `can't be reached, or gave no answer (${describeFailure(error, token)})` })
   }
