@@ -22,6 +22,9 @@ const entries = {
     import { ApiKeysApi, ApiKeyAuth } from "./src/http/definition.ts"
     export { ApiKeyAuth }
     export const makeClient = (baseUrl) => HttpApiClient.make(ApiKeysApi, { baseUrl })`,
+  /** Calls it by the service. */
+  client: `
+    export { layerFetch } from "./src/http/client.ts"`,
 }
 
 export interface Bundle {

@@ -7,14 +7,14 @@ interface Sizes {
   /** By how many per cent a bundle may differ from what is written down. */
   readonly tolerance: number
   /** Bytes of the minified code, compressed by gzip. */
-  readonly gzipped: { readonly core: number; readonly browser: number }
+  readonly gzipped: { readonly core: number; readonly browser: number; readonly client: number }
 }
 
 const file = new URL("size.json", import.meta.url)
 const { values } = parseArgs({ options: { update: { type: "boolean", default: false } } })
 const { tolerance, gzipped: written }: Sizes = JSON.parse(readFileSync(file, "utf8"))
 
-for (const name of ["core", "browser"] as const) {
+for (const name of ["core", "browser", "client"] as const) {
   const { gzipped } = await bundle(name)
   const change = (gzipped / written[name] - 1) * 100
   process.stdout.write(

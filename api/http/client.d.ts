@@ -1,3 +1,4 @@
+import * as ByteSize from "effect/ByteSize"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
@@ -15,8 +16,10 @@ import {
   Unconfirmed,
   VersionConflict,
 } from "../ApiKeyError.ts"
-import { ApiKeys, type ConfirmWithin, type Filter, type IfVersion, type SearchInput, type SearchUpcomingInput } from "../ApiKeys.ts"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
+import { type InvalidServerUrl, type Plaintext } from "../internal/http/serverUrl.ts"
+import type { ConfirmWithin, Filter, IfVersion, SearchInput, SearchUpcomingInput } from "../internal/keys/model.ts"
+import { ApiKeys } from "../internal/keys/service.ts"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 export {
   Forbidden,
@@ -27,6 +30,7 @@ export {
   Unauthorized,
   UnexpectedAnswer,
 } from "../internal/http/ServerFailure.ts"
+export { InvalidServerUrl } from "../internal/http/serverUrl.ts"
 export interface Options {
   readonly url: string
   readonly token: Redacted.Redacted
@@ -35,14 +39,21 @@ export interface Options {
   readonly tokenFormat?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
   readonly legacy?: ReadonlyArray<Pick<LegacyTokens, "parse">> | undefined
   readonly answerWithin?: Duration.Input | undefined
+  readonly maxAnswerSize?: ByteSize.Input | undefined
+  readonly plaintext?: Plaintext | undefined
 }
-export declare const layer: (options: Options) => Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient>
-export declare const layerFetch: (options: Options) => Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig>
+export declare const layer: (
+  options: Options,
+) => Layer.Layer<ApiKeys, InvalidServerUrl | ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient>
+export declare const layerFetch: (options: Options) => Layer.Layer<ApiKeys, InvalidServerUrl | ApiKeyToken.InvalidTokenConfig>
 export declare const make: (options: Options) => Effect.Effect<
   {
     readonly create: (
-      input: import("../ApiKeys.ts").CreateInput,
-    ) => Effect.Effect<import("../ApiKeys.ts").Created, InvalidInput | RepositoryError | import("../ApiKeyError.ts").HasherError>
+      input: import("../internal/keys/model.ts").CreateInput,
+    ) => Effect.Effect<
+      import("../internal/keys/model.ts").Created,
+      InvalidInput | RepositoryError | import("../ApiKeyError.ts").HasherError
+    >
     readonly verify: (
       token: string | Redacted.Redacted,
       options?: import("../ApiKeys.ts").VerifyOptions,
@@ -58,7 +69,7 @@ export declare const make: (options: Options) => Effect.Effect<
     readonly stream: (filter?: Filter) => Stream.Stream<ApiKey, InvalidInput | RepositoryError>
     readonly update: (
       id: string,
-      input: import("../ApiKeys.ts").UpdateInput,
+      input: import("../internal/keys/model.ts").UpdateInput,
       options?: IfVersion & ConfirmWithin,
     ) => Effect.Effect<ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly activate: (
@@ -67,7 +78,7 @@ export declare const make: (options: Options) => Effect.Effect<
     ) => Effect.Effect<ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly deactivate: (
       id: string,
-      options?: IfVersion & ConfirmWithin & import("../ApiKeys.ts").DeactivateOptions,
+      options?: IfVersion & ConfirmWithin & import("../internal/keys/model.ts").DeactivateOptions,
     ) => Effect.Effect<ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly delete: (
       id: string,
@@ -75,9 +86,9 @@ export declare const make: (options: Options) => Effect.Effect<
     ) => Effect.Effect<void, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly rotate: (
       id: string,
-      options?: import("../ApiKeys.ts").RotateOptions,
+      options?: import("../internal/keys/model.ts").RotateOptions,
     ) => Effect.Effect<
-      import("../ApiKeys.ts").Created,
+      import("../internal/keys/model.ts").Created,
       | InvalidInput
       | ApiKeyNotFound
       | VersionConflict
@@ -92,25 +103,25 @@ export declare const make: (options: Options) => Effect.Effect<
     ) => Effect.Effect<ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly revoke: (
       token: string | Redacted.Redacted,
-      options: import("../ApiKeys.ts").RevokeOptions,
-    ) => Effect.Effect<import("../ApiKeys.ts").Revoked, import("../ApiKeyError.ts").VerifyError | ApiKeyNotFound>
+      options: import("../internal/keys/model.ts").RevokeOptions,
+    ) => Effect.Effect<import("../internal/keys/model.ts").Revoked, import("../ApiKeyError.ts").VerifyError | ApiKeyNotFound>
     readonly upcoming: (
-      options: import("../ApiKeys.ts").UpcomingOptions,
-    ) => Stream.Stream<import("../ApiKeys.ts").Upcoming, InvalidInput | RepositoryError>
+      options: import("../internal/keys/model.ts").UpcomingOptions,
+    ) => Stream.Stream<import("../internal/keys/model.ts").Upcoming, InvalidInput | RepositoryError>
     readonly searchUpcoming: (
       input: SearchUpcomingInput,
-    ) => Effect.Effect<import("../ApiKeys.ts").UpcomingPage, InvalidInput | InvalidCursor | RepositoryError>
+    ) => Effect.Effect<import("../internal/keys/model.ts").UpcomingPage, InvalidInput | InvalidCursor | RepositoryError>
     readonly isInTouch: Effect.Effect<boolean>
     readonly hashReport: Effect.Effect<
-      ReadonlyArray<import("../ApiKeys.ts").HashUsage>,
+      ReadonlyArray<import("../internal/keys/model.ts").HashUsage>,
       RepositoryError | import("../ApiKeyError.ts").HasherError
     >
     readonly import: <E, R>(
       rows: Stream.Stream<unknown, E, R>,
       options?: import("../ApiKeyTransfer.ts").ImportOptions,
     ) => Stream.Stream<import("../ApiKeyTransfer.ts").ImportEvent, E | InvalidInput | RepositoryError, R>
-    readonly export: (options?: import("../ApiKeys.ts").ExportOptions) => Stream.Stream<string, InvalidInput | RepositoryError>
+    readonly export: (options?: import("../internal/keys/model.ts").ExportOptions) => Stream.Stream<string, InvalidInput | RepositoryError>
   },
-  ApiKeyToken.InvalidTokenConfig,
+  InvalidServerUrl | ApiKeyToken.InvalidTokenConfig,
   HttpClient.HttpClient
 >

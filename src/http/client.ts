@@ -31,7 +31,6 @@ import {
   Unconfirmed,
   VersionConflict,
 } from "../ApiKeyError.ts"
-import { ApiKeys, type ConfirmWithin, type Filter, type IfVersion, type SearchInput, type SearchUpcomingInput } from "../ApiKeys.ts"
 import * as ApiKeyToken from "../ApiKeyToken.ts"
 import { encodeLine } from "../ApiKeyTransfer.ts"
 import { ApiKeyAuth } from "../internal/http/ApiKeyAuth.ts"
@@ -64,6 +63,8 @@ import {
   VerifyPayload,
 } from "../internal/http/wire.ts"
 import { decodeCreate, decodeFilter, decodeId, decodeKeyId, decodeUpdate } from "../internal/keys/input.ts"
+import type { ConfirmWithin, Filter, IfVersion, SearchInput, SearchUpcomingInput } from "../internal/keys/model.ts"
+import { ApiKeys } from "../internal/keys/service.ts"
 import { decodeLifetime } from "../internal/keys/upcoming.ts"
 import { firstIssue } from "../internal/schema/firstIssue.ts"
 import type { LegacyTokens } from "../LegacyTokens.ts"

@@ -7,7 +7,7 @@ export declare const get: Command.Command<
   import("../CliFailure.ts").CliFailure,
   | "effect/cli/GlobalFlag/effect-api-key/json"
   | "effect/cli/GlobalFlag/effect-api-key/no-color"
-  | import("../../../ApiKeys.ts").ApiKeys
+  | import("../../keys/service.ts").ApiKeys
   | import("effect/Stdio").Stdio
   | import("effect/Terminal").Terminal
 >
