@@ -6,6 +6,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -142,7 +143,8 @@ export type ApiKeyEvent = typeof ApiKeyEvent.Type
 export interface Listener {
   /**
    * Runs in the transaction of the change, and undoes the change by failing, or by taking more than 10 seconds. In a store without transactions it
-   * runs after the write, which then stands although the call fails. An event may be heard again when the change is tried again.
+   * runs after the write, which then stands although the call fails, and which `afterCommit` hears of. An event may be heard again when the change is
+   * tried again.
    */
   readonly inTransaction?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void, RepositoryError>) | undefined
   /**
@@ -152,20 +154,53 @@ export interface Listener {
   readonly afterCommit?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void>) | undefined
 }
 
-/**
- * The listeners of the services that are built in this context, in the order in which they hear of changes. None by default.
- * @category references
- * @since 0.1.0
- */
-export const Listeners: Context.Reference<ReadonlyArray<Listener>> = Context.Reference<ReadonlyArray<Listener>>(
-  "effect-api-key/ApiKeyEvents/Listeners",
-  { defaultValue: () => [] },
-)
+/** The listeners of a layer, under a key of its own in the context, so that those of merged layers stand side by side. */
+class Provided {
+  readonly listeners: ReadonlyArray<Listener>
+  isTaken = false
+  constructor(listeners: ReadonlyArray<Listener>) {
+    this.listeners = listeners
+  }
+}
+
+let provided = 0
 
 /**
- * Adds listeners to the services that it is provided to, after those that are there already. They hear in the order in which they are given.
+ * The listeners that {@link layer} has provided in this context, for a service that makes changes to tell: `ApiKeys` takes them when it is built.
+ * Layers further out come first, then those of one array, or merged, in its order.
+ * @category accessors
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { ApiKeyEvents } from "effect-api-key"
+ * import { Effect, Layer } from "effect"
  *
- * Of two such layers that are merged with each other, or stand in one array, only the last counts: give several listeners to one layer.
+ * const audit = ApiKeyEvents.layer(Effect.succeed({ inTransaction: () => Effect.void }))
+ * const metrics = ApiKeyEvents.layer(Effect.succeed({ afterCommit: () => Effect.void }))
+ *
+ * const count = Effect.map(ApiKeyEvents.listeners, (listeners) => listeners.length)
+ * Effect.runSync(Effect.provide(count, Layer.merge(audit, metrics))) // => 2
+ * ```
+ */
+export const listeners: Effect.Effect<ReadonlyArray<Listener>> = Effect.contextWith((context: Context.Context<never>) =>
+  Effect.sync(() =>
+    Array.from(context.mapUnsafe.values()).flatMap((service: unknown) => {
+      if (!(service instanceof Provided)) return []
+      service.isTaken = true
+      return service.listeners
+    }),
+  ),
+)
+
+/** How long a service may take to be built: it waits for a database, say. */
+const longestBuild = "1 minute"
+
+/**
+ * Adds listeners to the services that it is provided to, by `Layer.provide`. All such layers of a service count, those of one array or merged with
+ * each other included. Those further out hear first; then it goes by the order of the array, and of the arguments of one layer.
+ *
+ * A layer that stands beside `ApiKeys`, instead of being provided to it, isn't heard by it: after a minute, and when its scope closes, a warning says
+ * that no service took its listeners.
  * @category layers
  * @since 0.1.0
  * @example
@@ -185,9 +220,21 @@ export const Listeners: Context.Reference<ReadonlyArray<Listener>> = Context.Ref
 export const layer = <E = never, R = never>(
   ...listeners: ReadonlyArray<Effect.Effect<Listener, E, R>>
 ): Layer.Layer<never, E, Exclude<R, Scope.Scope>> =>
-  Layer.effect(
-    Listeners,
+  Layer.effectContext(
     Effect.gen(function* () {
-      return [...(yield* Listeners), ...(yield* Effect.all(listeners))]
+      const key = Context.Reference<Provided | undefined>(`effect-api-key/ApiKeyEvents/Provided/${provided++}`, {
+        defaultValue: () => undefined,
+      })
+      const taken = new Provided(yield* Effect.all(listeners))
+      let isTold = false
+      const warn = Effect.suspend(() => {
+        if (taken.isTaken || isTold || listeners.length === 0) return Effect.void
+        isTold = true
+        return Effect.logWarning("No service tells the listeners of a layer of ApiKeyEvents of its changes: provide that layer to ApiKeys")
+      })
+      // What has failed to start has said so.
+      yield* Effect.addFinalizer((exit) => (Exit.isSuccess(exit) ? warn : Effect.void))
+      yield* Effect.forkScoped(Effect.delay(warn, longestBuild))
+      return Context.make(key, taken)
     }),
   )

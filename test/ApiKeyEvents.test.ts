@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import type { KeyId } from "../src/ApiKey.ts"
 import { RepositoryError } from "../src/ApiKeyError.ts"
 import * as ApiKeyEvents from "../src/ApiKeyEvents.ts"
 import { layerEphemeral } from "../src/ApiKeyHasher.ts"
@@ -44,10 +45,71 @@ describe("Listeners", () => {
       Effect.gen(function* () {
         yield* apiKeys.create({ name: "k" })
         assert.deepStrictEqual(heard, ["outer KeyCreated", "inner KeyCreated"])
-        assert.deepStrictEqual(yield* ApiKeyEvents.Listeners, [])
+        assert.deepStrictEqual(yield* ApiKeyEvents.listeners, [])
       }),
     )
   })
+
+  const listening = (heard: Array<string>, name: string) =>
+    ApiKeyEvents.layer(Effect.succeed(heardBy(heard, `${name} 1 `)), Effect.succeed(heardBy(heard, `${name} 2 `)))
+  const create = ApiKeys.ApiKeys.use((apiKeys) => apiKeys.create({ name: "k" }))
+
+  it.effect("of layers that are merged, or stand in one array, add up in that order, and one that is there twice counts once", () =>
+    Effect.gen(function* () {
+      const heard: Array<string> = []
+      const [a, b, c, d] = [listening(heard, "a"), listening(heard, "b"), listening(heard, "c"), listening(heard, "d")]
+      // The first one is the last to be built.
+      const slow = Layer.unwrap(Effect.as(Effect.repeat(Effect.yieldNow, { times: 20 }), a))
+      const services = Layer.fresh(ApiKeys.layerMemory).pipe(Layer.provide([slow, Layer.mergeAll(b, c, b)]), Layer.provide([d, b]))
+      yield* Effect.provide(create, services)
+      assert.deepStrictEqual(
+        heard,
+        ["d", "b", "a", "c"].flatMap((name) => [`${name} 1 KeyCreated`, `${name} 2 KeyCreated`]),
+      )
+    }),
+  )
+
+  it.effect("hear the changes of the service that they are provided to, and of no other", () =>
+    Effect.gen(function* () {
+      const heard: Array<string> = []
+      const service = (name: string) => Layer.fresh(ApiKeys.layerMemory).pipe(Layer.provide(listening(heard, name)))
+      yield* Effect.provide(create, service("a"))
+      yield* Effect.provide(create, service("b"))
+      assert.deepStrictEqual(heard, ["a 1 KeyCreated", "a 2 KeyCreated", "b 1 KeyCreated", "b 2 KeyCreated"])
+    }),
+  )
+
+  it.effect("that no service takes are warned of: after a minute, or when their scope closes", () =>
+    Effect.gen(function* () {
+      const logged: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))])
+      const warning = "No service tells the listeners of a layer of ApiKeyEvents of its changes: provide that layer to ApiKeys"
+      const beside = Layer.provideMerge(Layer.merge(Layer.fresh(ApiKeys.layerMemory), listening([], "a")), logger)
+      yield* Effect.provide(create, beside)
+      assert.deepStrictEqual(logged, [warning])
+      yield* Effect.provide(
+        Effect.andThen(
+          TestClock.adjust("59 seconds"),
+          Effect.sync(() => assert.lengthOf(logged, 1)),
+        ),
+        beside,
+      )
+      assert.deepStrictEqual(logged, [warning, warning])
+      logged.length = 0
+      const later = Effect.andThen(
+        TestClock.adjust("1 minute"),
+        Effect.sync(() => logged.slice()),
+      )
+      assert.deepStrictEqual(yield* Effect.provide(later, beside), [warning])
+      assert.deepStrictEqual(logged, [warning])
+      // What fails has its own words, and listeners that are taken are none to warn of.
+      logged.length = 0
+      yield* Effect.exit(Effect.provide(Effect.fail("no"), beside))
+      const provided = Layer.provideMerge(Layer.provide(Layer.fresh(ApiKeys.layerMemory), listening([], "a")), logger)
+      yield* Effect.provide(Effect.andThen(create, TestClock.adjust("2 minutes")), provided)
+      assert.deepStrictEqual(logged, [])
+    }),
+  )
 
   it.effect("that fail after the commit undo nothing, keep no other from hearing, and are logged", () => {
     const heard: Array<string> = []
@@ -148,23 +210,38 @@ describe("Listeners", () => {
     )
   })
 
-  it.effect("in a transaction that the store hasn't fail the call, and the change stands", () => {
+  it.effect("in a transaction that the store hasn't fail the call, and the change stands, is heard of, and isn't in doubt", () => {
     const heard: Array<string> = []
     let isFailing = false
+    let lookUps = 0
     const failing: ApiKeyEvents.Listener = {
       inTransaction: () =>
         isFailing ? Effect.fail(new RepositoryError({ operation: "audit", isRetryable: true, cause: "no" })) : Effect.void,
     }
-    return withListeners([failing, heardBy(heard)], (apiKeys) =>
-      Effect.gen(function* () {
-        const { apiKey, token } = yield* apiKeys.create({ name: "k" })
-        yield* apiKeys.verify(token)
-        isFailing = true
-        assert.strictEqual(yield* tagOf(apiKeys.deactivate(apiKey.id)), "RepositoryError")
-        assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Inactive")
-        assert.deepStrictEqual(heard, ["KeyCreated"])
-      }),
+    const counted = Layer.effect(
+      ApiKeyRepository.ApiKeyRepository,
+      Effect.map(ApiKeyRepository.ApiKeyRepository, (repository) => ({
+        ...repository,
+        findByKeyId: (keyId: KeyId) => Effect.suspend(() => (lookUps++, repository.findByKeyId(keyId))),
+      })),
+    ).pipe(Layer.provide(Layer.fresh(ApiKeyRepository.layerMemory)))
+    const services = Layer.fresh(ApiKeys.layer).pipe(
+      Layer.provide([layerEphemeral, counted, ApiKeyEvents.layer(Effect.succeed(failing), Effect.succeed(heardBy(heard)))]),
     )
+    return Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const { apiKey, token } = yield* apiKeys.create({ name: "k" })
+      yield* apiKeys.verify(token)
+      isFailing = true
+      const unheard = { name: "unheard", ownerId: "alice" }
+      assert.strictEqual(yield* tagOf(apiKeys.create(unheard)), "RepositoryError")
+      assert.strictEqual(yield* apiKeys.count({ ownerId: "alice" }), 1)
+      assert.strictEqual(yield* tagOf(apiKeys.deactivate(apiKey.id)), "RepositoryError")
+      lookUps = 0
+      for (let turn = 0; turn < 3; turn++) assert.strictEqual(yield* tagOf(apiKeys.verify(token)), "Inactive")
+      assert.strictEqual(lookUps, 1)
+      assert.deepStrictEqual(heard, ["KeyCreated", "KeyCreated", "KeyDeactivated"])
+    }).pipe(Effect.provide(services))
   })
 
   it.effect("hear with the references of the change's caller", () => {

@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
 import { RepositoryError } from "../../ApiKeyError.ts"
-import { type Actor, type ApiKeyEvent, CurrentActor, Listeners } from "../../ApiKeyEvents.ts"
+import { type Actor, type ApiKeyEvent, CurrentActor, listeners as takeListeners } from "../../ApiKeyEvents.ts"
 import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
 import type { Invalidation, Outcome, Pending } from "./invalidation.ts"
 
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function* (
   invalidation: Invalidation,
 ): Effect.fn.Return<Changes, never, Scope.Scope> {
   const { transaction } = repository
-  const listeners = yield* Listeners
+  const listeners = yield* takeListeners
   const inTransaction = listeners.flatMap(({ inTransaction }) => inTransaction ?? [])
   const deliver = yield* makeDeliver(listeners.flatMap(({ afterCommit }) => afterCommit ?? []))
 
