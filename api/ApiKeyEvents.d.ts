@@ -1021,7 +1021,7 @@ export interface Listener {
   readonly inTransaction?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void, RepositoryError>) | undefined
   readonly afterCommit?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void>) | undefined
 }
-export declare const Listeners: Context.Reference<ReadonlyArray<Listener>>
+export declare const listeners: Effect.Effect<ReadonlyArray<Listener>>
 export declare const layer: <E = never, R = never>(
   ...listeners: ReadonlyArray<Effect.Effect<Listener, E, R>>
 ) => Layer.Layer<never, E, Exclude<R, Scope.Scope>>

@@ -215,6 +215,40 @@ describe("A change whose answer is lost", () => {
       }),
     )
 
+    it.effect("isn't the one that a listener undid, which is remembered as it was at once", () =>
+      Effect.gen(function* () {
+        let refusal: Effect.Effect<void, RepositoryError> = Effect.void
+        const { a, apiKey, token, remember } = yield* startWith({ inTransaction: () => refusal })
+        const refused = Effect.fail(new RepositoryError({ operation: "audit", isRetryable: false, cause: "no" }))
+        for (refusal of [refused, Effect.die("broken")]) {
+          for (const change of Object.values(kinds)) {
+            const changing: Effect.Effect<unknown, unknown> = change(a.apiKeys, apiKey.id)
+            assert.isTrue(Exit.isFailure(yield* attempt(changing)))
+            yield* delivered
+            assert.isTrue(yield* remember(token))
+            // By a savepoint, within a transaction that is committed.
+            yield* a.sql.withTransaction(attempt(changing))
+            yield* delivered
+            assert.isTrue(yield* remember(token))
+          }
+        }
+      }),
+    )
+
+    it.effect("is that of a listener's refusal too, where nothing confirms the rollback", () =>
+      Effect.gen(function* () {
+        let refusal: Effect.Effect<void, RepositoryError> = Effect.void
+        const { a, proxy, apiKey, token, ask, remember } = yield* startWith({ inTransaction: () => refusal })
+        refusal = Effect.fail(new RepositoryError({ operation: "audit", isRetryable: false, cause: "no" }))
+        proxy.loseAnswersTo = "ROLLBACK"
+        assert.strictEqual(yield* tagOf(a.apiKeys.deactivate(apiKey.id)), "RepositoryError")
+        proxy.loseAnswersTo = undefined
+        yield* delivered
+        assert.deepStrictEqual(yield* ask(token), ["good", "good"])
+        assert.isFalse(yield* remember(token))
+      }),
+    )
+
     it.effect("was bounded by the library: a write waits for a lock for 10 s at most, or for less if the session says so", () =>
       Effect.gen(function* () {
         const { a, apiKey, lock, remember, token } = yield* start

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
@@ -70,6 +71,7 @@ export const make = Effect.fnUntraced(function* (
 
   const conclude = <A>(change: Change<A>, written: A, actor: Actor, read: ApiKey | null): Written<A> => ({
     written,
+    refusal: Result.void,
     outcomes: change.outcomes(written, { actor, before: read ?? change.before?.(written) ?? null }),
   })
 
@@ -78,16 +80,23 @@ export const make = Effect.fnUntraced(function* (
     change: Change<A>,
     write: Effect.Effect<A, E>,
     actor: Actor,
+    undone: Undone,
   ): Effect.Effect<Written<A>, E | RepositoryError> => {
     if (inTransaction.length === 0) return Effect.map(write, (written) => conclude(change, written, actor, null))
-    const heard = Effect.gen(function* () {
+    const writing = Effect.gen(function* () {
       const before = yield* readBefore(change.record)
-      const concluded = conclude(change, yield* write, actor, before)
-      const events = concluded.outcomes.filter(isEvent)
-      for (const listen of events.length === 0 ? [] : inTransaction) yield* bounded(listen(events))
-      return concluded
+      return conclude(change, yield* write, actor, before)
     })
-    return transaction === undefined ? heard : transaction.run(heard)
+    const hear = Effect.fnUntraced(function* ({ outcomes }: Written<A>) {
+      const events = outcomes.filter(isEvent)
+      for (const listen of events.length === 0 ? [] : inTransaction) yield* bounded(listen(events))
+    })
+    // Nothing undoes the change: the call fails, and all hear of the change.
+    if (transaction === undefined) {
+      return Effect.flatMap(writing, (written) => Effect.map(Effect.result(hear(written)), (refusal) => ({ ...written, refusal })))
+    }
+    const noteFailure = (cause: Cause.Cause<unknown>) => Effect.sync(() => undone.note(cause))
+    return transaction.run(Effect.tapCause(Effect.tap(writing, hear), noteFailure))
   }
 
   return {
@@ -96,6 +105,7 @@ export const make = Effect.fnUntraced(function* (
         const { record, records = [], inserts = [] } = change
         const isOpen = transaction?.isOpen(context) === true
         let telling: Effect.Effect<unknown> = Effect.void
+        const undone = makeUndone()
 
         /** Starts the delivery to the listeners, and gives what waits for it and tells the other nodes. */
         const tell = (others: Effect.Effect<void>, outcomes: ReadonlyArray<Outcome>): Effect.Effect<Effect.Effect<unknown>> =>
@@ -104,7 +114,7 @@ export const make = Effect.fnUntraced(function* (
         /** Applies the outcome here at once. Other nodes hear of it afterwards, where the caller can be interrupted. */
         const conclude = (pending: Pending, exit: Exit.Exit<Written<unknown>, { readonly _tag: string }>): Effect.Effect<void> => {
           const outcomes = Exit.isSuccess(exit) ? exit.value.outcomes : undefined
-          if (Exit.isFailure(exit) && isRefused(exit.cause)) {
+          if (Exit.isFailure(exit) && isRefused(exit.cause, undone)) {
             const settled = pending.refusedUnsafe()
             if (isOpen) return settled
             telling = settled
@@ -130,13 +140,13 @@ export const make = Effect.fnUntraced(function* (
 
         const committing = Effect.acquireUseRelease(
           invalidation.begin({ records: record === undefined ? records : [record], inserts }),
-          () => writeHeard(change, write, Context.get(context, CurrentActor)),
+          () => writeHeard(change, write, Context.get(context, CurrentActor), undone),
           (pending, exit) => Effect.suspend(() => conclude(pending, exit)),
         )
         const told = Effect.flatMap(Effect.exit(committing), (exit) =>
           Effect.andThen(
             telling,
-            Exit.map(exit, ({ written }) => written),
+            Effect.flatMap(exit, ({ written, refusal }) => Effect.as(Effect.fromResult(refusal), written)),
           ),
         )
         return isOpen || record === undefined ? told : Effect.flatMap(Effect.forkDetach(told, { startImmediately: true }), Fiber.join)
@@ -147,13 +157,34 @@ export const make = Effect.fnUntraced(function* (
 interface Written<A> {
   readonly written: A
   readonly outcomes: ReadonlyArray<Outcome>
+  /** The failure of a listener that couldn't undo the change. */
+  readonly refusal: Result.Result<void, RepositoryError>
 }
+
+/**
+ * The failures within a transaction. `TransactionSupport.run` passes one on if the transaction was rolled back, and has one of its own otherwise.
+ */
+interface Undone {
+  readonly note: (cause: Cause.Cause<unknown>) => void
+  readonly has: (reason: Cause.Reason<unknown>) => boolean
+}
+
+const makeUndone = (): Undone => {
+  const failures = new Set<unknown>()
+  return {
+    note: (cause) => cause.reasons.forEach((reason) => failures.add(failureOf(reason))),
+    has: (reason) => !Cause.isInterruptReason(reason) && failures.has(failureOf(reason)),
+  }
+}
+
+const failureOf = (reason: Cause.Reason<unknown>): unknown =>
+  Cause.isFailReason(reason) ? reason.error : Cause.isDieReason(reason) ? reason.defect : reason
 
 const isEvent = (outcome: Outcome): outcome is ApiKeyEvent => outcome._tag !== "KeyUnchanged"
 
-/** Whether a write is sure not to have taken place, as the store has said why not. */
-const isRefused = (cause: Cause.Cause<{ readonly _tag: string }>): boolean =>
-  cause.reasons.every((reason) => Cause.isFailReason(reason) && reason.error._tag !== "RepositoryError")
+/** Whether a write is sure not to have taken place: the store has said why not, or it was rolled back. */
+const isRefused = (cause: Cause.Cause<{ readonly _tag: string }>, undone: Undone): boolean =>
+  cause.reasons.every((reason) => (Cause.isFailReason(reason) && reason.error._tag !== "RepositoryError") || undone.has(reason))
 
 /** A listener that hangs would leave its transaction open, and the change in doubt. */
 const bounded = (listening: Effect.Effect<void, RepositoryError>): Effect.Effect<void, RepositoryError> =>

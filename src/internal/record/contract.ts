@@ -87,6 +87,9 @@ export interface TransactionSupport {
   /**
    * Runs the effect in a transaction, which its failure undoes: within the caller's, of which then nothing else is undone, or in one of its own, whose
    * statements are bounded as those of single writes are.
+   *
+   * The effect's failure is passed on, the same object, only where the rollback was confirmed: the change counts as undone then. Otherwise it fails with
+   * a `RepositoryError` of its own, and the change is in doubt.
    */
   readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RepositoryError, R>
   /**

@@ -1,10 +1,11 @@
 /** The table of keys as the facets of the repository use it: its client, its names, and the conditions that several facets share. */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { BeginTransaction, type SqlClient } from "effect/sql/SqlClient"
-import { isSqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { ApiKeyId } from "../../ApiKey.ts"
 import { ApiKeyNotFound, type RepositoryError, VersionConflict } from "../../ApiKeyError.ts"
@@ -53,9 +54,12 @@ export const make = (client: SqlClient, table: Table): Store => {
       sql.withTransaction(isInTransaction(context) ? effect : Effect.andThen(sql.unsafe(boundText), effect)).pipe(
         // Transactions of the caller's may begin otherwise, read-only say.
         Effect.provideService(BeginTransaction, undefined),
+        // The rollback on a lost connection fails too, beside the failure that it was for: which is passed on only if it was undone.
+        Effect.catchCause((cause): Effect.Effect<never, E | SqlError | RepositoryError> => {
+          const lost = failedRollback(cause)
+          return lost === undefined ? Effect.failCause(cause) : Effect.fail(toRepositoryError(operation)(lost))
+        }),
         Effect.mapError((error) => (isSqlError(error) ? toRepositoryError(operation)(error) : error)),
-        // The rollback on a lost connection fails too.
-        Effect.catchDefect((defect) => (isSqlError(defect) ? Effect.fail(toRepositoryError(operation)(defect)) : Effect.die(defect))),
       ),
     )
 
@@ -86,6 +90,9 @@ export const make = (client: SqlClient, table: Table): Store => {
         ELSE previous_expires_at > GREATEST(${toDate(at)}::timestamptz, updated_at) END)`,
   }
 }
+
+const failedRollback = ({ reasons }: Cause.Cause<unknown>): SqlError | undefined =>
+  reasons.map((reason) => (Cause.isDieReason(reason) ? reason.defect : undefined)).find(isSqlError)
 
 /** An instant as a parameter. */
 export const toDate = <A extends DateTime.Utc | null>(instant: A): Date | null => (instant === null ? null : DateTime.toDateUtc(instant))
