@@ -40,6 +40,27 @@ const makeKey = (scopes: ReadonlyArray<string>, lifetime?: Duration.Input) =>
   })
 
 describeWith(layerServer(), { excludeTestServices: true })("managing keys over HTTP", (it) => {
+  it.effect("tells of tokens only those who may end them", () =>
+    Effect.gen(function* () {
+      const found = yield* makeKey(["a"])
+      const inactive = yield* makeKey(["a"])
+      yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.deactivate(inactive.apiKey.id))
+      const tokens = [found.token, inactive.token, `${found.token.slice(0, -1)}!`, "ak-0123456789abcdef-x", "garbage", "x".repeat(1_000)]
+      for (const caller of [
+        "",
+        "nonsense",
+        inactive.token,
+        (yield* makeKey(["api-keys:read", "api-keys:verify", "api-keys:rotate-self"])).token,
+      ]) {
+        const answers = yield* Effect.forEach(tokens, (token) => send("POST", "/api-keys/revoke", caller, { token, reason: "leaked" }))
+        const told = new Set(answers.map(({ status, body }) => JSON.stringify([status, body])))
+        assert.lengthOf(Array.from(told), 1, Array.from(told).join("\n"))
+        assert.include([401, 403], answers[0]?.status)
+      }
+      assert.isTrue((yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.verify(found.token))).apiKey.isActive)
+    }),
+  )
+
   it.effect("ends a token that was found, its key or the grace alone, and tells of one that doesn't work", () =>
     Effect.gen(function* () {
       const apiKeys = yield* ApiKeys.ApiKeys

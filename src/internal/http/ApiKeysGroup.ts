@@ -124,7 +124,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         explain({
           summary: "End a token that was found",
           description:
-            "Ends the token that is sent, if it works: deactivates its key, or ends its grace if it is the previous one. Answers 200 with `valid` true, or false if it doesn't work. A 401 or 403 is about the caller's own key.",
+            "Ends the token that is sent, if it works: deactivates its key, or ends its grace if it is the previous one. Answers 200 with `valid` true, or false if it doesn't work. A 401 or 403 is about the caller's own key. The error says precisely what is wrong with the token, so it isn't for strangers.",
           example: { token: exampleToken, reason: "leaked" },
         }),
         requireScopes("api-keys:write"),

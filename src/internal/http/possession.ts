@@ -15,7 +15,7 @@ export const capacity = 1_000
 const batchSize = 64
 
 export interface Possession {
-  /** Whether there is room for the token. One that waits already has its place. */
+  /** Whether there is room for the token. One that waits already takes no second place. */
   readonly offer: (token: Redacted.Redacted) => boolean
 }
 
@@ -120,8 +120,10 @@ export const make = Effect.fnUntraced(function* (
   return {
     offer: (token) => {
       const hash = hashOf(token)
-      if (arrived.has(hash) || turns.has(hash)) return true
+      if (arrived.has(hash)) return true
+      // Before the turns, which only tokens of keys that exist have: a full queue mustn't tell those from others.
       if (arrived.size >= capacity) return false
+      if (turns.has(hash)) return true
       arrived.set(hash, token)
       arrival.openUnsafe()
       return true

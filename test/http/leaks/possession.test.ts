@@ -95,6 +95,27 @@ describe("Who holds a token", () => {
     }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
   )
 
+  it.live("doesn't learn from a full queue whether a token's key exists", () =>
+    Effect.gen(function* () {
+      const held = yield* Latch.make()
+      const named = yield* Latch.make()
+      const possession = yield* Possession.make(
+        {
+          identify: (token) => (Redacted.value(token) === "known" ? Effect.as(named.open, "key") : Effect.as(held.await, undefined)),
+          revoke: () => held.await,
+        },
+        1_000,
+      )
+      const offer = (text: string) => possession.offer(Redacted.make(text))
+      assert.isTrue(offer("known"))
+      yield* named.await
+      yield* Effect.sleep("20 millis")
+      for (let index = 0; index < Possession.capacity; index++) assert.isTrue(offer(`unknown ${index}`))
+      assert.deepStrictEqual([offer("known"), offer("another")], [false, false])
+      yield* held.open
+    }).pipe(Effect.scoped),
+  )
+
   it.live("can't be kept waiting while the store is slow to look up, beyond what waits", () => {
     const held = Promise.withResolvers<void>()
     const store = (repository: Repository): Repository => ({
