@@ -25,6 +25,7 @@ import { readOptions } from "./internal/keys/configuration.ts"
 import * as Confirm from "./internal/keys/confirm.ts"
 import * as Create from "./internal/keys/create.ts"
 import * as Find from "./internal/keys/find.ts"
+import * as HashReport from "./internal/keys/hashReport.ts"
 import * as Import from "./internal/keys/import.ts"
 import * as Invalidation from "./internal/keys/invalidation.ts"
 import type { Options } from "./internal/keys/model.ts"
@@ -331,7 +332,8 @@ const build = Effect.fnUntraced(function* (options: Options) {
     verify: telemetry === "traces" ? (token, options) => Effect.withSpan(timed(token, options), "ApiKeys.verify") : timed,
     isToken: verification.isToken,
     keyIdsOf: verification.keyIdsOf,
-    ...Find.make({ repository, isToken: verification.isToken, currentScheme }),
+    ...Find.make({ repository, isToken: verification.isToken }),
+    hashReport: yield* HashReport.make({ repository, currentScheme }),
     ...updates,
     ...rotations,
     revoke: Revoke.make({

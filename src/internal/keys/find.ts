@@ -1,25 +1,21 @@
-/** Finds records, and tells of their hashes. */
-import * as DateTime from "effect/DateTime"
+/** Finds records. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Model from "../../ApiKey.ts"
-import { ApiKeyNotFound, type HasherError, type InvalidCursor, InvalidInput, NotFound, type RepositoryError } from "../../ApiKeyError.ts"
-import { parseScheme } from "../../ApiKeyHasher.ts"
+import { ApiKeyNotFound, type InvalidCursor, InvalidInput, NotFound, type RepositoryError } from "../../ApiKeyError.ts"
 import { type ApiKeyRepository, defaultSort, type Page } from "../../ApiKeyRepository.ts"
 import * as ApiKeyTransfer from "../../ApiKeyTransfer.ts"
 import { decodeFilter, decodeId, decodeKeyId } from "./input.ts"
-import type { ExportOptions, Filter, HashUsage, SearchInput } from "./model.ts"
+import type { ExportOptions, Filter, SearchInput } from "./model.ts"
 import { refuseUnstorable } from "./unstorable.ts"
 
 export interface Dependencies {
   readonly repository: ApiKeyRepository["Service"]
   readonly isToken: (text: string) => boolean
-  /** The scheme of the hashes that the hasher makes now. */
-  readonly currentScheme: Effect.Effect<string, HasherError>
 }
 
-export const make = ({ repository, isToken, currentScheme }: Dependencies) => ({
+export const make = ({ repository, isToken }: Dependencies) => ({
   get: Effect.fn("ApiKeys.get")(function* (text: string): Effect.fn.Return<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError> {
     const id = yield* decodeId(text)
     const stored = yield* repository.findById(id)
@@ -70,13 +66,4 @@ export const make = ({ repository, isToken, currentScheme }: Dependencies) => ({
           : Stream.map(repository.stream(decoded, { by: "createdAt", order: "asc" }), ApiKeyTransfer.encodeLine),
       ),
     ).pipe(Stream.withSpan("ApiKeys.export", { attributes: { "api_key.hashes": hashes } })),
-
-  hashReport: Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<HashUsage>, RepositoryError | HasherError> {
-    const current = yield* currentScheme
-    const counts = new Map<string, number>()
-    for (const { scheme, previousScheme, count } of yield* repository.countSchemes(yield* DateTime.now)) {
-      for (const each of previousScheme === null ? [scheme] : [scheme, previousScheme]) counts.set(each, (counts.get(each) ?? 0) + count)
-    }
-    return Array.from(counts, ([scheme, count]) => ({ ...parseScheme(scheme), count, isCurrent: scheme === current }))
-  }).pipe(Effect.withSpan("ApiKeys.hashReport")),
 })

@@ -122,7 +122,7 @@ export class ApiKeys extends Context.Service<
      * others. While it is `false`, each verification asks the store, so that none answers by a record that has changed.
      */
     readonly isInTouch: Effect.Effect<boolean>
-    /** How many hashes there are of each algorithm, parameters and pepper. It reads the whole table. */
+    /** How many hashes there are of each algorithm, parameters and pepper. It reads the whole table, once for callers at the same time. */
     readonly hashReport: Effect.Effect<ReadonlyArray<HashUsage>, RepositoryError | HasherError>
     /**
      * Keeps keys of another database or system, batch by batch, and tells of each row that it refused and, after each batch, how far it has
