@@ -19,13 +19,14 @@ export default defineConfig({
       provider: "v8",
       include: ["src/*.ts", "src/internal/{hash,keys,nodes,record,schema,text,time,token,transfer,verifier}/**"],
       reporter: ["text", "html"],
-      // A little below what was measured.
+      // What was measured, in whole percents.
       thresholds: {
-        statements: 92,
-        branches: 88,
-        lines: 93,
-        "src/{ApiKeyToken,Scope}.ts": { statements: 100, branches: 98, lines: 100 },
-        "src/internal/verifier/**": { statements: 95, branches: 88, lines: 96 },
+        statements: 93,
+        branches: 90,
+        functions: 91,
+        lines: 94,
+        "src/{ApiKeyToken,Scope}.ts": { statements: 100, branches: 98, functions: 100, lines: 100 },
+        "src/internal/verifier/**": { statements: 98, branches: 94, functions: 97, lines: 99 },
       },
     },
   },
