@@ -53,4 +53,41 @@ describe("Sieve", () => {
     assert.deepStrictEqual(left, ["a", "b"])
     assert.deepStrictEqual(keysOf(sieve), ["a", "c"])
   })
+
+  it("keeps a node that takes all of its room, and none where it has room for none", () => {
+    const one = make({ entries: 1, bytes: 10 })
+    one.sieve.set(item("a", 10))
+    assert.deepStrictEqual([keysOf(one.sieve), one.sieve.size], [["a"], 1])
+    const none = make({ entries: 0, bytes: 10 })
+    none.sieve.set(item("a", 1))
+    assert.deepStrictEqual([none.sieve.size, none.left], [0, []])
+  })
+
+  it("takes all marks off where all were used, and drops the oldest", () => {
+    const { sieve, left } = make({ entries: 3, bytes: 100 })
+    for (const key of ["a", "b", "c"]) sieve.set(item(key))
+    for (const node of sieve.values()) node.isVisited = true
+    sieve.set(item("d"))
+    assert.deepStrictEqual(left, ["a"])
+    assert.deepStrictEqual(
+      Array.from(sieve.values(), ({ isVisited }) => isVisited),
+      [false, false, false],
+    )
+  })
+
+  it("goes on from where it was, whichever node is replaced", () => {
+    for (const [replaced, next] of [
+      ["b", "c"],
+      ["c", "b"],
+    ] as const) {
+      const { sieve, left } = make({ entries: 3, bytes: 100 })
+      for (const key of ["a", "b", "c", "d"]) sieve.set(item(key))
+      // The hand has come to the second one.
+      sieve.set(item(replaced))
+      sieve.set(item("e"))
+      assert.deepStrictEqual(left, ["a", replaced, next])
+      sieve.set(item("f"))
+      assert.deepStrictEqual(keysOf(sieve), [replaced, "e", "f"].sort())
+    }
+  })
 })

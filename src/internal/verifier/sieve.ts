@@ -63,8 +63,7 @@ export class Sieve<A extends Node<A>> {
     this.newest = node
   }
 
-  delete(node: A): void {
-    if (this.nodes.get(node.key) !== node) return
+  private delete(node: A): void {
     this.nodes.delete(node.key)
     this.usedBytes -= node.size
     if (this.hand === node) this.hand = node.newer
@@ -78,12 +77,12 @@ export class Sieve<A extends Node<A>> {
 
   // Each step takes a mark off or ends the walk, and only use puts marks on.
   private evict(): void {
-    let node = this.hand ?? this.oldest
-    while (node?.isVisited) {
+    // An empty map has room for any node that gets here, so there is one.
+    let node = (this.hand ?? this.oldest)!
+    while (node.isVisited) {
       node.isVisited = false
-      node = node.newer ?? this.oldest
+      node = (node.newer ?? this.oldest)!
     }
-    if (node === undefined) return
     this.hand = node.newer
     this.delete(node)
   }
