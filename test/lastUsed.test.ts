@@ -7,6 +7,7 @@ import * as LastUsed from "../src/internal/verifier/lastUsed.ts"
 import { makeStoredApiKey } from "../src/testing.ts"
 
 const { apiKey } = makeStoredApiKey()
+const { apiKey: other } = makeStoredApiKey()
 
 const makeUse = (key = 0): LastUsed.Use => ({
   id: apiKey.id,
@@ -22,6 +23,8 @@ const away = new RepositoryError({ operation: "touch", isRetryable: true, cause:
 interface Written {
   readonly at: number
   readonly uses: ReadonlyArray<number>
+  /** The records whose graces may begin by these uses. */
+  readonly beginning: ReadonlyArray<string>
 }
 
 /** Collects for a store that fails, or takes its time, as `answer` has it. */
@@ -39,13 +42,11 @@ const withStore = <A, E>(
     const store = { answer: Effect.void as Effect.Effect<void, RepositoryError> }
     const scope = yield* Scope.make()
     const { record } = yield* LastUsed.make(
-      (uses) =>
+      (uses, beginning) =>
         Effect.suspend(() =>
-          uses.length === 0
-            ? Effect.void
-            : Effect.map(store.answer, () => {
-                written.push({ at: clock.currentTimeMillisUnsafe(), uses: uses.map((use) => use.lastUsedAt.epochMilliseconds) })
-              }),
+          Effect.map(store.answer, () => {
+            written.push({ at: clock.currentTimeMillisUnsafe(), uses: uses.map((use) => use.lastUsedAt.epochMilliseconds), beginning })
+          }),
         ),
       "10 seconds",
     ).pipe(Scope.provide(scope))
@@ -73,6 +74,37 @@ describe("When keys were last used", () => {
         yield* interval
         // The store moves nothing back; here nothing is either.
         assert.deepStrictEqual(written.at(-1)?.uses, [300])
+      }),
+    ),
+  )
+
+  it.effect("is written no sooner than after an interval, however long there was nothing to write", () =>
+    withStore(({ record, written }) =>
+      Effect.gen(function* () {
+        yield* TestClock.adjust("7 seconds")
+        const use = makeUse()
+        record(use, 7_000)
+        assert.isTrue(use.isPending)
+        // The interval less a fifth.
+        yield* TestClock.adjust("7900 millis")
+        assert.lengthOf(written, 0)
+        yield* interval
+        assert.lengthOf(written, 1)
+        assert.isFalse(use.isPending)
+      }),
+    ),
+  )
+
+  it.effect("comes with the records whose graces may begin by it, each once", () =>
+    withStore(({ record, written }) =>
+      Effect.gen(function* () {
+        record(makeUse(), 1)
+        for (const key of [1, 2]) record({ ...makeUse(key), id: other.id, beginsGrace: true }, 2)
+        yield* interval
+        assert.deepStrictEqual(
+          written.map(({ uses, beginning }) => [uses, beginning]),
+          [[[1, 2, 2], [other.id]]],
+        )
       }),
     ),
   )
@@ -125,6 +157,10 @@ describe("When keys were last used", () => {
           [10_000, 10_000, 1],
         )
         assert.strictEqual(new Set(written.flatMap(({ uses }) => uses)).size, 20_001)
+        // And no statement for no key.
+        for (let key = 1; key <= 10_000; key++) record(makeUse(key), 30_000)
+        yield* interval
+        assert.lengthOf(written, 4)
       }),
     ),
   )
@@ -152,7 +188,8 @@ describe("When keys were last used", () => {
         const uses = Array.from({ length: 100_002 }, (_, key) => makeUse(key + 1))
         for (const use of uses) record(use, 1)
         yield* interval
-        for (const use of uses) record(use, 2)
+        // By other look-ups too.
+        for (let key = 1; key <= uses.length; key++) record(makeUse(key), 2)
         store.answer = Effect.void
         yield* close
         assert.strictEqual(written.flatMap(({ uses }) => uses).length, 100_000)
