@@ -361,7 +361,7 @@ describe("Warm and cold", () => {
           }
         }
       }).pipe(Effect.scoped),
-    { arbitrary: { runs: 300 } },
+    { arbitrary: { runs: Number(process.env["HISTORIES"] ?? 300) } },
   )
 
   const withoutUse = ({ apiKey: { lastUsedAt: _, previous, ...apiKey }, usedToken }: ApiKeys.Verified) => ({
