@@ -107,7 +107,12 @@ export const GraceSettled = Schema.TaggedStruct("GraceSettled", { ...ofRecord, a
 export const KeyDeleted = Schema.TaggedStruct("KeyDeleted", { ...ofRecord, before: ApiKey })
 /** The hash of a token was made anew; `keyIds` has the token's. `from` and `to` are as `ApiKeyHasher.scheme` gives them. @category events @since 0.1.0 */
 export const KeyRehashed = Schema.TaggedStruct("KeyRehashed", { ...ofRecord, from: Schema.String, to: Schema.String })
-/** When tokens were last used: those that were since the last such event, up to 10,000 at a time. @category events @since 0.1.0 */
+/**
+ * When tokens were last used: those that were since the last such event, up to 10,000 at a time. A use is noted some seconds after it was made, so
+ * `uses` may have keys that were deleted meanwhile, and tokens that a rotation has replaced.
+ * @category events
+ * @since 0.1.0
+ */
 export const KeysUsed = Schema.TaggedStruct("KeysUsed", {
   ...ofChange,
   uses: Schema.Array(Schema.Struct({ id: ApiKeyId, keyId: KeyId, lastUsedAt: Instant })),
@@ -148,8 +153,9 @@ export interface Listener {
    */
   readonly inTransaction?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void, RepositoryError>) | undefined
   /**
-   * Runs after the commit, for the changes of a node one after another, in the order of their answers. It is interrupted after a second, as the
-   * change's caller waits for it; longer work belongs into a queue. An event is heard once at most: not where the answer to the commit was lost.
+   * Runs after the commit, for the changes of a node one after another, in the order of their answers. The change's caller
+   * waits for it, for a second at most, waiting for changes before this one included; then it is interrupted, and a warning names the event and the
+   * key id. Longer work belongs into a queue. An event is heard once at most: not where the answer to the commit was lost.
    */
   readonly afterCommit?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void>) | undefined
 }

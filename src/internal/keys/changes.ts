@@ -207,32 +207,60 @@ const makeDeliver = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Deliver, never, Scope.Scope> {
   if (listeners.length === 0) return () => Effect.succeed(Effect.void)
   const turns = Semaphore.makeUnsafe(1)
-  const timely = (listening: Effect.Effect<void>) =>
-    Effect.flatMap(Effect.timeoutOption(listening, longestAfterCommit), (heard) =>
-      Option.isSome(heard)
-        ? Effect.void
-        : Effect.logWarning("A listener takes too long to hear of changes of API keys: it was interrupted"),
+  // A listener that can't be interrupted isn't waited for either.
+  const timely = (listening: Effect.Effect<void>, late: Effect.Effect<void>) =>
+    Effect.flatMap(Effect.forkDetach(listening, { startImmediately: true }), (fiber) =>
+      Effect.flatMap(Effect.timeoutOption(Fiber.await(fiber), longestAfterCommit), (heard) =>
+        Option.isSome(heard)
+          ? Effect.void
+          : Effect.andThen(
+              Effect.sync(() => fiber.interruptUnsafe()),
+              late,
+            ),
+      ),
     )
   // A defect of one listener is no other's.
-  const safely = (listening: Effect.Effect<void>) =>
-    Effect.catchCause(listening, (cause) => Effect.logError("A listener failed to hear of changes of API keys", cause))
+  const safely = (events: ReadonlyArray<ApiKeyEvent>, listening: Effect.Effect<void>) =>
+    Effect.catchCause(listening, (cause) => Effect.logError(`A listener of API keys failed to hear of ${outlineOf(events)}`, cause))
   const hear = (events: ReadonlyArray<ApiKeyEvent>) =>
-    Effect.forEach(listeners, (listen) => safely(Effect.suspend(() => listen(events))), { concurrency: "unbounded", discard: true }).pipe(
-      Effect.provideService(IsListening, true),
+    Effect.forEach(
+      listeners,
+      (listen) =>
+        safely(
+          events,
+          Effect.suspend(() => listen(events)),
+        ),
+      {
+        concurrency: "unbounded",
+        discard: true,
+      },
+    ).pipe(Effect.provideService(IsListening, true))
+  const hearTimely = (events: ReadonlyArray<ApiKeyEvent>) =>
+    timely(
+      turns.withPermit(hear(events)),
+      Effect.logWarning(`The listeners of API keys take too long: they were interrupted, and may not have heard of ${outlineOf(events)}`),
     )
 
   // Changes that are being heard of are waited for.
-  yield* Effect.addFinalizer(() => timely(turns.withPermit(Effect.void)))
+  yield* Effect.addFinalizer(() => timely(turns.withPermit(Effect.void), Effect.void))
   return (events) =>
     events.length === 0
       ? Effect.succeed(Effect.void)
       : Effect.flatMap(IsListening, (isListening) =>
           // A listener that changes a key has the turn that the delivery of its own change waits for.
-          Effect.map(Effect.forkDetach(timely(turns.withPermit(hear(events))), { startImmediately: true }), (fiber) =>
+          Effect.map(Effect.forkDetach(hearTimely(events), { startImmediately: true }), (fiber) =>
             isListening ? Effect.void : Fiber.await(fiber),
           ),
         )
 })
+
+/** What was lost, for a log: the first event, and how many more. A key id is no secret. */
+const outlineOf = ([first, ...others]: ReadonlyArray<ApiKeyEvent>): string => {
+  if (first === undefined) return "nothing"
+  const keyIds = first._tag === "KeysUsed" ? first.uses.map(({ keyId }) => keyId) : first.keyIds
+  const moreKeys = first._tag === "KeysUsed" && keyIds.length > 1 ? ` and ${keyIds.length - 1} more` : ""
+  return `${first._tag} of ${keyIds[0]}${moreKeys}${others.length === 0 ? "" : `, and ${others.length} more events`}`
+}
 
 /** Whether a change is made by a listener that is being told of another one. */
 const IsListening = Context.Reference<boolean>("effect-api-key/keys/IsListening", { defaultValue: () => false })
