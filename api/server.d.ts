@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import type { MigrationError } from "effect/sql/Migrator"
 import type { SqlError } from "effect/sql/SqlError"
 import * as ApiKeys from "./ApiKeys.ts"
+import type { KeyPolicy } from "./KeyPolicy.ts"
 import * as Pepper from "./hasher/Pepper.ts"
 import * as Invalidation from "./sql/Invalidation.ts"
 import type { MissingMigrations } from "./sql/SqlRepository.ts"
@@ -24,6 +25,7 @@ export { SigningKeysUnreadable } from "./internal/server/leakOptions.ts"
 export { routes, routesWith, type RoutesOptions } from "./internal/server/routes.ts"
 export interface Options {
   readonly limits?: Partial<Limits> | undefined
+  readonly policies?: ReadonlyArray<KeyPolicy> | undefined
   readonly onFirstKey?: ((created: ApiKeys.Created, url: string) => Effect.Effect<void>) | undefined
 }
 export declare const layerWith: (

@@ -19,6 +19,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { ApiKeyInvalidation } from "./ApiKeyInvalidation.ts"
 import type { ApiKeyRepository } from "./ApiKeyRepository.ts"
 import * as ApiKeys from "./ApiKeys.ts"
+import type { KeyPolicy } from "./KeyPolicy.ts"
 import * as Pepper from "./hasher/Pepper.ts"
 import * as Invalidation from "./sql/Invalidation.ts"
 import type { PgliteError } from "./sql/Pglite.ts"
@@ -58,6 +59,8 @@ type Settings = Config.Success<typeof serverSettings>
 export interface Options {
   /** Where the defaults don't suit: see {@link Limits}. */
   readonly limits?: Partial<Limits> | undefined
+  /** The kinds of policies that keys may hold: see `KeyPolicy`. A key with another kind is refused. Default: none. */
+  readonly policies?: ReadonlyArray<KeyPolicy> | undefined
   /** Takes the administrator's key that is made on an empty table; `url` is the server's. Default: it is printed, for people. */
   readonly onFirstKey?: ((created: ApiKeys.Created, url: string) => Effect.Effect<void>) | undefined
 }
@@ -91,6 +94,8 @@ const layerStorage = ({
  * `API_KEY_LEAKS`, `API_KEY_REVOKE_BY_POSSESSION`, `API_KEY_REVOCATIONS_PER_SECOND`, `API_KEY_CREDENTIALS`,
  * `API_KEY_FOREIGN_AUTHORIZATION`, and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
  * its scope closes, requests in flight get up to 10 seconds.
+ *
+ * Listeners that are provided to it (`ApiKeyEvents.layer`) hear of its changes.
  * @category layers
  * @since 0.1.0
  * @example
@@ -118,7 +123,7 @@ export const layerWith = (options: Options) =>
       // A folder that is gone while the server runs, a volume say, isn't made anew.
       const load = loadPeppers(config, { mayMake: false })
       const hasher = layerArgon2.pipe(Layer.provide(Pepper.layerReloading({ load, every: "1 minute" })))
-      const services = ApiKeys.layerConfigWith({ legacy: yield* loadAdapters }).pipe(
+      const services = ApiKeys.layerConfigWith({ legacy: yield* loadAdapters, policies: options.policies }).pipe(
         Layer.provide(hasher),
         Layer.provideMerge(layerStorage(config)),
       )

@@ -165,6 +165,31 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
     }),
   )
 
+  it.effect("warns of keys with policies, which this node refuses, by kind and number", () =>
+    Effect.gen(function* () {
+      const insert = (index: number, policies: string) =>
+        sql(`INSERT INTO api_keys (id, key_id, hash, prefix, name, name_lower, scopes, metadata, policies, is_active, created_at, updated_at, hint, version)
+          VALUES (gen_random_uuid(), '${`${index}`.repeat(16)}', '$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$${"A".repeat(43)}', 'ak', 'k', 'k', '{}', '{}', ${policies}, true, now(), now(), '', 1)`)
+      yield* insert(1, `'{"hours":[8,18],"network":["10.0.0.0/8"]}'`)
+      yield* insert(2, `'{"hours":[0,1]}'`)
+      yield* insert(3, "NULL")
+      yield* insert(4, "'{}'")
+      yield* insert(5, "'null'")
+      const found = (yield* doctor()).filter(({ check }) => check === "policies")
+      assert.deepInclude(only(found, "policies", "warning"), {
+        message:
+          "The command line and the package's own server know no policies, and there are 2 keys with hours, 1 key with network: they refuse these keys (503 over HTTP)",
+      })
+      assert.include(found[0]?.advice, "ApiKeyServer.layerWith({ policies })")
+      yield* sql("UPDATE api_keys SET policies = NULL")
+      assert.deepStrictEqual(
+        (yield* doctor()).filter(({ check }) => check === "policies"),
+        [],
+      )
+      yield* sql("TRUNCATE api_keys")
+    }),
+  )
+
   it.effect("tells of another prefix, of which the command line makes no tokens unless it is meant", () =>
     Effect.gen(function* () {
       const { url } = yield* Postgres

@@ -139,7 +139,7 @@ export declare const Migrated: Schema.Struct<{
 
 export declare const Finding: Schema.Struct<{
   readonly check: Schema.Literals<
-    readonly ["configuration", "peppers", "database", "migrations", "hashes", "clock", "indexes", "invalidation", "leaks"]
+    readonly ["configuration", "peppers", "database", "migrations", "hashes", "clock", "indexes", "invalidation", "leaks", "policies"]
   >
   readonly level: Schema.Literals<readonly ["ok", "warning", "error"]>
   readonly message: Schema.String

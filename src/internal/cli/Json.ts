@@ -82,7 +82,18 @@ export const Migrated = Schema.Struct({
 
 /** Each line of `doctor`. @category schemas @since 0.1.0 */
 export const Finding = Schema.Struct({
-  check: Schema.Literals(["configuration", "peppers", "database", "migrations", "hashes", "clock", "indexes", "invalidation", "leaks"]),
+  check: Schema.Literals([
+    "configuration",
+    "peppers",
+    "database",
+    "migrations",
+    "hashes",
+    "clock",
+    "indexes",
+    "invalidation",
+    "leaks",
+    "policies",
+  ]),
   level: Schema.Literals(["ok", "warning", "error"]),
   message: Schema.String,
   advice: Schema.NullOr(Schema.String),

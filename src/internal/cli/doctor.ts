@@ -14,6 +14,7 @@ import { judgeHashes } from "./doctor/hashes.ts"
 import { checkConfiguration, checkPrefixes } from "./doctor/configuration.ts"
 import { checkPeppers, comparePepperValues } from "./doctor/peppers.ts"
 import { checkRedis } from "./doctor/channel.ts"
+import { checkPolicies } from "./doctor/policies.ts"
 import { checkDatabase, checkRows } from "./doctor/database.ts"
 
 /** Examines the configuration and the database, in the order in which one needs the other. */
@@ -65,7 +66,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
       Effect.scoped,
     ),
   )
-  if (Exit.isSuccess(report)) findings.push(...(yield* checkPrefixes(config)))
+  if (Exit.isSuccess(report)) findings.push(...(yield* checkPrefixes(config)), ...(yield* checkPolicies(config)))
   if (Exit.isSuccess(report)) {
     const names = yield* Effect.orElseSucceed(namedAdapters, () => [])
     return [...findings, ...judgeHashes(report.value, yield* Effect.orDie(loadPeppers(config)), names)]

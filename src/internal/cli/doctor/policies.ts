@@ -1,0 +1,30 @@
+/** Keys whose policies the package's own server and command line refuse, as they know no kinds. */
+import * as Effect from "effect/Effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { type DatabaseSettings, layerSql } from "../database.ts"
+import { counted } from "../output.ts"
+import { type Finding, warning } from "./finding.ts"
+
+export const checkPolicies = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Finding>> =>
+  Effect.gen(function* () {
+    const sql = (yield* SqlClient).withoutTransforms()
+    // A key with two kinds counts for both.
+    const kinds = yield* sql<{ kind: string; count: number }>`
+      SELECT kind, count(*)::int AS count
+      FROM api_keys, jsonb_object_keys(CASE WHEN jsonb_typeof(policies) = 'object' THEN policies ELSE '{}' END) AS kind
+      WHERE policies IS NOT NULL GROUP BY kind ORDER BY count DESC, kind LIMIT 10`
+    if (kinds.length === 0) return []
+    const list = kinds.map(({ kind, count }) => `${counted(count, "key")} with ${kind}`).join(", ")
+    return [
+      warning(
+        "policies",
+        `The command line and the package's own server know no policies, and there are ${list}: they refuse these keys (503 over HTTP)`,
+        "Verify them by a service that is given these kinds, or start the server by ApiKeyServer.layerWith({ policies }) (see docs/guides/policies.md)",
+      ),
+    ]
+  }).pipe(
+    Effect.provide(layerSql(config), { local: true }),
+    Effect.scoped,
+    // The other checks find faults of the database.
+    Effect.catchCause(() => Effect.succeed([])),
+  )
