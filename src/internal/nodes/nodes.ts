@@ -19,6 +19,7 @@ import { type RepositoryError, Unconfirmed } from "../../ApiKeyError.ts"
 import { type ApiKeyInvalidation, InvalidationError } from "../../ApiKeyInvalidation.ts"
 import type { NodeRegister } from "../../ApiKeyRepository.ts"
 import * as ApiKeyMetrics from "../../ApiKeyMetrics.ts"
+import { setBounded } from "../collection/bounded.ts"
 import * as Message from "./message.ts"
 
 /** The node's cache, as it is told of changes. */
@@ -294,12 +295,10 @@ const makeKnown = (clock: Clock.Clock, registered: Duration.Duration, remembered
   const seen = new Map<string, { at: bigint; hasLeft: boolean }>()
   return {
     hear: (node) => {
-      // Any speaker on the channel may make names up.
-      const [oldest] = seen.size >= maxKnown && !seen.has(node) ? seen.keys() : []
-      if (oldest !== undefined) seen.delete(oldest)
-      seen.set(node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: seen.get(node)?.hasLeft ?? false })
+      // Bounded, as any speaker on the channel may make names up.
+      setBounded(seen, maxKnown, node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: seen.get(node)?.hasLeft ?? false })
     },
-    leave: (node) => void seen.set(node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: true }),
+    leave: (node) => setBounded(seen, maxKnown, node, { at: clock.monotonicTimeNanosUnsafe(), hasLeft: true }),
     all: () => {
       const oldest = clock.monotonicTimeNanosUnsafe() - kept
       for (const [node, { at }] of seen) if (at < oldest) seen.delete(node)
