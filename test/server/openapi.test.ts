@@ -37,6 +37,12 @@ describe("the document", () => {
     assert.deepInclude(spec.info.license, { name: "MIT" })
   })
 
+  it("names each operation once, behind the name of its group", () => {
+    const names = operations.map(({ operation }) => operation.operationId)
+    assert.lengthOf(new Set(names), names.length)
+    for (const name of names) assert.match(name, /^[a-z][A-Za-z]+\.[a-z][A-Za-z]+$/)
+  })
+
   it("tells the scopes that an operation takes", () => {
     for (const { name, operation } of operations) {
       const scopes = new Set(operation.security.flatMap((requirement) => Object.values(requirement).flat()))

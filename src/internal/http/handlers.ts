@@ -156,8 +156,9 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             Effect.catchIf(isRefusal, (error) => Effect.succeed<typeof VerifiedBody.Type>({ valid: false, error })),
             Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
           ),
-        revoke: ({ payload: { token, ...options } }) =>
-          byCaller(apiKeys.revoke(token, options)).pipe(
+        revoke: ({ payload: { token, reason, report } }) =>
+          // A report that a caller names is none of those that scanners sign, whatever it is called: those are digests.
+          byCaller(apiKeys.revoke(token, { reason, report: report === undefined ? undefined : `api-keys ${report}` })).pipe(
             Effect.map(({ apiKey, usedToken, isEnded }): typeof RevokedBody.Type => ({ valid: true, apiKey, usedToken, isEnded })),
             Effect.catchTags({
               ApiKeyNotFound: notFound,

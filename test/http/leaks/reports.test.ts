@@ -275,6 +275,23 @@ describe("A signed report", () => {
     ),
   )
 
+  it.live("is none that a caller who manages keys has named", () =>
+    withServer({ signingKeys }, (apiKeys, url) =>
+      Effect.gen(function* () {
+        const { id, token } = yield* create(apiKeys)
+        const admin = yield* apiKeys.create({ name: "admin", scopes: ["api-keys:write"] })
+        const body = JSON.stringify([leak(token)])
+        const named = { token, reason: "leaked", report: createHash("sha256").update(body).digest("base64") }
+        const revoke = post(`${url}/api-keys/revoke`, JSON.stringify(named), { authorization: `Bearer ${Redacted.value(admin.token)}` })
+        assert.isTrue((yield* revoke).body.isEnded)
+        yield* apiKeys.activate(id)
+        assert.isFalse((yield* revoke).body.isEnded)
+        yield* report(url, body)
+        assert.isFalse((yield* apiKeys.get(id)).isActive)
+      }),
+    ),
+  )
+
   it.live("is carried out again where it failed, though part of it was", () => {
     let isBroken = true
     const store = (repository: Repository): Repository => ({
