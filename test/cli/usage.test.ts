@@ -16,6 +16,9 @@ describe("wrong usage", { concurrent: true }, () => {
     [["create", "--name", "x", "--expires", "soon"], "InvalidValue"],
     [["create", "--name", "x", "--expires", "2027-02-30"], "InvalidValue"],
     [["create", "--name", "x", "--metadata", "[1]"], "InvalidValue"],
+    [["create", "--name", "x", "--scope", "a b"], "InvalidValue"],
+    [["verify", "--scope", ""], "InvalidValue"],
+    [["list", "--scope", "a,"], "InvalidValue"],
     [["get"], "MissingArgument"],
     [["list", "--limit", "none"], "InvalidValue"],
     [["list", "--limit", "0"], "InvalidValue"],
@@ -89,6 +92,11 @@ describe("wrong usage", { concurrent: true }, () => {
     assert.include(await told(["lst"]), 'Unknown subcommand "lst". Did you mean list or ls? (see effect-api-key --help)')
     assert.include(await told(["rotate", "abcd", "--grace", "-1d"]), "--grace needs a value. One that begins with - is written --grace=-1d")
     assert.include(await told(["serve", "--port", "abc"]), "Expected 1 to 65535")
+    assert.include(await told(["create", "--name", "x", "--scope", "a b"]), "or several with commas")
+    const at = { env: { EFFECT_API_KEY_TOKEN: served.token }, args: ["--url", served.url] }
+    for (const name of ["ci", "robot", "my robot"]) {
+      assert.include((await run(["get", name, ...at.args], at.env)).stderr, "By its name a key is found with search")
+    }
     assert.isBelow((await told(["create", "--name", "x", "--metadata", `[${"1,".repeat(4_000)}1]`])).length, 300)
   })
 

@@ -34,10 +34,7 @@ export const duration = (name: string, expected: string, isAllowed: (time: Durat
 export const toggle = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withoutNegation, Flag.withDescription(description), Flag.withDefault(false))
 
-const decodeScopes = (text: string) =>
-  Effect.mapError(Schema.decodeEffect(ScopeSet)(text.split(/[\s,]+/).filter((scope) => scope !== "")), ({ issue }) =>
-    usage(`--scope: ${describeIssue(issue).replace(/^\d+: /, "")}`),
-  )
+const splitScopes = (text: string): ReadonlyArray<string> => text.split(",").map((scope) => scope.trim())
 
 /** A flag for a whole number, with an error that says which. */
 export const wholeNumber = (name: string, minimum: number, maximum: number, expected: string) =>
@@ -55,10 +52,18 @@ export const scopes = (description: string) =>
     Flag.withAlias("s"),
     Flag.withMetavar("scope"),
     Flag.withDescription(`${description} (several: again, or with commas)`),
+    // One that is empty, as a variable of the shell may be, would ask for less than is meant.
+    Flag.filter(
+      (text) => splitScopes(text).every((scope) => /^\S+$/.test(scope)),
+      () => "Expected a scope such as invoices:read, or several with commas",
+    ),
     Flag.atLeast(0),
   )
 
-export const readScopes = (texts: ReadonlyArray<string>) => decodeScopes(texts.join(","))
+export const readScopes = (texts: ReadonlyArray<string>) =>
+  Effect.mapError(Schema.decodeEffect(ScopeSet)(texts.flatMap(splitScopes)), ({ issue }) =>
+    usage(`--scope: ${describeIssue(issue).replace(/^\d+: /, "")}`),
+  )
 
 export const text = (name: string, description: string) => string(name).pipe(Flag.withDescription(description), Flag.optional)
 

@@ -45,6 +45,9 @@ export const asking = <A>(prompt: Prompt.Prompt<A>) =>
 
 const notFound = (reason: string) => new CliFailure({ exitCode: exitCodes.notFound, tag: "ApiKeyNotFound", reason })
 
+/** Names needn't differ. */
+const byName = ". By its name a key is found with search"
+
 /** Finds the key that is named by its id, its key id, a beginning of either that no other key shares, or a token. */
 export const findKey = Effect.fnUntraced(function* (name: string) {
   const keys = yield* ApiKeys
@@ -60,10 +63,10 @@ export const findKey = Effect.fnUntraced(function* (name: string) {
   const publicPart = /^[A-Za-z][A-Za-z0-9_]{0,31}([-_.~:])([0-9a-f]{16})(?:\1…[0-9A-Za-z]*)?$/.exec(text)
   if (publicPart !== null) return yield* byKeyId(publicPart[2] ?? "")
   if (isId(text.toLowerCase())) return yield* orFailure(keys.get(text))
-  if (!isKeyId(text)) return yield* usage("A key is named by its id, its key id, or a beginning of either")
+  if (!isKeyId(text)) return yield* usage(`A key is named by its id, its key id, or a beginning of either${byName}`)
   const [exact] = (yield* orFailure(keys.search({ keyId: text, limit: 1, cursor: "" }))).items
   if (exact !== undefined) return exact
-  if (text.length < 4) return yield* usage("A beginning of an id or key id needs 4 characters at least")
+  if (text.length < 4) return yield* usage(`A beginning of an id or key id needs 4 characters at least${byName}`)
   return yield* byBeginning(text)
 })
 
@@ -78,7 +81,7 @@ const byBeginning = Effect.fnUntraced(function* (text: string) {
   const asGiven = yield* begin(text)
   // Our own ids and key ids are in lower case; those that came from elsewhere needn't be.
   const [first, second] = asGiven.length > 0 ? asGiven : yield* begin(text.toLowerCase())
-  if (first === undefined) return yield* notFound(`No API key has an id or key id that begins with ${shown(text)}`)
+  if (first === undefined) return yield* notFound(`No API key has an id or key id that begins with ${shown(text)}${byName}`)
   if (second !== undefined) {
     return yield* new CliFailure({
       exitCode: exitCodes.usage,

@@ -29,7 +29,9 @@ export const upcoming = Command.make(
       Flag.withDefault(Duration.days(30)),
     ),
     maximumAge: duration("maximum-age", "a time such as 90d", isAheadOfNow).pipe(
-      Flag.withDescription("When a token comes of age. Default: API_KEY_MAXIMUM_AGE; without it, only keys that expire are printed"),
+      Flag.withDescription(
+        "When a token comes of age. Default: API_KEY_MAXIMUM_AGE; without it, only keys that expire are printed. Tokens that are older already aren't: list them with list --token-created-before",
+      ),
       Flag.optional,
     ),
     limit: wholeNumber("limit", 1, Number.MAX_SAFE_INTEGER, "a whole number above 0").pipe(
