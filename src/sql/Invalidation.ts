@@ -1,6 +1,6 @@
 /**
- * Connects the nodes through the database that holds the keys, with `LISTEN` and `NOTIFY`: every change is told by the triggers that
- * `effect-api-key/sql/Migrations` creates, one by hand in psql too, once it is committed.
+ * Connects the nodes through the database that holds the keys, with `LISTEN` and `NOTIFY`. The triggers that `effect-api-key/sql/Migrations`
+ * creates announce every committed change, also one by hand in psql.
  *
  * ```ts
  * import * as PgClient from "@effect/sql-pg/PgClient"
@@ -18,8 +18,7 @@
  * )
  * ```
  *
- * Whoever the program connects as needs the rights to read and write `<table>_nodes`. The database has to be the primary: a standby
- * knows no `LISTEN`.
+ * The program's user needs the rights to read and write `<table>_nodes`. The database has to be the primary: a standby has no `LISTEN`.
  * @since 0.1.0
  */
 import type * as Pg from "@effect/sql-pg/PgClient"
@@ -47,13 +46,11 @@ export { InvalidIdentifier, type TableOptions } from "../internal/sql/table.ts"
 /**
  * Through PostgreSQL. The options are those of the repository.
  *
- * Two connections are made with the client's options beside its pool: one listens, and the other says what there is to say. So neither a
- * pool that is busy nor a connection that has gone silent keeps anybody waiting, and a heartbeat that is heard vouches for the messages of
- * others.
+ * Two connections are made with the client's options beside its pool: one listens, the other publishes. So neither a busy pool nor a silent
+ * connection makes a caller wait, and a heartbeat that arrives proves that other nodes' messages arrive too.
  *
- * A pooler between the program and the database has to pool sessions: in PgBouncer's transaction mode nothing is heard, so each request
- * asks the database, and a warning says so. Where the pool has to be such a one, give this layer a client of its own, with the URL of
- * PostgreSQL itself:
+ * A pooler between the program and the database has to pool sessions. In PgBouncer's transaction mode no message arrives: each request asks the
+ * database, and a warning says so. Behind such a pooler give this layer a client of its own, with the URL of PostgreSQL itself:
  *
  * ```ts
  * import * as PgClient from "@effect/sql-pg/PgClient"
@@ -64,7 +61,7 @@ export { InvalidIdentifier, type TableOptions } from "../internal/sql/table.ts"
  * const nodes = Invalidation.layerPostgres().pipe(Layer.provide(direct))
  * ```
  *
- * What the service sends joins no transaction of the caller's.
+ * Messages are sent outside of the caller's transaction.
  * @category layers
  * @since 0.1.0
  */
@@ -74,7 +71,7 @@ export const layerPostgres = (options: TableOptions = {}): Layer.Layer<ApiKeyInv
     Effect.gen(function* () {
       const table = yield* resolve(options)
       const client = yield* PgClient
-      // Whoever has a client has the package.
+      // A program with a client has the package.
       const { make: connect } = yield* Effect.promise(() => import("@effect/sql-pg/PgConnection"))
       const pool = askThrough(client)
       const sessions = new Set<Session>()
@@ -84,8 +81,8 @@ export const layerPostgres = (options: TableOptions = {}): Layer.Layer<ApiKeyInv
           return (session?.ask ?? pool)(operation, text, params)
         })
       const open = openSession(connect(client.config))
-      // A pooler hands a notification to whatever speaks over the server's connection just then. A connection that speaks hears its own
-      // messages there, and nobody else's; so the one that listens says nothing.
+      // A pooler gives a notification to the client that uses the server's connection at that moment. A connection that publishes would hear its
+      // own messages alone there and seem connected, so the listening one never publishes (decision 0024).
       const pair = Effect.map(Effect.all([open, open]), ([{ listen }, { ask }]): Session => ({ listen, ask }))
       const begin = Effect.acquireRelease(
         Effect.tap(pair, (session) => Effect.sync(() => sessions.add(session))),
@@ -96,9 +93,9 @@ export const layerPostgres = (options: TableOptions = {}): Layer.Layer<ApiKeyInv
   )
 
 /**
- * Through PGlite, for several services on the database that one process has, and for changes by hand.
+ * Through PGlite, for several services in one process on the same database, and for changes by hand.
  *
- * In a transaction, everything the service does fails at once: it takes no part in one, and the only session that PGlite has is taken.
+ * Within a transaction each operation of this service fails at once: it joins no transaction, and the transaction has PGlite's only session.
  * @category layers
  * @since 0.1.0
  */
@@ -125,7 +122,7 @@ export const layerPglite = (options: TableOptions = {}): Layer.Layer<ApiKeyInval
     }),
   )
 
-// By its key, so that users of PGlite don't need the package.
+// The tag is made by its key, so that users of PGlite don't need the package.
 const PgClient = Context.Service<Pg.PgClient>("@effect/sql-pg/PgClient")
 
 /** How long the database may take to answer, the wait for a connection of the pool included. */
@@ -133,11 +130,11 @@ const patience = Duration.seconds(5)
 
 type Ask = Register.Ask<InvalidationError>
 
-/** What is wrong, most likely, where messages are sent and none is heard. */
+/** The likely reason why messages are sent and none arrives. */
 const poolerAdvice =
   "A pooler between this program and PostgreSQL that pools transactions or statements, such as PgBouncer, drops what PostgreSQL tells: let DATABASE_URL (or the client of Invalidation.layerPostgres) name PostgreSQL itself, or a pooler with pool_mode = session"
 
-/** What speaks and listens. */
+/** Publishes and listens. */
 interface Session {
   readonly ask: Ask
   readonly listen: (channel: string) => Effect.Effect<Queue.Dequeue<{ readonly payload: string }, SqlError>, InvalidationError, Scope.Scope>
@@ -155,25 +152,25 @@ const askThrough = (client: SqlClient): Ask => {
   const sql = client.withoutTransforms()
   return (operation, text, params) =>
     bounded(operation, failing(operation, sql.unsafe<Register.Rows[number]>(text, params))).pipe(
-      // The caller's transaction must not decide on what is told here, nor be broken by it. Statements take a transaction that is there but
-      // don't ask for one in their type.
+      // The statement leaves the caller's transaction, which must not undo it, nor fail with it. The cast holds: statements use a transaction of
+      // the context, but don't require one in their type.
       Effect.updateContext((context: Context.Context<never>) => Context.omit(client.transactionService)(context) as Context.Context<never>),
-      // Nodes register every few seconds; it is no part of what the program is traced for.
+      // Nodes register every few seconds, which would fill the program's traces.
       Effect.withTracerEnabled(false),
     )
 }
 
 /**
- * A connection that ends at once: when the scope closes, and when it doesn't answer. The driver would wait, for the answer to `UNLISTEN`, and
- * to a statement that is interrupted. But whatever holds a connection destroys it by letting go while something is under way; so that comes
- * first, and statements aren't interrupted.
+ * Opens a connection that ends at once when its scope closes or it stops answering. The driver would wait for the answers to `UNLISTEN` and to an
+ * interrupted statement. A pinned connection that is released during a statement is destroyed, so it is released first, and statements are
+ * never interrupted.
  */
 const openSession = Effect.fnUntraced(function* (
   connect: Effect.Effect<PgConnection.PgConnection, SqlError, Scope.Scope>,
 ): Effect.fn.Return<Session, InvalidationError, Scope.Scope> {
   const connection = yield* failing("connect", connect)
   const ownScope = Effect.acquireRelease(Scope.make(), Scope.close)
-  // The last is closed first.
+  // Scopes close in the reverse order: the pin is released before the listening ends.
   const listening = yield* ownScope
   const hold = yield* ownScope
   const held = yield* Scope.provide(connection.pin, hold)
@@ -205,7 +202,7 @@ const make = (
     const [named] = yield* session.ask("subscribe", `SELECT ${channelOf("$1::regclass::oid")} AS channel`, [qualified])
     const source = yield* session.listen(String(named?.["channel"]))
     const heard = yield* MessageQueue.make
-    // The client's queue has no bound, so it is emptied as soon as something is in it.
+    // The client's queue has no bound, so messages are moved to the bounded one as they arrive.
     yield* Queue.takeAll(source).pipe(
       Effect.map((notifications) => {
         for (const { payload } of notifications) MessageQueue.offerUnsafe(heard, payload)

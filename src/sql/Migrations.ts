@@ -1,6 +1,6 @@
 /**
- * Creates the table of API keys and what tells every node of its changes. {@link layer} does it when the program starts;
- * {@link migrations} is for an application that runs the migrations together with its own.
+ * Creates the table of API keys and the triggers that announce its changes. {@link layer} runs the migrations when the program starts;
+ * {@link migrations} is for an application that runs them together with its own.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -22,8 +22,8 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
 /**
  * The migrations as data, for `Migrator.fromRecord`.
  *
- * Effect's migrator counts in whole numbers and passes over those below the last one that ran, so an application with migrations of
- * its own gives each of these the next free number:
+ * Effect's migrator skips numbers below the last one that ran, so an application with migrations of its own gives each of these the next free
+ * number:
  *
  * ```ts
  * import { Effect } from "effect"
@@ -44,31 +44,30 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * })
  * ```
  *
- * The schema has to exist then. {@link check} tells whether all of them are there.
+ * The schema has to exist then. {@link check} fails if one of them hasn't run.
  *
  * `0001_create_api_keys` makes the table. All text is collated "C", so the database's locale changes nothing. Each look-up and each sort order has
  * an index, except a search for part of a name: no index of PostgreSQL's own serves it, so it reads every key that passes the other
  * filters. `pg_trgm` isn't required, as it often isn't allowed.
  *
- * `0002_announce_changes` makes the triggers that tell the nodes of every change, one by hand in psql too, with `NOTIFY` once it is
- * committed; and the table `<table>_nodes`, in which nodes register. A change of nothing but `last_used_at` isn't told. Transactions
- * that change keys commit one at a time from then on, and can't be prepared for a commit in two phases: so it is with `NOTIFY`. What
- * is done while triggers are disabled isn't told.
+ * `0002_announce_changes` makes the triggers that announce every committed change by `NOTIFY`, also one by hand in psql, and the table
+ * `<table>_nodes`, in which nodes register. A change of `last_used_at` alone isn't announced, and neither are changes while triggers are disabled.
+ * `NOTIFY` makes transactions that change keys commit one at a time, and they can't be prepared for a commit in two phases.
  *
- * `0003_rotate_tokens` adds what a record knows of its previous token, and tells changes by that token's key id too. Nodes of the version
- * before go on working afterwards, but don't know previous tokens: rotate once all are new. While it builds an index over the whole table,
- * a second for some million keys, nobody reads or writes it.
+ * `0003_rotate_tokens` adds the columns of a previous token, and announces changes by its key id too. Nodes of the version before go on working
+ * afterwards, but don't know previous tokens: rotate once all nodes are new. The table is locked while an index over it is built, a second
+ * for some million keys.
  *
- * `0004_note_deactivation` adds when and why a key was deactivated.
+ * `0004_note_deactivation` adds the time and reason of a deactivation.
  *
- * `0006_remember_reports` makes the table `<table>_reports` of the reports of leaks that were carried out, lest one that is sent again end a
- * key that was activated since. It grows by a row for each leaked token of a report, and nothing is deleted from it.
+ * `0006_remember_reports` makes the table `<table>_reports` of the reports of leaks that were carried out: a report that is sent again must not
+ * end a key that was activated since. It grows by a row for each leaked token of a report; no row is deleted.
  *
- * `0008_note_peppers` makes the table `<table>_peppers`, by which a pepper is known again that hashes were made under.
+ * `0008_note_peppers` makes the table `<table>_peppers`, which recognises the peppers of the hashes.
  *
- * `0009_keep_policies` adds the column `policies`. Changes of any column but `last_used_at` and `previous_last_used_at` are told from then on,
- * of one that an application adds too. Nodes of the version before go on working afterwards, but know no policies and let keys with some through: give
- * the first key a policy once all are new.
+ * `0009_keep_policies` adds the column `policies`. From then on changes of all columns but `last_used_at` and `previous_last_used_at` are
+ * announced, also of columns that an application adds. Nodes of the version before go on working afterwards, but ignore policies: give the first
+ * key a policy once all nodes are new.
  * @category migrations
  * @since 0.1.0
  */
@@ -76,13 +75,13 @@ export const migrations = (options: TableOptions = {}): Readonly<Record<Migratio
   map(statements, (each) => run(options, each))
 
 /**
- * Runs the migrations that haven't run yet, in one transaction, and gives those that did.
+ * Runs the migrations that haven't run yet, in one transaction, and gives their numbers and names.
  *
  * They are counted in `effect_api_key_migrations`, or in `<table>_migrations` for another table than `api_keys`. The schema is created
  * if it is missing. Nodes that start together wait for each other.
  *
- * Where the table is there without that list, an application runs the migrations among its own: nothing is run then, and a database that
- * lacks what some of them make is a `MigrationError` of the kind `BadState`, which names them.
+ * A table without that list means that an application runs the migrations among its own. Then none is run here, and missing ones fail with a
+ * `MigrationError` of the kind `BadState`, which names them.
  * @category migrations
  * @since 0.1.0
  * @example
@@ -119,7 +118,7 @@ export const migrate = (
   })
 
 /**
- * {@link migrate}, before what depends on the table starts.
+ * {@link migrate}, before the layers that depend on the table.
  * @category layers
  * @since 0.1.0
  */
@@ -127,8 +126,8 @@ export const layer = (options: TableOptions = {}): Layer.Layer<never, Migrator.M
   Layer.effectDiscard(migrate(options))
 
 /**
- * Fails if the database lacks a table or column that a migration makes, and names both. `SqlRepository`'s layers look by themselves when they
- * are built; this is for a look before that, in a test of the application's own migrations say.
+ * Fails if the database lacks a table or column that a migration makes, and names both. `SqlRepository`'s layers check it when they are built;
+ * this function is for an earlier check, such as in a test of the application's own migrations.
  *
  * ```ts
  * import { Layer } from "effect"
@@ -141,7 +140,7 @@ export const layer = (options: TableOptions = {}): Layer.Layer<never, Migrator.M
  * const live = SqlRepository.layer.pipe(Layer.provide(Migrations.layerCheck()), Layer.provide(appMigrations))
  * ```
  *
- * Indexes and triggers that somebody has taken away aren't looked for: `effect-api-key doctor` does that.
+ * Removed indexes and triggers aren't found: `effect-api-key doctor` finds them.
  * @category migrations
  * @since 0.1.0
  */
@@ -149,7 +148,7 @@ export const check = (options: TableOptions = {}): Effect.Effect<void, MissingMi
   Effect.flatMap(findUnmigrated(options), (missing) => (missing === undefined ? Effect.void : Effect.fail(missing)))
 
 /**
- * {@link check}, before what depends on the tables starts.
+ * {@link check}, before the layers that depend on the tables.
  * @category layers
  * @since 0.1.0
  */

@@ -1,8 +1,8 @@
 /**
  * PostgreSQL inside the process: an `SqlClient` over PGlite's own API, in memory or on a folder that one process at a time may use.
  *
- * What was written survives a killed process. PGlite can't make the disk write it at once, so the last moments before a power cut may
- * be lost: use PostgreSQL where they mustn't.
+ * Written data survives a killed process. PGlite can't make the disk write it at once, so the last moments before a power cut may be lost: use
+ * PostgreSQL where they mustn't.
  *
  * Needs the package `@electric-sql/pglite`, and Node 22.13 or later for the folder's lock.
  * @since 0.1.0
@@ -99,7 +99,7 @@ export const layer = (options: PgliteOptions = {}): Layer.Layer<PgliteClient | S
   Layer.effectContext(
     Effect.gen(function* () {
       const pglite = yield* open(options)
-      // There is one session, so a transaction must keep every other statement out while it lasts.
+      // PGlite has one session: a transaction keeps every other statement out while it lasts.
       const session = yield* Semaphore.make(1)
       const client = yield* makeClient(pglite, session)
       if (options.dataDir !== undefined) yield* checkRows(resolve(options.dataDir), client)
@@ -127,7 +127,7 @@ export const layerPglite = (
   options: PgliteOptions = {},
 ): Layer.Layer<ApiKeyRepository, PgliteError | SqlError.SqlError | Migrator.MigrationError | SqlRepository.MissingMigrations> =>
   SqlRepository.layer.pipe(
-    // The default name is a good one.
+    // The default name of the table is valid.
     Layer.provide(Layer.effectDiscard(Effect.catchTag(Migrations.migrate(), "InvalidIdentifier", Effect.die))),
     Layer.provide(layer(options)),
   )
@@ -137,16 +137,16 @@ const open = Effect.fnUntraced(function* ({ dataDir }: PgliteOptions): Effect.fn
     return yield* opened(Effect.tryPromise({ try: () => PGlite.create(), catch: (cause) => new PgliteUnavailable({ cause }) }))
   }
   const folder = resolve(dataDir)
-  // Before the lock, whose file would be put among others'.
+  // The folder is claimed before the lock, whose file would be put into somebody else's folder.
   yield* claim(folder)
   yield* lock(folder)
   const warning = yield* othersMayWrite(folder)
   if (warning !== undefined) yield* Effect.logWarning(warning)
-  // Another process may have had the lock until now.
+  // Another process may have made the database while it held the lock.
   if ((yield* claim(folder)) === "unfinished") yield* makeDatabase(folder)
   yield* attempt(folder, async () => {
     await rm(draft(folder), { recursive: true, force: true })
-    // PGlite writes its files for all to read and write, and so may a backup have been restored.
+    // PGlite, and a restored backup, may have left the folder open to all users.
     if (((await stat(database(folder))).mode & 0o077) !== 0) await chmod(database(folder), 0o700)
   })
   return yield* opened(
@@ -157,7 +157,7 @@ const open = Effect.fnUntraced(function* ({ dataDir }: PgliteOptions): Effect.fn
   )
 })
 
-/** A table that lost its rows would look as if there had been none. */
+/** Fails if the table lost rows: without this check it would look as if there had been none. */
 const checkRows = (dataDir: string, client: SqlClient.SqlClient): Effect.Effect<void, DamagedDataDir> =>
   readByPrimaryKeys("ends").pipe(
     Effect.provideService(SqlClient.SqlClient, client),
@@ -167,7 +167,7 @@ const checkRows = (dataDir: string, client: SqlClient.SqlClient): Effect.Effect<
 const opened = <E>(create: Effect.Effect<PGlite, E>): Effect.Effect<PGlite, E, Scope.Scope> =>
   Effect.acquireRelease(create, (pglite) => Effect.promise(() => pglite.close()))
 
-/** In a folder of its own, which gets the database's name when it is whole: whatever ends this halfway leaves no half for a whole. */
+/** Makes the database in a folder of its own, which gets the database's name once it is whole. A broken-off attempt is told by its name. */
 const makeDatabase = Effect.fnUntraced(function* (folder: string): Effect.fn.Return<void, DataDirUnusable | PgliteUnavailable> {
   yield* clearDraft(folder)
   yield* Effect.uninterruptible(
@@ -182,10 +182,10 @@ const makeDatabase = Effect.fnUntraced(function* (folder: string): Effect.fn.Ret
   })
 })
 
-/** An exclusive SQLite transaction is a lock that the operating system takes away with the process; PGlite has none. */
+/** PGlite has no lock. An exclusive transaction of SQLite is one, which the operating system releases with the process. */
 const lock = (dataDir: string): Effect.Effect<void, DataDirLocked | DataDirUnusable, Scope.Scope> =>
   Effect.gen(function* () {
-    // Made here, as SQLite would let all read it, who could then lock it.
+    // The file is made here, as SQLite's own would be readable for all users, who could then lock it.
     yield* attempt(dataDir, async () => (await openFile(lockFile(dataDir), "a", 0o600)).close())
     yield* Effect.acquireRelease(
       Effect.try({
@@ -210,7 +210,7 @@ const lock = (dataDir: string): Effect.Effect<void, DataDirLocked | DataDirUnusa
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
-// PGlite's own `listen` mistakes a channel whose name holds quotes.
+// PGlite's own `listen` fails for a channel with quotes in its name.
 const listen = (pglite: PGlite, session: Semaphore.Semaphore): PgliteClient["Service"]["listen"] => {
   const listeners = new Map<string, number>()
   const change = (channel: string, by: 1 | -1) =>
@@ -242,18 +242,18 @@ const listen = (pglite: PGlite, session: Semaphore.Semaphore): PgliteClient["Ser
 
 const makeClient = Effect.fnUntraced(function* (pglite: PGlite, session: Semaphore.Semaphore) {
   const run = (query: string, params: ReadonlyArray<unknown>, rowMode: "object" | "array") =>
-    // A query can't be stopped, and what follows an interruption must find it done.
+    // A query can't be stopped. The statements after an interruption must find it done.
     Effect.uninterruptible(
       Effect.tryPromise({ try: () => pglite.query(query, [...params], { rowMode }), catch: (cause) => toSqlError(cause, "execute") }),
     )
   type Transform = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
   const objects = (query: string, params: ReadonlyArray<unknown>, transform: Transform) =>
     Effect.map(run(query, params, "object"), ({ rows }) =>
-      // In this mode PGlite's rows are objects.
+      // The cast holds: in this mode PGlite's rows are objects.
       transform === undefined ? rows : transform(rows as ReadonlyArray<object>),
     )
   const values = (query: string, params: ReadonlyArray<unknown>) =>
-    // In this mode PGlite's rows are arrays.
+    // The cast holds: in this mode PGlite's rows are arrays.
     Effect.map(run(query, params, "array"), ({ rows }) => rows as ReadonlyArray<ReadonlyArray<unknown>>)
   const connection: Connection = {
     execute: objects,
@@ -294,9 +294,9 @@ const compiler = Statement.makeCompiler({
 })
 
 /**
- * By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * The error for a SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html).
  *
- * PGlite's error holds the statement's parameters and the row's values; only its message and code go on.
+ * PGlite's error holds the statement's parameters and the row's values. Its message and code alone are passed on.
  */
 const toSqlError = (error: unknown, operation: string): SqlError.SqlError => {
   const code = textOf(error, "code")

@@ -1,9 +1,9 @@
 /**
- * The folder of the embedded database: whose it is, whether a database is in it, and what is made in it. Apart from `Pglite.ts`, so that a look
- * at the folder doesn't load PGlite.
+ * The folder of the embedded database: its owner, its state, and the files in it. This module is apart from `Pglite.ts`, so that a look at the
+ * folder doesn't load PGlite.
  *
- * A database is made in `pgdata.new` and renamed to `pgdata` when it is whole. So `pgdata.new` alone says that nothing was kept here yet, and a
- * folder of ours without either has lost its database.
+ * A database is made in `pgdata.new` and renamed to `pgdata` once it is whole. A folder with `pgdata.new` alone never held a key; one of ours
+ * with neither has lost its database (decision 0039).
  */
 import { mkdir, open, readdir, readFile, rm, rmdir, stat } from "node:fs/promises"
 import { join } from "node:path"
@@ -71,7 +71,7 @@ export class DataDirUnusable extends Schema.TaggedError<DataDirUnusable>()("Data
 /** @category errors @since 0.1.0 */
 export type DataDirProblem = ForeignDataDir | DamagedDataDir | DataDirUnusable
 
-/** `empty` stands for a folder that isn't there too; `unfinished` for one in which a database was begun, and nothing kept. */
+/** `empty`: without files, or missing. `unfinished`: a database was begun, and no key was kept. `present`: with a whole database. */
 export type DataDirState = "empty" | "unfinished" | "present"
 
 export const database = (dataDir: string): string => join(dataDir, "pgdata")
@@ -87,7 +87,7 @@ export const look = (dataDir: string): Effect.Effect<DataDirState, DataDirProble
     const hasDatabase = entries.includes("pgdata")
     if (!hasDatabase && entries.includes("pgdata.new")) return "unfinished"
     const others = entries.filter((entry) => !/^(?:pgdata(?:\.new)?|lock\.sqlite(?:-journal)?|pepper(?:\.[0-9a-f-]{36})?)$/.test(entry))
-    // A file named `pepper` may be anybody's.
+    // A file named `pepper` may be another program's, so it counts only beside a database.
     const isOurs = entries.includes("lock.sqlite") || (hasDatabase && entries.includes("pepper"))
     if (others.length > 0 && !isOurs) {
       return yield* new ForeignDataDir({ dataDir, entries: others.slice(0, 3) })
@@ -97,7 +97,7 @@ export const look = (dataDir: string): Effect.Effect<DataDirState, DataDirProble
     return "present"
   })
 
-/** What PostgreSQL can't do without, and what PGlite would make anew or say nothing of. */
+/** Checks the files that PostgreSQL needs and that PGlite would make again, or miss without a message. */
 const checkFiles = Effect.fnUntraced(function* (dataDir: string) {
   const damaged = (reason: string) => new DamagedDataDir({ dataDir, reason })
   for (const folder of ["", "base", "global", "pg_wal", "pg_xact"]) {
@@ -119,16 +119,16 @@ const checkFiles = Effect.fnUntraced(function* (dataDir: string) {
 /** PostgreSQL's `PG_CONTROL_FILE_SIZE`. */
 const controlBytes = 8192
 
-/** The major version of PostgreSQL that this version of PGlite is. Only what is said of a database that can't be opened depends on it. */
+/** The major version of PostgreSQL in this version of PGlite. It is used for the message about a database that can't be opened. */
 export const pgliteMajor = "18"
 
-/** What is said of files that look whole, and that PGlite can't open. */
+/** The error for a database that looks whole and that PGlite can't open. */
 export const explainUnopened = (dataDir: string, message: string): Effect.Effect<DamagedDataDir> =>
   Effect.promise(() => readFile(join(database(dataDir), "PG_VERSION"), "utf8").catch(() => "")).pipe(
     Effect.map((text) => {
       const version = text.trim()
       return version === "" || version === pgliteMajor
-        ? // Of an exit PGlite tells only how one would debug its C code.
+        ? // PGlite's message about an exit only says how to debug its C code.
           new DamagedDataDir({
             dataDir,
             reason: `PostgreSQL can't start on its files${/-sASSERTIONS|initialize properly/.test(message) ? "" : ` (${safeLine(message)})`}`,
@@ -142,8 +142,8 @@ export const explainUnopened = (dataDir: string, message: string): Effect.Effect
   )
 
 /**
- * Makes the folder if it isn't there, and begins a database in an empty one, so that what is put beside it next doesn't look foreign. Only
- * what is made gets a mode; a folder that is there keeps its own.
+ * Makes a missing folder, and begins a database in an empty one, so that the files beside it don't look foreign later. A folder that exists
+ * keeps its mode.
  */
 export const claim = (dataDir: string): Effect.Effect<DataDirState, DataDirProblem> =>
   Effect.flatMap(look(dataDir), (state) =>
@@ -161,14 +161,14 @@ export const claim = (dataDir: string): Effect.Effect<DataDirState, DataDirProbl
   )
 
 /**
- * What is to be said of a folder in which other users could exchange the database or its pepper. A volume of a container is often open to all, so
- * it isn't refused.
+ * The warning for a folder in which other users could replace the database or its pepper. It isn't refused, as volumes of containers are often
+ * open to all users.
  */
 export const othersMayWrite = (dataDir: string): Effect.Effect<string | undefined> =>
   Effect.promise(() => stat(dataDir).catch(() => undefined)).pipe(
     Effect.map((status) => {
       const user = process.getuid?.()
-      // Windows knows neither.
+      // Windows has no user ids.
       if (status === undefined || user === undefined) return undefined
       const isOthers = status.uid !== user && status.uid !== 0
       if (!isOthers && (status.mode & 0o002) === 0) return undefined
@@ -176,7 +176,7 @@ export const othersMayWrite = (dataDir: string): Effect.Effect<string | undefine
     }),
   )
 
-/** Takes away what an interrupted making left, but for `pgdata.new` itself, which says that it was interrupted. */
+/** Empties `pgdata.new` after a broken-off attempt. The folder stays: it says that the database is unfinished. */
 export const clearDraft = (dataDir: string): Effect.Effect<void, DataDirUnusable> =>
   attempt(dataDir, async () => {
     await mkdir(draft(dataDir), { mode: 0o700 }).catch(unless("EEXIST"))
@@ -189,7 +189,7 @@ export const attempt = <A>(dataDir: string, run: () => Promise<A>): Effect.Effec
     catch: (cause) => new DataDirUnusable({ dataDir, reason: cause instanceof Error ? cause.message : String(cause) }),
   })
 
-/** Has the names in a folder outlive a power cut. Windows can't open a folder. */
+/** Makes the names in a folder outlive a power cut, except on Windows, which can't open a folder. */
 export const syncFolder = async (folder: string): Promise<void> => {
   const handle = await open(folder, "r").catch(unless("EISDIR", "EPERM", "EACCES"))
   if (handle === undefined) return
