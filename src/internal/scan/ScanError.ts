@@ -1,11 +1,11 @@
 /**
- * How a scan fails, and what it tells of without failing. All of it is exported by `effect-api-key/scan/Scanner`.
+ * The failures of a scan, and the problems that don't end it. `effect-api-key/scan/Scanner` exports all of them.
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import type { InvalidTokenConfig } from "../../ApiKeyToken.ts"
 
-/** There is nothing at the path that was to be scanned. @category errors @since 0.1.0 */
+/** The path that was to be scanned doesn't exist. @category errors @since 0.1.0 */
 export class PathNotFound extends Schema.TaggedError<PathNotFound>()("PathNotFound", { path: Schema.String }) {
   override get message(): string {
     return `There is no ${this.path}`
@@ -23,7 +23,7 @@ export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", {
   }
 }
 
-/** What was to be scanned as a git repository is none. @category errors @since 0.1.0 */
+/** The path isn't a git repository. @category errors @since 0.1.0 */
 export class NotARepository extends Schema.TaggedError<NotARepository>()("NotARepository", { path: Schema.String }) {
   override get message(): string {
     return `${this.path} is not a git repository`
@@ -38,7 +38,7 @@ export class GitMissing extends Schema.TaggedError<GitMissing>()("GitMissing", {
 }
 
 /**
- * A git command failed, or (`exitCode` 0) told of what it left out; `reason` is what it wrote last. `exitCode` is -1 if it was killed.
+ * A git command failed, or left something out (`exitCode` 0). `reason` is its last output; `exitCode` is -1 for a killed command.
  * @category errors
  * @since 0.1.0
  */
@@ -53,15 +53,15 @@ export class GitFailed extends Schema.TaggedError<GitFailed>()("GitFailed", {
   }
 }
 
-/** The repository has no history before some commits, as a shallow clone, so that it could not be scanned. @category errors @since 0.1.0 */
+/** The repository is a shallow clone: its history before some commits is missing and was not scanned. @category errors @since 0.1.0 */
 export class ShallowRepository extends Schema.TaggedError<ShallowRepository>()("ShallowRepository", { path: Schema.String }) {
   override get message(): string {
     return `${this.path} is a shallow clone: what was committed before isn't in it, and not scanned (git fetch --unshallow)`
   }
 }
 
-/** What ends a scan. @category errors @since 0.1.0 */
+/** A failure that ends a scan. @category errors @since 0.1.0 */
 export type ScanError = PathNotFound | Unreadable | NotARepository | GitMissing | GitFailed | InvalidTokenConfig
 
-/** What a scan goes on after, and tells of: something was not scanned, or was although git would ignore it. @category errors @since 0.1.0 */
+/** A problem that doesn't end a scan: something was not scanned, or was although git would ignore it. @category errors @since 0.1.0 */
 export type ScanProblem = Unreadable | GitMissing | GitFailed | ShallowRepository

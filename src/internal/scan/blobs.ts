@@ -1,4 +1,4 @@
-/** Reads what `git cat-file --batch` writes: objects, each after a line that says what it is, and before a line feed. */
+/** Reads the output of `git cat-file --batch`: for each object a header line, its contents and a line feed. */
 import * as Locator from "./locator.ts"
 import type { Match, Matcher } from "./matcher.ts"
 import * as Window from "./window.ts"
@@ -10,13 +10,13 @@ export interface Blob<M> {
   readonly isMissing: boolean
 }
 
-/** Takes what git writes, piece by piece, and gives the blobs in which there is something, once for each piece that has some of it. */
+/** Takes git's output piece by piece, and gives the blobs with matches: a blob once for each piece that has some of its matches. */
 export type Reader<M> = (chunk: Buffer) => ReadonlyArray<Blob<M>>
 
-/** Only finds. */
+/** Finds matches without their lines. */
 export const finder = (matcher: Matcher): Reader<Match> => make(matcher, () => (_window, matches) => matches)
 
-/** Finds, and counts lines, which takes longer. */
+/** Finds matches and counts lines, which takes longer. */
 export const locator = (matcher: Matcher): Reader<Locator.Located> =>
   make(matcher, () => {
     const position = Locator.start()
@@ -28,7 +28,7 @@ const make = <M>(matcher: Matcher, begin: () => (window: Window.Window, matches:
   let header = ""
   let id = ""
   let isBlob = false
-  // Of the object, and the line feed behind it. None left: a header is next.
+  // The bytes left of the object and of the line feed behind it. At 0 a header is next.
   let left = 0
   let each = begin()
 

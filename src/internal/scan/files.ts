@@ -22,12 +22,12 @@ export interface Options {
   readonly onProblem: (problem: ScanProblem) => Effect.Effect<void>
 }
 
-/** Those that a command line or a program names exactly so. */
+/** The files that a command line or a program names. */
 export const fromText = (path: string): string => Buffer.from(path).toString("latin1")
 
 export const toText = (path: string): string => Buffer.from(path, "latin1").toString()
 
-/** The regular files at or below the paths, a folder's at once. Fails before the first of them if one of the paths doesn't exist. */
+/** The regular files at or below the paths, folder by folder. Fails before the first file if one of the paths doesn't exist. */
 export const list = (paths: ReadonlyArray<string>, options: Options): Stream.Stream<ReadonlyArray<Entry>, PathNotFound | Git.GitError> =>
   Stream.unwrap(
     Effect.map(
@@ -55,7 +55,7 @@ const root = (path: string, options: Options): Effect.Effect<Stream.Stream<Reado
 export const notAFile = (path: string): Unreadable =>
   new Unreadable({ path, code: "ENOTFILE", reason: "it is neither a file nor a folder" })
 
-/** A folder that no repository is around. Those in it are listed by git. */
+/** A folder outside of all repositories. Repositories in it are listed by git. */
 const walk = (folder: string, options: Options): Stream.Stream<ReadonlyArray<Entry>, Git.GitError> =>
   Stream.paginate<Folders, Step, never, never>({ path: folder, next: undefined }, ({ path, next }) => {
     const read = attempt(path, () => readFolder(path, options))
@@ -66,13 +66,13 @@ const walk = (folder: string, options: Options): Stream.Stream<ReadonlyArray<Ent
     return Effect.as(Effect.forEach(read.success.problems, options.onProblem), [step, Option.fromUndefinedOr(folders)])
   }).pipe(Stream.flatMap((step) => withFolders(step, (path) => repository(path, options))))
 
-/** Folders yet to be read. */
+/** Folders that haven't been read yet. */
 interface Folders {
   readonly path: string
   readonly next: Folders | undefined
 }
 
-/** Files, and folders that are listed in another way. */
+/** Files, and folders that are listed by git. */
 interface Step {
   readonly files: ReadonlyArray<Entry>
   readonly folders: ReadonlyArray<string>
@@ -85,8 +85,8 @@ const withFolders = <E>(
   folders.length === 0 ? Stream.succeed(files) : Stream.concat(Stream.succeed(files), Stream.flatMap(Stream.fromArray(folders), list))
 
 /**
- * A folder in a work tree: what is tracked, though it be ignored, and what is neither tracked nor ignored. A folder that was asked for though
- * git ignores it, and one that git can't list, is read as any other.
+ * A folder in a work tree: its tracked files, ignored or not, and its untracked files that aren't ignored. A folder that was named although git
+ * ignores it, and one that git can't list, is read as a folder outside of a repository.
  */
 const repository = (folder: string, options: Options): Stream.Stream<ReadonlyArray<Entry>, Git.GitError> => {
   const plain = walk(folder, { ...options, useGitignore: false })
@@ -113,16 +113,16 @@ const repository = (folder: string, options: Options): Stream.Stream<ReadonlyArr
   )
 }
 
-/** Not what is outside of the work tree, as `.git` is, and any folder whose repository has its work tree elsewhere; nor what git ignores. */
+/** False outside of the work tree (`.git`, or a folder whose repository has its work tree elsewhere) and for ignored folders. */
 const isListedByGit = (directory: string): Effect.Effect<boolean, Git.GitError> =>
   Effect.gen(function* () {
     const [isInside, prefix] = (yield* Git.ask(directory, ["rev-parse", "--is-inside-work-tree", "--show-prefix"])).lines
     if (isInside !== "true") return false
-    // A rule that ignores everything says so of the top too, but leaves what is tracked below it.
+    // A rule that ignores everything matches the top too, but tracked files below it still count.
     return prefix === "" || !(yield* Git.ask(directory, ["check-ignore", "-q", "."])).yes
   })
 
-/** What git lists are files, links, submodules, and other repositories, which end in a slash. Some have been deleted. */
+/** Git lists files, links, submodules, and other repositories, which end in a slash. Some have been deleted. */
 const lookUp = (folder: string, names: ReadonlyArray<string>, options: Options): Effect.Effect<Step> =>
   Effect.gen(function* () {
     const files: Array<Entry> = []
@@ -141,7 +141,7 @@ const lookUp = (folder: string, names: ReadonlyArray<string>, options: Options):
     return { files, folders }
   })
 
-/** Links, pipes, sockets and devices are left out, and what git keeps for itself. */
+/** Leaves out links, pipes, sockets, devices and git's own folder. */
 const readFolder = (folder: string, { useGitignore }: Options) => {
   const files: Array<Entry> = []
   const folders: Array<string> = []
@@ -163,7 +163,7 @@ const readFolder = (folder: string, { useGitignore }: Options) => {
 
 const entry = (path: string, { size }: Stats): Entry => ({ path, size, follow: false })
 
-/** Whether git could have something to say on the folder, cheaply. */
+/** A cheap test of whether the folder may be in a repository. */
 const isInRepository = (folder: string): boolean => {
   for (let at = resolve(toText(folder)); ; at = dirname(at)) {
     if (existsSync(join(at, ".git"))) return true
@@ -171,7 +171,7 @@ const isInRepository = (folder: string): boolean => {
   }
 }
 
-/** Unlike `join`, this leaves `link/..` as it is, which may be another folder than the link's own. */
+/** Joins paths. Unlike `join` it keeps `link/..`, which may be another folder than the link's own. */
 const pathIn = (folder: string, name: string): string =>
   folder === "." ? name : folder.endsWith("/") ? folder + name : `${folder}/${name}`
 

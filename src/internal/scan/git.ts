@@ -8,19 +8,19 @@ import { GitFailed, GitMissing, NotARepository } from "./ScanError.ts"
 
 export type GitError = NotARepository | GitMissing | GitFailed
 
-/** From what size on contents count as large: the most that a process should hold, as git writes it. */
+/** The size, in git's notation, from which on contents are large: more than a process should hold. */
 export const largeBlob = "16m"
 
-/** A file that git waits for, on a network perhaps, must not keep the scan for ever. */
+/** The longest wait for a command's next output. A file on a dead network could block git for ever. */
 const longestSilence = Duration.minutes(5)
 const longestQuestion = Duration.minutes(1)
 
 type Command = readonly [command: string, ...rest: ReadonlyArray<string>]
 
-/** Told of what a command left out, though it went on. */
+/** Called with what a command left out although it went on. */
 type OnProblem = (problem: GitFailed) => Effect.Effect<void>
 
-/** What a command writes, if it exits with 0. The input is bytes, one in each character. */
+/** The output of a command; fails unless it exits with 0. The input is bytes, one in each character. */
 export const output = (
   directory: string,
   command: Command,
@@ -33,7 +33,7 @@ export const output = (
       const feeding = yield* Stream.runForEach(input, (text) =>
         Effect.promise(() => {
           if (git.process.stdin.write(text, "latin1")) return Promise.resolve()
-          // A command that has ended takes no more, and tells by its exit code why.
+          // A command that has ended takes no more input; its exit code says why.
           return Promise.race([new Promise((resolve) => git.process.stdin.once("drain", resolve)), git.exit])
         }),
       ).pipe(Effect.ensuring(Effect.sync(() => git.process.stdin.end())), Effect.forkScoped)
@@ -52,7 +52,7 @@ export const output = (
     }),
   )
 
-/** The lines that a command answers with, and whether it says yes: by 0, or no by 1. */
+/** The lines of a command's answer, and whether it exits with 0 for yes rather than with 1 for no. */
 export const ask = (
   directory: string,
   command: Command,
@@ -93,7 +93,7 @@ const start = (directory: string, [command, ...rest]: Command) =>
       }),
       ({ process }) => Effect.sync(() => process.kill()),
     )
-    /** Gives what it left out, if it says so. */
+    /** What it wrote about something that it left out. */
     const ended = Effect.flatMap(
       Effect.promise(() => exit),
       ({ code, reason, cause }): Effect.Effect<GitFailed | undefined, GitError> => {
@@ -107,14 +107,14 @@ const start = (directory: string, [command, ...rest]: Command) =>
   })
 
 const options = [
-  // No hook, helper or download of the repository's choice, nor objects that replace others.
+  // No hooks, helpers or downloads that the repository chooses, and no objects that replace others.
   "--no-replace-objects",
   "-c",
   "core.fsmonitor=false",
-  // Whoever sets the file of grafts, if only to an empty one, is told that nobody should.
+  // Git warns of grafts whenever the variable for their file is set, even to an empty file.
   "-c",
   "advice.graftFileDeprecated=false",
-  // What a process keeps in memory: by itself 96 MiB, whole packs, and files that could be passed on as they are read.
+  // Bounds on a process's memory. Git's defaults are caches of 96 MiB, whole packs, and files that could be streamed.
   "-c",
   "core.deltaBaseCacheLimit=32m",
   "-c",
@@ -131,16 +131,16 @@ const exitOf = (process: ChildProcessWithoutNullStreams) =>
     process.stderr.setEncoding("utf8").on("data", (text: string) => {
       reason = (reason + text).slice(-4096)
     })
-    // Writing to a command that has ended.
+    // Writing to a command that has ended is no failure.
     process.stdin.on("error", () => {})
     process.on("error", (cause) => resolve({ code: -1, reason, cause }))
     process.on("close", (code) => resolve({ code: code ?? -1, reason }))
   })
 
-/** Hooks run with variables that would lead git to another repository than the one asked for. */
+/** The environment without the variables of a running hook, which would lead git to another repository. */
 const environment = (): NodeJS.ProcessEnv => {
   const { env } = process
-  // What is traced is no problem of the repository's.
+  // Traces on standard error would look like problems of the repository.
   const own = Object.entries(env).filter(([name]) => !repositoryVariables.has(name) && !name.startsWith("GIT_TRACE"))
   return {
     ...Object.fromEntries(own),
@@ -149,13 +149,13 @@ const environment = (): NodeJS.ProcessEnv => {
     GIT_TERMINAL_PROMPT: "0",
     // Grafts would hide a part of the history.
     GIT_GRAFT_FILE: "/dev/null",
-    // A partial clone fetches what it lacks, from wherever it says: the second is for git before 2.44.
+    // A partial clone would fetch missing objects from the address that it names. The second variable is for git before 2.44.
     GIT_NO_LAZY_FETCH: "1",
     GIT_ALLOW_PROTOCOL: "",
   }
 }
 
-/** As `git rev-parse --local-env-vars` lists them, but for configuration. */
+/** The list of `git rev-parse --local-env-vars` without those for configuration. */
 const repositoryVariables = new Set([
   "GIT_ALTERNATE_OBJECT_DIRECTORIES",
   "GIT_OBJECT_DIRECTORY",
@@ -171,14 +171,14 @@ const repositoryVariables = new Set([
   "GIT_COMMON_DIR",
 ])
 
-/** Cuts what a command writes at a character, as bytes, one in each character of the pieces. */
+/** Splits a command's output at a character. The pieces are bytes, one in each character. */
 export const split = <E>(bytes: Stream.Stream<Buffer, E>, separator: "\0" | "\n"): Stream.Stream<ReadonlyArray<string>, E> =>
   bytes.pipe(
     Stream.mapAccum(
       () => "",
       (rest, chunk) => {
         const pieces = (rest + chunk.toString("latin1")).split(separator)
-        // There is always a last one.
+        // A split text has a last piece.
         return [pieces.pop()!, [pieces]] as const
       },
       { onHalt: (rest) => (rest === "" ? [] : [[rest]]) },

@@ -1,6 +1,6 @@
 /**
- * What is done with a file, by a worker thread or the main one. Without Effect, so that a thread starts in no time, and with the file system's
- * synchronous functions, as a thread has nothing else to do.
+ * The jobs of a worker thread, or of the main one. Without Effect, so that a thread starts fast, and with synchronous functions of the file
+ * system, as a thread has nothing else to do.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs"
 import * as Locator from "./locator.ts"
@@ -23,13 +23,13 @@ export type Job =
   | { readonly _tag: "Scan"; readonly parts: ReadonlyArray<Part> }
   | { readonly _tag: "Locate"; readonly part: Part; readonly position: Locator.Position; readonly matches: ReadonlyArray<Matcher.Match> }
 
-/** What is to be told of a part. */
+/** The result for a part. */
 export interface Outcome {
   readonly part: Part
   readonly matches: ReadonlyArray<Matcher.Match>
-  /** The same, with lines and columns, if they could be counted from the start of the file. */
+  /** The matches with lines and columns, if those could be counted from the start of the file. */
   readonly located?: ReadonlyArray<Locator.Located>
-  /** Behind the last of those located. */
+  /** The position behind the last located match. */
   readonly position?: Locator.Position
   readonly failure?: Failure
 }
@@ -40,7 +40,7 @@ export interface Failure {
   readonly message: string
 }
 
-/** Gives what does jobs. */
+/** Makes the function that does jobs. */
 export const makeRunner = (patterns: ReadonlyArray<Matcher.Pattern>): ((job: Job) => ReadonlyArray<Outcome>) => {
   const window = Window.make(Matcher.make(patterns))
   return (job) => {
@@ -57,7 +57,7 @@ export const makeRunner = (patterns: ReadonlyArray<Matcher.Pattern>): ((job: Job
 const scan = (window: Window.Window, part: Part): Outcome | undefined => {
   const matches: Array<Matcher.Match> = []
   const failure = withFile(part, (file, size) => {
-    // What is written meanwhile doesn't count. Files that aren't on a disk may say that they are empty.
+    // Bytes that are written meanwhile don't count. Files that aren't on a disk may report a size of 0.
     const end = size === 0 ? Infinity : size
     let offset = window.reset(part.from)
     for (let last = false; !last;) {
@@ -73,7 +73,7 @@ const scan = (window: Window.Window, part: Part): Outcome | undefined => {
   return part.from > 0 ? outcome : { ...outcome, located: locateIn(part, Locator.start(), matches).located }
 }
 
-/** Reads the file again, from the position to the last match. Matches are located even if the file has gone, as well as can be. */
+/** Reads the file again, from the position to the last match. If it can't be read any more, matches are located by what was read. */
 const locateIn = (part: Part, position: Locator.Position, matches: ReadonlyArray<Matcher.Match>) => {
   const located: Array<Locator.Located> = []
   const failure = withFile(part, (file) => {
@@ -94,14 +94,14 @@ const locateIn = (part: Part, position: Locator.Position, matches: ReadonlyArray
   return { part, matches, located, position, ...(failure === undefined ? undefined : { failure }) }
 }
 
-// Not even a pipe that nobody writes to keeps us waiting. Windows has neither flag, and needs none.
+// With these flags opening a pipe without a writer doesn't block. Windows has neither flag, and needs none.
 const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
 const noFollow = constants.O_NOFOLLOW ?? 0
 
-/** Gives why the file couldn't be read, if so. A file that has gone since it was listed has nothing to find. */
+/** Runs a function on the open file, and gives the failure to read it. A file that was deleted since the listing is none. */
 const withFile = (part: Part, use: (file: number, size: number) => void): Failure | undefined => {
   let file: number | undefined
-  // There is no Effect in this thread that could catch what the file system throws.
+  // The thread has no Effect to catch errors of the file system.
   try {
     file = openSync(Buffer.from(part.path, "latin1"), part.follow ? flags : flags | noFollow)
     const stats = fstatSync(file)
@@ -116,7 +116,7 @@ const withFile = (part: Part, use: (file: number, size: number) => void): Failur
   }
 }
 
-/** What the file system's error says, without the path, which the message repeats. */
+/** The code and message of the file system's error, without the path that the message repeats. */
 export const failureOf = (cause: unknown): Failure => ({
   code: cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "EUNKNOWN",
   message: cause instanceof Error ? cause.message : String(cause),

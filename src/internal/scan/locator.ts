@@ -9,16 +9,16 @@ export interface Located extends Match {
 }
 
 interface Lines {
-  /** How many have ended. */
+  /** The number of lines that have ended. */
   count: number
-  /** The offset where the current one starts. */
+  /** The offset where the current line starts. */
   start: number
 }
 
-/** All there is to know of the bytes before `offset`, to go on from there. Plain, so that threads can send it. */
+/** The state of counting after the bytes before `offset`. It is plain data, so that threads can send it. */
 export interface Position {
   offset: number
-  /** The byte before. */
+  /** The byte before `offset`. */
   last: number
   readonly narrow: Lines
   /** How many code units of UTF-8 the current line has. */
@@ -39,14 +39,14 @@ export const start = (): Position => ({
 
 const lineFeed = 0x0a
 
-/** Goes over the bytes from the position's offset to `to`. The buffer's first byte has the offset `base`. */
+/** Counts the bytes from the position's offset to `to`. The buffer's first byte has the offset `base`. */
 export const advance = (position: Position, buffer: Buffer, base: number, to: number): void => {
   if (to <= position.offset) return
   const from = position.offset - base
   const end = to - base
-  // A view, lest a search for the next line feed go on to the end of the buffer each time.
+  // A view ends at `to`: a search for the next line feed would go on to the end of the buffer each time.
   const bytes = buffer.subarray(0, end)
-  // The line feed was the byte before, its other half is here.
+  // The line feed of UTF-16 began with the byte before; its other half is here.
   if (position.last === lineFeed && bytes[from] === 0) newLine(position, "utf-16le", position.offset - 1)
   const known = position.narrow.count
   let lineStart = from
@@ -67,15 +67,15 @@ export const advance = (position: Position, buffer: Buffer, base: number, to: nu
     while (i + 8 <= end && ((view.getInt32(i) | view.getInt32(i + 4)) & 0x80808080) === 0) i += 8
     if (i === end) break
     const byte = bytes[i]!
-    // What continues a character is no unit of its own; characters of four bytes are two.
+    // Continuation bytes add no unit; characters of four bytes are two units.
     if (byte >= 0x80) position.units += byte < 0xc0 ? -1 : byte >= 0xf0 ? 1 : 0
   }
-  // There is one, as `to` is past the offset.
+  // The byte exists, as `to` is past the offset.
   position.last = bytes[end - 1]!
   position.offset = to
 }
 
-/** Where the match is, once the position has got to its offset. */
+/** The line and column of a match at the position's offset. */
 export const locate = (position: Position, match: Match): Located => {
   if (match.encoding === "utf-8") return { ...match, line: position.narrow.count + 1, column: position.units + 1 }
   const { count, start } = wideLines(position, match.encoding, match.offset)

@@ -1,14 +1,14 @@
 /**
- * Finds tokens in bytes. Pure, and without Effect, so that a worker thread starts in no time.
+ * Finds tokens in bytes. It is pure and without Effect, so that a worker thread starts fast.
  *
- * A token ends in 64 letters and digits after a separator, of which text has few. So we look at every 64th byte, go back from it to the
- * first that is no letter or digit, and know that nothing starts before: most bytes of most text are never looked at, whatever the prefixes.
+ * A token ends in 64 letters and digits after a separator, and few texts have such runs. The matcher reads every 64th byte and goes back from it
+ * to the first byte that is no letter or digit; no secret starts before. Most bytes of most texts are never read, whatever the prefixes.
  */
 import { crc32 } from "node:zlib"
 import type { Encoding } from "./encoding.ts"
 import { alphabet, checksumLength, keyIdLength, secretLength } from "../token/tokenFormat.ts"
 
-/** A prefix and a separator, valid ones. */
+/** A valid prefix and separator. */
 export interface Pattern {
   readonly prefix: string
   readonly separator: string
@@ -25,16 +25,16 @@ export interface Match {
 /** Part of a buffer. */
 export interface Region {
   readonly bytes: Buffer
-  /** No token starts before. What comes before in the buffer is known to come before in the file. */
+  /** No token starts before this index. Bytes before it in the buffer are those before it in the file. */
   readonly from: number
-  /** Behind the last byte. */
+  /** The index behind the last byte. */
   readonly end: number
-  /** What the index of a byte is to be added to, to get its offset in the file. */
+  /** The offset in the file of the buffer's first byte. */
   readonly base: number
 }
 
 export interface Matcher {
-  /** So many bytes are enough for a token, in any encoding, and those around it that tell its encoding. */
+  /** The number of bytes that hold a token in any encoding, and those around it that tell the encoding. */
   readonly span: number
   /** The tokens that start in the region, before `limit`, and end in it, by offset. */
   readonly find: (region: Region, limit: number) => ReadonlyArray<Match>
@@ -48,7 +48,7 @@ const marks = (characters: string): Uint8Array => {
 const alphanumeric = marks(alphabet)
 const hexDigit = marks("0123456789abcdef")
 
-/** Gives what finds tokens of any of the patterns. */
+/** Makes the matcher for tokens of any of the patterns. */
 export const make = (patterns: ReadonlyArray<Pattern>): Matcher => {
   const separators = marks(patterns.map(({ separator }) => separator).join(""))
   const starts = patterns.map(({ prefix, separator }) => Buffer.from(prefix + separator, "latin1"))
@@ -57,10 +57,10 @@ export const make = (patterns: ReadonlyArray<Pattern>): Matcher => {
   const find = ({ bytes, from, end, base }: Region, limit: number): ReadonlyArray<Match> => {
     const matches: Array<Match> = []
 
-    /** Takes what precedes a secret at `secret` for the rest of a token, of which every character is `step` bytes from the next. */
+    /** Reads the bytes before a secret at index `secret` as the rest of a token whose characters are `step` bytes apart. */
     const check = (secret: number, step: 1 | 2): void => {
       const separator = bytes[secret - step]
-      // An index before the buffer gives undefined, which is no mark's index.
+      // An index before the buffer gives undefined, which has no mark.
       if (separator === undefined || separators[separator] !== 1) return
       const keyId = secret - step * (keyIdLength + 1)
       if (bytes[keyId - step] !== separator) return
@@ -79,16 +79,16 @@ export const make = (patterns: ReadonlyArray<Pattern>): Matcher => {
       }
     }
 
-    /** The zeros between characters are those of either byte order. What differs is on which side there is one more. */
+    /** Both byte orders have zeros between the characters. They differ in the side with one more zero. */
     const encodingOf = (first: number, last: number): Encoding | undefined => {
       const before = first > 0 && bytes[first - 1] === 0
       const after = last + 1 < end && bytes[last + 1] === 0
-      // Text before or after, or what ends a string, puts one on both sides. Characters start at even offsets in all but odd files.
+      // Text on both sides, or the end of a string, puts a zero on both. Then the offset decides: characters start at even ones in all but odd files.
       if (before && after) return (base + first) % 2 === 0 ? "utf-16le" : "utf-16be"
       return after ? "utf-16le" : before ? "utf-16be" : undefined
     }
 
-    // From `start`, a secret may begin; those from it up to `proven` are letters and digits.
+    // A secret may begin at `start` or later; the bytes from there up to `proven` are letters and digits.
     let start = from
     let proven = from
     while (start + secretLength <= end) {
@@ -100,7 +100,7 @@ export const make = (patterns: ReadonlyArray<Pattern>): Matcher => {
       start = found ? proven : i + 1
     }
 
-    // The same for characters that a zero precedes.
+    // The same for characters with a zero before each.
     for (let parity = 1; parity <= 2; parity++) {
       start = from + parity
       proven = start
@@ -133,7 +133,7 @@ const read = (bytes: Buffer, first: number, length: number, step: 1 | 2): string
   return characters.toString("latin1")
 }
 
-/** As in the format: CRC-32 of all that comes before, as six digits of base 62. */
+/** The format's checksum: CRC-32 of all bytes before it, as six digits of base 62. */
 const hasChecksum = (token: string): boolean => {
   const end = token.length - checksumLength
   let value = 0

@@ -1,7 +1,7 @@
 /**
- * Finds pipes and devices where git expects a file. Git opens them and waits without end, and an archive can bring a pipe.
+ * Finds pipes and devices in places where git expects a file. Git would open them and wait without end, and an archive can hold a pipe.
  *
- * Only files with a fixed name are looked at; a time limit on each call of git bounds the rest.
+ * Files with fixed names are checked; a time limit on each call of git covers the others.
  */
 import { lstatSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs"
 import { homedir } from "node:os"
@@ -20,7 +20,7 @@ export const inRepository = (folder: string): string | undefined => {
   return first(globalFiles())
 }
 
-/** The first obstacle to a command that also reads what is to be ignored at or below the folder. */
+/** The first obstacle to a command that also reads the rules for ignored files at or below the folder. */
 export const inWorkTree = (folder: string): string | undefined => {
   const obstacle = inRepository(folder)
   if (obstacle !== undefined) return obstacle
@@ -39,7 +39,7 @@ const first = (paths: Iterable<string>): string | undefined => {
   return undefined
 }
 
-/** Links are followed, as git does. A socket can't be opened, so nothing waits for it. */
+/** Links are followed, as git follows them. A socket can't be opened, so git doesn't wait for it. */
 const isObstacle = (path: string): boolean => {
   const stats = attempt(() => statSync(path))
   return stats !== undefined && isEndless(stats) && attempt(() => realpathSync(path)) !== "/dev/null"
@@ -51,14 +51,14 @@ const attempt = <A>(read: () => A): A | undefined => {
   try {
     return read()
   } catch {
-    // What can't be looked at is left to git.
+    // A file whose kind can't be read is left to git.
     return undefined
   }
 }
 
 interface Repository {
   readonly top: string
-  /** Undefined where `.git` is an obstacle itself. */
+  /** Undefined if `.git` itself is an obstacle. */
   readonly gitFolder: string | undefined
 }
 
@@ -72,7 +72,7 @@ const findRepository = (from: string): Repository | undefined => {
       const [, target] = /^gitdir: (.*)$/m.exec(readText(path)) ?? []
       if (target !== undefined) return { top: at, gitFolder: resolve(at, target.trim()) }
     }
-    // A bare repository.
+    // The folder is a bare repository.
     if (attempt(() => lstatSync(join(at, "HEAD"))) !== undefined && attempt(() => statSync(join(at, "objects")))?.isDirectory() === true) {
       return { top: at, gitFolder: at }
     }
@@ -93,7 +93,7 @@ const readText = (path: string): string => {
   return stats?.isFile() === true && stats.size <= maxConfigBytes ? (attempt(() => readFileSync(path, "utf8")) ?? "") : ""
 }
 
-// Objects have names that are too many to look at, and submodules are repositories of their own.
+// Objects have too many names to check, and submodules are repositories of their own.
 const isOwnFolder = (path: string): boolean => !/[/\\](?:objects[/\\][0-9a-f]{2}|modules|lfs)$/.test(path)
 
 function* walk(folder: string, enters: (path: string) => boolean): Generator<string> {
@@ -108,7 +108,7 @@ function* walk(folder: string, enters: (path: string) => boolean): Generator<str
   }
 }
 
-/** Git enters no other repository's `.git`, and follows no link. */
+/** Folders that git reads: not another repository's `.git`, and no links. */
 function* ignoreFiles(folder: string): Generator<string> {
   for (const path of walk(folder, (path) => !path.endsWith("/.git"))) if (path.endsWith("/.gitignore")) yield path
 }
@@ -121,7 +121,7 @@ function* globalFiles(): Generator<string> {
   for (const path of GIT_CONFIG_GLOBAL ? [GIT_CONFIG_GLOBAL] : [join(xdg, "config"), join(home, ".gitconfig")]) yield* configured(path)
 }
 
-/** A file of configuration, the files that it includes, and the files that it names. */
+/** A configuration file, its included files, and the files that it names. */
 function* configured(path: string, depth = 0): Generator<string> {
   yield path
   // Git gives up at the same depth.

@@ -1,4 +1,4 @@
-/** The threads that do jobs. */
+/** The threads for jobs. */
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
@@ -12,10 +12,10 @@ export interface Pool {
   readonly run: (job: Job) => Effect.Effect<ReadonlyArray<Outcome>>
 }
 
-/** So many jobs are done faster here than threads start. */
+/** Jobs that the main thread does faster than threads start. */
 const jobsBeforeThreads = 2
 
-/** `size` threads, started once there is enough to do for them. With none, or where a bundler left their code out, jobs are done here. */
+/** A pool of `size` threads, which start after the first jobs. With none, or where a bundler left their code out, jobs run in the main thread. */
 export const make = (patterns: ReadonlyArray<Pattern>, size: number): Effect.Effect<Pool, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
@@ -38,11 +38,11 @@ export const make = (patterns: ReadonlyArray<Pattern>, size: number): Effect.Eff
     }
   })
 
-/** This file is either source, which Node runs as it is, or built. */
+/** The entry beside this file, which is either source or built. */
 const workerEntry = (): string => fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url))
 
 interface Thread {
-  /** How many jobs it has to do. */
+  /** The number of its unfinished jobs. */
   readonly load: () => number
   readonly run: Pool["run"]
 }
@@ -51,7 +51,7 @@ const makeThread = (entry: string, patterns: ReadonlyArray<Pattern>): Effect.Eff
   Effect.gen(function* () {
     const waiting = new Map<number, (exit: Exit.Exit<ReadonlyArray<Outcome>>) => void>()
     const worker = yield* Effect.acquireRelease(
-      // The options of this process are for its own code: loaders and hooks would only delay the thread.
+      // The process's own options, such as loaders and hooks, would only delay the thread.
       Effect.sync(() => new Worker(entry, { workerData: patterns, execArgv: [] })),
       (worker) => Effect.promise(() => worker.terminate()),
     )

@@ -1,4 +1,4 @@
-/** A buffer that moves over a file or stream, and finds the tokens that it passes, also those that come in pieces. */
+/** A buffer that moves over a file or stream and finds its tokens, also those that arrive in pieces. */
 import * as Locator from "./locator.ts"
 import type { Match, Matcher } from "./matcher.ts"
 
@@ -6,27 +6,27 @@ export interface Window {
   readonly bytes: Buffer
   /** The offset of the buffer's first byte. */
   readonly base: () => number
-  /** Where to write what comes next. Never empty. */
+  /** The space for the next bytes. It is never empty. */
   readonly space: () => Buffer
   /** Takes the first `length` bytes of the space. */
   readonly take: (length: number) => void
   /**
-   * The tokens that haven't been given before and start before the offset `to`. Unless the last byte has been taken, those of the last few
-   * bytes aren't given yet.
+   * The tokens that haven't been given before and start before the offset `to`. Until the last byte has been taken, those that start in the last
+   * few bytes are held back.
    */
   readonly matches: (last: boolean, to?: number) => ReadonlyArray<Match>
   /** The offset up to which tokens that start there have been given. */
   readonly given: () => number
-  /** So many bytes are worth a search. */
+  /** Whether the new bytes are enough for a search. */
   readonly isWorthwhile: () => boolean
-  /** Begins anew: no token starts before the offset `from`. Gives the offset of the first byte to be taken. */
+  /** Starts over: no token starts before the offset `from`. Gives the offset of the first byte to be taken. */
   readonly reset: (from: number) => number
 }
 
-/** Fits a core's own cache, and is long enough that what is searched twice doesn't matter. */
+/** Small enough for a core's own cache, and large enough that bytes searched twice are few. */
 const capacity = 256 * 1024
 
-/** What comes before a token in UTF-16 tells which one it is. */
+/** The bytes before a token in UTF-16 tell its byte order. */
 const context = 2
 
 export const make = (matcher: Matcher): Window => {
@@ -67,7 +67,7 @@ export const make = (matcher: Matcher): Window => {
   }
 }
 
-/** Locates what the window has just given, and moves the position on, before the window does. */
+/** Locates the matches that the window has just given, and moves the position on before the window moves. */
 export const locate = (window: Window, position: Locator.Position, matches: ReadonlyArray<Match>): ReadonlyArray<Locator.Located> => {
   const located = matches.map((match) => {
     Locator.advance(position, window.bytes, window.base(), match.offset)

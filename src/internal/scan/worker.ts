@@ -1,4 +1,4 @@
-/** The entry of a thread that does jobs. */
+/** The entry of a thread. */
 import { parentPort, workerData } from "node:worker_threads"
 import { makeRunner } from "./job.ts"
 
