@@ -1,8 +1,8 @@
 /**
  * A server that manages API keys, ready to run (`npm start`) or to embed ({@link layer}).
  *
- * On PostgreSQL when `DATABASE_URL` is set, else on PGlite in a folder of its own. Nodes hear of each other's changes through PostgreSQL,
- * or through Redis when `REDIS_URL` is set too.
+ * The keys are in PostgreSQL if `DATABASE_URL` is set, else in PGlite in a folder of its own. Nodes announce changes to each other through
+ * PostgreSQL, or through Redis if `REDIS_URL` is set too.
  * @since 0.1.0
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -57,7 +57,7 @@ type Settings = Config.Success<typeof serverSettings>
 
 /** @category models @since 0.1.0 */
 export interface Options {
-  /** Where the defaults don't suit: see {@link Limits}. */
+  /** See {@link Limits}, with the defaults. */
   readonly limits?: Partial<Limits> | undefined
   /** The kinds of policies that keys may hold: see `KeyPolicy`. A key with another kind is refused. Default: none. */
   readonly policies?: ReadonlyArray<KeyPolicy> | undefined
@@ -118,9 +118,9 @@ export const layerWith = (options: Options) =>
       const config = yield* serverSettings
       const credentials = yield* readCredentialOptions
       for (const warning of misspelt()) yield* Effect.logWarning(warning)
-      // Before there is a database, lest a first start that fails leave one behind.
+      // Peppers are loaded before a database is made, so that a first start that fails leaves none behind.
       yield* loadPeppers(config)
-      // A folder that is gone while the server runs, a volume say, isn't made anew.
+      // A folder that disappears while the server runs, such as a volume, isn't made again.
       const load = loadPeppers(config, { mayMake: false })
       const hasher = layerArgon2.pipe(Layer.provide(Pepper.layerReloading({ load, every: "1 minute" })))
       const services = ApiKeys.layerConfigWith({ legacy: yield* loadAdapters, policies: options.policies }).pipe(

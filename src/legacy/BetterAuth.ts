@@ -1,7 +1,7 @@
 /**
  * Keys of better-auth's API-key plugin: of `@better-auth/api-key`, and of the plugin that better-auth itself held before.
  *
- * It keeps the SHA-256 of the whole token in base64url, or the token itself under `disableKeyHashing`.
+ * The plugin keeps the SHA-256 of the whole token in base64url, or the token itself under `disableKeyHashing`.
  * @since 0.1.0
  */
 import type { LegacyTokens } from "../LegacyTokens.ts"
@@ -13,7 +13,7 @@ import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options extends Table.Options, LookUp.PrefixOptions {
-  /** Whether the plugin had it set, so that the table holds the tokens themselves. They are hashed when they are read; one that looks like a hash is refused. Default: `false`. */
+  /** The plugin's own option, under which the table holds the tokens themselves. They are hashed when they are read; one that looks like a hash is refused. Default: `false`. */
   readonly disableKeyHashing?: boolean | undefined
 }
 
@@ -43,7 +43,7 @@ export const make = (options: Options = {}): LegacyTokens => {
       const reader = open(row)
       const cell = reader.cell("hash")
       const key = Cell.requiredText(cell)
-      // The plugin writes it without padding.
+      // The plugin writes hashes without padding.
       const isDigest = LookUp.readDigest(key) === key
       if (isPlain && isDigest) throw Cell.invalid(cell.column, "It looks like a SHA-256, which would become a token that works")
       if (!isPlain && !isDigest) {
@@ -61,7 +61,7 @@ export const make = (options: Options = {}): LegacyTokens => {
         scopes: () => readPermissions(reader.cell("scopes")),
         metadata: configId === null || configId === "default" ? {} : { configId },
       })
-      // Configurations may be of users and of organisations, which have the same ids only if these are numbers.
+      // A configuration is of users or of organisations, whose ids may be equal if they are numbers.
       if (options.owner === undefined && config.isPresent && /^\d+$/.test(record.ownerId ?? "")) {
         throw Row.needsRule(
           config,

@@ -2,7 +2,7 @@
  * Keys of Django REST framework API Key: `{prefix}.{secret}`, with the hashes of version 3 (`sha512$$…`) and with Django's PBKDF2 of the
  * versions before.
  *
- * Both are of the whole key. Version 3 replaced an older hash when its key was used next, so a table usually holds both. PBKDF2 is computed
+ * Both hash the whole key. Version 3 replaced an older hash when its key was used next, so a table usually holds both. PBKDF2 is computed
  * in libuv's pool; the hashes of Django's other hashers (Argon2, bcrypt, scrypt) are refused.
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options extends Table.Options {
-  /** How long the part before the dot is. It shows in logs and traces, so it mustn't be part of other systems' secrets. Default: 8. */
+  /** The length of the part before the dot. That part shows in logs and traces, so it mustn't be part of another system's secret. Default: 8. */
   readonly prefixLength?: number | undefined
 }
 
@@ -95,7 +95,7 @@ const refuse = (reason: Refusal): Result.Result<never, Refusal> => Result.fail(r
 const maximumLength = 512
 const maximumIterations = 2_000_000
 
-/** Judges the whole string before any work is done for it. */
+/** Judges the whole string before any hashing. */
 const judge = (text: string): Result.Result<Judged, Refusal> => {
   if (!text.startsWith(label)) return refuse("UnsupportedHash")
   const hash = text.slice(label.length)
@@ -111,13 +111,13 @@ const judgeSha512 = (hash: string): Result.Result<Judged, Refusal> => {
     : Result.succeed({ expected: Buffer.from(hex, "hex"), compute: (secret) => Effect.sync(() => digestOf("sha512", secret, "buffer")) })
 }
 
-// pbkdf2_sha256$600000$<salt>$<base64>; Django takes salts with any character but $.
+// pbkdf2_sha256$600000$<salt>$<base64>; a salt of Django may hold any character but $.
 const judgePbkdf2 = (hash: string, algorithm: string): Result.Result<Judged, Refusal> => {
   if (hash.length > maximumLength) return refuse("ParametersOutOfBounds")
   const [, iterationsText, salt, tagText] = /^pbkdf2_[a-z0-9]+\$([1-9]\d{0,9})\$([^$]+)\$([A-Za-z0-9+/]+=*)$/.exec(hash) ?? []
   if (salt === undefined || tagText === undefined) return refuse("MalformedHash")
   const expected = Buffer.from(tagText, "base64")
-  // Decoding is lenient; and PBKDF2 gives a prefix of the same bytes for a shorter tag.
+  // Decoding is lenient, and a shorter tag of PBKDF2 is a prefix of the whole one.
   if (expected.length !== (algorithm === "sha1" ? 20 : 32) || expected.toString("base64") !== tagText || !salt.isWellFormed()) {
     return refuse("MalformedHash")
   }

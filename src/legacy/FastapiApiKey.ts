@@ -1,9 +1,9 @@
 /**
  * Keys of fastapi-api-key and keyshield, as it was called later: every version up to 2.0.0, with either of its hashers.
  *
- * Its tokens are `{prefix}{separator}{key_id}{separator}{secret}`; the key ids stay as they are. Its Argon2 hashes are of the secret followed
- * by the pepper. Its bcrypt hashes are of the same, cut at 72 bytes, up to version 1.1.0, and of the secret's HMAC-SHA-256 under the pepper
- * later; the strings don't tell which, so both are tried. The hashes of its `MockApiKeyHasher` hold the secret itself and are refused.
+ * The tokens are `{prefix}{separator}{key_id}{separator}{secret}`; the key ids stay as they are. Argon2 hashes the secret followed by the
+ * pepper. Bcrypt hashes the same, cut at 72 bytes, up to version 1.1.0, and the secret's HMAC-SHA-256 under the pepper later; the strings don't
+ * tell which, so both are tried. Hashes of `MockApiKeyHasher` hold the secret itself and are refused.
  *
  * Argon2 is computed by `node:crypto`, which takes Node 24.7; bcrypt by `@node-rs/bcrypt`, which is loaded when the first such hash is checked.
  * @since 0.1.0
@@ -26,13 +26,13 @@ import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options extends Table.Options {
-  /** What the hasher was given. Without one it used `super-secret-pepper`. */
+  /** The pepper of that system's hasher, which is `super-secret-pepper` by default there. */
   readonly pepper: Redacted.Redacted
-  /** Its `global_prefix`, or several. Default: `ak`, and `ak_v1` of version 2. */
+  /** That system's `global_prefix`, or several. Default: `ak`, and `ak_v1` of version 2. */
   readonly prefix?: string | ReadonlyArray<string> | undefined
   /** Default: `-`. */
   readonly separator?: string | undefined
-  /** What bcrypt hashes are of. Default: `either`, which takes a second computation to refuse a secret. */
+  /** The input of bcrypt hashes. Default: `either`, which takes a second computation to refuse a secret. */
   readonly bcrypt?: "either" | "hmac" | "concatenated" | undefined
 }
 
@@ -51,13 +51,13 @@ export const make = (options: Options): LegacyTokens => {
   const open = Row.opener(table, options)
   const concatenated = (secret: string) => Buffer.concat([Buffer.from(secret, "utf8"), pepperBytes])
   const hmacOf = (secret: string) => crypto.createHmac("sha256", pepperBytes).update(secret, "utf8").digest()
-  // In the order of what a table most likely holds.
+  // The likelier scheme of a table comes first.
   const prehashes = [
     ...(bcrypt === "concatenated" ? [] : [hmacOf]),
     ...(bcrypt === "hmac" ? [] : [(secret: string) => concatenated(secret).subarray(0, maxBcryptBytes)]),
   ]
 
-  /** Whether bcrypt saw all of the secret, and no shorter one followed by the pepper looks the same. */
+  /** Whether bcrypt hashed all of the secret, and no shorter one followed by the pepper has the same hash. */
   const isWhole = (secret: string): boolean => {
     const bytes = Buffer.from(secret, "utf8")
     if (bytes.length >= maxBcryptBytes) return false
@@ -118,7 +118,7 @@ export const make = (options: Options): LegacyTokens => {
   }
 }
 
-// It doesn't look at the others.
+// Bcrypt ignores further bytes.
 const maxBcryptBytes = 72
 
 const table: Table.Table = {
@@ -143,7 +143,7 @@ const label = "$legacy-fastapi"
 
 type Judged = (Argon2Hash & { readonly kind: "argon2" }) | { readonly kind: "bcrypt"; readonly hash: string }
 
-/** Judges the whole string before any work is done for it. */
+/** Judges the whole string before any hashing. */
 const judge = (text: string): Result.Result<Judged, Refusal> => {
   if (!text.startsWith(`${label}$`)) return refuse("UnsupportedHash")
   const hash = text.slice(label.length)
@@ -159,7 +159,7 @@ const verifyArgon2 = (
   message: Buffer,
   { algorithm, parameters: { memory, passes, parallelism }, salt, tag }: Argon2Hash,
 ): Effect.Effect<boolean, HasherError> => {
-  // Older runtimes lack the function that the types promise.
+  // Runtimes before Node 24.7 lack the function.
   if ((crypto.argon2 as typeof crypto.argon2 | undefined) === undefined) return failed(new Argon2Unavailable())
   const parameters = { message, nonce: salt, tagLength: tag.length, memory, passes, parallelism }
   return attempt(
@@ -172,7 +172,7 @@ const verifyArgon2 = (
   )
 }
 
-// The addon compares in constant time. Unlike most it takes NUL for a byte like others, as Python's package does, and cuts at 72 bytes.
+// The addon compares in constant time. It reads NUL as a byte like others, as Python's package does, and cuts at 72 bytes.
 const verifyBcrypt = (password: Buffer, hash: string): Effect.Effect<boolean, HasherError> =>
   attempt((signal) => import("@node-rs/bcrypt").then((bcrypt) => bcrypt.verify(password, hash, { signal })))
 

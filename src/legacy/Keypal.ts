@@ -1,7 +1,7 @@
 /**
  * Keys of keypal, up to version 0.1.
  *
- * It keeps the SHA-256 (or SHA-512) in hex of the whole token, followed by the hex SHA-256 of the configured salt if there is one.
+ * Keypal keeps the SHA-256 (or SHA-512) in hex of the whole token, followed by the hex SHA-256 of the configured salt if there is one.
  * @since 0.1.0
  */
 import { hash as digestOf } from "node:crypto"
@@ -15,9 +15,9 @@ import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options extends Table.Options, LookUp.PrefixOptions {
-  /** What `createKeys` was given. Default: none. */
+  /** The `salt` of keypal's `createKeys`. Default: none. */
   readonly salt?: Redacted.Redacted | undefined
-  /** What `createKeys` was given. Default: `sha256`. */
+  /** The `algorithm` of keypal's `createKeys`. Default: `sha256`. */
   readonly algorithm?: LookUp.Algorithm | undefined
 }
 
@@ -47,10 +47,10 @@ export const make = (options: Options = {}): LegacyTokens => {
     name: options.name ?? table.name,
     ...LookUp.tokens(options, algorithm, tail),
     readRow: Row.reading((row) => {
-      // What keypal calls metadata is the record itself.
+      // Keypal's metadata is the record itself.
       const nested = Cell.json(openOuter(row).named(column)) ?? {}
       const names = new Set(Object.keys(row).map(Row.plain))
-      // First of all the row, whose columns no metadata may stand for.
+      // The row's columns win over metadata of the same name.
       const inner = Object.entries(nested).filter(([name]) => !names.has(Row.plain(name)))
       const reader = open({ ...row, ...Object.fromEntries(inner) })
       Row.demand(reader, ["revokedAt"])

@@ -1,7 +1,7 @@
 /**
  * Keys made with `prefixed-api-key`: `{prefix}_{shortToken}_{longToken}`.
  *
- * The package keeps no table; what it tells to keep are the short token and the SHA-256 of the long one in hex.
+ * The package keeps no table. An application keeps the short token and the SHA-256 of the long one in hex.
  * @since 0.1.0
  */
 import type { LegacyTokens } from "../LegacyTokens.ts"
@@ -20,8 +20,8 @@ export interface Options extends Table.Options {
 /**
  * Gives the tokens with a prefix, and reads rows with the columns `shortToken` and `longTokenHash`, in any spelling.
  *
- * The key id here is `{prefix}_{shortToken}`. Prefixes and short tokens may contain underscores, other than with the package's own
- * `extractShortToken`. The other columns are those of {@link LegacyTokens} in any spelling; a row without a time of creation counts as made in
+ * The key id here is `{prefix}_{shortToken}`. Prefixes and short tokens may contain underscores, which the package's own
+ * `extractShortToken` doesn't support. The other columns are those of {@link LegacyTokens} in any spelling; a row without a time of creation counts as made in
  * 1970.
  * @category constructors
  * @since 0.1.0

@@ -1,8 +1,8 @@
 /**
  * Keys of Unkey, self-hosted or hosted.
  *
- * Unkey keeps the SHA-256 of the whole token in base64. The API of the hosted one never gives the hash out: what can be moved from there are
- * the keys that were made `recoverable`, read with `apis.listKeys` and `decrypt`, whose rows have the token itself in `plaintext`.
+ * Unkey keeps the SHA-256 of the whole token in base64. The API of the hosted one never gives the hash out. Keys that were made
+ * `recoverable` can be moved from there: read with `apis.listKeys` and `decrypt`, their rows have the token itself in `plaintext`.
  * @since 0.1.0
  */
 import type { LegacyTokens } from "../LegacyTokens.ts"
@@ -44,7 +44,7 @@ export const make = (options: Options = {}): LegacyTokens => {
       const identity = Cell.json(plain.named("identity"))?.["externalId"]
       const reader = identity === undefined ? plain : openWithIdentity({ ...row, external_id: identity })
       const token = Cell.text(reader.named("plaintext"))
-      // The API gives neither deleted keys nor what is unset.
+      // The API leaves out deleted keys and fields without a value.
       if (token === null) Row.demand(reader, options.columns?.expiresAt === undefined ? ["deleted_at_m", "expires"] : ["deleted_at_m"])
       const hash = reader.cell("hash")
       const digest = token === null ? readHash(hash.value) : LookUp.digest(token)
@@ -62,11 +62,11 @@ export const make = (options: Options = {}): LegacyTokens => {
   }
 }
 
-// In hex it would be the hash that prefixed-api-key made of a part of the token.
+// A hash in hex is that of prefixed-api-key, of a part of the token.
 const readHash = (value: unknown): string | undefined =>
   typeof value === "string" && /^[A-Za-z0-9+/]{43}=$/.test(value) ? LookUp.readDigest(value) : undefined
 
-// `start` is the prefix, an underscore, and four characters of the secret.
+// `start` holds the prefix, an underscore, and four characters of the secret.
 const toPrefix = (start: string): string => (start.at(-5) === "_" ? start.slice(0, -5) : "")
 
 const table: Table.Table = {

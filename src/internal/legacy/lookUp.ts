@@ -1,4 +1,4 @@
-/** What the systems share whose tables hold a plain digest, and above all those whose tokens hold no key id: the digest finds the record. */
+/** Tokens of systems whose tables hold a plain digest. Where a token holds no key id, its digest finds the record. */
 import { hash as digestOf, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -12,12 +12,12 @@ import type { LegacyTokens } from "../../LegacyTokens.ts"
 /** @category models @since 0.1.0 */
 export interface PrefixOptions {
   /**
-   * How tokens start, with the separator if there is one: one or several. Others are refused without a look-up. Default: any start.
+   * The start of tokens with its separator, or several. Other tokens are refused without a look-up. Default: any start.
    */
   readonly prefix?: string | ReadonlyArray<string> | undefined
 }
 
-/** `sha512` only for keypal, which can be told to use it. */
+/** `sha512` is an option of keypal alone. */
 export type Algorithm = "sha256" | "sha512"
 
 const digestBytes = { sha256: 32, sha512: 64 } as const
@@ -25,16 +25,16 @@ const digestBytes = { sha256: 32, sha512: 64 } as const
 /** The digest of a text's UTF-8 in base64url. */
 export const digest = (text: string, algorithm: Algorithm = "sha256"): string => digestOf(algorithm, text, "base64url")
 
-/** A digest in base64url as it is kept here. */
+/** The hash that is stored for a digest in base64url. */
 export const toHash = (digest: string, algorithm: Algorithm = "sha256"): Redacted.Redacted =>
   Redacted.make(`$legacy-${algorithm}$${digest}`, { label: "hash" })
 
-/** A digest's key id. It is a digest in turn, since key ids are public and hashes aren't. */
+/** The key id for a digest. It is a digest of it, since key ids are public and hashes aren't. */
 export const toKeyId = (digest: string): KeyId =>
-  // Hex digits behind a word are visible ASCII, and few enough.
+  // The cast holds: a word and 32 hex digits are visible ASCII, and fewer than 128 characters.
   `${derivedKeyIdStart}${digestOf("sha256", `effect-api-key legacy look-up\0${digest}`, "hex").slice(0, 32)}` as KeyId
 
-/** Hex, base64 or base64url, with padding or without, or the bytes themselves, as base64url; `undefined` if it isn't such a digest. */
+/** Reads a digest in hex, base64 or base64url, padded or not, or as bytes. Gives base64url, and `undefined` for any other value. */
 export const readDigest = (value: unknown, algorithm: Algorithm = "sha256"): string | undefined => {
   const bytes = value instanceof Uint8Array ? Buffer.from(value) : typeof value === "string" ? decode(value) : undefined
   return bytes?.length === digestBytes[algorithm] ? bytes.toString("base64url") : undefined
@@ -50,11 +50,11 @@ const decode = (text: string): Buffer | undefined => {
     .replaceAll("+", "-")
     .replaceAll("/", "_")
   const bytes = Buffer.from(bare, "base64url")
-  // Decoding is lenient; writing it again shows whether the text was exactly that.
+  // Decoding is lenient: encoding it again shows whether the text was valid.
   return bytes.toString("base64url") === bare ? bytes : undefined
 }
 
-/** Checks secrets against plain digests, which are of the secret and what the system puts behind it. */
+/** Checks secrets against plain digests of the secret and a `tail` of the system. */
 export const verify = (algorithm: Algorithm = "sha256", tail: string = ""): LegacyTokens["verify"] => {
   const label = `$legacy-${algorithm}$`
   return (secret, hash) =>
@@ -86,10 +86,10 @@ export const tokens = (
 }
 
 /**
- * Whether it can be a token of anybody. UTF-8 would write all unpaired surrogates alike, and HMAC's keys (PBKDF2) and bcrypt's passwords are the
- * same with NUL and more behind them as without.
+ * Whether a text may be a token of any system. Texts with unpaired surrogates are alike in UTF-8. A text with NUL may have the hash of the text
+ * before it, as a key of HMAC (PBKDF2) and as a password of bcrypt.
  */
 export const isToken = (token: string): boolean => token.length > 0 && token.length <= maxTokenLength && isStorableText(token)
 
-/** A secret that no log shows. */
+/** A secret that is redacted in logs. */
 export const toSecret = (text: string): Redacted.Redacted => Redacted.make(text, { label: "secret" })

@@ -1,29 +1,29 @@
-/** Whom the key of a row belongs to, where one column alone doesn't tell: the user 1 and the organisation 1 are two owners. */
+/** Rules for the owner of a key where one column alone doesn't name it: the user 1 and the organisation 1 are two owners. */
 import * as Result from "effect/Result"
 
 /**
- * Texts with names of columns in braces, such as `{owner_type}:{owner_id}`, or a function of the row. Of several texts the first counts whose
- * columns all hold something; where no column of any does, there is no owner.
+ * Texts with names of columns in braces, such as `{owner_type}:{owner_id}`, or a function of the row. The first text without an empty column
+ * counts; if all columns are empty, the key has no owner.
  * @category models
  */
 export type OwnerRule = string | ReadonlyArray<string> | ((row: Readonly<Record<string, unknown>>) => string | null)
 
-/** A text, then a column, and so on, and a text at the end. */
+/** Texts and columns in turn, with a text at both ends. */
 interface Template {
   readonly texts: ReadonlyArray<string>
   readonly columns: ReadonlyArray<string>
 }
 
-/** Gives a column's text, `null` if it holds nothing. Throws if there is no such column. */
+/** Gives a column's text, `null` for an empty one. Throws for a missing column. */
 type ReadColumn = (column: string) => string | null
 
-/** Throws what refuses a row. */
+/** Throws the refusal of a row. */
 type Refuse = (column: string, reason: string) => never
 
 /** Gives the owner of a row. */
 export type ReadOwner = (read: ReadColumn, refuse: Refuse) => string | null
 
-/** Reads a rule of texts. Two rows whose columns differ never get one owner by it, or it is refused, with the reason. */
+/** Reads a rule of texts. A rule that could give one owner to rows with different columns fails with the reason. */
 export const parseOwnerRule = (rule: string | ReadonlyArray<string>): Result.Result<ReadOwner, string> => {
   const templates: Array<Template> = []
   for (const text of typeof rule === "string" ? [rule] : rule) {
@@ -80,9 +80,9 @@ const stems = (
 
 const kinds = ["type", "kind", "class", "model"]
 
-/** Columns that may say what kind of owner another one names, beside one that was chosen for the owner. Case and underscores make no difference. */
+/** Columns that may hold the kind of owner, also for a column that was chosen as the owner. Case and underscores make no difference. */
 export const kindColumns = (chosen: string | null | undefined): ReadonlyArray<string> => {
   const own = typeof chosen === "string" ? [chosen.replace(/_?(?:id|ID|Id|uuid)$/, "")] : []
-  // Django's generic foreign keys.
+  // Columns of Django's generic foreign keys.
   return [...stems, ...own].flatMap((stem) => kinds.map((kind) => stem + kind)).concat("content_type", "content_type_id")
 }

@@ -1,11 +1,11 @@
-/** Why the hash of another system can't be checked. */
+/** Reasons why the hash of another system can't be checked. */
 import * as Result from "effect/Result"
 import { HasherError, InvalidInput } from "../../ApiKeyError.ts"
 
 /** @category models @since 0.1.0 */
 export type Refusal = "UnsupportedHash" | "MalformedHash" | "ParametersOutOfBounds"
 
-/** For a hash that is stored already. */
+/** The failure for a stored hash. */
 export const toHasherError = (reason: Refusal): HasherError => new HasherError({ reason })
 
 const explanations = {
@@ -14,6 +14,6 @@ const explanations = {
   ParametersOutOfBounds: "The hash asks for more work than is allowed",
 } as const satisfies Record<Refusal, string>
 
-/** For a hash in a row: throws, as what reads rows does. */
+/** The failure for a hash in a row, which is thrown as in all reading of rows. */
 export const orRefuse = <A>(judged: Result.Result<A, Refusal>, field: string): A =>
   Result.getOrThrowWith(judged, (reason) => new InvalidInput({ field, reason: explanations[reason] }))

@@ -1,10 +1,10 @@
-/** Where the server listens, and why it can't: in words about `HOST` and `PORT`. */
+/** The server's address, and the failures to listen on it in terms of `HOST` and `PORT`. */
 import * as Layer from "effect/Layer"
 import * as Effect from "effect/Effect"
 import type { ServeError } from "effect/http/HttpServerError"
 import * as Schema from "effect/Schema"
 
-/** The server can't listen where `HOST` and `PORT` say. @category errors @since 0.1.0 */
+/** The server can't listen on the address of `HOST` and `PORT`. @category errors @since 0.1.0 */
 export class AddressUnavailable extends Schema.TaggedError<AddressUnavailable>()("AddressUnavailable", { reason: Schema.String }) {
   override get message(): string {
     return this.reason
@@ -16,7 +16,7 @@ interface Address {
   readonly port: number
 }
 
-/** Says of a server that can't listen which variable to change. */
+/** Names the variable to change for a server that can't listen. */
 export const explainAddress = <A, R>(server: Layer.Layer<A, ServeError, R>, address: Address): Layer.Layer<A, AddressUnavailable, R> =>
   Layer.catch(server, ({ cause }) => Layer.effectContext(Effect.fail(new AddressUnavailable({ reason: explain(cause, address) }))))
 

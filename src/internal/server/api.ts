@@ -10,7 +10,7 @@ import { ApiKeysGroup } from "../http/ApiKeysGroup.ts"
 import { explain } from "../http/explain.ts"
 import { LeaksGroup } from "../http/LeaksGroup.ts"
 
-/** Shows what protecting an endpoint takes. */
+/** An example of a protected endpoint. */
 class ProtectedGroup extends HttpApiGroup.make("protected")
   .add(
     HttpApiEndpoint.get("get", "/protected", { success: Schema.Struct({ message: Schema.String, apiKey: ApiKey }) }).pipe(
@@ -26,7 +26,7 @@ const answerOf = (title: string) => ({
   content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
 })
 
-/** Answers that any request may get, whatever it is for: from the server's limits, and from Node's. */
+/** Answers that any request may get from the server's limits and from Node's. */
 const generalAnswers = {
   408: { description: "The request took too long to arrive" },
   414: answerOf("URI too long"),
@@ -36,14 +36,14 @@ const generalAnswers = {
 
 const GeneralProblem = Schema.Struct({ type: Schema.String, title: Schema.String, status: Schema.Int }).annotate({ identifier: "Problem" })
 
-/** To the router, a path whose parameter is too long is none of its own. */
+/** The router doesn't match a path whose parameter is too long. */
 const NoSuchRouteProblem = Schema.Struct({
   type: Schema.Literal("urn:effect-api-key:problem:no-such-route"),
   title: Schema.Literal("No such route"),
   status: Schema.Literal(404),
 }).annotate({ identifier: "NoSuchRouteProblem" })
 
-/** The first example of a schema, or of the one that it refers to. */
+/** The first example of a schema, or of the schema that it refers to. */
 const exampleOf = (schema: Record<string, unknown>, schemas: Record<string, Record<string, unknown>>): unknown => {
   const { $ref, examples, enum: members } = schema
   if (typeof $ref === "string") return exampleOf(schemas[$ref.replace(/.*\//, "")] ?? {}, schemas)

@@ -5,7 +5,7 @@ import * as Variable from "../config/variable.ts"
 
 const Place = Schema.Struct({ header: Schema.String, scheme: Schema.UndefinedOr(Schema.String) })
 
-/** Reads where requests carry their keys from the configuration. */
+/** Reads the places of keys in requests from the configuration. */
 export const readCredentialOptions: Config.Config<CredentialOptions> = Config.all({
   accept: Variable.make(
     "API_KEY_CREDENTIALS",

@@ -8,9 +8,9 @@ import { ApiKeys, type Created } from "../../ApiKeys.ts"
 import { type CredentialOptions, credentialsFrom } from "../http/credentials.ts"
 
 /**
- * On an empty table, makes an administrator's key. Its token is handed on here and kept nowhere.
+ * Makes an administrator's key if the table is empty. Its token is passed on here and kept nowhere.
  *
- * Nodes that start together agree on one by a lock that their transactions hold.
+ * A lock in the transaction keeps nodes that start together from making several.
  */
 export const makeFirstKey = Effect.fnUntraced(function* (onFirstKey: (created: Created, url: string) => Effect.Effect<void>) {
   const sql = yield* SqlClient
@@ -29,7 +29,7 @@ export const makeFirstKey = Effect.fnUntraced(function* (onFirstKey: (created: C
   yield* onFirstKey(created.value, HttpServer.formatAddress((yield* HttpServer.HttpServer).address))
 })
 
-/** For people, with a call that carries the key as the server takes it. */
+/** Prints the key for people, with a call that carries it in a place that the server accepts. */
 export const printFirstKey =
   (credentials: CredentialOptions) =>
   (created: Created, url: string): Effect.Effect<void> => {

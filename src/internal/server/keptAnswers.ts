@@ -1,4 +1,4 @@
-/** Answers that are large and stay the same while the server runs: compressed once, and not sent again to callers that have them. */
+/** Large answers that stay the same while the server runs. They are compressed once, and callers that have them get 304. */
 import { createHash } from "node:crypto"
 import { promisify } from "node:util"
 import * as zlib from "node:zlib"
@@ -10,7 +10,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { namesTag } from "../http/preconditions.ts"
 
 const encoders = {
-  // Beyond this quality the reference page gets 2 % smaller and takes four times as long.
+  // A higher quality makes the reference page 2 % smaller and takes four times as long.
   br: (bytes: Uint8Array) =>
     promisify(zlib.brotliCompress)(bytes, {
       params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 6, [zlib.constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
@@ -33,7 +33,7 @@ class Kept {
     this.policy = type.startsWith("text/html") ? policyOf(new TextDecoder().decode(bytes)) : undefined
   }
 
-  /** Strong, so of its own for each encoding (RFC 9110 §8.8.3). */
+  /** The tag is strong, so each encoding has its own (RFC 9110 §8.8.3). */
   tag(encoding: Encoding): string {
     return `"${this.#digest}${encoding === "identity" ? "" : `-${encoding}`}"`
   }
@@ -49,7 +49,7 @@ class Kept {
 
 const sha256 = (content: Uint8Array | string, encoding: "base64" | "base64url") => createHash("sha256").update(content).digest(encoding)
 
-/** Lets a page run the scripts that it has, and ask its own server alone. Styles that are set by scripts have no hash. */
+/** A policy under which a page runs its own scripts and calls its own server alone. Styles set by scripts have no hash, so all are allowed. */
 const policyOf = (html: string): string => {
   const scripts = Array.from(html.matchAll(/<script>(.*?)<\/script>/gs), ([, script = ""]) => `'sha256-${sha256(script, "base64")}'`)
   return [
@@ -66,9 +66,7 @@ const policyOf = (html: string): string => {
 }
 
 /**
- * For routes whose handler gives the same answer each time.
- *
- * Effect's own compression works anew for each request, a fifth of a second for the reference page.
+ * For routes with the same answer to each request. Effect's own compression would run for each one, a fifth of a second for the reference page.
  */
 export const keepAnswers = HttpRouter.middleware((effect) => Effect.flatMap(effect, sendKept)).layer
 
@@ -85,7 +83,7 @@ const sendKept = Effect.fnUntraced(function* (response: HttpServerResponse.HttpS
   const headers = {
     etag,
     vary: "Accept-Encoding",
-    // Kept, and asked for anew each time, as the next version of the server has another one.
+    // The browser keeps the answer and asks each time, as the next version of the server has another one.
     "cache-control": "no-cache",
     ...(answer.policy !== undefined && { "content-security-policy": answer.policy }),
   }
@@ -96,7 +94,7 @@ const sendKept = Effect.fnUntraced(function* (response: HttpServerResponse.HttpS
   )
 })
 
-/** The smallest that is accepted (RFC 9110 §12.5.3). */
+/** The smallest encoding that the caller accepts (RFC 9110 §12.5.3). */
 const negotiate = (accepted: string): Encoding => {
   const weights = new Map(
     accepted

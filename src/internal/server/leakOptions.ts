@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import type { LeakOptions } from "../http/leakReports.ts"
 import * as Variable from "../config/variable.ts"
 
-/** The file that `API_KEY_LEAK_SIGNING_KEYS_FILE` names can't be read, or holds something else. @category errors @since 0.1.0 */
+/** The file that `API_KEY_LEAK_SIGNING_KEYS_FILE` names can't be read, or doesn't hold signing keys. @category errors @since 0.1.0 */
 export class SigningKeysUnreadable extends Schema.TaggedError<SigningKeysUnreadable>()("SigningKeysUnreadable", {
   reason: Schema.String,
 }) {
@@ -15,13 +15,13 @@ export class SigningKeysUnreadable extends Schema.TaggedError<SigningKeysUnreada
   }
 }
 
-/** As GitHub publishes its keys at https://api.github.com/meta/public_keys/secret_scanning. */
+/** The form in which GitHub publishes its keys at https://api.github.com/meta/public_keys/secret_scanning. */
 const SigningKeys = Schema.fromJsonString(
   Schema.Struct({ public_keys: Schema.Array(Schema.Struct({ key_identifier: Schema.String, key: Schema.String })) }),
 )
 const decodeSigningKeys = Schema.decodeUnknownEffect(SigningKeys)
 
-/** Reads what is done about leaked tokens from the configuration. */
+/** Reads the options for leaked tokens from the configuration. */
 export const readLeakOptions: Effect.Effect<LeakOptions, SigningKeysUnreadable | Config.ConfigError> = Effect.gen(function* () {
   const { file, ...options } = yield* Config.all({
     file: Config.option(Config.String("API_KEY_LEAK_SIGNING_KEYS_FILE")),

@@ -16,25 +16,24 @@ import { defaultPermits, defaultQueue } from "../verifier/hashQueue.ts"
 import { readHashing } from "../keys/configuration.ts"
 
 /**
- * How much of the server one caller, or all callers together, can take up. Excess is answered where HTTP has an answer for it,
- * and closed.
+ * How much of the server one caller, or all callers together, can take up. Beyond a limit a request gets HTTP's answer, if there is one, and its
+ * connection is closed.
  * @category models
  * @since 0.1.0
  */
 export interface Limits {
   /** The largest body that is read, in bytes; beyond it, 413. Default: 64 KiB. */
   readonly bodyBytes: number
-  /** The request line and the headers together, in bytes; beyond it, 431. Default: 16 KiB. */
+  /** The size of the request line and the headers together, in bytes; beyond it, 431. Default: 16 KiB. */
   readonly headerBytes: number
   /** The length of path and query; beyond it, 414. Default: 8,192. */
   readonly urlLength: number
-  /** For the headers to arrive, from the moment of connecting or of the first byte; beyond it, 408. Default: 10 seconds. */
+  /** The time for the headers to arrive, from the connection or the first byte on; beyond it, 408. Default: 10 seconds. */
   readonly headerTime: Duration.Input
-  /** For the whole request to arrive, body included; beyond it, 408. Not shorter than `headerTime`. Default: 30 seconds. */
+  /** The time for the whole request to arrive, body included; beyond it, 408. Not shorter than `headerTime`. Default: 30 seconds. */
   readonly requestTime: Duration.Input
   /**
-   * From the end of the headers until the caller has taken the whole answer, which one that doesn't read never does; beyond it, the
-   * connection is closed. Default: 60 seconds.
+   * The time from the end of the headers until the caller has read the whole answer; beyond it, the connection is closed. Default: 60 seconds.
    */
   readonly responseTime: Duration.Input
   /** How long a connection may idle between requests. Default: 5 seconds. */
@@ -42,11 +41,11 @@ export interface Limits {
   /** Connections at a time; a further one is closed at once, and counted in `api_key_server_connections_refused`. Default: 1,000. */
   readonly connections: number
   /**
-   * Requests that are being worked on at a time; a further one gets 503. More than may wait for hashing, whoever sent them. Default: 1,000,
-   * or twice as many as may wait for hashing, if that is more.
+   * Requests in progress at a time; a further one gets 503. It has to be more than all that may wait for hashing. Default: 1,000, or twice as many
+   * as may wait for hashing, if that is more.
    */
   readonly requests: number
-  /** Requests of one connection, sent without waiting for answers, that are being worked on at a time; a further one gets 503. Default: 16. */
+  /** Requests in progress of one connection, sent without waiting for answers; a further one gets 503. Default: 16. */
   readonly requestsPerConnection: number
 }
 
@@ -64,7 +63,7 @@ export const defaultLimits: Limits = {
   requestsPerConnection: 16,
 }
 
-/** So many requests may wait for hashing that there would be no place for those that needn't. @category errors @since 0.1.0 */
+/** The limit `requests` leaves no place beside the requests that may wait for hashing. @category errors @since 0.1.0 */
 export class TooFewRequests extends Schema.TaggedError<TooFewRequests>()("TooFewRequests", {
   requests: Schema.Number,
   hashing: Schema.Number,
@@ -74,14 +73,14 @@ export class TooFewRequests extends Schema.TaggedError<TooFewRequests>()("TooFew
   }
 }
 
-/** How many requests are worked on, so that those that wait for hashing leave places for those that needn't. */
+/** The limit of requests in progress. Those that wait for hashing leave places for the others. */
 export const decideRequests: (requests: number | undefined) => Effect.Effect<number, TooFewRequests | Config.ConfigError, ApiKeyHasher> =
   Effect.fnUntraced(function* (requests) {
     const { threads = 1 } = yield* ApiKeyHasher
     const configured = yield* readHashing
     const { permits = defaultPermits(threads) } = configured
     const { queue = defaultQueue(permits) } = configured
-    // Known key ids and unknown ones wait in a lane each.
+    // Known and unknown key ids wait in two queues.
     const hashing = 2 * queue + permits
     if (requests === undefined) return Math.max(defaultLimits.requests, 2 * hashing)
     return requests > hashing ? requests : yield* new TooFewRequests({ requests, hashing })
@@ -92,7 +91,7 @@ const connectionsRefused = Metric.counter("api_key_server_connections_refused", 
   incremental: true,
 })
 
-/** Node's server within the limits that bear on connections. */
+/** Node's server with the limits of connections. */
 export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
   Effect.contextWith((context) =>
     Effect.succeed(() => {
@@ -105,14 +104,14 @@ export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
         headersTimeout,
         requestTimeout,
         keepAliveTimeout,
-        // Node looks for connections that are too slow each 30 seconds, unless told otherwise.
+        // Node's default is to check for slow connections every 30 seconds.
         connectionsCheckingInterval: Math.min(1_000, Math.ceil(headersTimeout / 4)),
       })
       server.maxConnections = limits.connections
-      // How many bytes they take is bounded. Beyond a number Node would leave headers out, and one that was sent twice go unseen.
+      // The bytes of headers are bounded. With a bound on their number Node would drop some, and a repeated one could go unseen.
       server.maxHeadersCount = 0
       server.on("drop", () => connectionsRefused.updateUnsafe(1, context))
-      // Blank lines between requests begin Node's time for idling anew, and no other. By then all that may take time has taken it, Node's own seconds too.
+      // Blank lines between requests restart Node's time for idling. This time, the sum of all others and of Node's own seconds, bounds them.
       const nextRequestTimeout = toTimeout(responseTimeout + requestTimeout + keepAliveTimeout + headersTimeout + 3_000)
       const nextDue = new WeakMap<Socket, NodeJS.Timeout>()
       server.on("connection", (socket) => {
@@ -120,7 +119,7 @@ export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
         nextDue.set(socket, timer)
         socket.once("close", () => clearTimeout(timer))
       })
-      // Node has no limit for callers that don't read: `server.timeout` starts anew with each byte.
+      // Node has no limit for callers that don't read: `server.timeout` starts over with each byte.
       const closeLate = ({ socket }: IncomingMessage, response: ServerResponse) => {
         nextDue.get(socket)?.refresh()
         const timer = setTimeout(() => socket.destroy(), responseTimeout)
@@ -128,7 +127,7 @@ export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
       }
       server.on("request", closeLate)
       server.on("checkContinue", closeLate)
-      // No route upgrades, but a request that asks for it leaves Node's own limits.
+      // A request for an upgrade would leave Node's own limits, and no route upgrades.
       server.on("upgrade", (_request, socket: Socket) => {
         const timer = setTimeout(() => socket.destroy(), headersTimeout)
         socket.once("close", () => clearTimeout(timer))
@@ -137,21 +136,21 @@ export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
     }),
   )
 
-/** Not 0, which means no limit to Node, and no more than its timers hold. */
+/** Milliseconds for Node: not 0, which means no limit, and no more than its timers hold. */
 const toTimeout = (time: Duration.Input): number =>
   Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(Duration.toMillis(Duration.fromInputUnsafe(time)))))
 
-/** The limits that bear on requests, in front of all routes. */
+/** The limits of requests, in front of all routes. */
 export const layerRequestLimits = (limits: Limits): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
   HttpRouter.use((router) => {
     let open = 0
-    // Node parses, and hands out, all that a connection has sent, whether what came before is answered or not.
+    // Node hands out all requests that a connection has sent, before the first ones are answered.
     const openOf = new WeakMap<Socket, number>()
     return router.addGlobalMiddleware((effect) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
         const { socket, url = "" } = NodeHttpServerRequest.toIncomingMessage(request)
         if (url.length > limits.urlLength) return Effect.succeed(uriTooLong)
-        // A probe must not take a busy process for a dead one.
+        // Probes are let through: a busy process must not look dead.
         if (url === "/healthz") return effect
         const ofSocket = openOf.get(socket) ?? 0
         if (open >= limits.requests || ofSocket >= limits.requestsPerConnection) return Effect.succeed(tooManyRequests)

@@ -32,10 +32,10 @@ export interface RoutesOptions {
   readonly credentials?: CredentialOptions | undefined
 }
 
-/** Without what leads to the page's vendor, or sends something there. Effect's type of the options knows some of them. */
+/** Options without links and requests to the page's vendor. Effect's type knows some of them. */
 const referencePage = {
   withDefaultFonts: false,
-  // Else the browser asks for one that isn't there.
+  // Without an icon the browser asks for a missing one.
   favicon: "data:,",
   hideClientButton: true,
   showDeveloperTools: "never",
@@ -62,7 +62,7 @@ export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSi
     ),
   ).pipe(Layer.provide(middleware))
   return Layer.mergeAll(
-    // In front of all that answers, the limits of the server included.
+    // In front of all answers, those of the server's limits included.
     layerSecurityHeaders,
     layerProblems,
     HttpApiBuilder.layer(api).pipe(Layer.provide(groups)),
@@ -117,14 +117,14 @@ const layerReady = HttpRouter.use(
         onFailure: () => false,
       }),
     )
-    // The database is asked once a second, however many requests there are.
+    // The database is asked at most once a second.
     const hasAnswered = yield* Effect.cachedWithTTL(askDatabase, "1 second")
     const answer = Effect.gen(function* () {
       if (!(yield* hasAnswered)) return HttpServerResponse.empty({ status: 503 })
-      // It serves all the same, and rightly, if more slowly.
+      // A node out of touch serves correctly, if more slowly.
       return HttpServerResponse.text((yield* isInTouch) ? "ready\n" : `ready\n${notHeard}: see the log, or run effect-api-key doctor\n`)
     })
-    // A caller that goes away doesn't end the look-up that others share.
+    // A caller that disconnects doesn't end the look-up that others share.
     yield* router.add("GET", "/readyz", Effect.uninterruptible(answer))
   }),
 )
