@@ -31,7 +31,7 @@ const main = (): void => {
     git("branch", "--show-current") === "main" ? undefined : "The branch isn't main",
     git("tag", "--list", tag) === "" ? undefined : `There is a tag ${tag} already`,
     notes === "" ? "CHANGELOG.md has nothing under Unreleased" : undefined,
-    repository === undefined ? "package.json has no `repository`, by which the registry checks where the package comes from" : undefined,
+    isRepository(repository) ? undefined : repositoryMissing,
     ...edits
       .filter(({ file, change }) => version !== current && change(read(file)) === read(file))
       .map(({ file }) => `${file} has no ${current}`),
@@ -47,6 +47,17 @@ const main = (): void => {
   git("tag", "--annotate", tag, "--cleanup", "verbatim", "--message", `${version}\n\n${notes}\n`)
   say([`Made ${tag}. To publish it: git push --follow-tags`])
 }
+
+/** In the form that the registry compares with the repository of the workflow. */
+const isRepository = (repository: unknown): boolean =>
+  typeof repository === "object" &&
+  repository !== null &&
+  "url" in repository &&
+  typeof repository.url === "string" &&
+  /^git\+https:\/\/[^/]+\/.+\.git$/.test(repository.url)
+
+const repositoryMissing =
+  'package.json has no `repository` such as { "type": "git", "url": "git+https://HOST/OWNER/effect-api-key.git" }, by which the registry checks where the package comes from: see Releases in CONTRIBUTING.md'
 
 /** The version that is asked for. The current one may be asked for as long as it has no tag. */
 const nextVersion = (current: string, asked: string): string | undefined => {

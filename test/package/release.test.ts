@@ -20,11 +20,13 @@ const pass = (): void => writeFileSync(join(copy, ".ci-passed"), git("rev-parse"
 describe("a release", { concurrent: false }, () => {
   const { version, ...manifest } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 
+  const repository = { type: "git", url: "git+https://git.example/acme/effect-api-key.git" }
+
   beforeAll(() => {
     for (const path of [".gitignore", "package-lock.json", "README.md", "src", "bin", "docs", "scripts/release.ts"]) {
       cpSync(join(root, path), join(copy, path), { recursive: true })
     }
-    writeFileSync(join(copy, "package.json"), JSON.stringify({ ...manifest, version, repository: "example/effect-api-key" }, undefined, 2))
+    writeFileSync(join(copy, "package.json"), JSON.stringify({ ...manifest, version, repository }, undefined, 2))
     writeFileSync(
       join(copy, "CHANGELOG.md"),
       "# Changelog\n\n## Unreleased\n\n### Added\n\n- Much.\n\n## 0.0.1 (2026-01-01)\n\n- Little.\n",
@@ -61,6 +63,18 @@ describe("a release", { concurrent: false }, () => {
     assert.deepStrictEqual([status, stderr.trim().split("\n")], [1, ["There are changes that aren't committed", "The branch isn't main"]])
     git("checkout", "--quiet", "README.md")
     git("switch", "--quiet", "main")
+  })
+
+  it("needs to know where the package comes from, before anything is checked", () => {
+    const text = read("package.json")
+    for (const other of [undefined, "acme/effect-api-key", { type: "git", url: "https://git.example/acme" }]) {
+      writeFileSync(join(copy, "package.json"), JSON.stringify({ ...JSON.parse(text), repository: other }, undefined, 2))
+      commit("Move")
+      const { status, stderr } = release("minor")
+      assert.deepStrictEqual([status, stderr.trim().split("\n").length], [1, 1])
+      assert.match(stderr, /`repository` such as .*CONTRIBUTING\.md/)
+      git("reset", "--quiet", "--hard", "HEAD~")
+    }
   })
 
   it("isn't made if the checks fail", () => {
