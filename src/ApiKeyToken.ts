@@ -139,12 +139,12 @@ export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, Inval
       }),
       hint: (secret) => hintOf(Redacted.value(secret)),
     }
-    ownFormats.add(format)
+    ownFormats.set(format, (token) => (hasShape(token) ? token.slice(start.length, separatorIndex) : undefined))
     return format
   })
 
-// What `make` gave neither throws nor takes for a key id what none can be.
-const ownFormats = new WeakSet<TokenFormat>()
+/** Of each format that `make` gave, which neither throws nor takes for a key id what none can be, where the key id stands in a text of its length. */
+const ownFormats = new WeakMap<TokenFormat, (text: string) => string | undefined>()
 
 /**
  * The format with prefix `ak` and separator `-`.
@@ -173,6 +173,13 @@ export const parse = (token: string, format: TokenFormat = defaultFormat): Resul
     Result.isSuccess(parsed) && !isKeyId(parsed.success.keyId) ? malformed.format : parsed,
   )
 }
+
+/**
+ * What stands where a token has its key id, if the text may be a token by its length, prefix and separators. A text that isn't well-formed is
+ * none of a format of ours, nor has it the digest of one. Of other formats it is the key id of a token.
+ * @internal
+ */
+export const keyIdPlace = (format: TokenFormat): ((text: string) => string | undefined) => ownFormats.get(format) ?? keyIdReader(format)
 
 /**
  * How the key id of a token is read without making its parts; `undefined` for what isn't a token, or couldn't be told from another one by its

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { RepositoryError } from "../src/ApiKeyError.ts"
+import { toMoment } from "../src/internal/time/moment.ts"
 import * as LastUsed from "../src/internal/verifier/lastUsed.ts"
 import { makeStoredApiKey } from "../src/testing.ts"
 
@@ -14,7 +15,7 @@ const makeUse = (key = 0): LastUsed.Use => ({
   // What is written here is never read.
   keyId: (key === 0 ? apiKey.keyId : key.toString(16).padStart(16, "0")) as LastUsed.Use["keyId"],
   beginsGrace: false,
-  lastUsedAt: 0,
+  lastUsedAt: toMoment(0),
   isPending: false,
 })
 

@@ -40,8 +40,10 @@ export interface Credential {
 export interface Credentials {
   /** All that the text may stand for, a look-up for each; or why it is no token. */
   readonly read: (text: string) => Result.Result<ReadonlyArray<Credential>, MalformedToken>
-  /** The key id of a token of our format, without a parse: `undefined` for any other text. */
-  readonly keyIdOf: (text: string) => string | undefined
+  /** What stands in the place of the key id, if the text may be a token of our format. */
+  readonly keyIdAt: (text: string) => string | undefined
+  /** Whether the text is a token of our format, by its checksum, without a parse. */
+  readonly isOwn: (text: string) => boolean
   /** Whether a text that isn't of our format may be a token all the same. */
   readonly hasOthers: boolean
 }
@@ -57,6 +59,7 @@ export const make = ({ format, hasher, legacy }: Dependencies): Credentials => {
   const readers = [ownReader(format, hasher), ...legacy.map(otherReader)]
   const others = readers.filter(({ isOwn }) => !isOwn)
   const [own] = readers
+  const keyIdOf = ApiKeyToken.keyIdReader(format)
 
   return {
     read: (text) => {
@@ -66,7 +69,8 @@ export const make = ({ format, hasher, legacy }: Dependencies): Credentials => {
       const credentials = others.length === 0 ? [] : otherCredentials(text, others, format)
       return credentials.length === 0 ? Result.fail(read.failure) : Result.succeed(credentials)
     },
-    keyIdOf: ApiKeyToken.keyIdReader(format),
+    keyIdAt: ApiKeyToken.keyIdPlace(format),
+    isOwn: (text) => keyIdOf(text) !== undefined,
     hasOthers: others.length > 0,
   }
 }

@@ -3,6 +3,7 @@ import type * as Schema from "effect/Schema"
 import { ApiKey, type ApiKeyId, type KeyId, PreviousToken, type UsedToken } from "../../ApiKey.ts"
 import { beginsGrace } from "../record/previousToken.ts"
 import { ofChecked } from "../schema/ofChecked.ts"
+import { fromMoment, latest, toMoment } from "../time/moment.ts"
 import { flat } from "./flat.ts"
 import type { Plan } from "./plan.ts"
 import type { Node } from "./sieve.ts"
@@ -19,11 +20,17 @@ export interface Found {
   readonly use: Use
 }
 
-export const useOf = (id: ApiKeyId, keyId: KeyId, beginsGrace: boolean): Use => ({
+/** What is kept of it. */
+export interface Kept extends Omit<Found, "use"> {
+  /** Until when, in milliseconds (exclusive), nothing but its scopes can refuse the key. */
+  readonly goodUntil: number
+}
+
+export const useOf = (id: ApiKeyId, keyId: KeyId, beginsGrace: boolean, checkedAt: number): Use => ({
   id,
   keyId,
   beginsGrace,
-  lastUsedAt: 0,
+  lastUsedAt: toMoment(checkedAt),
   isPending: false,
 })
 
@@ -32,28 +39,38 @@ export const outdated = -1
 
 export class Entry implements Found, Use, Node<Entry> {
   readonly apiKey: ApiKey
-  readonly checkedAt: number
+  /** Moments: when the store was asked, and until when nothing but its scopes can refuse the key. */
+  readonly since: number
+  readonly goodUntil: number
   readonly plan: Plan
   /** The digest of the whole token, then the digest of the stored hash that its secret matched. */
   readonly proof: string
   epoch: number
-  lastUsedAt = 0
+  lastUsedAt: number
   isPending = false
   isVisited = false
-  readonly size: number
   older: Entry | undefined = undefined
   newer: Entry | undefined = undefined
 
-  constructor(apiKey: ApiKey, checkedAt: number, plan: Plan, proof: string, epoch: number) {
-    this.apiKey = apiKey
-    this.checkedAt = checkedAt
+  constructor({ apiKey, checkedAt, plan, goodUntil }: Kept, proof: string, epoch: number) {
+    this.apiKey = compact(apiKey)
+    this.since = toMoment(checkedAt)
+    // Beyond the last small moment its rules are asked, which say the same.
+    this.goodUntil = goodUntil === Number.NEGATIVE_INFINITY ? this.since : Math.min(toMoment(goodUntil), latest)
     this.plan = plan
     this.proof = flat(proof)
     this.epoch = epoch
-    this.size = sizeOf(apiKey)
+    // No use is earlier.
+    this.lastUsedAt = this.since
   }
 
-  // A field would cost each entry 8 bytes more.
+  // Fields would cost each entry 8 bytes more.
+  get size(): number {
+    return sizeOf(this.apiKey)
+  }
+  get checkedAt(): number {
+    return fromMoment(this.since)
+  }
   get usedToken(): UsedToken {
     return this.plan.usedToken
   }
@@ -80,10 +97,25 @@ export class Entry implements Found, Use, Node<Entry> {
  * The same record, sharing with others what many have in common: half of its memory. It is frozen, as it is handed to many callers, and a
  * change by one would bear on the others. Instants aren't, which note their parts when they are asked for.
  */
-export const compact = (apiKey: ApiKey): ApiKey => {
+const compact = (apiKey: ApiKey): ApiKey => {
   const { createdAt, updatedAt, scopes, metadata, policies, previous } = apiKey
+  // Each field by its name: a copy by `...` keeps some of them in an object of their own, as its source does.
   const copy = ofChecked(ApiKey, {
-    ...apiKey,
+    id: apiKey.id,
+    keyId: apiKey.keyId,
+    prefix: share(prefixes, apiKey.prefix, () => flat(apiKey.prefix)),
+    name: apiKey.name,
+    description: apiKey.description,
+    ownerId: apiKey.ownerId,
+    isActive: apiKey.isActive,
+    deactivatedAt: apiKey.deactivatedAt,
+    deactivationReason: apiKey.deactivationReason,
+    expiresAt: apiKey.expiresAt,
+    createdAt,
+    lastUsedAt: apiKey.lastUsedAt,
+    hint: apiKey.hint,
+    rotatedAt: apiKey.rotatedAt,
+    version: apiKey.version,
     updatedAt: createdAt.epochMilliseconds === updatedAt.epochMilliseconds ? createdAt : updatedAt,
     scopes: shareScopes(scopes),
     metadata: isEmpty(metadata) ? none : frozenCopy(metadata),
@@ -96,6 +128,7 @@ export const compact = (apiKey: ApiKey): ApiKey => {
 const none: ApiKey["metadata"] = Object.freeze({})
 
 // All services of the program share them: there are as many as kinds of keys. Frozen, as each is handed to the callers of many keys.
+const prefixes = new Map<string, string>()
 const scopeSets = new Map<string, ApiKey["scopes"]>()
 const policySets = new Map<string, Schema.JsonObject>()
 const maxShared = 10_000

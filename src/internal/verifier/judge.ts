@@ -5,8 +5,10 @@ import * as Exit from "effect/Exit"
 import type { ApiKey, UsedToken } from "../../ApiKey.ts"
 import type { VerifyError } from "../../ApiKeyError.ts"
 import type { Meter, Presented } from "../../KeyPolicy.ts"
+import { satisfies } from "../../Scope.ts"
+import { fromMoment, toMoment } from "../time/moment.ts"
 import type { Counts } from "./counts.ts"
-import type { Found } from "./entry.ts"
+import type { Entry, Found } from "./entry.ts"
 import type { LastUsed } from "./lastUsed.ts"
 import type { Verified, VerifyOptions } from "./model.ts"
 
@@ -16,6 +18,8 @@ export type Judgement = (found: Found, now: number, options: VerifyOptions | und
 export interface Judge {
   /** Runs the rules of the record's plan, then its meters. Without meters the answer is there at once. */
   readonly judge: Judgement
+  /** The same for a remembered record, whose ends were put together when it was kept. */
+  readonly judgeKept: (entry: Entry, now: number, options: VerifyOptions | undefined) => Effect.Effect<Verified, VerifyError>
   /** The same without its policies and meters, which bound uses: a token that is presented to be ended is no use. */
   readonly judgeStanding: Judgement
   readonly refuse: (error: VerifyError) => Exit.Exit<never, VerifyError>
@@ -34,7 +38,7 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
 
   const grant = (found: Found, now: number, options: VerifyOptions | undefined): Exit.Exit<Verified> => {
     if (options?.countsAsUse !== false) lastUsed.record(found.use, now)
-    return Exit.succeed(new Answer(found.apiKey, found.usedToken, found.checkedAt))
+    return Exit.succeed(new Answer(found.apiKey, found.usedToken, toMoment(found.checkedAt)))
   }
 
   const judgeStanding: Judgement = (found, now, options) => {
@@ -62,8 +66,14 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
     )
   }
 
+  const judge: Judgement = (found, now, options) => (found.plan.isPlain ? judgeStanding : judgePolicies)(found, now, options)
+
   return {
-    judge: (found, now, options) => (found.plan.isPlain ? judgeStanding : judgePolicies)(found, now, options),
+    judge,
+    judgeKept: (entry, now, options) =>
+      toMoment(now) < entry.goodUntil && (options?.scopes === undefined || satisfies(entry.apiKey.scopes, options.scopes))
+        ? grant(entry, now, options)
+        : judge(entry, now, options),
     judgeStanding,
     refuse,
   }
@@ -108,17 +118,17 @@ const safely = (giveBack: Effect.Effect<void>): Effect.Effect<void> =>
 class Answer implements Verified {
   readonly apiKey: ApiKey
   readonly usedToken: UsedToken
-  private readonly millis: number
+  private readonly moment: number
 
-  constructor(apiKey: ApiKey, usedToken: UsedToken, millis: number) {
+  constructor(apiKey: ApiKey, usedToken: UsedToken, moment: number) {
     this.apiKey = apiKey
     this.usedToken = usedToken
-    this.millis = millis
+    this.moment = moment
   }
 
   get checkedAt(): DateTime.Utc {
     // Made when it is asked for, as it costs more than the rest of a warm verification.
-    return DateTime.makeUnsafe(this.millis)
+    return DateTime.makeUnsafe(fromMoment(this.moment))
   }
 
   toJSON() {

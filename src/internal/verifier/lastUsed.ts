@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import type { ApiKeyId, KeyId } from "../../ApiKey.ts"
 import type { RepositoryError } from "../../ApiKeyError.ts"
 import type * as Repository from "../../ApiKeyRepository.ts"
+import { fromMoment, toMoment } from "../time/moment.ts"
 
 const capacity = 100_000
 /** Keys a statement. */
@@ -27,13 +28,14 @@ export interface Use {
   readonly keyId: KeyId
   /** Whether it settles the grace of the token before. */
   readonly beginsGrace: boolean
-  /** In milliseconds. */
+  /** A moment. */
   lastUsedAt: number
   /** Whether it waits to be written. */
   isPending: boolean
 }
 
 export interface LastUsed {
+  /** Notes a use at a time in milliseconds. */
   readonly record: (use: Use, at: number) => void
 }
 
@@ -60,7 +62,8 @@ export const make = Effect.fnUntraced(function* (
     if (pending.size === 1) arrival.openUnsafe()
   }
   const record = (use: Use, at: number): void => {
-    if (at > use.lastUsedAt) use.lastUsedAt = at
+    const moment = toMoment(at)
+    if (moment > use.lastUsedAt) use.lastUsedAt = moment
     if (!use.isPending) enqueue(use)
   }
 
@@ -71,7 +74,7 @@ export const make = Effect.fnUntraced(function* (
       use.isPending = false
     }
     const beginning = new Set(batch.filter(({ beginsGrace }) => beginsGrace).map(({ id }) => id))
-    const uses = batch.map(({ id, keyId, lastUsedAt }) => ({ id, keyId, lastUsedAt: DateTime.makeUnsafe(lastUsedAt) }))
+    const uses = batch.map(({ id, keyId, lastUsedAt }) => ({ id, keyId, lastUsedAt: DateTime.makeUnsafe(fromMoment(lastUsedAt)) }))
     return touch(uses, Array.from(beginning)).pipe(
       // Whatever went wrong, an interruption included, the batch waits for its next chance.
       Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => batch.forEach(enqueue)))),

@@ -120,8 +120,10 @@ export const make = (dependencies: Dependencies): LookUp => {
         rehash.consider({ id: apiKey.id, keyId: token.keyId, secret: reading.secret, hash, ...(isExact !== undefined && { isExact }) })
       }
       const plan = plans.of(token)
-      if (digest !== undefined) return memory.keep({ apiKey, usedToken, checkedAt, plan }, digest, hashDigest, mayBeUsed)
-      return { apiKey, usedToken, checkedAt, plan, use: useOf(apiKey.id, token.keyId, beginsGrace(apiKey, usedToken)) }
+      if (digest !== undefined) {
+        return memory.keep({ apiKey, usedToken, checkedAt, plan, goodUntil: plans.goodUntil(token) }, digest, hashDigest, mayBeUsed)
+      }
+      return { apiKey, usedToken, checkedAt, plan, use: useOf(apiKey.id, token.keyId, beginsGrace(apiKey, usedToken), checkedAt) }
     }
   })
 

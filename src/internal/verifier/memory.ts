@@ -8,9 +8,10 @@ import * as ApiKeyToken from "../../ApiKeyToken.ts"
 import { sha256, startsWithDigest } from "../hash/digest.ts"
 import type { Doubts } from "../nodes/doubts.ts"
 import { beginsGrace } from "../record/previousToken.ts"
+import { fromMoment } from "../time/moment.ts"
 import type { Settings } from "./cacheSettings.ts"
 import type { Credentials } from "./credential.ts"
-import { compact, Entry, type Found, outdated, useOf } from "./entry.ts"
+import { Entry, type Found, type Kept, outdated, useOf } from "./entry.ts"
 import * as Generations from "./generations.ts"
 import type { LastUsed } from "./lastUsed.ts"
 import { Sieve } from "./sieve.ts"
@@ -19,15 +20,17 @@ import * as Trust from "./trust.ts"
 export interface Memory {
   readonly trust: Trust.Trust
   readonly generations: Generations.Generations
+  /** What is kept under a key id, for one of its tokens. */
+  readonly at: (keyId: string) => Entry | undefined
   /** The name of a token in here, which can't be turned back; `undefined` where nothing is remembered of such a text. */
-  readonly digestOf: (text: string, keyId: string | undefined) => string | undefined
-  /** The record of a good token, if it may be used. */
-  readonly find: (digest: string, keyId: string | undefined, now: number, maxAge: number) => Entry | undefined
+  readonly digestOf: (text: string, isOwn: boolean) => string | undefined
+  /** The record of a good token, if it may be used: the one that is kept under its key id, or that of another system's token. */
+  readonly find: (digest: string, kept: Entry | undefined, now: number, maxAge: number) => Entry | undefined
   readonly findRefusal: (digest: string, now: number) => NotFound | InvalidSecret | undefined
   /** The digest of the stored hash that this very token has matched. It holds also where the record may have changed. */
   readonly provenHash: (digest: string, keyId: string) => string | undefined
   /** Keeps a found record, for its use too unless it may have changed since. */
-  readonly keep: (found: Omit<Found, "use">, digest: string, hashDigest: string, mayBeUsed: boolean) => Found
+  readonly keep: (found: Kept, digest: string, hashDigest: string, mayBeUsed: boolean) => Found
   readonly keepRefusal: (
     digest: string,
     error: NotFound | InvalidSecret,
@@ -64,7 +67,7 @@ interface Refusal {
 export const make = ({ settings, credentials: { hasOthers }, lastUsed, doubts }: Dependencies): Memory => {
   const entries = new Sieve<Entry>(settings, (entry) => {
     // Its use may wait long to be written, and mustn't keep the record in memory meanwhile.
-    if (entry.isPending) lastUsed.record(useOf(entry.id, entry.keyId, entry.beginsGrace), entry.lastUsedAt)
+    if (entry.isPending) lastUsed.record(useOf(entry.id, entry.keyId, entry.beginsGrace, entry.checkedAt), fromMoment(entry.lastUsedAt))
   })
   const refusals = new Map<string, Refusal>()
   /** Of tokens of other systems, by digest. */
@@ -82,17 +85,22 @@ export const make = ({ settings, credentials: { hasOthers }, lastUsed, doubts }:
   const isFresh = (entry: Entry, now: number, maxAge: number): boolean =>
     entry.epoch === epoch && trust.isYoung(entry.checkedAt, now, maxAge) && (doubts.isEmpty() || !doubts.has(entry.apiKey.id))
 
+  const findOther = (digest: string): Entry | undefined => {
+    const keyId = hasOthers ? keyIds.get(digest) : undefined
+    return keyId === undefined ? undefined : entries.get(keyId)
+  }
+
   return {
     trust,
     generations,
-    digestOf: (text, keyId) => {
+    at: (keyId) => entries.get(keyId),
+    digestOf: (text, isOwn) => {
       if (digest === undefined || text.length > ApiKeyToken.maxTokenLength) return undefined
-      // A text that isn't well-formed has the digest of another one. The reader of key ids takes none.
-      return keyId !== undefined || (hasOthers && text.isWellFormed()) ? digest(text) : undefined
+      // A text that isn't well-formed has the digest of another one, which is no token of ours either.
+      return isOwn || (hasOthers && text.isWellFormed()) ? digest(text) : undefined
     },
-    find: (digest, keyId, now, maxAge) => {
-      const known = keyId ?? keyIds.get(digest)
-      const entry = known === undefined ? undefined : entries.get(known)
+    find: (digest, kept, now, maxAge) => {
+      const entry = kept ?? findOther(digest)
       if (entry === undefined || !startsWithDigest(entry.proof, digest) || !isFresh(entry, now, maxAge)) return undefined
       entry.isVisited = true
       return entry
@@ -106,8 +114,8 @@ export const make = ({ settings, credentials: { hasOthers }, lastUsed, doubts }:
       const known = entries.get(keyId)
       return known !== undefined && startsWithDigest(known.proof, digest) ? known.proof.slice(digest.length) : undefined
     },
-    keep: ({ apiKey, checkedAt, plan }, digest, hashDigest, mayBeUsed) => {
-      const entry = new Entry(compact(apiKey), checkedAt, plan, digest + hashDigest, mayBeUsed ? epoch : outdated)
+    keep: (found, digest, hashDigest, mayBeUsed) => {
+      const entry = new Entry(found, digest + hashDigest, mayBeUsed ? epoch : outdated)
       entries.set(entry)
       // A record that is too large to be kept isn't kept by its use either.
       return entries.get(entry.key) === entry ? entry : detached(entry)
@@ -138,7 +146,7 @@ const detached = ({ apiKey, usedToken, checkedAt, plan, id, keyId }: Entry): Fou
   usedToken,
   checkedAt,
   plan,
-  use: useOf(id, keyId, beginsGrace(apiKey, usedToken)),
+  use: useOf(id, keyId, beginsGrace(apiKey, usedToken), checkedAt),
 })
 
 /** Sets the newest of at most `limit`, and drops the oldest one for it. */

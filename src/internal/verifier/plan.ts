@@ -31,6 +31,11 @@ export interface Plan {
 
 export interface Plans {
   readonly of: (subject: Subject) => Plan
+  /**
+   * Until when, in milliseconds (exclusive), nothing but its scopes can refuse the key, whatever is asked of it: the earliest of its ends. Of a key
+   * that is refused already, or has policies, there is no such time.
+   */
+  readonly goodUntil: (subject: Subject) => number
 }
 
 export interface Dependencies {
@@ -44,7 +49,7 @@ export interface Dependencies {
 const capacity = 1_000
 
 export const make = ({ maximumAge, policies }: Dependencies): Plans => {
-  const builtIn = [inactive, expired, aged(maximumAge), ended(maximumAge), lacking]
+  const ends = [inactive, expired, aged(maximumAge), ended(maximumAge)]
   const kinds = new Map(policies.map((policy) => [policy.kind, policy]))
   /** The plan of each set of rules, by a bit for each rule. */
   const plans: Array<Plan | undefined> = []
@@ -57,9 +62,9 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
   return {
     of: (subject) => {
       let needed = 0
-      for (let index = 0; index < builtIn.length; index++) if (builtIn[index]!.mayRefuse(subject)) needed |= 1 << index
+      for (let index = 0; index < ends.length; index++) if (ends[index]!.from(subject) < Number.POSITIVE_INFINITY) needed |= 1 << index
       const { policies } = subject.apiKey
-      if (policies === null) return (plans[needed] ??= { usedToken: subject.usedToken, rules: rulesOf(builtIn, needed), ...nothing })
+      if (policies === null) return (plans[needed] ??= { usedToken: subject.usedToken, rules: rulesOf(ends, needed), ...nothing })
       const name = JSON.stringify(policies)
       let known = plansOfPolicies.get(name)
       if (known === undefined) {
@@ -67,15 +72,24 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
         if (plansOfPolicies.size >= capacity) plansOfPolicies.clear()
         plansOfPolicies.set(name, known)
       }
-      return (known.plans[needed] ??= { usedToken: subject.usedToken, rules: rulesOf(builtIn, needed), ...known.compiled })
+      return (known.plans[needed] ??= { usedToken: subject.usedToken, rules: rulesOf(ends, needed), ...known.compiled })
+    },
+    goodUntil: (subject) => {
+      if (subject.apiKey.policies !== null) return Number.NEGATIVE_INFINITY
+      let earliest = Number.POSITIVE_INFINITY
+      for (const { from } of ends) earliest = Math.min(earliest, from(subject))
+      return earliest
     },
   }
 }
 
 const nothing: Omit<Plan, "usedToken" | "rules"> = { isPlain: true, policies: [], meters: [] }
 
-const rulesOf = (builtIn: ReadonlyArray<BuiltIn>, needed: number): ReadonlyArray<Rule> =>
-  builtIn.flatMap(({ rule }, index) => ((needed & (1 << index)) === 0 ? [] : [rule]))
+/** The rules by their bits. What is required of the scopes isn't known before, so that they are always asked, and last. */
+const rulesOf = (ends: ReadonlyArray<End>, needed: number): ReadonlyArray<Rule> => [
+  ...ends.flatMap(({ rule }, index) => ((needed & (1 << index)) === 0 ? [] : [rule])),
+  lacking,
+]
 
 /** The plan of a record's policies. Kinds that this node doesn't know, or values that it can't read, refuse the key. */
 const compilePolicies = (policies: Schema.JsonObject, kinds: ReadonlyMap<string, KeyPolicy>): Omit<Plan, "usedToken" | "rules"> => {
@@ -100,19 +114,23 @@ const unknownPolicy = (keyId: KeyId, kinds: ReadonlyArray<string>): RepositoryEr
   // Retried, the same request may reach a node that knows them.
   new RepositoryError({ operation: "read the policies of an API key", isRetryable: true, cause: new UnknownPolicy({ keyId, kinds }) })
 
-/** A policy that the record's own fields state: for which keys its rule is needed at all, and the rule. */
-interface BuiltIn {
-  readonly mayRefuse: (subject: Subject) => boolean
+/** A policy that the record's own fields state, and that ends the key. */
+interface End {
+  /** From when on, in milliseconds, the rule may refuse the key. A key without an end isn't asked. */
+  readonly from: (subject: Subject) => number
   readonly rule: Rule
 }
 
-const inactive: BuiltIn = {
-  mayRefuse: ({ apiKey }) => !apiKey.isActive,
+const always = Number.NEGATIVE_INFINITY
+const never = Number.POSITIVE_INFINITY
+
+const inactive: End = {
+  from: ({ apiKey }) => (apiKey.isActive ? never : always),
   rule: (subject) => new Inactive({ keyId: keyIdOf(subject) }),
 }
 
-const expired: BuiltIn = {
-  mayRefuse: ({ apiKey }) => apiKey.expiresAt !== null,
+const expired: End = {
+  from: ({ apiKey }) => (apiKey.expiresAt === null ? never : apiKey.expiresAt.epochMilliseconds),
   rule: (subject, _use, now) => {
     const { apiKey } = subject
     return apiKey.expiresAt !== null && status(apiKey, now) === "expired"
@@ -122,8 +140,8 @@ const expired: BuiltIn = {
 }
 
 /** Refuses a current token that is too old. */
-const aged = (maximumAge: number): BuiltIn => ({
-  mayRefuse: ({ usedToken }) => usedToken === "current" && maximumAge !== Number.POSITIVE_INFINITY,
+const aged = (maximumAge: number): End => ({
+  from: ({ apiKey, usedToken }) => (usedToken === "current" ? endOfAge(apiKey, maximumAge) : never),
   rule: (subject, _use, now) => {
     const end = endOfAge(subject.apiKey, maximumAge)
     return end <= now ? new Expired({ keyId: keyIdOf(subject), expiresAt: DateTime.makeUnsafe(end) }) : undefined
@@ -131,8 +149,9 @@ const aged = (maximumAge: number): BuiltIn => ({
 })
 
 /** Refuses a previous token whose grace has ended, or whose age. How old it is isn't known, but that it is older than the current one. */
-const ended = (maximumAge: number): BuiltIn => ({
-  mayRefuse: ({ usedToken }) => usedToken === "previous",
+const ended = (maximumAge: number): End => ({
+  // Its end may be changed by the first use of the token after it, and its rule looks at more than the time.
+  from: ({ usedToken }) => (usedToken === "previous" ? always : never),
   rule: (subject, _use, now) => {
     const { apiKey } = subject
     const end = Math.min(endOfPrevious(apiKey), endOfAge(apiKey, maximumAge))
@@ -145,24 +164,21 @@ const ended = (maximumAge: number): BuiltIn => ({
 const endOfAge = (apiKey: ApiKey, maximumAge: number): number =>
   maximumAge === Number.POSITIVE_INFINITY ? maximumAge : tokenCreatedAt(apiKey).epochMilliseconds + maximumAge
 
-const lacking: BuiltIn = {
-  mayRefuse: () => true,
-  rule: (subject, { scopes: required }) => {
-    const { apiKey, usedToken } = subject
-    if (required === undefined || satisfies(apiKey.scopes, required)) return undefined
-    return new InsufficientScope(
-      {
-        keyId: keyIdOf(subject),
-        // `required` comes from the application and may hold a text that isn't a scope; that is no reason to crash.
-        required: required as ReadonlyArray<Scope>,
-        granted: apiKey.scopes,
-        ...(usedToken === "previous" && {
-          previous: { replacedAt: tokenCreatedAt(apiKey), expiresAt: toldEndOfPrevious(apiKey) },
-        }),
-      },
-      { disableChecks: true },
-    )
-  },
+const lacking: Rule = (subject, { scopes: required }) => {
+  const { apiKey, usedToken } = subject
+  if (required === undefined || satisfies(apiKey.scopes, required)) return undefined
+  return new InsufficientScope(
+    {
+      keyId: keyIdOf(subject),
+      // `required` comes from the application and may hold a text that isn't a scope; that is no reason to crash.
+      required: required as ReadonlyArray<Scope>,
+      granted: apiKey.scopes,
+      ...(usedToken === "previous" && {
+        previous: { replacedAt: tokenCreatedAt(apiKey), expiresAt: toldEndOfPrevious(apiKey) },
+      }),
+    },
+    { disableChecks: true },
+  )
 }
 
 /** The key id of the token that was presented. */

@@ -83,7 +83,7 @@ export const make = (dependencies: Dependencies): Verifier => {
   const memory = Memory.make({ ...dependencies, settings: dependencies.cache, credentials })
   const lookUp = LookUp.make({ ...dependencies, memory, plans: Plans.make(dependencies) })
   const flights = Flights.make({ lookUp, memory, doubts })
-  const { judge, judgeStanding, refuse } = Judge.make(dependencies)
+  const { judge, judgeKept, judgeStanding, refuse } = Judge.make(dependencies)
 
   const verify = (
     token: string | Redacted.Redacted,
@@ -94,13 +94,15 @@ export const make = (dependencies: Dependencies): Verifier => {
       const text = Credentials.textOf(token)
       const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
       const maxAge = options?.maxAge === undefined ? Number.POSITIVE_INFINITY : toMillis(options.maxAge)
-      const keyId = credentials.keyIdOf(text)
-      const digest = memory.digestOf(text, keyId)
+      const keyId = credentials.keyIdAt(text)
+      const kept = keyId === undefined ? undefined : memory.at(keyId)
+      // The digest of a token that is kept proves its checksum too.
+      const digest = memory.digestOf(text, kept !== undefined || (keyId !== undefined && credentials.isOwn(text)))
       if (digest !== undefined) {
-        const entry = memory.find(digest, keyId, now, maxAge)
+        const entry = memory.find(digest, kept, now, maxAge)
         if (entry !== undefined) {
           counts.hits++
-          return judge(entry, now, options)
+          return judgeKept(entry, now, options)
         }
         const refusal = maxAge === Number.POSITIVE_INFINITY ? memory.findRefusal(digest, now) : undefined
         if (refusal !== undefined) {
