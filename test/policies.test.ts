@@ -125,6 +125,9 @@ describe("a policy with a rule", () => {
           "policies.hours",
         ])
         assert.deepStrictEqual(yield* fieldOf(apiKeys.update(apiKey.id, { policies: { days: 1 } })), ["InvalidInput", "policies.days"])
+        // The part that is wrong is named.
+        const error = yield* Effect.flip(apiKeys.update(apiKey.id, { policies: { hours: [3, "late"] } }))
+        assert.deepInclude(error, { _tag: "InvalidInput", field: "policies.hours.1", reason: "Expected number" })
       }),
     )
 
@@ -150,7 +153,7 @@ describe("a policy whose value has a part that its schema doesn't know", () => {
       Effect.gen(function* () {
         const apiKeys = yield* ApiKeys.ApiKeys
         const error = yield* Effect.flip(apiKeys.create({ name: "k", policies: { networks: { allow: [], deny: ["192.0.2.1"] } } }))
-        assert.deepInclude(error, { _tag: "InvalidInput", field: "policies.networks" })
+        assert.deepInclude(error, { _tag: "InvalidInput", field: "policies.networks.deny" })
       }),
     )
   })

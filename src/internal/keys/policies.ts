@@ -1,9 +1,12 @@
 /** Checks the policies that a caller gives a key: each of a kind that the service knows, with a value of its kind. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Schema from "effect/Schema"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { InvalidInput } from "../../ApiKeyError.ts"
 import type { KeyPolicy } from "../../KeyPolicy.ts"
+import { firstIssue } from "../schema/firstIssue.ts"
 
 export type CheckPolicies = (policies: Schema.JsonObject | null | undefined) => Effect.Effect<void, InvalidInput>
 
@@ -14,12 +17,17 @@ export const make = (known: ReadonlyArray<KeyPolicy>): CheckPolicies => {
       Object.entries(policies ?? {}),
       ([kind, value]) => {
         const policy = kinds.get(kind)
-        const refuse = (reason: string) => Effect.fail(new InvalidInput({ field: `policies.${kind}`, reason }))
+        const refuse = (reason: string, ...path: ReadonlyArray<string>) =>
+          Effect.fail(new InvalidInput({ field: ["policies", kind, ...path].join("."), reason }))
         if (policy === undefined) return refuse("is a kind of policy that this service doesn't know")
-        // The issue may repeat the value, which the caller has given.
         return Exit.match(policy.compile(value), {
           onSuccess: () => Effect.void,
-          onFailure: () => refuse("isn't a value of this kind of policy"),
+          onFailure: (cause) => {
+            const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+            if (!Schema.isSchemaError(error)) return refuse("isn't a value of this kind of policy")
+            const { path, message } = firstIssue(error.issue)
+            return refuse(message, ...path)
+          },
         })
       },
       { discard: true },
