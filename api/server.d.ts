@@ -17,7 +17,7 @@ export { AdapterOptionMissing } from "./internal/wiring/adapters.ts"
 export { AddressUnavailable } from "./internal/server/address.ts"
 export { DatabaseUnavailable } from "./internal/wiring/databaseUrl.ts"
 export { DataDirError } from "./internal/wiring/embedded.ts"
-export { defaultLimits, type Limits, TooFewRequests } from "./internal/server/limits.ts"
+export { defaultLimits, InvalidLimit, type Limits, TooFewRequests } from "./internal/server/limits.ts"
 export { MissingPackage } from "./internal/wiring/loadPackage.ts"
 export { RedisUnavailable } from "./internal/wiring/storage.ts"
 export { PepperRequired } from "./internal/wiring/settings.ts"
@@ -43,6 +43,7 @@ export declare const layerWith: (
   | import("./ApiKeyError.ts").HasherError
   | Invalidation.InvalidIdentifier
   | import("./ApiKeyError.ts").InvalidInput
+  | import("./internal/server/limits.ts").InvalidLimit
   | ApiKeys.InvalidOptions
   | import("./http/implementation.ts").InvalidSigningKey
   | import("./ApiKeyToken.ts").InvalidTokenConfig
@@ -75,6 +76,7 @@ export declare const layer: Layer.Layer<
   | import("./ApiKeyError.ts").HasherError
   | Invalidation.InvalidIdentifier
   | import("./ApiKeyError.ts").InvalidInput
+  | import("./internal/server/limits.ts").InvalidLimit
   | ApiKeys.InvalidOptions
   | import("./http/implementation.ts").InvalidSigningKey
   | import("./ApiKeyToken.ts").InvalidTokenConfig

@@ -30,7 +30,7 @@ import { loadAdapters } from "./internal/wiring/adapters.ts"
 import { explainAddress } from "./internal/server/address.ts"
 import { makeFirstKey, printFirstKey } from "./internal/server/firstKey.ts"
 import { readCredentialOptions } from "./internal/server/credentialOptions.ts"
-import { decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "./internal/server/limits.ts"
+import { checkLimits, decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "./internal/server/limits.ts"
 import { readLeakOptions } from "./internal/server/leakOptions.ts"
 import { ServerApi } from "./internal/server/api.ts"
 import { routesWith } from "./internal/server/routes.ts"
@@ -46,7 +46,7 @@ export { AdapterOptionMissing } from "./internal/wiring/adapters.ts"
 export { AddressUnavailable } from "./internal/server/address.ts"
 export { DatabaseUnavailable } from "./internal/wiring/databaseUrl.ts"
 export { DataDirError } from "./internal/wiring/embedded.ts"
-export { defaultLimits, type Limits, TooFewRequests } from "./internal/server/limits.ts"
+export { defaultLimits, InvalidLimit, type Limits, TooFewRequests } from "./internal/server/limits.ts"
 export { MissingPackage } from "./internal/wiring/loadPackage.ts"
 export { RedisUnavailable } from "./internal/wiring/storage.ts"
 export { PepperRequired } from "./internal/wiring/settings.ts"
@@ -115,6 +115,7 @@ export const layerWith = (options: Options) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const limits = { ...defaultLimits, ...options.limits }
+      yield* checkLimits(limits)
       const config = yield* serverSettings
       const credentials = yield* readCredentialOptions
       for (const warning of misspelt()) yield* Effect.logWarning(warning)
@@ -142,7 +143,7 @@ export const layerWith = (options: Options) =>
           }),
         ),
         Layer.provide(layerRedactedHeaders(acceptCredentials(credentials)(ServerApi))),
-        Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(limits.bodyBytes))),
+        Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(limits.bodyBytes))),
         Layer.provideMerge(server),
         Layer.provide(services),
       )

@@ -1,6 +1,6 @@
 /** When keys were last used: what is collected, and how it is written. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, Fiber, Random, Scope } from "effect"
+import { Duration, Clock, Deferred, Effect, Exit, Fiber, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { RepositoryError } from "../src/ApiKeyError.ts"
 import { toMoment } from "../src/internal/time/moment.ts"
@@ -49,7 +49,7 @@ const withStore = <A, E>(
             written.push({ at: clock.currentTimeMillisUnsafe(), uses: uses.map((use) => use.lastUsedAt.epochMilliseconds), beginning })
           }),
         ),
-      "10 seconds",
+      Duration.seconds(10),
     ).pipe(Scope.provide(scope))
     yield* TestClock.adjust("1 millis")
     return yield* test({ record, written, store, close: Scope.close(scope, Exit.void) })

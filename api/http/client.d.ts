@@ -19,6 +19,7 @@ import {
 import * as ApiKeyToken from "../ApiKeyToken.ts"
 import { type InvalidServerUrl, type Plaintext } from "../internal/http/serverUrl.ts"
 import type { ConfirmWithin, Filter, IfVersion, SearchInput, SearchUpcomingInput } from "../internal/keys/model.ts"
+import { InvalidOptions } from "../internal/keys/options.ts"
 import { ApiKeys } from "../internal/keys/service.ts"
 import type { LegacyTokens } from "../LegacyTokens.ts"
 export {
@@ -31,6 +32,7 @@ export {
   UnexpectedAnswer,
 } from "../internal/http/ServerFailure.ts"
 export { InvalidServerUrl } from "../internal/http/serverUrl.ts"
+export { InvalidOptions } from "../internal/keys/options.ts"
 export interface Options {
   readonly url: string
   readonly token: Redacted.Redacted
@@ -44,8 +46,10 @@ export interface Options {
 }
 export declare const layer: (
   options: Options,
-) => Layer.Layer<ApiKeys, InvalidServerUrl | ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient>
-export declare const layerFetch: (options: Options) => Layer.Layer<ApiKeys, InvalidServerUrl | ApiKeyToken.InvalidTokenConfig>
+) => Layer.Layer<ApiKeys, InvalidServerUrl | InvalidOptions | ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient>
+export declare const layerFetch: (
+  options: Options,
+) => Layer.Layer<ApiKeys, InvalidServerUrl | InvalidOptions | ApiKeyToken.InvalidTokenConfig>
 export declare const make: (options: Options) => Effect.Effect<
   {
     readonly create: (
@@ -122,6 +126,6 @@ export declare const make: (options: Options) => Effect.Effect<
     ) => Stream.Stream<import("../ApiKeyTransfer.ts").ImportEvent, E | InvalidInput | RepositoryError, R>
     readonly export: (options?: import("../internal/keys/model.ts").ExportOptions) => Stream.Stream<string, InvalidInput | RepositoryError>
   },
-  InvalidServerUrl | ApiKeyToken.InvalidTokenConfig,
+  InvalidOptions | InvalidServerUrl | ApiKeyToken.InvalidTokenConfig,
   HttpClient.HttpClient
 >

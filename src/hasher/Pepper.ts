@@ -10,7 +10,7 @@ import { readFile } from "node:fs/promises"
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -238,6 +238,10 @@ export const layerReloading = <E, R>(options: {
       const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
       const load = options.load.pipe(Effect.scoped, Effect.flatMap(checkRing), Effect.provideContext(context))
       const semaphore = yield* Semaphore.make(1)
+      // Text that isn't checked by TypeScript fails the build: a fiber that fails later would leave the peppers as they are, unnoticed.
+      const every = Option.getOrUndefined(Duration.fromInput(options.every))
+      if (every === undefined)
+        return yield* Effect.die(new TypeError("`every` of Pepper.layerReloading must be a duration, such as 1 minute"))
       let ring = yield* load
       yield* warnOfBuiltIn(ring)
       const reload = load.pipe(
@@ -249,7 +253,7 @@ export const layerReloading = <E, R>(options: {
         ),
         semaphore.withPermit,
       )
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(options.every), reload)))
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(every), reload)))
       return { ring: Effect.sync(() => ring), reload }
     }),
   )

@@ -62,8 +62,9 @@ import {
   UpdatePayload,
   VerifyPayload,
 } from "../internal/http/wire.ts"
-import { decodeCreate, decodeFilter, decodeId, decodeKeyId, decodeUpdate } from "../internal/keys/input.ts"
+import { decodeCreate, decodeDuration, decodeFilter, decodeId, decodeKeyId, decodeUpdate } from "../internal/keys/input.ts"
 import type { ConfirmWithin, Filter, IfVersion, SearchInput, SearchUpcomingInput } from "../internal/keys/model.ts"
+import { decodeDuration as decodeTime, InvalidOptions } from "../internal/keys/options.ts"
 import { ApiKeys } from "../internal/keys/service.ts"
 import { decodeLifetime } from "../internal/keys/upcoming.ts"
 import { firstIssue } from "../internal/schema/firstIssue.ts"
@@ -79,6 +80,7 @@ export {
   UnexpectedAnswer,
 } from "../internal/http/ServerFailure.ts"
 export { InvalidServerUrl } from "../internal/http/serverUrl.ts"
+export { InvalidOptions } from "../internal/keys/options.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options {
@@ -112,11 +114,14 @@ export interface Options {
  * `ApiKeys` of the server at `url`, over the `HttpClient` provided. Nothing is sent before the first call, and no request twice. `fetch` is told
  * to follow no redirection; a client that was made to follow them (`HttpClient.followRedirects`) sends the token to wherever they lead.
  *
- * Fails with `InvalidServerUrl` for a url that tokens aren't sent to, and with `InvalidTokenConfig` for a bad prefix or separator.
+ * Fails with `InvalidServerUrl` for a url that tokens aren't sent to, with `InvalidTokenConfig` for a bad prefix or separator, and with
+ * `InvalidOptions` for an `answerWithin` or a `maxAnswerSize` that is none.
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options): Layer.Layer<ApiKeys, InvalidServerUrl | ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> =>
+export const layer = (
+  options: Options,
+): Layer.Layer<ApiKeys, InvalidServerUrl | InvalidOptions | ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> =>
   Layer.effect(ApiKeys, make(options))
 
 /**
@@ -134,7 +139,7 @@ export const layer = (options: Options): Layer.Layer<ApiKeys, InvalidServerUrl |
  * export const program = ApiKeys.ApiKeys.use((apiKeys) => apiKeys.count({ isActive: true })).pipe(Effect.provide(keys))
  * ```
  */
-export const layerFetch = (options: Options): Layer.Layer<ApiKeys, InvalidServerUrl | ApiKeyToken.InvalidTokenConfig> =>
+export const layerFetch = (options: Options): Layer.Layer<ApiKeys, InvalidServerUrl | InvalidOptions | ApiKeyToken.InvalidTokenConfig> =>
   Layer.provide(layer(options), FetchHttpClient.layer)
 
 /**
@@ -144,12 +149,14 @@ export const layerFetch = (options: Options): Layer.Layer<ApiKeys, InvalidServer
  */
 export const make = Effect.fnUntraced(function* (
   options: Options,
-): Effect.fn.Return<ApiKeys["Service"], InvalidServerUrl | ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> {
+): Effect.fn.Return<ApiKeys["Service"], InvalidServerUrl | InvalidOptions | ApiKeyToken.InvalidTokenConfig, HttpClient.HttpClient> {
   const { url, legacy = [], tokenFormat = {}, tokenName = "the client's own token" } = options
   yield* checkServerUrl(url, options.plaintext)
   const format = "parse" in tokenFormat ? tokenFormat : yield* Effect.fromResult(ApiKeyToken.make(tokenFormat))
-  const answerTime = Duration.fromInputUnsafe(options.answerWithin ?? Duration.seconds(30))
-  const maxAnswerSize = options.maxAnswerSize === undefined ? ByteSize.mebibytes(16) : ByteSize.fromInputUnsafe(options.maxAnswerSize)
+  const answerTime = yield* decodeTime("answerWithin", options.answerWithin ?? Duration.seconds(30))
+  const maxAnswerSize =
+    options.maxAnswerSize === undefined ? ByteSize.mebibytes(16) : Option.getOrUndefined(ByteSize.fromInput(options.maxAnswerSize))
+  if (maxAnswerSize === undefined) return yield* new InvalidOptions({ reason: "maxAnswerSize must be a size, such as 16 MiB" })
   const { apiKeys: client } = yield* HttpApiClient.make(ApiKeysApi, {
     baseUrl: url,
     transformClient: (client) => boundAnswers(withoutRedirects(client), maxAnswerSize),
@@ -180,7 +187,7 @@ export const make = Effect.fnUntraced(function* (
           : fail(toServerFailure(error, { url, token: options.token, tokenName }), error)
       }),
       Effect.timeoutOrElse({
-        duration: Duration.sum(answerTime, Duration.fromInputUnsafe(confirmWithin)),
+        duration: Duration.sum(answerTime, orZero(confirmWithin)),
         orElse: () => fail(new ServerUnreachable({ url, reason: `hasn't answered within ${Duration.format(answerTime)}` })),
       }),
     )
@@ -218,7 +225,7 @@ export const make = Effect.fnUntraced(function* (
     const id = yield* decodeId(text)
     const query = yield* checked(
       Schema.Struct({ confirmWithin: Schema.optionalKey(ConfirmWithinTime) }),
-      confirmWithin === undefined ? {} : { confirmWithin: Duration.fromInputUnsafe(confirmWithin) },
+      confirmWithin === undefined ? {} : { confirmWithin: yield* decodeDuration("confirmWithin", confirmWithin) },
     )
     // The entity-tag of a version is its number.
     const headers = ifVersion === undefined ? {} : { "if-match": `"${ifVersion}"` }
@@ -266,7 +273,7 @@ export const make = Effect.fnUntraced(function* (
       if (text.length > ApiKeyToken.maxTokenLength) return yield* new MalformedToken({ reason: "length" })
       const payload = yield* checked(VerifyPayload, {
         token: Redacted.make(text),
-        ...compact({ scopes, maxAge: maxAge === undefined ? undefined : Duration.fromInputUnsafe(maxAge), countsAsUse }),
+        ...compact({ scopes, maxAge: maxAge === undefined ? undefined : orZero(maxAge), countsAsUse }),
       }).pipe(Effect.mapError((error) => notSent("verify", error)))
       const { body } = yield* ask("verify", client.verify({ payload })).pipe(
         Effect.catchTag("InvalidRequestProblem", (problem) => Effect.fail(strange("verify", url, toInvalidInput(problem).message))),
@@ -315,7 +322,7 @@ export const make = Effect.fnUntraced(function* (
     rotate: Effect.fnUntraced(function* (text, options = {}) {
       const { grace, graceFrom, ifPrevious } = options
       const { request, refusals } = yield* change(text, options)
-      const graceSeconds = grace === undefined ? undefined : Math.ceil(Duration.toSeconds(Duration.fromInputUnsafe(grace)))
+      const graceSeconds = grace === undefined ? undefined : Math.ceil(Duration.toSeconds(yield* decodeDuration("grace", grace)))
       const payload = yield* checked(RotatePayload, compact({ graceSeconds, graceFrom, ifPrevious })).pipe(
         Effect.mapError(({ field, reason }) => new InvalidInput({ field: field === "graceSeconds" ? "grace" : field, reason })),
       )
@@ -396,6 +403,9 @@ const checked = <A, I>(schema: Schema.Codec<A, I>, value: unknown): Effect.Effec
       return new InvalidInput({ field: path.length === 0 ? "input" : path.join("."), reason: message })
     }),
   )
+
+/** What is no duration is refused elsewhere, or asks the server's store, as 0 does. */
+const orZero = (input: Duration.Input): Duration.Duration => Option.getOrElse(Duration.fromInput(input), () => Duration.zero)
 
 /** Without what is `undefined`, which a request has no way to say. */
 const compact = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))

@@ -28,3 +28,19 @@ declare const TooFewRequests_base: Schema.Class<
 export declare class TooFewRequests extends TooFewRequests_base {
   get message(): string
 }
+
+declare const InvalidLimit_base: Schema.Class<
+  InvalidLimit,
+  Schema.TaggedStruct<
+    "InvalidLimit",
+    {
+      readonly limit: Schema.String
+      readonly reason: Schema.String
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class InvalidLimit extends InvalidLimit_base {
+  get message(): string
+}

@@ -1,6 +1,8 @@
 /** Checks the input of the service's callers. */
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -63,6 +65,13 @@ export const decodeKeyId = (text: string, isToken: (text: string) => boolean): E
   if (!isKeyId(text)) return invalid("must be 1 to 128 visible ASCII characters")
   return isToken(text) ? invalid("is a whole token: its key id alone is needed") : Effect.succeed(text)
 }
+
+/** Text that isn't checked by TypeScript may be no duration. */
+export const decodeDuration = (field: string, input: Duration.Input): Effect.Effect<Duration.Duration, InvalidInput> =>
+  Option.match(Duration.fromInput(input), {
+    onNone: () => Effect.fail(new InvalidInput({ field, reason: "must be a duration, such as 30 seconds" })),
+    onSome: Effect.succeed,
+  })
 
 export const decodeCreate = decoder(Schema.Struct({ ...optionalFields(createFields), name: Model.Name }))
 export const decodeUpdate = decoder(Schema.Struct(optionalFields(updateFields)))

@@ -1,6 +1,7 @@
 /** The options of the service with their defaults. Options that make no sense are refused. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ApiKeyToken from "../../ApiKeyToken.ts"
 import type { KeyPolicy } from "../../KeyPolicy.ts"
@@ -39,9 +40,9 @@ export const decodePolicies = ({ policies = [] }: Pick<Options, "policies">): Ef
 const isKind = (kind: string): boolean => /^[a-z][A-Za-z0-9]{0,31}$/.test(kind)
 
 export const decodeLifetimes = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Lifetimes, InvalidOptions> {
-  const defaultLifetime = toDuration(options.defaultLifetime)
-  const maximumLifetime = toDuration(options.maximumLifetime)
-  const maximumAge = toDuration(options.maximumAge)
+  const defaultLifetime = yield* decodeOptional("defaultLifetime", options.defaultLifetime)
+  const maximumLifetime = yield* decodeOptional("maximumLifetime", options.maximumLifetime)
+  const maximumAge = yield* decodeOptional("maximumAge", options.maximumAge)
   for (const lifetime of [defaultLifetime, maximumLifetime, maximumAge]) {
     if (lifetime !== undefined && !isLifetime(lifetime)) {
       return yield* new InvalidOptions({ reason: "A lifetime or age must be more than 0 and at most 36,500 days" })
@@ -57,8 +58,24 @@ export const decodeLifetimes = Effect.fnUntraced(function* (options: Options): E
   return { defaultLifetime, maximumLifetime, maximumAge, refusedAge }
 })
 
-const toDuration = (input: Duration.Input | undefined): Duration.Duration | undefined =>
-  input === undefined ? undefined : Duration.fromInputUnsafe(input)
+/** Text that isn't checked by TypeScript may be no duration. */
+export const decodeDuration = (name: string, input: Duration.Input): Effect.Effect<Duration.Duration, InvalidOptions> =>
+  Option.match(Duration.fromInput(input), {
+    onNone: () => Effect.fail(new InvalidOptions({ reason: `${name} must be a duration, such as 30 seconds` })),
+    onSome: Effect.succeed,
+  })
+
+const decodeOptional = (name: string, input: Duration.Input | undefined): Effect.Effect<Duration.Duration | undefined, InvalidOptions> =>
+  input === undefined ? Effect.undefined : decodeDuration(name, input)
+
+export const decodeLastUsedInterval = ({
+  lastUsedInterval = "10 seconds",
+}: Pick<Options, "lastUsedInterval">): Effect.Effect<Duration.Duration, InvalidOptions> =>
+  Effect.flatMap(decodeDuration("lastUsedInterval", lastUsedInterval), (interval) =>
+    Duration.isLessThan(interval, Duration.zero)
+      ? Effect.fail(new InvalidOptions({ reason: "lastUsedInterval must be at least 0" }))
+      : Effect.succeed(interval),
+  )
 
 export const decodeFormat = ({ token = {} }: Options): Effect.Effect<ApiKeyToken.TokenFormat, ApiKeyToken.InvalidTokenConfig> =>
   "parse" in token ? Effect.succeed(token) : Effect.fromResult(ApiKeyToken.make(token))
@@ -68,7 +85,7 @@ export const decodeHashing = Effect.fnUntraced(function* (
   threads: number,
 ): Effect.fn.Return<HashQueue.HashQueueOptions, InvalidOptions> {
   const { permits = HashQueue.defaultPermits(threads), queue = HashQueue.defaultQueue(permits), maxWait = "2 seconds" } = options
-  const decoded = { permits, queue, maxWait: Duration.fromInputUnsafe(maxWait) }
+  const decoded = { permits, queue, maxWait: yield* decodeDuration("hashing.maxWait", maxWait) }
   if (!Number.isInteger(decoded.permits) || decoded.permits < 1)
     return yield* new InvalidOptions({ reason: "hashing.permits must be at least 1" })
   if (!Number.isInteger(queue) || queue < 0) return yield* new InvalidOptions({ reason: "hashing.queue must be a whole number" })
@@ -80,6 +97,7 @@ export const decodeCache = (
   options: VerificationCache.Options | "off" | undefined,
 ): Effect.Effect<CacheSettings.Settings, InvalidOptions> => {
   const settings = CacheSettings.settings(options)
+  // A time that is no duration is NaN.
   const wrong = Object.entries(settings).find(([, value]) => !(Number.isFinite(value) && value >= 0))
   return wrong === undefined
     ? Effect.succeed(settings)

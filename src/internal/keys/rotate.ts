@@ -23,7 +23,7 @@ import { again } from "./again.ts"
 import type { Changes } from "./changes.ts"
 import type { Confirm } from "./confirm.ts"
 import { exactly, ofRecord, unchanged } from "./events.ts"
-import { decodeId } from "./input.ts"
+import { decodeDuration, decodeId } from "./input.ts"
 import type { ConfirmWithin, Created, IfVersion, RotateOptions } from "./model.ts"
 
 export interface Dependencies {
@@ -96,7 +96,7 @@ export const make = ({ repository, changes, confirm, format, generate, hash: has
   })
 
   const rotate = Effect.fnUntraced(function* (id: Model.ApiKeyId, options: RotateOptions) {
-    const grace = Duration.toSeconds(Duration.fromInputUnsafe(options.grace ?? "24 hours"))
+    const grace = Duration.toSeconds(yield* decodeDuration("grace", options.grace ?? "24 hours"))
     if (!(grace >= 0 && grace <= Model.maxGraceSeconds)) {
       return yield* new InvalidInput({ field: "grace", reason: "must be 0 to 90 days" })
     }
@@ -135,8 +135,9 @@ export const make = ({ repository, changes, confirm, format, generate, hash: has
     ): Effect.fn.Return<Created, Failure | GraceRunning | HasherError | Unconfirmed> {
       const id = yield* decodeId(text)
       yield* Effect.annotateCurrentSpan("api_key.id", id)
+      const confirmed = yield* confirm(options)
       const { created, keyIds } = yield* rotate(id, options)
-      yield* confirm(created.apiKey, options, keyIds).pipe(
+      yield* confirmed(created.apiKey, keyIds).pipe(
         // Nobody else has it.
         Effect.mapError(({ id, nodes }) => new Unconfirmed({ id, nodes, token: created.token })),
       )
@@ -147,7 +148,8 @@ export const make = ({ repository, changes, confirm, format, generate, hash: has
       options?: IfVersion & ConfirmWithin,
     ): Effect.fn.Return<Model.ApiKey, Failure | Unconfirmed> {
       const id = yield* decodeId(text)
-      return yield* confirm(yield* endPrevious("endGrace", id, { ifVersion: options?.ifVersion }), options)
+      const confirmed = yield* confirm(options)
+      return yield* confirmed(yield* endPrevious("endGrace", id, { ifVersion: options?.ifVersion }))
     }),
   }
 }

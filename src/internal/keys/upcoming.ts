@@ -5,6 +5,7 @@ import * as Stream from "effect/Stream"
 import * as Model from "../../ApiKey.ts"
 import { InvalidCursor, InvalidInput, type RepositoryError } from "../../ApiKeyError.ts"
 import type { ApiKeyRepository, Filter, Sort } from "../../ApiKeyRepository.ts"
+import { decodeDuration } from "./input.ts"
 import type { SearchUpcomingInput, Upcoming, UpcomingOptions, UpcomingPage } from "./model.ts"
 
 export const isLifetime = (duration: Duration.Duration): boolean => {
@@ -87,9 +88,9 @@ const decodeWindows = Effect.fnUntraced(function* (options: UpcomingOptions) {
   return { expires, comesOfAge }
 })
 
-export const decodeLifetime = (field: string, input: Duration.Input): Effect.Effect<Duration.Duration, InvalidInput> => {
-  const duration = Duration.fromInputUnsafe(input)
-  return isLifetime(duration)
-    ? Effect.succeed(duration)
-    : Effect.fail(new InvalidInput({ field, reason: "must be more than 0 and at most 36,500 days" }))
-}
+export const decodeLifetime = (field: string, input: Duration.Input): Effect.Effect<Duration.Duration, InvalidInput> =>
+  Effect.flatMap(decodeDuration(field, input), (duration) =>
+    isLifetime(duration)
+      ? Effect.succeed(duration)
+      : Effect.fail(new InvalidInput({ field, reason: "must be more than 0 and at most 36,500 days" })),
+  )

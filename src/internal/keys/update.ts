@@ -90,32 +90,36 @@ export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }:
       const id = yield* decodeId(text)
       yield* Effect.annotateCurrentSpan("api_key.id", id)
       const fields = yield* decodeUpdate(input)
+      const confirmed = yield* confirm({ confirmWithin })
       yield* checkPolicies(fields.policies)
       if (fields.expiresAt !== undefined && lifetimes.maximumLifetime !== undefined) {
         const current = yield* repository.findById(id)
         if (Option.isSome(current)) yield* checkLifetime(lifetimes, current.value.apiKey.createdAt, fields.expiresAt)
       }
-      return yield* confirm(yield* set("update", id, fields, ifVersion), { confirmWithin })
+      return yield* confirmed(yield* set("update", id, fields, ifVersion))
     }),
     activate: Effect.fn("ApiKeys.activate")(function* (
       text: string,
       options?: IfVersion & ConfirmWithin,
     ): Effect.fn.Return<Model.ApiKey, Failure | Unconfirmed> {
       const id = yield* decodeId(text)
-      return yield* confirm(yield* set("activate", id, { isActive: true }, options?.ifVersion), options)
+      const confirmed = yield* confirm(options)
+      return yield* confirmed(yield* set("activate", id, { isActive: true }, options?.ifVersion))
     }),
     deactivate: Effect.fn("ApiKeys.deactivate")(function* (
       text: string,
       options: IfVersion & ConfirmWithin & DeactivateOptions = {},
     ): Effect.fn.Return<Model.ApiKey, Failure | Unconfirmed> {
       const id = yield* decodeId(text)
-      return yield* confirm(yield* deactivate("deactivate", id, options), options)
+      const confirmed = yield* confirm(options)
+      return yield* confirmed(yield* deactivate("deactivate", id, options))
     }),
     delete: Effect.fn("ApiKeys.delete")(function* (
       text: string,
       options?: IfVersion & ConfirmWithin,
     ): Effect.fn.Return<void, Failure | Unconfirmed> {
       const id = yield* decodeId(text)
+      const confirmed = yield* confirm(options)
       const at = yield* DateTime.now
       const deleted = yield* changes.commit(
         {
@@ -126,7 +130,7 @@ export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }:
         },
         repository.delete(id, options),
       )
-      yield* confirm(deleted, options)
+      yield* confirmed(deleted)
     }),
   }
 }

@@ -10,10 +10,12 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import type * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ApiKeyHasher } from "../../ApiKeyHasher.ts"
 import { defaultPermits, defaultQueue } from "../verifier/hashQueue.ts"
 import { readHashing } from "../keys/configuration.ts"
+import { toMillis } from "../time/millis.ts"
 
 /**
  * How much of the server one caller, or all callers together, can take up. Beyond a limit a request gets HTTP's answer, if there is one, and its
@@ -71,6 +73,27 @@ export class TooFewRequests extends Schema.TaggedError<TooFewRequests>()("TooFew
   override get message(): string {
     return `limits.requests (${this.requests}) must be more than 2 × API_KEY_HASHING_QUEUE + API_KEY_HASHING_PERMITS (${this.hashing})`
   }
+}
+
+/** A limit isn't one: a time that is no duration, say. @category errors @since 0.1.0 */
+export class InvalidLimit extends Schema.TaggedError<InvalidLimit>()("InvalidLimit", { limit: Schema.String, reason: Schema.String }) {
+  override get message(): string {
+    return `limits.${this.limit} ${this.reason}`
+  }
+}
+
+/** Fails at the start for what would fail, or bound nothing, at a request. */
+export const checkLimits = (limits: Limits): Effect.Effect<void, InvalidLimit> => {
+  const times = ["headerTime", "requestTime", "responseTime", "keepAliveTime"] as const
+  const sizes = ["bodyBytes", "headerBytes", "urlLength"] as const
+  const counts = ["connections", "requests", "requestsPerConnection"] as const
+  const fail = (limit: keyof Limits, reason: string) => Effect.fail(new InvalidLimit({ limit, reason }))
+  const time = times.find((name) => Option.isNone(Duration.fromInput(limits[name])))
+  if (time !== undefined) return fail(time, "must be a duration, such as 30 seconds")
+  const size = sizes.find((name) => !(Number.isSafeInteger(limits[name]) && limits[name] > 0))
+  if (size !== undefined) return fail(size, "must be a whole number and more than 0")
+  const count = counts.find((name) => !(limits[name] >= 1))
+  return count === undefined ? Effect.void : fail(count, "must be at least 1")
 }
 
 /** The limit of requests in progress. Those that wait for hashing leave places for the others. */
@@ -136,9 +159,8 @@ export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
     }),
   )
 
-/** Milliseconds for Node: not 0, which means no limit, and no more than its timers hold. */
-const toTimeout = (time: Duration.Input): number =>
-  Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(Duration.toMillis(Duration.fromInputUnsafe(time)))))
+/** Milliseconds for Node: not 0, which means no limit, and no more than its timers hold. The limits were checked. */
+const toTimeout = (time: Duration.Input): number => Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(toMillis(time))))
 
 /** The limits of requests, in front of all routes. */
 export const layerRequestLimits = (limits: Limits): Layer.Layer<never, never, HttpRouter.HttpRouter> =>

@@ -1,3 +1,6 @@
 import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
 
-export const toMillis = (duration: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(duration))
+/** `NaN` for what is no duration, such as text that TypeScript hasn't checked. */
+export const toMillis = (duration: Duration.Input): number =>
+  Option.match(Duration.fromInput(duration), { onNone: () => Number.NaN, onSome: Duration.toMillis })

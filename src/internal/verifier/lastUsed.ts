@@ -42,9 +42,8 @@ export interface LastUsed {
 export const make = Effect.fnUntraced(function* (
   /** Writes uses, of which those of the records `beginning` may settle graces. */
   touch: (uses: ReadonlyArray<Repository.Use>, beginning: ReadonlyArray<ApiKeyId>) => Effect.Effect<unknown, RepositoryError>,
-  interval: Duration.Input,
+  every: Duration.Duration,
 ): Effect.fn.Return<LastUsed, never, Scope.Scope> {
-  const every = Duration.fromInputUnsafe(interval)
   /** By token, as each look-up brings a use of its own. */
   const pending = new Map<KeyId, Use>()
   const arrival = Latch.makeUnsafe()

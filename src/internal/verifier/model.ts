@@ -7,7 +7,7 @@ import type { ApiKey, UsedToken } from "../../ApiKey.ts"
 export interface VerifyOptions {
   /** The key must hold all of these. */
   readonly scopes?: ReadonlyArray<string> | undefined
-  /** How old the answer may be. Less than the cache's time to live makes it ask the store more often, 0 each time. */
+  /** How old the answer may be. Less than the cache's time to live makes it ask the store more often, 0 each time, as does what is no duration. */
   readonly maxAge?: Duration.Input | undefined
   /** Whether a good token's `lastUsedAt` is set. Not by who looks at a token that somebody else had, as it was found say. Default: yes. */
   readonly countsAsUse?: boolean | undefined

@@ -93,7 +93,8 @@ export const make = (dependencies: Dependencies): Verifier => {
     Effect.withFiber(({ context }) => {
       const text = Credentials.textOf(token)
       const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
-      const maxAge = options?.maxAge === undefined ? Number.POSITIVE_INFINITY : toMillis(options.maxAge)
+      // What is no duration asks the store, as 0 does.
+      const maxAge = options?.maxAge === undefined ? Number.POSITIVE_INFINITY : toMillis(options.maxAge) || 0
       const keyId = credentials.keyIdAt(text)
       const kept = keyId === undefined ? undefined : memory.at(keyId)
       // The digest of a token that is kept proves its checksum too.
