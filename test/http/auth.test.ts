@@ -62,6 +62,22 @@ const layers = Layer.mergeAll(
   Layer.provideMerge(NodeHttpServer.layerHttpServices),
 )
 
+/** The management api over a service in which something happens between the read of a key and its change. */
+const layerRacing = (happens: (apiKeys: ApiKeys.ApiKeys["Service"], id: string) => Effect.Effect<unknown, unknown>) =>
+  layerHandlers(Api).pipe(
+    Layer.provideMerge(middleware),
+    Layer.provideMerge(
+      Layer.effect(
+        ApiKeys.ApiKeys,
+        Effect.map(Effect.service(ApiKeys.ApiKeys), (apiKeys) => ({
+          ...apiKeys,
+          get: (id) => Effect.tap(apiKeys.get(id), () => Effect.orDie(happens(apiKeys, id))),
+        })),
+      ).pipe(Layer.provide(Layer.fresh(ApiKeys.layerMemory))),
+    ),
+    Layer.provideMerge(NodeHttpServer.layerHttpServices),
+  )
+
 const makeKey = (...scopes: ReadonlyArray<string>) => ApiKeys.ApiKeys.use((apiKeys) => apiKeys.create({ name: "Ada", scopes }))
 const clientWith = (token: Redacted.Redacted) =>
   HttpApiTest.groups(Api, ["things", "guests", "apiKeys"]).pipe(Effect.provide(ApiKeyAuth.layerClient(token)))
@@ -192,13 +208,6 @@ describe("ApiKeyAuth", () => {
 
   it.effect("ends no grace but the one that was looked at, even if a rotation comes between", () => {
     let isArmed = false
-    const racing = Layer.effect(
-      ApiKeys.ApiKeys,
-      Effect.map(Effect.service(ApiKeys.ApiKeys), (apiKeys) => ({
-        ...apiKeys,
-        get: (id) => Effect.tap(apiKeys.get(id), () => (isArmed ? Effect.orDie(apiKeys.rotate(id, { ifPrevious: "end" })) : Effect.void)),
-      })),
-    ).pipe(Layer.provide(Layer.fresh(ApiKeys.layerMemory)))
     return Effect.gen(function* () {
       const { apiKey, token } = yield* makeKey("api-keys:rotate-self")
       const apiKeys = yield* ApiKeys.ApiKeys
@@ -210,24 +219,11 @@ describe("ApiKeyAuth", () => {
       assert.strictEqual((yield* apiKeys.verify(token)).usedToken, "previous")
     }).pipe(
       Effect.scoped,
-      Effect.provide(
-        layerHandlers(Api).pipe(
-          Layer.provideMerge(middleware),
-          Layer.provideMerge(racing),
-          Layer.provideMerge(NodeHttpServer.layerHttpServices),
-        ),
-      ),
+      Effect.provide(layerRacing((apiKeys, id) => (isArmed ? apiKeys.rotate(id, { ifPrevious: "end" }) : Effect.void))),
     )
   })
 
   it.effect("brings no scopes to life that weren't checked, even if they come between check and change", () => {
-    const racing = Layer.effect(
-      ApiKeys.ApiKeys,
-      Effect.map(Effect.service(ApiKeys.ApiKeys), (apiKeys) => ({
-        ...apiKeys,
-        get: (id) => Effect.tap(apiKeys.get(id), () => Effect.orDie(apiKeys.update(id, { scopes: ["*"] }))),
-      })),
-    ).pipe(Layer.provide(Layer.fresh(ApiKeys.layerMemory)))
     return Effect.gen(function* () {
       const { token } = yield* makeKey("api-keys:write")
       const { apiKey } = yield* makeKey()
@@ -242,16 +238,7 @@ describe("ApiKeyAuth", () => {
         "VersionConflictProblem",
       )
       assert.isFalse((yield* apiKeys.search({ keyId: apiKey.keyId })).items[0]?.isActive)
-    }).pipe(
-      Effect.scoped,
-      Effect.provide(
-        layerHandlers(Api).pipe(
-          Layer.provideMerge(middleware),
-          Layer.provideMerge(racing),
-          Layer.provideMerge(NodeHttpServer.layerHttpServices),
-        ),
-      ),
-    )
+    }).pipe(Effect.scoped, Effect.provide(layerRacing((apiKeys, id) => apiKeys.update(id, { scopes: ["*"] }))))
   })
 
   it("takes another path", () => {

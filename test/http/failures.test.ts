@@ -49,26 +49,31 @@ const withServer = <A, E>(
     ),
   )
 
+/** A repository in which a key changes once, between the handler's read of it and the service's. */
+const meddling = (repository: Service, change: Parameters<Service["update"]>[1]) => {
+  let isArmed = false
+  const meddled: Service = {
+    ...repository,
+    findById: (id) =>
+      Effect.tap(repository.findById(id), () => {
+        if (!isArmed) return Effect.void
+        isArmed = false
+        return Effect.flatMap(DateTime.now, (at) => Effect.ignore(repository.update(id, change, { at })))
+      }),
+  }
+  return { layer: Layer.succeed(Repository.ApiKeyRepository, meddled), meddle: () => void (isArmed = true) }
+}
+
 it.live("a key that changes between what is judged and what is rotated isn't", () =>
   Effect.gen(function* () {
     const repository = yield* Repository.ApiKeyRepository
-    let isMeddled = false
-    const meddled: Service = {
-      ...repository,
-      // Once the handler has read it, and before the service does.
-      findById: (id) =>
-        Effect.tap(repository.findById(id), () => {
-          if (!isMeddled) return Effect.void
-          isMeddled = false
-          return Effect.flatMap(DateTime.now, (at) => Effect.ignore(repository.update(id, { isActive: false }, { at })))
-        }),
-    }
+    const { layer, meddle } = meddling(repository, { isActive: false })
     const services = ApiKeys.layer.pipe(Layer.provide(layerEphemeral))
-    yield* withServer(services, Layer.succeed(Repository.ApiKeyRepository, meddled), [], (post) =>
+    yield* withServer(services, layer, [], (post) =>
       Effect.gen(function* () {
         const apiKeys = yield* ApiKeys.ApiKeys
         const { apiKey, token } = yield* apiKeys.create({ name: "k", scopes: ["api-keys:rotate-self"] })
-        isMeddled = true
+        meddle()
         assert.strictEqual((yield* post(`/api-keys/${apiKey.id}/rotate`, token)).status, 412)
         assert.deepInclude(yield* apiKeys.get(apiKey.id), { keyId: apiKey.keyId, isActive: false })
       }),
@@ -79,19 +84,9 @@ it.live("a key that changes between what is judged and what is rotated isn't", (
 it.live("a change that has to find a version isn't made of another, though that comes in between", () =>
   Effect.gen(function* () {
     const repository = yield* Repository.ApiKeyRepository
-    let isMeddled = false
-    const meddled: Service = {
-      ...repository,
-      // Once the handler has compared the versions, and before anything is written.
-      findById: (id) =>
-        Effect.tap(repository.findById(id), () => {
-          if (!isMeddled) return Effect.void
-          isMeddled = false
-          return Effect.flatMap(DateTime.now, (at) => Effect.ignore(repository.update(id, { description: "theirs" }, { at })))
-        }),
-    }
+    const { layer, meddle } = meddling(repository, { description: "theirs" })
     const services = ApiKeys.layer.pipe(Layer.provide(layerEphemeral))
-    yield* withServer(services, Layer.succeed(Repository.ApiKeyRepository, meddled), [], (post) =>
+    yield* withServer(services, layer, [], (post) =>
       Effect.gen(function* () {
         const apiKeys = yield* ApiKeys.ApiKeys
         const { token } = yield* apiKeys.create({ name: "k", scopes: ["*"] })
@@ -101,7 +96,7 @@ it.live("a change that has to find a version isn't made of another, though that 
           ["DELETE", undefined],
         ] as const) {
           const { apiKey } = yield* apiKeys.create({ name: "k" })
-          isMeddled = true
+          meddle()
           const reply = yield* post(`/api-keys/${apiKey.id}`, token, body, { method, ifMatch: `"${apiKey.version}"` })
           assert.strictEqual(reply.status, 412, method)
           assert.strictEqual((yield* apiKeys.get(apiKey.id)).description, "theirs")

@@ -1,16 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { withCluster, begin, tagOf } from "./support.ts"
+import { withCluster, begin, tagOf, startPair } from "./support.ts"
 
 describe("Nodes, asked for a confirmation,", () => {
   it.effect("confirm a change when each has applied it", () =>
-    withCluster(({ start }) =>
+    withCluster((cluster) =>
       Effect.gen(function* () {
-        const a = yield* start("a")
-        const b = yield* start("b")
-        const { apiKey, token } = yield* a.create({ name: "k" })
-        yield* b.verify(token)
+        const { a, b, apiKey, token } = yield* startPair(cluster)
         const confirmWithin = "1 second"
         yield* a.deactivate(apiKey.id, { confirmWithin })
         assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
@@ -24,12 +21,10 @@ describe("Nodes, asked for a confirmation,", () => {
   )
 
   it.effect("have applied what they confirm, even if they weren't told of it before", () =>
-    withCluster(({ start, hub }) =>
+    withCluster((cluster) =>
       Effect.gen(function* () {
-        const a = yield* start("a")
-        const b = yield* start("b")
-        const { apiKey, token } = yield* a.create({ name: "k" })
-        yield* b.verify(token)
+        const { hub } = cluster
+        const { a, b, apiKey, token } = yield* startPair(cluster)
         hub.state.isLost = (name, message) => name === "a" && /^(changed|doubtful|settled) /.test(message)
         yield* a.deactivate(apiKey.id, { confirmWithin: "1 second" })
         assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
@@ -70,12 +65,10 @@ describe("Nodes, asked for a confirmation,", () => {
   )
 
   it.effect("are asked again, for as long as there is time, when they couldn't be", () =>
-    withCluster(({ start, hub }) =>
+    withCluster((cluster) =>
       Effect.gen(function* () {
-        const a = yield* start("a")
-        const b = yield* start("b")
-        const { apiKey, token } = yield* a.create({ name: "k" })
-        yield* b.verify(token)
+        const { hub } = cluster
+        const { a, b, apiKey, token } = yield* startPair(cluster)
         hub.state.isLost = (name, message) => name === "a" && /^(changed|confirm) /.test(message)
         const confirming = yield* begin(a.deactivate(apiKey.id, { confirmWithin: "10 seconds" }))
         yield* TestClock.adjust("5 seconds")

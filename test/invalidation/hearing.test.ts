@@ -9,7 +9,7 @@ import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as Pglite from "../../src/sql/Pglite.ts"
 import * as Migrations from "../../src/sql/Migrations.ts"
 import * as SqlRepository from "../../src/sql/SqlRepository.ts"
-import { withCluster, delivered, tagOf } from "./support.ts"
+import { withCluster, delivered, tagOf, startPair } from "./support.ts"
 
 const outage = "Warn: Changes made elsewhere aren't heard, so each request asks the database"
 
@@ -191,12 +191,10 @@ describe("Nodes", () => {
   )
 
   it.effect("tell, when they can again, of what they couldn't", () =>
-    withCluster(({ start, hub }) =>
+    withCluster((cluster) =>
       Effect.gen(function* () {
-        const a = yield* start("a")
-        const b = yield* start("b")
-        const { apiKey, token } = yield* a.create({ name: "k" })
-        yield* b.verify(token)
+        const { hub } = cluster
+        const { a, b, apiKey, token } = yield* startPair(cluster)
         // Nor what is to make up for it, until later.
         hub.state.isLost = (name, message) => name === "a" && !message.startsWith("beat")
         yield* a.deactivate(apiKey.id)

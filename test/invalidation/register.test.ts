@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, DateTime, Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { RepositoryError } from "../../src/ApiKeyError.ts"
-import { withCluster, delivered, begin, tagOf } from "./support.ts"
+import { withCluster, delivered, begin, tagOf, startPair } from "./support.ts"
 
 describe("Nodes and their register:", () => {
   it.effect("don't keep what they read before the register knew them", () =>
@@ -51,12 +51,10 @@ describe("Nodes and their register:", () => {
   )
 
   it.effect("stay in the register for longer than they use what they remember", () =>
-    withCluster(({ start, hub }) =>
+    withCluster((cluster) =>
       Effect.gen(function* () {
-        const a = yield* start("a")
-        const b = yield* start("b")
-        const { apiKey, token } = yield* a.create({ name: "k" })
-        yield* b.verify(token)
+        const { hub } = cluster
+        const { a, b, apiKey, token } = yield* startPair(cluster)
         // It hangs, so that the node doesn't learn of it.
         hub.state.beforeRegistering = (name) => (name === "b" ? Effect.never : Effect.void)
         hub.silent.add("b")
@@ -101,12 +99,10 @@ describe("Nodes and their register:", () => {
   )
 
   it.effect("that have vanished from the register are asked until it has forgotten them, and they what they remembered", () =>
-    withCluster(({ start, hub }) =>
+    withCluster((cluster) =>
       Effect.gen(function* () {
-        const a = yield* start("a")
-        const b = yield* start("b")
-        const { apiKey, token } = yield* b.create({ name: "k" })
-        yield* b.verify(token)
+        const { hub } = cluster
+        const { a, apiKey } = yield* startPair(cluster)
         // As when Redis is split: each side goes on, and forgets those of the other.
         hub.silent.add("b")
         hub.state.isLost = (name) => name === "b"

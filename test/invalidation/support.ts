@@ -139,6 +139,16 @@ export const withCluster = <A, E>(test: (cluster: Cluster) => Effect.Effect<A, E
   )
 }
 
+/** Two nodes, and a key of `a` that `b` remembers. */
+export const startPair = ({ start }: Cluster) =>
+  Effect.gen(function* () {
+    const a = yield* start("a")
+    const b = yield* start("b")
+    const { apiKey, token } = yield* a.create({ name: "k" })
+    yield* b.verify(token)
+    return { a, b, apiKey, token }
+  })
+
 /** Gives the nodes time to take what was published. */
 export const delivered = TestClock.adjust("1 millis")
 

@@ -57,78 +57,82 @@ const invalidationOf = (url: Redacted.Redacted) =>
 
 const heard = "Changes made elsewhere aren't heard, so each request asks the database"
 
-const dropsSuite = (
-  name: string,
-  startPooler: (database: Redacted.Redacted) => Effect.Effect<Redacted.Redacted, never, Scope.Scope>,
-  why?: string,
+type Node = Effect.Success<ReturnType<typeof startNode>>
+
+interface Pooler {
+  readonly name: string
+  /** Starts it in front of a database, and gives its URL. */
+  readonly start: (database: Redacted.Redacted) => Effect.Effect<Redacted.Redacted, never, Scope.Scope>
+  /** Why it can't be started here. */
+  readonly why?: string | undefined
+}
+
+/** A test of two nodes behind a pooler. */
+const suite = (
+  title: string,
+  { name, start, why }: Pooler,
+  test: (nodes: { readonly a: Node; readonly b: Node; readonly url: Redacted.Redacted }) => Effect.Effect<void, unknown>,
 ) =>
   describe.skipIf(why !== undefined)(`${name}${why === undefined ? "" : `: ${why}`}`, () => {
     it.live(
-      "lets in nothing that was ended elsewhere, and is told of once: by the log, a gauge, /readyz and doctor",
+      title,
       () =>
         Effect.gen(function* () {
           const direct = yield* startPostgres()
           yield* Effect.provide(Migrations.migrate(), PgClient.layer({ url: direct }))
-          const pooled = yield* startPooler(direct)
-          const [a, b] = [yield* startNode(pooled), yield* startNode(pooled)]
-          const keys = yield* Effect.forEach(Array.from({ length: 15 }), () => a.apiKeys.create({ name: "k" }))
-          // A while, so that each has had time to hear what it hears.
-          yield* Effect.sleep("5 seconds")
-          for (const { token } of keys) for (let i = 0; i < 3; i++) yield* b.apiKeys.verify(token)
-          for (const { apiKey, token } of keys) {
-            yield* a.apiKeys.deactivate(apiKey.id)
-            assert.strictEqual((yield* Effect.flip(b.apiKeys.verify(token)))._tag, "Inactive")
-          }
-          // Long enough for a connection that hears nothing to be given up twice.
-          yield* Effect.sleep("18 seconds")
-          for (const node of [a, b]) {
-            assert.lengthOf(node.logged, 1, JSON.stringify(node.logged))
-            assert.isTrue(node.logged[0]?.startsWith(`Warn: ${heard}. `), node.logged[0])
-            assert.match(node.logged[0] ?? "", /PgBouncer.*DATABASE_URL.*pool_mode = session/)
-            assert.isFalse(yield* node.apiKeys.isInTouch)
-            assert.strictEqual(yield* node.inTouch, 0)
-            assert.deepStrictEqual(yield* node.ready, [200, `ready\n${heard}: see the log, or run effect-api-key doctor\n`])
-          }
-          const [found] = yield* invalidationOf(pooled)
-          assert.deepInclude(found, { level: "error", message: heard })
-          assert.strictEqual(a.logged[0], `Warn: ${heard}. ${found?.advice}`)
+          const url = yield* start(direct)
+          yield* test({ a: yield* startNode(url), b: yield* startNode(url), url })
         }).pipe(Effect.scoped),
       120_000,
     )
   })
 
-dropsSuite("PgBouncer that pools transactions", (database) => startPgbouncer(database, "transaction"), whyWithout)
-dropsSuite("A double of it", startDouble)
+const dropsSuite = (pooler: Pooler) =>
+  suite("lets in nothing that was ended elsewhere, and is told of once: by the log, a gauge, /readyz and doctor", pooler, ({ a, b, url }) =>
+    Effect.gen(function* () {
+      const keys = yield* Effect.forEach(Array.from({ length: 15 }), () => a.apiKeys.create({ name: "k" }))
+      // A while, so that each has had time to hear what it hears.
+      yield* Effect.sleep("5 seconds")
+      for (const { token } of keys) for (let i = 0; i < 3; i++) yield* b.apiKeys.verify(token)
+      for (const { apiKey, token } of keys) {
+        yield* a.apiKeys.deactivate(apiKey.id)
+        assert.strictEqual((yield* Effect.flip(b.apiKeys.verify(token)))._tag, "Inactive")
+      }
+      // Long enough for a connection that hears nothing to be given up twice.
+      yield* Effect.sleep("18 seconds")
+      for (const node of [a, b]) {
+        assert.lengthOf(node.logged, 1, JSON.stringify(node.logged))
+        assert.isTrue(node.logged[0]?.startsWith(`Warn: ${heard}. `), node.logged[0])
+        assert.match(node.logged[0] ?? "", /PgBouncer.*DATABASE_URL.*pool_mode = session/)
+        assert.isFalse(yield* node.apiKeys.isInTouch)
+        assert.strictEqual(yield* node.inTouch, 0)
+        assert.deepStrictEqual(yield* node.ready, [200, `ready\n${heard}: see the log, or run effect-api-key doctor\n`])
+      }
+      const [found] = yield* invalidationOf(url)
+      assert.deepInclude(found, { level: "error", message: heard })
+      assert.strictEqual(a.logged[0], `Warn: ${heard}. ${found?.advice}`)
+    }),
+  )
 
-const passesSuite = (
-  name: string,
-  startPooler: (database: Redacted.Redacted) => Effect.Effect<Redacted.Redacted, never, Scope.Scope>,
-  why?: string,
-) =>
-  describe.skipIf(why !== undefined)(`${name}${why === undefined ? "" : `: ${why}`}`, () => {
-    it.live(
-      "lets all be heard, and nodes remember",
-      () =>
-        Effect.gen(function* () {
-          const direct = yield* startPostgres()
-          yield* Effect.provide(Migrations.migrate(), PgClient.layer({ url: direct }))
-          const url = yield* startPooler(direct)
-          const [a, b] = [yield* startNode(url), yield* startNode(url)]
-          const { apiKey, token } = yield* a.apiKeys.create({ name: "k" })
-          yield* Effect.repeat(Effect.delay(b.apiKeys.isInTouch, "50 millis"), { until: (isInTouch) => isInTouch })
-          assert.strictEqual(yield* b.inTouch, 1)
-          assert.deepStrictEqual(yield* b.ready, [200, "ready\n"])
-          yield* b.apiKeys.verify(token)
-          const { checkedAt } = yield* b.apiKeys.verify(token)
-          assert.deepStrictEqual((yield* b.apiKeys.verify(token)).checkedAt, checkedAt)
-          yield* a.apiKeys.deactivate(apiKey.id, { confirmWithin: "10 seconds" })
-          assert.strictEqual((yield* Effect.flip(b.apiKeys.verify(token)))._tag, "Inactive")
-          assert.deepStrictEqual([...a.logged, ...b.logged], [])
-          assert.deepInclude((yield* invalidationOf(url))[0], { level: "ok", message: "Changes are told and heard; 2 nodes listen" })
-        }).pipe(Effect.scoped),
-      120_000,
-    )
-  })
+dropsSuite({ name: "PgBouncer that pools transactions", start: (database) => startPgbouncer(database, "transaction"), why: whyWithout })
+dropsSuite({ name: "A double of it", start: startDouble })
 
-passesSuite("PgBouncer that pools sessions", (database) => startPgbouncer(database, "session"), whyWithout)
-passesSuite("No pooler", Effect.succeed)
+const passesSuite = (pooler: Pooler) =>
+  suite("lets all be heard, and nodes remember", pooler, ({ a, b, url }) =>
+    Effect.gen(function* () {
+      const { apiKey, token } = yield* a.apiKeys.create({ name: "k" })
+      yield* Effect.repeat(Effect.delay(b.apiKeys.isInTouch, "50 millis"), { until: (isInTouch) => isInTouch })
+      assert.strictEqual(yield* b.inTouch, 1)
+      assert.deepStrictEqual(yield* b.ready, [200, "ready\n"])
+      yield* b.apiKeys.verify(token)
+      const { checkedAt } = yield* b.apiKeys.verify(token)
+      assert.deepStrictEqual((yield* b.apiKeys.verify(token)).checkedAt, checkedAt)
+      yield* a.apiKeys.deactivate(apiKey.id, { confirmWithin: "10 seconds" })
+      assert.strictEqual((yield* Effect.flip(b.apiKeys.verify(token)))._tag, "Inactive")
+      assert.deepStrictEqual([...a.logged, ...b.logged], [])
+      assert.deepInclude((yield* invalidationOf(url))[0], { level: "ok", message: "Changes are told and heard; 2 nodes listen" })
+    }),
+  )
+
+passesSuite({ name: "PgBouncer that pools sessions", start: (database) => startPgbouncer(database, "session"), why: whyWithout })
+passesSuite({ name: "No pooler", start: Effect.succeed })
