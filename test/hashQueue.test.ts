@@ -323,6 +323,86 @@ describe("Hashing", () => {
     }),
   )
 
+  /** Runs one hash until it is told to end, and has the others wait for it: who of them was refused, and who ran, in that order. */
+  const withWaiting = (
+    queue: number,
+    waiting: (
+      queue: HashQueue.HashQueue,
+    ) => ReadonlyArray<readonly [name: string, run: (hash: Effect.Effect<void>) => Effect.Effect<void, unknown>]>,
+  ) =>
+    Effect.gen(function* () {
+      const hashes = HashQueue.make({ permits: 1, queue, maxWait: Duration.seconds(10) })
+      const ending = yield* Deferred.make<void>()
+      const ran: Array<string> = []
+      const refused: Array<string> = []
+      yield* fork(hashes.run("known", "first", Deferred.await(ending)))
+      const fibers = yield* Effect.forEach(waiting(hashes), ([name, run]) =>
+        fork(Effect.onError(run(Effect.sync(() => void ran.push(name))), () => Effect.sync(() => refused.push(name)))),
+      )
+      yield* Deferred.succeed(ending, undefined)
+      yield* Effect.forEach(fibers, Fiber.join)
+      assert.strictEqual(hashes.inFlight(), 0)
+      return { ran, refused }
+    })
+
+  it.effect("without room refuses the last of the key id that has most waiting, for one that has fewer", () =>
+    Effect.gen(function* () {
+      for (const [before, refused] of [
+        [["a1", "b1", "b2", "b3"], ["b3"]],
+        [["b1", "b2", "b3", "a1"], ["b3"]],
+        // One more would have no fewer.
+        [["a1", "b1", "d1", "e1"], ["c1"]],
+        [["a1", "c2", "b1", "b2"], ["c1"]],
+        [["c2", "c3", "a1", "a2"], ["c1"]],
+      ] as const) {
+        const names = [...before, "c1"]
+        const outcome = yield* withWaiting(4, ({ run }) => names.map((name) => [name, (hash) => run("known", name.slice(0, 1), hash)]))
+        assert.deepStrictEqual(outcome.refused, Array.from(refused), before.join(" "))
+        assert.lengthOf(outcome.ran, 4)
+      }
+    }),
+  )
+
+  it.effect("has room again for as many when those that waited have had their turns", () =>
+    Effect.gen(function* () {
+      const queue = HashQueue.make({ permits: 1, queue: 2, maxWait: Duration.seconds(10) })
+      for (let round = 0; round < 3; round++) {
+        const ending = yield* Deferred.make<void>()
+        const fibers = yield* Effect.forEach(["a", "b", "c", "d"], (keyId) => fork(queue.run("unknown", keyId, Deferred.await(ending))))
+        yield* Deferred.succeed(ending, undefined)
+        assert.deepStrictEqual(yield* tagsOf(yield* Effect.forEach(fibers, Fiber.join)), ["good", "good", "good", "Overloaded"])
+      }
+    }),
+  )
+
+  it.effect("that nobody waits for has its turn when nothing else waits", () =>
+    Effect.gen(function* () {
+      const { ran } = yield* withWaiting(10, ({ run, runNew, runLast }) => [
+        ["last", runLast],
+        ["second last", runLast],
+        ["new", runNew],
+        ["unknown", (hash) => run("unknown", "a", hash)],
+        ["known", (hash) => run("known", "b", hash)],
+      ])
+      assert.deepStrictEqual(ran, ["known", "unknown", "new", "last", "second last"])
+    }),
+  )
+
+  it.effect("of a new key gives up its place when its caller does", () =>
+    Effect.gen(function* () {
+      const queue = HashQueue.make({ permits: 1, queue: 1, maxWait: Duration.seconds(1) })
+      const ending = yield* Deferred.make<void>()
+      yield* fork(queue.runNew(Deferred.await(ending)))
+      const waiting = yield* Effect.forkChild(queue.runNew(Effect.die("it has run")), { startImmediately: true })
+      yield* Fiber.interrupt(waiting)
+      const exit = yield* Fiber.await(waiting)
+      assert.isTrue(Exit.hasInterrupts(exit) && !Exit.hasDies(exit))
+      yield* Deferred.succeed(ending, undefined)
+      yield* Effect.yieldNow
+      assert.strictEqual(queue.inFlight(), 0)
+    }),
+  )
+
   it("goes on in as many threads as there are cores and libuv's pool can spare", () => {
     const cores = navigator.hardwareConcurrency
     const before = process.env["UV_THREADPOOL_SIZE"]

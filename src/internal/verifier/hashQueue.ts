@@ -148,10 +148,10 @@ class Lane {
   /** The next in turn. */
   shift(): Waiter | undefined {
     for (const [keyId, waiters] of this.waiting) {
+      // No list is empty.
       const next = waiters.shift()
       this.waiting.delete(keyId)
       if (waiters.length > 0) this.waiting.set(keyId, waiters)
-      if (next === undefined) continue
       this.size--
       return next
     }
@@ -161,8 +161,9 @@ class Lane {
   /** Whether it was still waiting. */
   remove(waiter: Waiter): boolean {
     const ours = this.waiting.get(waiter.keyId)
-    const index = ours?.indexOf(waiter) ?? -1
-    if (ours === undefined || index < 0) return false
+    if (ours === undefined) return false
+    const index = ours.indexOf(waiter)
+    if (index < 0) return false
     ours.splice(index, 1)
     if (ours.length === 0) this.waiting.delete(waiter.keyId)
     this.size--
