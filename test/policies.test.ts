@@ -53,6 +53,13 @@ const units = (kind: string, left: Map<string, number>) =>
 const errorOf = <A, E>(exit: Exit.Exit<A, E>): E | undefined =>
   Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason)?.error : undefined
 
+/** A meter that takes no unit back. */
+const stuck = KeyPolicy.make({
+  kind: "stuck",
+  schema: Schema.Null,
+  compile: () => ({ meter: () => Effect.succeed(Effect.die("stuck")) }),
+})
+
 /** A service on the repository provided, with these kinds of policies. */
 const withPolicies = (policies: ReadonlyArray<KeyPolicy.KeyPolicy>, options: ApiKeys.Options = {}) =>
   ApiKeys.layerWith({ policies, ...options }).pipe(
@@ -146,6 +153,35 @@ describe("a policy with a rule", () => {
   })
 })
 
+describe("policies that differ", () => {
+  describeWith(ApiKeys.layerMemoryWith({ policies: [hours] }))((it) => {
+    it.effect("are compiled once each, as long as there are no more than 1,000", () =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        yield* TestClock.setTime(0)
+        const create = (until: number) => apiKeys.create({ name: "k", policies: { hours: [0, until] } })
+        const tokens = yield* Effect.forEach(
+          Array.from({ length: 1_001 }, (_, index) => index + 1),
+          (until) => Effect.map(create(until), ({ token }) => token),
+        )
+        const [first, ...others] = tokens
+        const verify = (token: Redacted.Redacted = first!) => apiKeys.verify(token, { maxAge: 0 })
+        const compiledBy = <A, E>(effect: Effect.Effect<A, E>) =>
+          Effect.suspend(() => {
+            compiled = 0
+            return Effect.map(effect, () => compiled)
+          })
+        assert.strictEqual(yield* compiledBy(verify()), 1)
+        assert.strictEqual(yield* compiledBy(Effect.forEach(others.slice(1), verify)), 999)
+        assert.strictEqual(yield* compiledBy(verify()), 0)
+        // The 1,001st takes the place of all.
+        assert.strictEqual(yield* compiledBy(verify(others[0])), 1)
+        assert.strictEqual(yield* compiledBy(verify()), 1)
+      }),
+    )
+  })
+})
+
 describe("a policy whose value has a part that its schema doesn't know", () => {
   const networks = KeyPolicy.make({ kind: "networks", schema: Schema.Struct({ allow: Schema.Array(Schema.String) }), compile: () => ({}) })
   describeWith(ApiKeys.layerMemoryWith({ policies: [networks] }))((it) => {
@@ -154,6 +190,14 @@ describe("a policy whose value has a part that its schema doesn't know", () => {
         const apiKeys = yield* ApiKeys.ApiKeys
         const error = yield* Effect.flip(apiKeys.create({ name: "k", policies: { networks: { allow: [], deny: ["192.0.2.1"] } } }))
         assert.deepInclude(error, { _tag: "InvalidInput", field: "policies.networks.deny" })
+      }),
+    )
+
+    it.effect("refuses nothing where it came to neither a rule nor a meter", () =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const { apiKey, token } = yield* apiKeys.create({ name: "k", policies: { networks: { allow: [] } } })
+        for (const _ of [1, 2]) assert.strictEqual((yield* apiKeys.verify(token)).apiKey.id, apiKey.id)
       }),
     )
   })
@@ -174,7 +218,14 @@ describe("a node that doesn't know a kind of policy", () => {
               const [restricted, free] = created
               for (const _ of [1, 2]) {
                 const error = errorOf(yield* Effect.exit(apiKeys.verify(restricted.token)))
-                assert.isTrue(error instanceof RepositoryError && error.isRetryable && error.cause instanceof UnknownPolicy)
+                assert.deepStrictEqual(
+                  error,
+                  new RepositoryError({
+                    operation: "read the policies of an API key",
+                    isRetryable: true,
+                    cause: new UnknownPolicy({ keyId: restricted.apiKey.keyId, kinds: ["hours"] }),
+                  }),
+                )
               }
               assert.strictEqual((yield* apiKeys.verify(free.token)).apiKey.id, free.apiKey.id)
             }).pipe(Effect.provide(withPolicies(policies, { cache })))
@@ -189,7 +240,9 @@ describe("a policy with a meter", () => {
   const left = new Map<string, number>()
   const others = new Map<string, number>()
   // A hash that is computed at once: the look-up ends before time passes.
-  const layer = withPolicies([hours, units("first", left), units("second", others)]).pipe(Layer.provide(ApiKeyRepository.layerMemory))
+  const layer = withPolicies([hours, units("first", left), units("second", others), stuck]).pipe(
+    Layer.provide(ApiKeyRepository.layerMemory),
+  )
   describeWith(layer)((it) => {
     /** Runs it while time passes. */
     const wait = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -236,6 +289,26 @@ describe("a policy with a meter", () => {
         assert.deepStrictEqual([left.get(apiKey.id), others.get(apiKey.id)], [5, undefined])
         yield* wait(apiKeys.verify(token))
         assert.deepStrictEqual([left.get(apiKey.id), others.get(apiKey.id)], [4, 2])
+      }),
+    )
+
+    it.effect("takes its unit back although another one can't", () =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const { apiKey, token } = yield* apiKeys.create({ name: "k", policies: { stuck: null, first: 5, second: 0 } })
+        assert.strictEqual((yield* Effect.flip(wait(apiKeys.verify(token))))._tag, "PolicyRefused")
+        assert.strictEqual(left.get(apiKey.id), 5)
+      }),
+    )
+
+    it.effect("takes its unit back where a rule refuses once it has waited", () =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        yield* TestClock.setTime(4 * 3_600_000 - 500)
+        const { apiKey, token } = yield* apiKeys.create({ name: "k", policies: { first: 5, hours: [3, 4] } })
+        const error = yield* Effect.flip(wait(apiKeys.verify(token)))
+        assert.deepInclude(error, { _tag: "PolicyRefused", kind: "hours" })
+        assert.strictEqual(left.get(apiKey.id), 5)
       }),
     )
 

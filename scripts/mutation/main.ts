@@ -23,7 +23,8 @@ interface Part {
 const verifier = (names: string): ReadonlyArray<string> => names.split(" ").map((name) => `src/internal/verifier/${name}.ts`)
 const tests = (names: string): ReadonlyArray<string> => names.split(" ").map((name) => `test/${name}.test.ts`)
 
-const ways = "verifier/formats verifier/clock policies verifier/configuration doubts verifier/cold verifier/warm"
+const ways =
+  "verifier/answers verifier/formats verifier/clock policies verifier/configuration invalidation/register verifier/cold verifier/warm"
 
 const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
   token: [{ code: ["src/ApiKeyToken.ts"], tests: tests("ApiKeyToken") }],
@@ -37,7 +38,12 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
     { code: verifier("cacheSettings counts entry flat generations memory trust"), tests: tests(`${ways} verifier/bounds`) },
     { code: verifier("credential flights lookUp model verifier"), tests: tests(`${ways} legacy/service rehash/newHash`) },
   ],
-  policies: [{ code: ["src/KeyPolicy.ts", ...verifier("judge plan")], tests: tests("policies rotation/grace rotation/age verifier/warm") }],
+  policies: [
+    {
+      code: ["src/KeyPolicy.ts", ...verifier("judge plan")],
+      tests: tests("policies verifier/answers rotation/grace rotation/age verifier/warm"),
+    },
+  ],
 }
 
 interface Report {

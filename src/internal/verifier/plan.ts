@@ -161,8 +161,7 @@ const ended = (maximumAge: number): End => ({
   },
 })
 
-const endOfAge = (apiKey: ApiKey, maximumAge: number): number =>
-  maximumAge === Number.POSITIVE_INFINITY ? maximumAge : tokenCreatedAt(apiKey).epochMilliseconds + maximumAge
+const endOfAge = (apiKey: ApiKey, maximumAge: number): number => tokenCreatedAt(apiKey).epochMilliseconds + maximumAge
 
 const lacking: Rule = (subject, { scopes: required }) => {
   const { apiKey, usedToken } = subject
