@@ -2,12 +2,13 @@ import { createHash } from "node:crypto"
 import { getHeapSnapshot, setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Metric, Option, Redacted } from "effect"
+import { Effect, Layer, Metric, Option, Redacted, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as ApiKeyMetrics from "../../src/ApiKeyMetrics.ts"
 import * as Repository from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import * as Hmac from "../../src/hasher/Hmac.ts"
+import * as KeyPolicy from "../../src/KeyPolicy.ts"
 import { wrongSecret, unknownToken, withKeys, tagOf } from "./support.ts"
 
 const collectGarbage = (): void => {
@@ -100,6 +101,41 @@ describe("Eviction", () => {
           assert.strictEqual(instruments.lookUps, 3)
         }),
       { cache: { bytes: 10_000 } },
+    ),
+  )
+
+  const everywhere = KeyPolicy.make({ kind: "networks", schema: Schema.Array(Schema.String), compile: () => ({}) })
+
+  it.effect("counts each part of a record that takes memory", () =>
+    withKeys(
+      (apiKeys, instruments) =>
+        Effect.gen(function* () {
+          const long = "x".repeat(128)
+          const scopes = Array.from({ length: 9 }, (_, index) => `s${index}`)
+          const isKept = (token: Redacted.Redacted) =>
+            Effect.gen(function* () {
+              instruments.lookUps = 0
+              yield* apiKeys.verify(token)
+              yield* apiKeys.verify(token)
+              return instruments.lookUps === 1
+            })
+          const small = yield* apiKeys.create({ name: "k" })
+          assert.isTrue(yield* isKept(small.token))
+          for (const part of [
+            { name: long },
+            { name: "k", description: long },
+            { name: "k", ownerId: long },
+            { name: "k", scopes },
+            { name: "k", metadata: { text: long } },
+            { name: "k", policies: { networks: [long] } },
+          ]) {
+            const { token } = yield* apiKeys.create(part)
+            assert.isFalse(yield* isKept(token), Object.keys(part).join(" "))
+          }
+          yield* apiKeys.rotate(small.apiKey.id)
+          assert.isFalse(yield* isKept(small.token))
+        }),
+      { cache: { bytes: 900 }, policies: [everywhere] },
     ),
   )
 })

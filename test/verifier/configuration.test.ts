@@ -106,6 +106,32 @@ describe("Telemetry", () => {
     ).pipe(withRegistry),
   )
 
+  it.effect("sums up the services of a program, and drops what is in the memory of those that have ended", () =>
+    withKeys((first) =>
+      Effect.gen(function* () {
+        const verifyTwice = (apiKeys: ApiKeys.ApiKeys["Service"]) =>
+          Effect.flatMap(apiKeys.create({ name: "k" }), ({ token }) => Effect.repeat(apiKeys.verify(token), { times: 1 }))
+        const told = Effect.all([
+          Effect.map(Metric.value(ApiKeyMetrics.hits), ({ count }) => count),
+          Effect.map(Metric.value(ApiKeyMetrics.misses), ({ count }) => count),
+          Effect.map(Metric.value(ApiKeyMetrics.cacheEntries), ({ value }) => value),
+          Effect.map(Metric.value(ApiKeyMetrics.inTouch), ({ value }) => value),
+        ])
+        yield* verifyTwice(first)
+        assert.deepStrictEqual(yield* told, [1, 1, 1, 1])
+        yield* withKeys((second) =>
+          Effect.andThen(
+            verifyTwice(second),
+            Effect.map(told, (both) => assert.deepStrictEqual(both, [2, 2, 2, 1])),
+          ),
+        )
+        assert.deepStrictEqual(yield* told, [2, 2, 1, 1])
+        // They only grow.
+        assert.isTrue((yield* Metric.value(ApiKeyMetrics.hits)).incremental)
+      }),
+    ).pipe(Effect.provideService(Metric.MetricRegistry, new Map())),
+  )
+
   it.effect("tells of look-ups by spans, and of warm verifications when asked to", () =>
     Effect.gen(function* () {
       const spans: Array<Tracer.NativeSpan> = []
