@@ -18,7 +18,7 @@ export default defineConfig({
     include: named,
     exclude: [],
     // Each survivor costs a run of all tests that reach it.
-    env: { HISTORIES: "50" },
+    env: { HISTORIES: "30", SHARES: "10" },
     sequence: { sequencer: AsNamed },
     // Loading modules takes longer than most of the tests.
     isolate: false,

@@ -63,6 +63,8 @@ describe("A refusal", () => {
           const replacedAt = yield* DateTime.now
           const end = yield* fromNow("10 minutes")
           const rotated = yield* apiKeys.rotate(apiKey.id, { grace: "10 minutes" })
+          // Not even texts that aren't scopes make it fail otherwise.
+          assert.deepInclude(yield* Effect.flip(apiKeys.verify(token, { scopes: ["no scope"] })), { _tag: "InsufficientScope" })
           const refusal = (which: Redacted.Redacted, way: (typeof ways)[number]) =>
             Effect.flip(apiKeys.verify(which, { ...way, scopes: ["b"] }))
           const [previous, current] = [{ keyId: keyIdOf(token) }, { keyId: keyIdOf(rotated.token) }]

@@ -4,6 +4,9 @@ import { TestClock } from "effect/testing"
 import { RepositoryError } from "../../src/ApiKeyError.ts"
 import { type Instruments, withKeys, tagOf } from "./support.ts"
 
+/** How little a fiber gets done at a time: so many operations. */
+const shares = Array.from({ length: Number(process.env["SHARES"] ?? 40) }, (_, index) => index + 3)
+
 describe("A cold key", () => {
   const heldUp = (instruments: Instruments, which: "beforeRead" | "afterRead" | "beforeHash") =>
     Effect.sync(() => {
@@ -41,7 +44,7 @@ describe("A cold key", () => {
 
   it.effect("is verified, and followed, however little a fiber gets done at a time", () =>
     Effect.forEach(
-      Array.from({ length: 40 }, (_, index) => index + 3),
+      shares,
       (operations) =>
         withKeys((apiKeys, instruments) =>
           Effect.gen(function* () {
@@ -70,7 +73,7 @@ describe("A cold key", () => {
 
   it.effect("is verified for the one who asked first when another gives up, however little a fiber gets done at a time", () =>
     Effect.forEach(
-      Array.from({ length: 40 }, (_, index) => index + 3),
+      shares,
       (operations) =>
         withKeys((apiKeys, instruments) =>
           Effect.gen(function* () {
