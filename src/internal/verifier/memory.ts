@@ -5,6 +5,7 @@
 import type { KeyId } from "../../ApiKey.ts"
 import type { InvalidSecret, NotFound } from "../../ApiKeyError.ts"
 import * as ApiKeyToken from "../../ApiKeyToken.ts"
+import { setBounded } from "../collection/bounded.ts"
 import { sha256, startsWithDigest } from "../hash/digest.ts"
 import type { Doubts } from "../nodes/doubts.ts"
 import { beginsGrace } from "../record/previousToken.ts"
@@ -148,11 +149,3 @@ const detached = ({ apiKey, usedToken, checkedAt, plan, id, keyId }: Entry): Fou
   plan,
   use: useOf(id, keyId, beginsGrace(apiKey, usedToken), checkedAt),
 })
-
-/** Sets the newest of at most `limit`, and drops the oldest one for it. */
-const setBounded = <A>(map: Map<string, A>, limit: number, key: string, value: A): void => {
-  map.delete(key)
-  const [oldest] = map.size >= limit ? map.keys() : []
-  if (oldest !== undefined) map.delete(oldest)
-  map.set(key, value)
-}

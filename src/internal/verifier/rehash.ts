@@ -16,6 +16,7 @@ import type { ApiKeyId, KeyId } from "../../ApiKey.ts"
 import type { HasherError, RepositoryError } from "../../ApiKeyError.ts"
 import { type ApiKeyHasher, scheme } from "../../ApiKeyHasher.ts"
 import * as ApiKeyMetrics from "../../ApiKeyMetrics.ts"
+import { addBounded, setBounded } from "../collection/bounded.ts"
 import { sha256 } from "../hash/digest.ts"
 import type { HashQueue } from "./hashQueue.ts"
 import { missingPepper } from "../record/peppers.ts"
@@ -66,10 +67,7 @@ export const make = Effect.fnUntraced(function* (
   }
   const noteReplaced = (keyId: KeyId, now: number): void => {
     const { since, times } = recent(keyId, now)
-    replaced.delete(keyId)
-    const [oldest] = replaced.size >= maxReplaced ? replaced.keys() : []
-    if (oldest !== undefined) replaced.delete(oldest)
-    replaced.set(keyId, { since, times: times + 1 })
+    setBounded(replaced, maxReplaced, keyId, { since, times: times + 1 })
   }
 
   /** Secrets that others match a hash beside, which cost a hash to find out. */
@@ -86,10 +84,8 @@ export const make = Effect.fnUntraced(function* (
       // The peppers may have changed while it waited.
       if (scheme(Redacted.value(hash)) === (yield* currentScheme) || recent(keyId, now).times >= maxTimes) return
       if (isExact !== undefined && !(yield* hashQueue.runLast(isExact(secret, hash)))) {
-        const [oldest] = inexact.size >= maxInexact ? inexact : []
-        if (oldest !== undefined) inexact.delete(oldest)
         const digest = digestOf(secret, hash)
-        if (digest !== undefined) inexact.add(digest)
+        if (digest !== undefined) addBounded(inexact, maxInexact, digest)
         return
       }
       const current = yield* hashQueue.runLast(hasher.hash(secret))
