@@ -39,9 +39,6 @@ export declare class InvalidTokenConfig extends InvalidTokenConfig_base {
 export declare const make: (config?: TokenConfig) => Result.Result<TokenFormat, InvalidTokenConfig>
 export declare const defaultFormat: TokenFormat
 export declare const parse: (token: string, format?: TokenFormat) => Result.Result<TokenParts, MalformedToken>
-export declare const keyIdPlace: (format: TokenFormat) => (text: string) => string | undefined
-export declare const keyIdReader: (format: TokenFormat) => (token: string) => string | undefined
-export declare const isTokenOf: (format: TokenFormat, { keyId, secret }: Pick<TokenParts, "keyId" | "secret">) => boolean
 export declare const schema: (format?: TokenFormat) => Schema.Codec<TokenParts, string>
 export declare const regex: (config?: TokenConfig) => Result.Result<RegExp, InvalidTokenConfig>
 export declare const checksum: (text: string) => string

@@ -7,6 +7,7 @@
  */
 import { SecureRandom } from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -14,6 +15,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { KeyId } from "./ApiKey.ts"
 import { MalformedToken } from "./ApiKeyError.ts"
+import { ownFormats } from "./internal/token/ownFormats.ts"
 import { alphabet, checksumLength, hintOf, keyIdLength, randomLength, secretLength } from "./internal/token/tokenFormat.ts"
 
 /** A longer token is refused unread. @category models @since 0.1.0 */
@@ -126,7 +128,7 @@ export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, Inval
       generate: Effect.gen(function* () {
         const random = yield* SecureRandom
         // Eight bytes as hex always make a key id.
-        const keyId = toHex(yield* random.randomBytes(8)) as KeyId
+        const keyId = Hex.encode(yield* random.randomBytes(8)) as KeyId
         let characters = ""
         while (characters.length < randomLength) {
           for (const byte of yield* random.randomBytes(randomLength * 2 - characters.length)) {
@@ -142,9 +144,6 @@ export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, Inval
     ownFormats.set(format, (token) => (hasShape(token) ? token.slice(start.length, separatorIndex) : undefined))
     return format
   })
-
-/** Of each format that `make` gave, which neither throws nor takes for a key id what none can be, where the key id stands in a text of its length. */
-const ownFormats = new WeakMap<TokenFormat, (text: string) => string | undefined>()
 
 /**
  * The format with prefix `ak` and separator `-`.
@@ -173,39 +172,6 @@ export const parse = (token: string, format: TokenFormat = defaultFormat): Resul
     Result.isSuccess(parsed) && !isKeyId(parsed.success.keyId) ? malformed.format : parsed,
   )
 }
-
-/**
- * What stands where a token has its key id, if the text may be a token by its length, prefix and separators. A text that isn't well-formed is
- * none of a format of ours, nor has it the digest of one. Of other formats it is the key id of a token.
- * @internal
- */
-export const keyIdPlace = (format: TokenFormat): ((text: string) => string | undefined) => ownFormats.get(format) ?? keyIdReader(format)
-
-/**
- * How the key id of a token is read without making its parts; `undefined` for what isn't a token, or couldn't be told from another one by its
- * digest.
- * @internal
- */
-export const keyIdReader = (format: TokenFormat): ((token: string) => string | undefined) => {
-  const { keyIdOf } = format
-  if (keyIdOf !== undefined && ownFormats.has(format)) return keyIdOf
-  const read =
-    keyIdOf ??
-    ((token: string) => {
-      const parsed = parse(token, format)
-      return Result.isSuccess(parsed) ? parsed.success.keyId : undefined
-    })
-  const attempt = (token: string) => Result.getOrUndefined(Result.try({ try: () => read(token), catch: () => undefined }))
-  // A text that isn't well-formed has the digest of another one.
-  return (token) => (token.isWellFormed() ? attempt(token) : undefined)
-}
-
-/**
- * Whether these are the parts of a token of the format, which has a checksum: whoever spells it in another way shall not be let in.
- * @internal
- */
-export const isTokenOf = (format: TokenFormat, { keyId, secret }: Pick<TokenParts, "keyId" | "secret">): boolean =>
-  ownFormats.has(format) && Result.isSuccess(format.parse(Redacted.value(format.format({ prefix: format.prefix, keyId, secret }))))
 
 /**
  * A codec between a token as a plain string and its parts.
@@ -305,5 +271,3 @@ const isOf = (marks: Uint8Array, text: string, from: number, to: number): boolea
   }
   return true
 }
-
-const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")

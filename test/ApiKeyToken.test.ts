@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Result, Schema } from "effect"
 import { layerWebCrypto, make as makeRandom, SecureRandom } from "effect/crypto/SecureRandom"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
+import { isTokenOf, keyIdReader } from "../src/internal/verifier/tokenReading.ts"
 
 const prefixes = Schema.String.check(Schema.isPattern(/^[A-Za-z][A-Za-z0-9_]{0,31}$/))
 const separators = Schema.Literals(["-", "_", ".", "~", ":"])
@@ -44,7 +45,7 @@ describe("ApiKeyToken", () => {
         for (const [index, other] of formats.entries()) {
           const isOwn = other === format
           assert.strictEqual(Result.isSuccess(ApiKeyToken.parse(token, other)), isOwn, `${token} by ${other.prefix}`)
-          assert.strictEqual(ApiKeyToken.keyIdReader(other)(token) !== undefined, isOwn, `${token} by ${other.prefix}`)
+          assert.strictEqual(keyIdReader(other)(token) !== undefined, isOwn, `${token} by ${other.prefix}`)
           const found = token.match(Result.getOrThrow(ApiKeyToken.regex({ prefix: prefixes[index] ?? "", separator: "_" })))
           assert.deepStrictEqual(found, isOwn ? [token] : null)
         }
@@ -237,23 +238,23 @@ describe("ApiKeyToken", () => {
           return token === "none" ? undefined : `of ${token}`
         },
       }
-      const read = (format: ApiKeyToken.TokenFormat) => ["old", "a b", "none", "throw", "old\ud800"].map(ApiKeyToken.keyIdReader(format))
+      const read = (format: ApiKeyToken.TokenFormat) => ["old", "a b", "none", "throw", "old\ud800"].map(keyIdReader(format))
       assert.deepStrictEqual(read(parsing), ["old", undefined, "none", undefined, undefined])
       assert.deepStrictEqual(read(reading), ["of old", "of a b", undefined, undefined, undefined])
       const token = textOf(yield* generate())
-      assert.strictEqual(ApiKeyToken.keyIdReader(ApiKeyToken.defaultFormat)(token), token.slice(3, 19))
+      assert.strictEqual(keyIdReader(ApiKeyToken.defaultFormat)(token), token.slice(3, 19))
     }),
   )
 
   it.effect("knows parts that make a token of the format, which another format can't prove", () =>
     Effect.gen(function* () {
       const parts = yield* generate()
-      assert.isTrue(ApiKeyToken.isTokenOf(ApiKeyToken.defaultFormat, parts))
+      assert.isTrue(isTokenOf(ApiKeyToken.defaultFormat, parts))
       const changed = { ...parts, secret: Redacted.make(`${Redacted.value(parts.secret)}0`) }
-      assert.isFalse(ApiKeyToken.isTokenOf(ApiKeyToken.defaultFormat, changed))
+      assert.isFalse(isTokenOf(ApiKeyToken.defaultFormat, changed))
       const other = { ...parts, keyId: (yield* generate()).keyId }
-      assert.isFalse(ApiKeyToken.isTokenOf(ApiKeyToken.defaultFormat, other))
-      assert.isFalse(ApiKeyToken.isTokenOf({ ...ApiKeyToken.defaultFormat }, parts))
+      assert.isFalse(isTokenOf(ApiKeyToken.defaultFormat, other))
+      assert.isFalse(isTokenOf({ ...ApiKeyToken.defaultFormat }, parts))
     }),
   )
 

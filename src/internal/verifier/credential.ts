@@ -11,6 +11,7 @@ import type { ApiKeyHasher } from "../../ApiKeyHasher.ts"
 import * as ApiKeyToken from "../../ApiKeyToken.ts"
 import type { Candidate, LegacyTokens } from "../../LegacyTokens.ts"
 import { flat } from "./flat.ts"
+import { isTokenOf, keyIdPlace, keyIdReader } from "./tokenReading.ts"
 
 /** A format of tokens, and the check of hashes that belong to it. */
 export interface Reader {
@@ -59,7 +60,7 @@ export const make = ({ format, hasher, legacy }: Dependencies): Credentials => {
   const readers = [ownReader(format, hasher), ...legacy.map(otherReader)]
   const others = readers.filter(({ isOwn }) => !isOwn)
   const [own] = readers
-  const keyIdOf = ApiKeyToken.keyIdReader(format)
+  const keyIdOf = keyIdReader(format)
 
   return {
     read: (text) => {
@@ -69,7 +70,7 @@ export const make = ({ format, hasher, legacy }: Dependencies): Credentials => {
       const credentials = others.length === 0 ? [] : otherCredentials(text, others, format)
       return credentials.length === 0 ? Result.fail(read.failure) : Result.succeed(credentials)
     },
-    keyIdAt: ApiKeyToken.keyIdPlace(format),
+    keyIdAt: keyIdPlace(format),
     isOwn: (text) => keyIdOf(text) !== undefined,
     hasOthers: others.length > 0,
   }
@@ -105,7 +106,7 @@ const otherCredentials = (text: string, readers: ReadonlyArray<Reader>, format: 
     .flatMap((reader) => Result.getOrElse(reader.read(text), () => []).map((candidate): Reading => ({ ...candidate, reader })))
     .slice(0, maxReadings)
     // A token of ours in another spelling stays refused.
-    .filter((reading) => !ApiKeyToken.isTokenOf(format, reading))
+    .filter((reading) => !isTokenOf(format, reading))
   // One decoy does for the whole token.
   const decoyed = readings.find(({ isDerived }) => isDerived !== true)?.keyId
   return Array.from(new Set(readings.map(({ keyId }) => keyId)), (keyId) => ({
