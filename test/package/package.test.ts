@@ -176,7 +176,10 @@ describe("the tarball", () => {
     const own = loaded.flatMap((url) => /node_modules\/effect-api-key\/dist\/(.*)/.exec(url)?.slice(1) ?? [])
     assert.include(own, "index.js")
     assert.deepStrictEqual(
-      own.filter((file) => !/^(?:\w+|internal\/(?:text|time|schema|config|token|hash|record|nodes|verifier|keys)\/\w+)\.js$/.test(file)),
+      own.filter(
+        (file) =>
+          !/^(?:\w+|internal\/(?:collection|text|time|schema|config|token|hash|record|nodes|verifier|keys|transfer)\/\w+)\.js$/.test(file),
+      ),
       [],
     )
     const others = loaded.filter((url) => !url.includes("node_modules/effect-api-key/"))
