@@ -112,6 +112,29 @@ describe("A token of another system", () => {
     )
   })
 
+  it.effect("that has our shape isn't mistaken for one whose digest it shares", () => {
+    const keyId = keyIds[0]
+    const shaped: LegacyTokens = { ...system, parse: (token) => [{ keyId, secret: Redacted.make(token) }] }
+    const [good, other] = ["\ufffd", "\ud800"].map((end) => `ak-${keyId}-${"x".repeat(63)}${end}`)
+    return withKeys(
+      (apiKeys, _, repository) =>
+        Effect.gen(function* () {
+          const stored = Option.getOrThrow(yield* repository.findById((yield* apiKeys.create({ name: "k" })).apiKey.id))
+          yield* repository.delete(stored.apiKey.id)
+          yield* repository.insert({ ...stored, apiKey: new ApiKey({ ...stored.apiKey, keyId }), hash: Redacted.make(`plain ${good}`) })
+          for (let time = 0; time < 2; time++) {
+            assert.strictEqual(yield* tagOf(apiKeys.verify(good!)), "good")
+            assert.strictEqual(yield* tagOf(apiKeys.verify(other!)), "InvalidSecret")
+          }
+          // Nor is its refusal that of the other one.
+          yield* apiKeys.activate(stored.apiKey.id)
+          assert.strictEqual(yield* tagOf(apiKeys.verify(other!)), "InvalidSecret")
+          assert.strictEqual(yield* tagOf(apiKeys.verify(good!)), "good")
+        }),
+      { legacy: [shaped] },
+    )
+  })
+
   it.effect("that comes in while it is looked for elsewhere too isn't refused for long", () =>
     withKeys(
       (apiKeys, instruments, repository) =>

@@ -97,8 +97,8 @@ export const make = ({ settings, credentials: { hasOthers }, lastUsed, doubts }:
     at: (keyId) => entries.get(keyId),
     digestOf: (text, isOwn) => {
       if (digest === undefined || text.length > ApiKeyToken.maxTokenLength) return undefined
-      // A text that isn't well-formed has the digest of another one, which is no token of ours either.
-      return isOwn || (hasOthers && text.isWellFormed()) ? digest(text) : undefined
+      // A text that isn't well-formed has the digest of another one. Both may be tokens of other systems; neither is one of ours.
+      return (hasOthers ? text.isWellFormed() : isOwn) ? digest(text) : undefined
     },
     find: (digest, kept, now, maxAge) => {
       const entry = kept ?? findOther(digest)
