@@ -1,7 +1,7 @@
 /** Events and their listeners, on the store in memory. */
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Logger, Schema, Stream } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { KeyId } from "../src/ApiKey.ts"
 import { RepositoryError } from "../src/ApiKeyError.ts"
@@ -284,6 +284,35 @@ describe("Listeners", () => {
       assert.strictEqual(lookUps, 1)
       assert.deepStrictEqual(heard, ["KeyCreated", "KeyCreated", "KeyDeactivated"])
     }).pipe(Effect.provide(services))
+  })
+
+  it.effect("in a transaction that the store hasn't all hear of the change, whatever becomes of one of them", () => {
+    const broken: ReadonlyArray<NonNullable<ApiKeyEvents.Listener["inTransaction"]>> = [
+      () => Effect.fail(new RepositoryError({ operation: "audit", isRetryable: true, cause: "no" })),
+      () => Effect.die("broken"),
+      () => Effect.interrupt,
+      () => {
+        throw new Error("broken too")
+      },
+    ]
+    return Effect.forEach(broken, (inTransaction) => {
+      const heard: Array<string> = []
+      const within: ApiKeyEvents.Listener = {
+        inTransaction: (events) => Effect.sync(() => void heard.push(...events.map(({ _tag }) => `within ${_tag}`))),
+      }
+      return withListeners([{ inTransaction }, within, heardBy(heard, "after "), { inTransaction: () => Effect.die("later") }], (apiKeys) =>
+        Effect.gen(function* () {
+          const exit = yield* Effect.exit(apiKeys.create({ name: "k" }))
+          assert.isTrue(Exit.isFailure(exit) && !Cause.pretty(exit.cause).includes("later"))
+          const [apiKey] = (yield* apiKeys.search()).items
+          assert.isTrue(Exit.isFailure(yield* Effect.exit(apiKeys.deactivate(apiKey?.id ?? ""))))
+          assert.deepStrictEqual(
+            heard,
+            ["KeyCreated", "KeyDeactivated"].flatMap((tag) => [`within ${tag}`, `after ${tag}`]),
+          )
+        }),
+      )
+    })
   })
 
   it.effect("hear with the references of the change's caller", () => {

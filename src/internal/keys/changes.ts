@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { ApiKey, ApiKeyId } from "../../ApiKey.ts"
@@ -71,7 +70,7 @@ export const make = Effect.fnUntraced(function* (
 
   const conclude = <A>(change: Change<A>, written: A, actor: Actor, read: ApiKey | null): Written<A> => ({
     written,
-    refusal: Result.void,
+    refusal: Exit.void,
     outcomes: change.outcomes(written, { actor, before: read ?? change.before?.(written) ?? null }),
   })
 
@@ -87,16 +86,22 @@ export const make = Effect.fnUntraced(function* (
       const before = yield* readBefore(change.record)
       return conclude(change, yield* write, actor, before)
     })
-    const hear = Effect.fnUntraced(function* ({ outcomes }: Written<A>) {
+    const hear = ({ outcomes }: Written<A>): ReadonlyArray<Effect.Effect<void, RepositoryError>> => {
       const events = outcomes.filter(isEvent)
-      for (const listen of events.length === 0 ? [] : inTransaction) yield* bounded(listen(events))
-    })
-    // Nothing undoes the change: the call fails, and all hear of the change.
+      return events.length === 0 ? [] : inTransaction.map((listen) => bounded(Effect.suspend(() => listen(events))))
+    }
+    // Nothing undoes the change: the call fails for the first listener that does, and all hear of the change.
     if (transaction === undefined) {
-      return Effect.flatMap(writing, (written) => Effect.map(Effect.result(hear(written)), (refusal) => ({ ...written, refusal })))
+      return Effect.flatMap(writing, (written) =>
+        Effect.map(Effect.forEach(hear(written), Effect.exit), (exits) => ({
+          ...written,
+          refusal: exits.find(Exit.isFailure) ?? Exit.void,
+        })),
+      )
     }
     const noteFailure = (cause: Cause.Cause<unknown>) => Effect.sync(() => undone.note(cause))
-    return transaction.run(Effect.tapCause(Effect.tap(writing, hear), noteFailure))
+    const heard = Effect.tap(writing, (written) => Effect.all(hear(written), { discard: true }))
+    return transaction.run(Effect.tapCause(heard, noteFailure))
   }
 
   return {
@@ -146,7 +151,7 @@ export const make = Effect.fnUntraced(function* (
         const told = Effect.flatMap(Effect.exit(committing), (exit) =>
           Effect.andThen(
             telling,
-            Effect.flatMap(exit, ({ written, refusal }) => Effect.as(Effect.fromResult(refusal), written)),
+            Effect.flatMap(exit, ({ written, refusal }) => Effect.as(refusal, written)),
           ),
         )
         return isOpen || record === undefined ? told : Effect.flatMap(Effect.forkDetach(told, { startImmediately: true }), Fiber.join)
@@ -158,7 +163,7 @@ interface Written<A> {
   readonly written: A
   readonly outcomes: ReadonlyArray<Outcome>
   /** The failure of a listener that couldn't undo the change. */
-  readonly refusal: Result.Result<void, RepositoryError>
+  readonly refusal: Exit.Exit<void, RepositoryError>
 }
 
 /**
