@@ -32,8 +32,8 @@ export const checkServerUrl = (url: string, plaintext: Plaintext = "loopback"): 
 }
 
 const whyRefused = (url: string, plaintext: Plaintext): InvalidServerUrl["reason"] | undefined => {
-  // The parser would mend backslashes, spaces and missing slashes; the paths are added to the text as it is.
-  if (!/^https?:\/\/[^\s\\]+$/i.test(url) || !URL.canParse(url)) return "Malformed"
+  // The parser would mend backslashes, spaces, and missing or further slashes; the paths are added to the text as it is.
+  if (!/^https?:\/\/[^\s\\/][^\s\\]*$/i.test(url) || !URL.canParse(url)) return "Malformed"
   if (/^[^/]*\/\/[^/?#]*@/.test(url)) return "Credentials"
   if (/[?#]/.test(url)) return "QueryOrFragment"
   const { protocol, hostname } = new URL(url)
