@@ -206,6 +206,8 @@ describe("The url of a server", () => {
       "https:\\\\h",
       "https://",
       "https://h:x",
+      "https:///user:hunter2@h",
+      "http:////localhost",
       " https://h",
       "https://h /x",
     ],
@@ -305,5 +307,22 @@ describe("A redirection", () => {
         [["manual", "omit"]],
       )
     }),
+  )
+})
+
+describe("What a server says of a request", () => {
+  it.live("is told without what a terminal obeys, and without tokens", () =>
+    Effect.gen(function* () {
+      const problem = { type: "urn:effect-api-key:problem:invalid-request", title: "Invalid request", status: 400 }
+      const words = `\u001b[31mno: ak-7a74caa323a5410d-${"s".repeat(64)}`
+      const url = yield* listen(({ url = "" }, response) => {
+        const body = url.includes("owner") ? { detail: words } : { errors: [{ path: ["query", "a\u202e"], message: words }] }
+        response.writeHead(400, { "content-type": "application/problem+json" }).end(JSON.stringify({ ...problem, ...body }))
+      })
+      const reason = "\\u{1b}[31mno: ak-7a74caa323a5410d-…"
+      const refusalOf = (filter: ApiKeys.Filter) => Effect.flip(withKeys(FetchHttpClient.layer, { url }, (keys) => keys.count(filter)))
+      assert.deepInclude(yield* refusalOf({ ownerId: "o" }), { _tag: "InvalidInput", field: "request", reason })
+      assert.deepInclude(yield* refusalOf({}), { _tag: "InvalidInput", field: "a\\u{202e}", reason })
+    }).pipe(Effect.scoped),
   )
 })

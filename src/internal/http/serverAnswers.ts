@@ -5,6 +5,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { InvalidCursor, InvalidInput, Overloaded, RepositoryError } from "../../ApiKeyError.ts"
 import { rootMessage } from "../text/rootMessage.ts"
+import { safeLine } from "../text/safe.ts"
 import { AnswerTooLarge } from "./boundedAnswers.ts"
 import * as Problem from "./Problem.ts"
 import { Forbidden, type ServerFailure, ServerUnavailable, ServerUnreachable, Unauthorized, UnexpectedAnswer } from "./ServerFailure.ts"
@@ -85,11 +86,14 @@ export const isPassing = (failure: ServerFailure, error: unknown): boolean => {
   }
 }
 
-/** The first issue has a path of the request, of which the service knows the last parts; its reason tells of the others too. */
+/**
+ * The first issue has a path of the request, of which the service knows the last parts; its reason tells of the others too. The server's texts may
+ * hold whatever it was sent, or chose to send.
+ */
 export const toInvalidInput = ({ errors = [], message }: Problem.InvalidRequestProblem): InvalidInput => {
-  const issues = errors.map(({ path, message }) => ({ field: fieldOf(path), reason: message }))
+  const issues = errors.map(({ path, message }) => ({ field: safeLine(fieldOf(path)), reason: safeLine(message) }))
   const [first, ...others] = issues
-  if (first === undefined) return new InvalidInput({ field: "request", reason: message })
+  if (first === undefined) return new InvalidInput({ field: "request", reason: safeLine(message) })
   return new InvalidInput({
     field: first.field === "" ? "request" : first.field,
     reason: [first.reason, ...others.map(({ field, reason }) => `${field}: ${reason}`)].join("; "),
