@@ -68,6 +68,8 @@ declare const StoredApiKey_base: Schema.Class<
     readonly apiKey: typeof ApiKey
     readonly hash: Schema.Redacted<Schema.String>
     readonly previousHash: Schema.NullOr<Schema.Redacted<Schema.String>>
+    readonly sealId: Schema.withConstructorDefault<Schema.NullOr<Schema.String>>
+    readonly previousSealId: Schema.withConstructorDefault<Schema.NullOr<Schema.String>>
   }>,
   {}
 >

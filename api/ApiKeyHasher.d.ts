@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { HasherError } from "./ApiKeyError.ts"
+import type { SealingKey, SealingKeys } from "./internal/token/seal.ts"
+export type { SealingKey, SealingKeys }
 export interface ConfiguredPepper {
   readonly id: string
   readonly start: string
@@ -21,6 +23,7 @@ declare const ApiKeyHasher_base: Context.ServiceClass<
     readonly currentScheme?: Effect.Effect<string, HasherError>
     readonly missingPepper?: (scheme: string) => Effect.Effect<string | undefined, HasherError>
     readonly peppers?: Effect.Effect<ReadonlyArray<ConfiguredPepper>, HasherError>
+    readonly sealingKeys?: Effect.Effect<SealingKeys, HasherError>
   }
 >
 export declare class ApiKeyHasher extends ApiKeyHasher_base {}
@@ -44,4 +47,3 @@ export declare const splitLabel: (hash: string) => {
   readonly pepper: string
   readonly inner: string
 }
-export {}

@@ -14,6 +14,8 @@ export interface ExportedKey {
   readonly apiKey: ApiKey
   readonly hash?: Redacted.Redacted
   readonly previousHash?: Redacted.Redacted
+  readonly sealId?: string
+  readonly previousSealId?: string
 }
 export declare const ExportedKey: Schema.Codec<ExportedKey, Schema.Json>
 export declare const encodeLine: (key: ApiKey | StoredApiKey) => string

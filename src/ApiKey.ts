@@ -280,6 +280,8 @@ export const tokenCreatedAt = ({ rotatedAt, createdAt }: Pick<ApiKey, "rotatedAt
 export const keyIdsOf = ({ keyId, previous }: Pick<ApiKey, "keyId" | "previous">): ReadonlyArray<KeyId> =>
   previous === null ? [keyId] : [keyId, previous.keyId]
 
+const SealId = Schema.NullOr(Schema.String).pipe(Schema.withConstructorDefault(Effect.succeed(null)))
+
 /**
  * A record as a repository keeps it: with the hash of its secret, and the hash of the previous one. Its JSON codec refuses to write them.
  * @category models
@@ -290,6 +292,10 @@ export class StoredApiKey extends Schema.Class<StoredApiKey>("StoredApiKey")({
   hash: Schema.Redacted(Schema.String, { disallowJsonEncode: true }),
   /** `null` exactly if the record has no previous token. */
   previousHash: Schema.NullOr(Schema.Redacted(Schema.String, { disallowJsonEncode: true })),
+  /** The id of the key that sealed the token; `null` for a token without a seal. */
+  sealId: SealId,
+  /** That of the previous token. */
+  previousSealId: SealId,
 }) {}
 
 /**

@@ -12,6 +12,9 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "./ApiKeyError.ts"
 import { schemePattern } from "./internal/hash/schemePattern.ts"
+import type { SealingKey, SealingKeys } from "./internal/token/seal.ts"
+
+export type { SealingKey, SealingKeys }
 
 /**
  * A pepper that a hasher is configured with, by what tells it from others. Its value stays in the hasher.
@@ -65,6 +68,8 @@ export class ApiKeyHasher extends Context.Service<
      * were made under.
      */
     readonly peppers?: Effect.Effect<ReadonlyArray<ConfiguredPepper>, HasherError>
+    /** The sealing keys that come of the peppers. Read often, so it should cost nothing. Without it, and without sealing keys of their own, tokens bear no seal. */
+    readonly sealingKeys?: Effect.Effect<SealingKeys, HasherError>
   }
 >()("effect-api-key/ApiKeyHasher") {}
 
@@ -97,6 +102,7 @@ export const several = (first: ApiKeyHasher["Service"], ...others: ReadonlyArray
         (each) => each.flatMap((peppers, index) => (index === 0 ? peppers : peppers.map((pepper) => ({ ...pepper, isCurrent: false })))),
       ),
     }),
+    ...(first.sealingKeys !== undefined && { sealingKeys: first.sealingKeys }),
   }
 }
 

@@ -16,7 +16,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { KeyId } from "./ApiKey.ts"
 import { MalformedToken } from "./ApiKeyError.ts"
 import { ownFormats } from "./internal/token/ownFormats.ts"
-import { alphabet, checksumLength, hintOf, keyIdLength, randomLength, secretLength } from "./internal/token/tokenFormat.ts"
+import { alphabet, checksumLength, hintOf, keyIdLength, randomLength, sealLength, secretLength } from "./internal/token/tokenFormat.ts"
 
 /** A longer token is refused unread. @category models @since 0.1.0 */
 export const maxTokenLength = 512
@@ -141,7 +141,16 @@ export const make = (config: TokenConfig = {}): Result.Result<TokenFormat, Inval
       }),
       hint: (secret) => hintOf(Redacted.value(secret)),
     }
-    ownFormats.set(format, (token) => (hasShape(token) ? token.slice(start.length, separatorIndex) : undefined))
+    const sealIndex = length - checksumLength - sealLength
+    ownFormats.set(format, {
+      keyIdAt: (text) => (hasShape(text) ? text.slice(start.length, separatorIndex) : undefined),
+      partsOf: (token) => ({ sealed: token.slice(0, sealIndex), seal: token.slice(sealIndex, sealIndex + sealLength) }),
+      sealSecret: (keyId, secret, seal) => {
+        const sealed = `${start}${keyId}${separator}${secret}`.slice(0, sealIndex)
+        const text = sealed + seal(sealed)
+        return text.slice(separatorIndex + 1) + checksum(text)
+      },
+    })
     return format
   })
 

@@ -31,6 +31,9 @@ export interface ExportedKey {
   readonly apiKey: ApiKey
   readonly hash?: Redacted.Redacted
   readonly previousHash?: Redacted.Redacted
+  /** The ids of the keys that sealed the tokens. Absent for tokens without a seal, and where the hashes are. */
+  readonly sealId?: string
+  readonly previousSealId?: string
 }
 
 const Hash = Schema.RedactedFromValue(Schema.String)
@@ -47,6 +50,8 @@ export const ExportedKey: Schema.Codec<ExportedKey, Schema.Json> = Schema.toCode
     apiKey: ApiKey,
     hash: Schema.optionalKey(Hash),
     previousHash: Schema.optionalKey(Hash),
+    sealId: Schema.optionalKey(Schema.String),
+    previousSealId: Schema.optionalKey(Schema.String),
   }),
 )
 
@@ -62,8 +67,13 @@ export const encodeLine = (key: ApiKey | StoredApiKey): string => {
   return `${JSON.stringify(encode({ format, version: formatVersion, ...whole }))}\n`
 }
 
-const toHashes = ({ apiKey, hash, previousHash }: StoredApiKey): Pick<ExportedKey, "apiKey" | "hash" | "previousHash"> =>
-  previousHash === null ? { apiKey, hash } : { apiKey, hash, previousHash }
+const toHashes = ({ apiKey, hash, previousHash, sealId, previousSealId }: StoredApiKey): Omit<ExportedKey, "format" | "version"> => ({
+  apiKey,
+  hash,
+  ...(previousHash !== null && { previousHash }),
+  ...(sealId !== null && { sealId }),
+  ...(previousSealId !== null && { previousSealId }),
+})
 
 /**
  * Reads an object that {@link encodeLine} wrote. One without a hash, of another version or with a field that version 1 doesn't have is

@@ -28,6 +28,7 @@ import * as Find from "./internal/keys/find.ts"
 import * as HashReport from "./internal/keys/hashReport.ts"
 import * as Import from "./internal/keys/import.ts"
 import * as Invalidation from "./internal/keys/invalidation.ts"
+import * as Mint from "./internal/keys/mint.ts"
 import type { Options } from "./internal/keys/model.ts"
 import {
   decodeCache,
@@ -314,6 +315,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
       )
 
   const checkPolicies = Policies.make(policies)
+  const mint = Mint.make({ format, generate, sealingKeys: hasher.sealingKeys })
   const confirm = Confirm.make(repository.transaction, nodes)
   const { deactivateRecord, ...updates } = Update.make({ repository, changes, confirm, lifetimes, checkPolicies })
   const { endPrevious, ...rotations } = Rotate.make({
@@ -321,7 +323,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     changes,
     confirm,
     format,
-    generate,
+    mint,
     hash,
     refusedAge: lifetimes.refusedAge,
   })
@@ -329,7 +331,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     telemetry === "counters" ? verification.verify : (token, options) => observe(verification.verify(token, options))
 
   return ApiKeys.of({
-    create: Create.make({ repository, changes, lifetimes, format, generate, hash, random, checkPolicies }),
+    create: Create.make({ repository, changes, lifetimes, format, mint, hash, random, checkPolicies }),
     verify: telemetry === "traces" ? (token, options) => Effect.withSpan(timed(token, options), "ApiKeys.verify") : timed,
     isToken: verification.isToken,
     keyIdsOf: verification.keyIdsOf,

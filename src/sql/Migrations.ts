@@ -41,6 +41,7 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  *   "0006_remember_reports_of_api_keys": Migrations.migrations()["0006_remember_reports"],
  *   "0007_note_peppers_of_api_keys": Migrations.migrations()["0008_note_peppers"],
  *   "0008_keep_policies_of_api_keys": Migrations.migrations()["0009_keep_policies"],
+ *   "0009_note_seals_of_api_keys": Migrations.migrations()["0010_note_seals"],
  * })
  * ```
  *
@@ -68,6 +69,8 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * `0009_keep_policies` adds the column `policies`. From then on changes of all columns but `last_used_at` and `previous_last_used_at` are
  * announced, also of columns that an application adds. Nodes of the version before go on working afterwards, but ignore policies: give the first
  * key a policy once all nodes are new.
+ *
+ * `0010_note_seals` adds the ids of the keys that sealed a record's tokens. Nodes of the version before go on working beside it.
  * @category migrations
  * @since 0.1.0
  */

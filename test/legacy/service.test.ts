@@ -234,6 +234,7 @@ describe("A row with a previous token that never ends", () => {
         prefix: "ak",
         hint: next.hint,
         hash: Redacted.make("$x$y"),
+        sealId: null,
         previous: { expiresAt: null, graceSeconds: null },
       }
       yield* repository.rotate(apiKey.id, endless, { at: apiKey.createdAt, ifVersion: 1 })

@@ -243,7 +243,11 @@ describe("The age of tokens", () => {
         const at = yield* DateTime.now
         const previous = { expiresAt: null, graceSeconds: 86_400 }
         yield* a.delete((yield* a.search({ keyId })).items[0]!.id)
-        yield* repository.rotate(apiKey.id, { keyId, prefix, hint, hash: Redacted.make("$x$y"), previous }, { at, ifVersion: 1 })
+        yield* repository.rotate(
+          apiKey.id,
+          { keyId, prefix, hint, hash: Redacted.make("$x$y"), sealId: null, previous },
+          { at, ifVersion: 1 },
+        )
         yield* TestClock.adjust("61 seconds")
         assert.strictEqual((yield* ask(a, token)).tag, "good")
         yield* TestClock.adjust("1 hour")

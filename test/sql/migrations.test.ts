@@ -24,6 +24,7 @@ const digests = {
   "0006_remember_reports": "1764f311bf80c0c0",
   "0008_note_peppers": "592a25ab9c7dc445",
   "0009_keep_policies": "f8de732f906b4119",
+  "0010_note_seals": "91a7c204c79fdd3e",
 }
 
 describe("The migrations", () => {

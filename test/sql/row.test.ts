@@ -4,7 +4,7 @@ import type { StoredApiKey } from "../../src/ApiKey.ts"
 import { decodeStored, decodeStoredBySchema } from "../../src/internal/sql/row.ts"
 import { storedApiKey } from "../../src/internal/testing/arbitraries.ts"
 
-const rowOf = ({ apiKey, hash, previousHash }: StoredApiKey): Record<string, unknown> => ({
+const rowOf = ({ apiKey, hash, previousHash, sealId, previousSealId }: StoredApiKey): Record<string, unknown> => ({
   id: apiKey.id,
   key_id: apiKey.keyId,
   prefix: apiKey.prefix,
@@ -31,6 +31,8 @@ const rowOf = ({ apiKey, hash, previousHash }: StoredApiKey): Record<string, unk
   previous_grace_seconds: apiKey.previous?.graceSeconds ?? null,
   previous_last_used_at: apiKey.previous?.lastUsedAt ? DateTime.toDateUtc(apiKey.previous.lastUsedAt) : null,
   previous_hash: previousHash && Redacted.value(previousHash),
+  seal_id: sealId,
+  previous_seal_id: previousSealId,
 })
 
 /** What a row never holds, what it may hold only after somebody's own UPDATE, and what is at the edge of the allowed. */
@@ -100,6 +102,8 @@ const columns = [
   "previous_last_used_at",
   "hash",
   "previous_hash",
+  "seal_id",
+  "previous_seal_id",
 ]
 
 describe("a row of the table", () => {

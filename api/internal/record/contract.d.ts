@@ -106,6 +106,7 @@ export interface NextToken {
   readonly prefix: string
   readonly hint: string
   readonly hash: Redacted.Redacted
+  readonly sealId: string | null
   readonly previous: Pick<PreviousToken, "expiresAt" | "graceSeconds">
 }
 

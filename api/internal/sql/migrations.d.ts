@@ -6,6 +6,7 @@ export declare const statements: {
   readonly "0006_remember_reports": typeof rememberReports
   readonly "0008_note_peppers": typeof notePeppers
   readonly "0009_keep_policies": typeof keepPolicies
+  readonly "0010_note_seals": typeof noteSeals
 }
 
 export type MigrationName = keyof typeof statements

@@ -4,12 +4,15 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { HasherError } from "../../ApiKeyError.ts"
-import { ApiKeyHasher, type ConfiguredPepper, label, splitLabel } from "../../ApiKeyHasher.ts"
+import { ApiKeyHasher, type ConfiguredPepper, label, type SealingKeys, splitLabel } from "../../ApiKeyHasher.ts"
 import * as Pepper from "../../hasher/Pepper.ts"
 import * as PepperCheck from "./pepperCheck.ts"
+import { ofPeppers } from "./sealingKeys.ts"
 
 /** The peppers of a ring as keys of type `K`. */
 interface Keys<K> {
+  /** Of the same ring. */
+  readonly sealing: SealingKeys
   readonly ring: Pepper.PepperRing
   readonly currentId: string
   readonly current: K
@@ -43,7 +46,7 @@ export const layer = <K, Parsed>(
     Effect.map(Pepper.toBytes(options), (bytes) => {
       const current = algorithm.prepare(bytes)
       const ring = { current: { id: "", value: options.pepper ?? Pepper.builtIn.value }, older: [] }
-      const keys = { ring, currentId: "", current, byId: new Map([["", current]]) }
+      const keys = { ring, sealing: ofPeppers(ring), currentId: "", current, byId: new Map([["", current]]) }
       // Suspended, since inspecting an effect shows what it is made of.
       return {
         ...hasher(
@@ -77,7 +80,13 @@ export const fromPeppers = Effect.fnUntraced(function* <K>(
     const entries = [current, ...ring.older.map(entry)]
     // Those that left the ring are forgotten.
     prepared = new Map(entries.map(({ text, key }) => [text, key]))
-    return { ring, currentId: current.id, current: current.key, byId: new Map(entries.map(({ id, key }) => [id, key])) }
+    return {
+      ring,
+      sealing: ofPeppers(ring),
+      currentId: current.id,
+      current: current.key,
+      byId: new Map(entries.map(({ id, key }) => [id, key])),
+    }
   }
   let latest = keysOf(yield* Effect.flatMap(peppers.ring, Pepper.checkRing))
   return peppers.ring.pipe(
@@ -110,6 +119,7 @@ const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>)
       })
     }),
   currentScheme: Effect.suspend(() => Effect.map(keyring, ({ currentId }) => label(currentId, algorithm.scheme))),
+  sealingKeys: Effect.suspend(() => Effect.map(keyring, ({ sealing }) => sealing)),
   missingPepper: (scheme) => {
     const { pepper, inner } = splitLabel(scheme)
     if (!algorithm.supports(`${inner}$`)) return unsupported

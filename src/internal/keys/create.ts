@@ -6,12 +6,13 @@ import type * as Redacted from "effect/Redacted"
 import * as Model from "../../ApiKey.ts"
 import { type DuplicateKeyId, type HasherError, type InvalidInput, RepositoryError } from "../../ApiKeyError.ts"
 import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
-import type { TokenFormat, TokenParts } from "../../ApiKeyToken.ts"
+import type { TokenFormat } from "../../ApiKeyToken.ts"
 import type { Changes } from "./changes.ts"
 import { ofRecord } from "./events.ts"
 import { decodeCreate } from "./input.ts"
 import { checkLifetime, expiryFor } from "./lifetime.ts"
 import type { CheckPolicies } from "./policies.ts"
+import type { Minted } from "./mint.ts"
 import type { Created, CreateInput } from "./model.ts"
 import type { Lifetimes } from "./options.ts"
 import { activity } from "./update.ts"
@@ -22,16 +23,17 @@ export interface Dependencies {
   readonly changes: Changes
   readonly lifetimes: Lifetimes
   readonly format: TokenFormat
-  readonly generate: Effect.Effect<TokenParts>
+  readonly mint: Effect.Effect<Minted, HasherError>
   readonly hash: (secret: Redacted.Redacted) => Effect.Effect<Redacted.Redacted, HasherError>
   readonly random: SecureRandom["Service"]
   readonly checkPolicies: CheckPolicies
 }
 
-export const make = ({ repository, changes, lifetimes, format, generate, hash: hashSecret, random, checkPolicies }: Dependencies) => {
+export const make = ({ repository, changes, lifetimes, format, mint, hash: hashSecret, random, checkPolicies }: Dependencies) => {
   /** Gives the record that another one with the key id kept from being inserted; `undefined` where it was inserted. */
-  const insert = (apiKey: Model.ApiKey, hash: Redacted.Redacted) => {
-    const write = repository.insert(new Model.StoredApiKey({ apiKey, hash, previousHash: null }))
+  const insert = (key: Model.StoredApiKey) => {
+    const { apiKey } = key
+    const write = repository.insert(key)
     const occasion = { operation: "create", at: apiKey.createdAt } as const
     return changes
       .commit(
@@ -51,12 +53,14 @@ export const make = ({ repository, changes, lifetimes, format, generate, hash: h
   const issue = Effect.fnUntraced(function* (record: Omit<Model.ApiKey, "keyId" | "prefix" | "hint">) {
     let duplicate: DuplicateKeyId | undefined
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const { prefix } = format
-      const parts = { ...(yield* generate), prefix }
-      const { keyId, secret } = parts
+      const { parts, sealId } = yield* mint
+      const { keyId, prefix, secret } = parts
       const apiKey = new Model.ApiKey({ ...record, keyId, prefix, hint: format.hint(secret) })
       const hash = yield* hashSecret(secret)
-      duplicate = yield* Effect.mapError(insert(apiKey, hash), refuseUnstorable(record))
+      duplicate = yield* Effect.mapError(
+        insert(new Model.StoredApiKey({ apiKey, hash, previousHash: null, sealId })),
+        refuseUnstorable(record),
+      )
       if (duplicate === undefined) return { apiKey, token: format.format(parts) }
     }
     return yield* new RepositoryError({ operation: "find a free key id", isRetryable: true, cause: duplicate })

@@ -17,13 +17,14 @@ import {
 } from "../../ApiKeyError.ts"
 import type { Operation } from "../../ApiKeyEvents.ts"
 import type { ApiKeyRepository, EndedPrevious } from "../../ApiKeyRepository.ts"
-import type { TokenFormat, TokenParts } from "../../ApiKeyToken.ts"
+import type { TokenFormat } from "../../ApiKeyToken.ts"
 import { isPreviousLive } from "../record/previousToken.ts"
 import { again } from "./again.ts"
 import type { Changes } from "./changes.ts"
 import type { Confirm } from "./confirm.ts"
 import { exactly, ofRecord, unchanged } from "./events.ts"
 import { decodeDuration, decodeId } from "./input.ts"
+import type { Minted } from "./mint.ts"
 import type { ConfirmWithin, Created, IfVersion, RotateOptions } from "./model.ts"
 
 export interface Dependencies {
@@ -31,7 +32,7 @@ export interface Dependencies {
   readonly changes: Changes
   readonly confirm: Confirm
   readonly format: TokenFormat
-  readonly generate: Effect.Effect<TokenParts>
+  readonly mint: Effect.Effect<Minted, HasherError>
   readonly hash: (secret: Redacted.Redacted) => Effect.Effect<Redacted.Redacted, HasherError>
   /** When a token is refused for its age; infinite if never. */
   readonly refusedAge: Duration.Duration
@@ -39,21 +40,21 @@ export interface Dependencies {
 
 type Failure = InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError
 
-export const make = ({ repository, changes, confirm, format, generate, hash: hashSecret, refusedAge }: Dependencies) => {
+export const make = ({ repository, changes, confirm, format, mint, hash: hashSecret, refusedAge }: Dependencies) => {
   const getStored = Effect.fnUntraced(function* (id: Model.ApiKeyId) {
     const stored = yield* repository.findById(id)
     return Option.isSome(stored) ? stored.value : yield* new ApiKeyNotFound({ id })
   })
 
-  const mint = Effect.gen(function* () {
-    const parts = { ...(yield* generate), prefix: format.prefix }
-    return { parts, hash: yield* hashSecret(parts.secret) }
+  const mintAndHash = Effect.gen(function* () {
+    const minted = yield* mint
+    return { ...minted, hash: yield* hashSecret(minted.parts.secret) }
   })
 
   /** Judges the record as it is, and writes only if it still is at that version. */
   const rotateOnce = Effect.fnUntraced(function* (
     id: Model.ApiKeyId,
-    { parts, hash }: Effect.Success<typeof mint>,
+    { parts, sealId, hash }: Effect.Success<typeof mintAndHash>,
     graceSeconds: number,
     { graceFrom = "now", ifPrevious = "refuse", ifVersion }: RotateOptions,
   ) {
@@ -73,6 +74,7 @@ export const make = ({ repository, changes, confirm, format, generate, hash: has
       prefix: parts.prefix,
       hint: format.hint(parts.secret),
       hash,
+      sealId,
       previous: isWaiting ? { expiresAt: endOfAge, graceSeconds } : { expiresAt: earliest(end, endOfAge), graceSeconds: null },
     }
     // The key id of the token before the previous one leads nowhere from now on.
@@ -102,7 +104,7 @@ export const make = ({ repository, changes, confirm, format, generate, hash: has
     }
     // The record is looked for before a secret is hashed, which costs more.
     yield* getStored(id)
-    const rotated = rotateOnce(id, yield* mint, Math.ceil(grace), options)
+    const rotated = rotateOnce(id, yield* mintAndHash, Math.ceil(grace), options)
     return yield* Effect.catchTag(options.ifVersion === undefined ? again(rotated) : rotated, "DuplicateKeyId", refuseDuplicate)
   })
 

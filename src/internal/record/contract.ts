@@ -184,6 +184,8 @@ export interface NextToken {
   readonly prefix: string
   readonly hint: string
   readonly hash: Redacted.Redacted
+  /** The id of the key that sealed it; `null` for a token without a seal. */
+  readonly sealId: string | null
   readonly previous: Pick<PreviousToken, "expiresAt" | "graceSeconds">
 }
 
@@ -221,8 +223,8 @@ export interface Records {
     options: { readonly at: DateTime.Utc; readonly ifVersion?: number | undefined },
   ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
   /**
-   * Puts the token in the place of the record's, which becomes the previous one: with its hash as it is in the store then, and not used
-   * since. `rotatedAt` and `updatedAt` become `at`, and `version` grows by 1.
+   * Puts the token in the place of the record's, which becomes the previous one: with its hash and `sealId` as they are in the store then, and not
+   * used since. `rotatedAt` and `updatedAt` become `at`, and `version` grows by 1.
    */
   readonly rotate: (
     id: ApiKeyId,

@@ -62,6 +62,7 @@ export type Descriptions = { readonly [Name in keyof Omit<ApiKey, "previous">]: 
 const created = "0001_create_api_keys"
 const rotated = "0003_rotate_tokens"
 const deactivated = "0004_note_deactivation"
+const sealed = "0010_note_seals"
 
 /** All fields but `previous`, which is of several columns. */
 export const fields = {
@@ -213,10 +214,12 @@ export const previousFields = {
   lastUsedAt: { name: "previous_last_used_at", kind: "instant", isNullable: true, since: rotated, isUse: true },
 } as const satisfies { readonly [Name in keyof PreviousToken]: Column<PreviousToken[Name] | null> }
 
-/** The hashes, which a stored record has beside its fields. */
+/** The hashes and the ids of sealing keys, which a stored record has beside its fields. */
 export const hashFields = {
   hash: { name: "hash", kind: "text", isNullable: false, since: created },
   previousHash: { name: "previous_hash", kind: "text", isNullable: true, since: rotated },
+  sealId: { name: "seal_id", kind: "text", isNullable: true, since: sealed },
+  previousSealId: { name: "previous_seal_id", kind: "text", isNullable: true, since: sealed },
 } as const satisfies { readonly [Name in keyof Omit<StoredApiKey, "apiKey">]: Column<string> | Column<string | null> }
 
 export type FieldName = keyof typeof fields

@@ -122,24 +122,27 @@ export const make = (): Repository => {
           return changed
         }),
       ),
-    rotate: (id, { hash, previous, ...token }, { at, ifVersion }) =>
+    rotate: (id, { hash, sealId, previous, ...token }, { at, ifVersion }) =>
       Effect.suspend(() =>
-        Effect.flatMap(find(id, ifVersion), ({ apiKey, hash: previousHash }): Effect.Effect<ApiKey, DuplicateKeyId> => {
-          const { keyId, hint, version } = apiKey
-          const rotated = new ApiKey({
-            ...apiKey,
-            ...token,
-            rotatedAt: at,
-            previous: new PreviousToken({ ...previous, keyId, hint, lastUsedAt: null }),
-            updatedAt: at,
-            version: version + 1,
-          })
-          const key = new StoredApiKey({ apiKey: rotated, hash, previousHash })
-          const taken = takenKeyId(key)
-          if (taken !== undefined) return Effect.fail(new DuplicateKeyId({ keyId: taken }))
-          store(key)
-          return Effect.succeed(rotated)
-        }),
+        Effect.flatMap(
+          find(id, ifVersion),
+          ({ apiKey, hash: previousHash, sealId: previousSealId }): Effect.Effect<ApiKey, DuplicateKeyId> => {
+            const { keyId, hint, version } = apiKey
+            const rotated = new ApiKey({
+              ...apiKey,
+              ...token,
+              rotatedAt: at,
+              previous: new PreviousToken({ ...previous, keyId, hint, lastUsedAt: null }),
+              updatedAt: at,
+              version: version + 1,
+            })
+            const key = new StoredApiKey({ apiKey: rotated, hash, previousHash, sealId, previousSealId })
+            const taken = takenKeyId(key)
+            if (taken !== undefined) return Effect.fail(new DuplicateKeyId({ keyId: taken }))
+            store(key)
+            return Effect.succeed(rotated)
+          },
+        ),
       ),
     endPrevious: (id, { at, keyId, ifVersion }) =>
       Effect.suspend(() =>
@@ -162,9 +165,9 @@ export const make = (): Repository => {
         const known = byId.get(id)
         if (known === undefined) return false
         const is = (hash: Redacted.Redacted | null): boolean => hash !== null && Redacted.value(hash) === Redacted.value(from)
-        const { apiKey, hash, previousHash } = known
+        const { hash, previousHash } = known
         if (!is(hash) && !is(previousHash)) return false
-        store(new StoredApiKey({ apiKey, hash: is(hash) ? to : hash, previousHash: is(previousHash) ? to : previousHash }))
+        store(new StoredApiKey({ ...known, hash: is(hash) ? to : hash, previousHash: is(previousHash) ? to : previousHash }))
         return true
       }),
     countSchemes: (at) =>

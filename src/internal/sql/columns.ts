@@ -72,6 +72,8 @@ export const recordColumns: ReadonlyArray<KeptColumn> = [...ownColumns, ...previ
 const hashColumns: ReadonlyArray<KeptColumn> = [
   { ...hashFields.hash, of: ({ hash }) => Redacted.value(hash) },
   { ...hashFields.previousHash, of: ({ previousHash }) => (previousHash === null ? null : Redacted.value(previousHash)) },
+  { ...hashFields.sealId, of: ({ sealId }) => sealId },
+  { ...hashFields.previousSealId, of: ({ previousSealId }) => previousSealId },
 ]
 
 /** The columns that are written. */

@@ -7,6 +7,7 @@ import { createApiKeys } from "./migrations/0001_create_api_keys.ts"
 import { keepPolicies } from "./migrations/0009_keep_policies.ts"
 import { noteDeactivation } from "./migrations/0004_note_deactivation.ts"
 import { notePeppers } from "./migrations/0008_note_peppers.ts"
+import { noteSeals } from "./migrations/0010_note_seals.ts"
 import { rememberReports } from "./migrations/0006_remember_reports.ts"
 import { rotateTokens } from "./migrations/0003_rotate_tokens.ts"
 import type { Table } from "./table.ts"
@@ -19,6 +20,7 @@ export const statements = {
   "0006_remember_reports": rememberReports,
   "0008_note_peppers": notePeppers,
   "0009_keep_policies": keepPolicies,
+  "0010_note_seals": noteSeals,
 } as const satisfies Readonly<Record<string, (names: Table) => ReadonlyArray<string>>>
 
 export type MigrationName = keyof typeof statements

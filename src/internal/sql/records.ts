@@ -63,11 +63,11 @@ export const make = (store: Store): Records => {
         ),
       ),
 
-    rotate: (id, { keyId, prefix, hint, hash, previous }, { at, ifVersion }) =>
+    rotate: (id, { keyId, prefix, hint, hash, sealId, previous }, { at, ifVersion }) =>
       alone(
         "rotate",
-        sql`UPDATE ${keys} SET key_id = ${keyId}::text, prefix = ${prefix}::text, hint = ${hint}::text, hash = ${Redacted.value(hash)}::text,
-          previous_key_id = key_id, previous_hint = hint, previous_hash = hash, previous_last_used_at = NULL,
+        sql`UPDATE ${keys} SET key_id = ${keyId}::text, prefix = ${prefix}::text, hint = ${hint}::text, hash = ${Redacted.value(hash)}::text, seal_id = ${sealId}::text,
+          previous_key_id = key_id, previous_hint = hint, previous_hash = hash, previous_seal_id = seal_id, previous_last_used_at = NULL,
           previous_expires_at = ${toDate(previous.expiresAt)}::timestamptz, previous_grace_seconds = ${previous.graceSeconds}::int4,
           rotated_at = ${toDate(at)}::timestamptz, updated_at = ${toDate(at)}::timestamptz, version = version + 1
         WHERE ${only(id, ifVersion)} AND NOT EXISTS (SELECT FROM ${keys} AS other WHERE other.previous_key_id = ${keyId}::text)

@@ -17,7 +17,7 @@ export const decodeKeys = (rows: ReadonlyArray<unknown>): Effect.Effect<Readonly
   Effect.map(decodeKeyRows(rows), (decoded) => decoded.map(toApiKey))
 
 export const decodeManyStored = (rows: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<StoredApiKey>, Schema.SchemaError> =>
-  Effect.map(decodeStoredRows(rows), (decoded) => decoded.map((row) => toStored(toApiKey(row), row.hash, row.previous_hash)))
+  Effect.map(decodeStoredRows(rows), (decoded) => decoded.map((row) => toStored(toApiKey(row), row)))
 
 export const decodeStored = (row: Row): Exit.Exit<StoredApiKey, Schema.SchemaError> => {
   const quick = readQuickly(row)
@@ -26,7 +26,7 @@ export const decodeStored = (row: Row): Exit.Exit<StoredApiKey, Schema.SchemaErr
 
 /** The same as {@link decodeStored}, by the schemas alone. */
 export const decodeStoredBySchema = (row: unknown): Exit.Exit<StoredApiKey, Schema.SchemaError> =>
-  Exit.map(decodeStoredRow(row), (decoded) => toStored(toApiKey(decoded), decoded.hash, decoded.previous_hash))
+  Exit.map(decodeStoredRow(row), (decoded) => toStored(toApiKey(decoded), decoded))
 
 interface Reader {
   readonly field: string
@@ -69,15 +69,14 @@ const previousReaders = (Object.keys(previousFields) as ReadonlyArray<keyof type
  * Decoding by the schema took more of a cold verification than the hash and the batching together.
  */
 const readQuickly = (row: Row): StoredApiKey | undefined => {
-  const { hash, previous_hash: previousHash } = row
-  if (typeof hash !== "string" || (previousHash !== null && typeof previousHash !== "string")) return undefined
+  if (!hasSecrets(row)) return undefined
   const record: Record<string, unknown> = Object.create(ApiKey.prototype)
   if (!fill(record, row, readers)) return undefined
   const previous = readPrevious(row)
   if (previous === undefined) return undefined
   record["previous"] = previous
   // All fields were read.
-  return toStored(record as unknown as ApiKey, hash, previousHash)
+  return toStored(record as unknown as ApiKey, row)
 }
 
 const readPrevious = (row: Row): PreviousToken | null | undefined => {
@@ -131,7 +130,13 @@ const previousSchemas = Object.entries(previousFields).map(([field, { name, kind
 const keyColumns = Object.fromEntries([...ownSchemas, ...previousSchemas]) as Readonly<Record<string, Schema.Codec<unknown>>>
 const KeyRow = Schema.Struct(keyColumns)
 const decodeKeyRows = Schema.decodeUnknownEffect(Schema.Array(KeyRow))
-const StoredRow = Schema.Struct({ ...keyColumns, hash: Schema.String, previous_hash: Schema.NullOr(Schema.String) })
+const StoredRow = Schema.Struct({
+  ...keyColumns,
+  hash: Schema.String,
+  previous_hash: Schema.NullOr(Schema.String),
+  seal_id: Schema.NullOr(Schema.String),
+  previous_seal_id: Schema.NullOr(Schema.String),
+})
 const decodeStoredRow = Schema.decodeUnknownExit(StoredRow)
 const decodeStoredRows = Schema.decodeUnknownEffect(Schema.Array(StoredRow))
 
@@ -152,8 +157,29 @@ const toPrevious = (row: Row): PreviousToken | null => {
   return record as unknown as PreviousToken
 }
 
-const toStored = (apiKey: ApiKey, hash: string, previousHash: string | null): StoredApiKey =>
-  ofChecked(StoredApiKey, { apiKey, hash: redact(hash), previousHash: previousHash === null ? null : redact(previousHash) })
+/** The columns of a stored record that a record doesn't have. */
+interface Secrets {
+  readonly hash: string
+  readonly previous_hash: string | null
+  readonly seal_id: string | null
+  readonly previous_seal_id: string | null
+}
+
+const isText = (value: unknown): boolean => value === null || typeof value === "string"
+
+const hasSecrets = (row: Row): row is Row & Secrets => {
+  const { hash, previous_hash: previousHash, seal_id: sealId, previous_seal_id: previousSealId } = row
+  return typeof hash === "string" && isText(previousHash) && isText(sealId) && isText(previousSealId)
+}
+
+const toStored = (apiKey: ApiKey, { hash, previous_hash, seal_id, previous_seal_id }: Secrets): StoredApiKey =>
+  ofChecked(StoredApiKey, {
+    apiKey,
+    hash: redact(hash),
+    previousHash: previous_hash === null ? null : redact(previous_hash),
+    sealId: seal_id,
+    previousSealId: previous_seal_id,
+  })
 
 const redact = (hash: string): Redacted.Redacted => Redacted.make(hash, { label: "hash" })
 

@@ -111,26 +111,29 @@ const fieldsOf = Arbitrary.schema(
 )
 
 /** The rest of a token that was replaced, and its hash. */
-const previousOf: Arbitrary.Arbitrary<{ readonly previous: PreviousToken; readonly previousHash: Redacted.Redacted }> = Arbitrary.flatMap(
-  keyId,
-  (key) =>
-    Arbitrary.flatMap(text, (hint) =>
-      Arbitrary.flatMap(nullable(instant), (expiresAt) =>
-        Arbitrary.flatMap(nullable(instant), (lastUsedAt) =>
-          Arbitrary.map(nullable(graceSeconds), (grace) => ({
-            // A token that has neither never ends, which is refused.
-            previous: new PreviousToken({
-              keyId: key,
-              hint,
-              expiresAt,
-              graceSeconds: expiresAt === null ? (grace ?? 0) : grace,
-              lastUsedAt,
-            }),
-            previousHash: Redacted.make(`previous$${key}`),
-          })),
-        ),
+const previousOf: Arbitrary.Arbitrary<{
+  readonly previous: PreviousToken
+  readonly previousHash: Redacted.Redacted
+  readonly previousSealId: string | null
+}> = Arbitrary.flatMap(keyId, (key) =>
+  Arbitrary.flatMap(text, (hint) =>
+    Arbitrary.flatMap(nullable(instant), (expiresAt) =>
+      Arbitrary.flatMap(nullable(instant), (lastUsedAt) =>
+        Arbitrary.map(nullable(graceSeconds), (grace) => ({
+          // A token that has neither never ends, which is refused.
+          previous: new PreviousToken({
+            keyId: key,
+            hint,
+            expiresAt,
+            graceSeconds: expiresAt === null ? (grace ?? 0) : grace,
+            lastUsedAt,
+          }),
+          previousHash: Redacted.make(`previous$${key}`),
+          previousSealId: grace === null ? null : `~former.${key}`,
+        })),
       ),
     ),
+  ),
 )
 
 const graceSeconds = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxGraceSeconds })))
@@ -166,6 +169,7 @@ const neverRotated = Arbitrary.flatMap(fieldsOf, ({ hash, deactivationReason, ..
                 previous: null,
               }),
               hash: Redacted.make(hash),
+              sealId: fields.description === null ? null : `~.${key}`,
             })),
           ),
         ),
@@ -177,13 +181,15 @@ const neverRotated = Arbitrary.flatMap(fieldsOf, ({ hash, deactivationReason, ..
 /** @category arbitraries @since 0.1.0 */
 export const storedApiKey: Arbitrary.Arbitrary<StoredApiKey> = Arbitrary.flatMap(nullable(previousOf), (former) =>
   Arbitrary.flatMap(nullable(instant), (rotatedAt) =>
-    Arbitrary.map(neverRotated, ({ apiKey, hash }) =>
+    Arbitrary.map(neverRotated, ({ apiKey, hash, sealId }) =>
       former === null
-        ? new StoredApiKey({ apiKey: new ApiKey({ ...apiKey, rotatedAt }), hash, previousHash: null })
+        ? new StoredApiKey({ apiKey: new ApiKey({ ...apiKey, rotatedAt }), hash, previousHash: null, sealId })
         : new StoredApiKey({
             apiKey: new ApiKey({ ...apiKey, rotatedAt: rotatedAt ?? apiKey.createdAt, previous: former.previous }),
             hash,
             previousHash: former.previousHash,
+            sealId,
+            previousSealId: former.previousSealId,
           }),
     ),
   ),

@@ -16,9 +16,14 @@ let counter = 0
  * ```
  */
 export const makeStoredApiKey = (
-  overrides: Partial<ApiKey> & { readonly hash?: string; readonly previousHash?: string } = {},
+  overrides: Partial<ApiKey> & {
+    readonly hash?: string
+    readonly previousHash?: string
+    readonly sealId?: string | null
+    readonly previousSealId?: string | null
+  } = {},
 ): StoredApiKey => {
-  const { hash = "hash", previousHash, ...fields } = overrides
+  const { hash = "hash", previousHash, sealId = null, previousSealId = null, ...fields } = overrides
   const digits = (counter++).toString(16)
   const at = DateTime.makeUnsafe("2026-01-01T00:00:00.000Z")
   return new StoredApiKey({
@@ -47,5 +52,7 @@ export const makeStoredApiKey = (
     }),
     hash: Redacted.make(hash),
     previousHash: previousHash === undefined ? null : Redacted.make(previousHash),
+    sealId,
+    previousSealId,
   })
 }

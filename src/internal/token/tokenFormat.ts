@@ -4,6 +4,8 @@ export const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
 export const keyIdLength = 16
 export const randomLength = 58
 export const checksumLength = 6
+/** Of the random characters the last are a seal where there is a sealing key: 62 to the power of 11 is more than 2 to the power of 64. */
+export const sealLength = 11
 export const secretLength = randomLength + checksumLength
 
 /** What of a secret may be shown. */

@@ -35,10 +35,10 @@ const absentNames = Object.keys(absentFields)
 
 /** The same as {@link readLine} for a row with the format and version, by the schema alone. */
 export const readBySchema = (row: Readonly<Record<string, unknown>>): Result.Result<StoredApiKey, InvalidInput> =>
-  Result.flatMap(Result.mapError(decode(row), toInvalidInput), ({ apiKey, hash, previousHash }) =>
+  Result.flatMap(Result.mapError(decode(row), toInvalidInput), ({ hash, previousHash, ...rest }) =>
     hash === undefined
       ? refuse("hash", "It was exported without its hash")
-      : checked(apiKey, redact(hash), previousHash === undefined ? null : redact(previousHash)),
+      : checked({ ...rest, hash: redact(hash), previousHash: previousHash === undefined ? null : redact(previousHash) }),
   )
 
 // Hashes are decoded as texts, as `RedactedFromValue` would leave them without a label.
@@ -50,6 +50,8 @@ const decode = Schema.decodeUnknownResult(
       apiKey: ApiKey,
       hash: Schema.optionalKey(Schema.String),
       previousHash: Schema.optionalKey(Schema.String),
+      sealId: Schema.optionalKey(Schema.String),
+      previousSealId: Schema.optionalKey(Schema.String),
     }),
   ),
   { onExcessProperty: "error" },
@@ -62,8 +64,10 @@ const redact = (hash: string): Redacted.Redacted => Redacted.make(hash, { label:
  * `undefined`: the schema decides, which takes several times as long.
  */
 const readQuickly = (row: Readonly<Record<string, unknown>>): Result.Result<StoredApiKey, InvalidInput> | undefined => {
-  const { apiKey, hash } = row
-  if (typeof hash !== "string" || !isObject(apiKey) || size(row) !== 4 || size(apiKey) !== fieldCount) return undefined
+  const { apiKey, hash, sealId } = row
+  if (typeof hash !== "string" || !isObject(apiKey) || size(apiKey) !== fieldCount) return undefined
+  if (sealId !== undefined && typeof sealId !== "string") return undefined
+  if (size(row) !== (sealId === undefined ? 4 : 5)) return undefined
   if (apiKey["previous"] !== null) return undefined
   const instants: Partial<Record<InstantField, DateTime.Utc | null>> = {}
   for (const name of instantFields) {
@@ -74,7 +78,9 @@ const readQuickly = (row: Readonly<Record<string, unknown>>): Result.Result<Stor
   }
   const record: Readonly<Record<string, unknown>> = { ...apiKey, ...instants }
   // The cast holds: the plain fields were checked, the instants replaced, `previous` is null, and there are no others.
-  return arePlain(record) ? checked(ofChecked(ApiKey, record as unknown as ApiKey), redact(hash), null) : undefined
+  return arePlain(record)
+    ? checked({ apiKey: ofChecked(ApiKey, record as unknown as ApiKey), hash: redact(hash), previousHash: null, sealId: sealId ?? null })
+    : undefined
 }
 
 const fieldCount = Object.keys(ApiKey.fields).length

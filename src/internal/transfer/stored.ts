@@ -15,7 +15,7 @@ import { latestMillis } from "../time/instants.ts"
 
 /** Makes a stored key of a record that a reader of rows gave. */
 export const toStored = (read: LegacyRecord | StoredApiKey): Result.Result<StoredApiKey, InvalidInput> => {
-  if (read instanceof StoredApiKey) return checked(read.apiKey, read.hash, read.previousHash)
+  if (read instanceof StoredApiKey) return checked(read)
   const { hash, ...given } = read
   const whole = {
     ...given,
@@ -26,9 +26,11 @@ export const toStored = (read: LegacyRecord | StoredApiKey): Result.Result<Store
     rotatedAt: null,
     previous: null,
   } satisfies { readonly [Name in keyof ApiKey]: unknown }
-  if (areInstants(whole) && arePlain(whole)) return checked(ofChecked(ApiKey, whole), hash, null)
+  if (areInstants(whole) && arePlain(whole)) return checked({ apiKey: ofChecked(ApiKey, whole), hash, previousHash: null })
   // The schema says where the record is wrong.
-  return Result.flatMap(Result.mapError(decodeFields(whole), toInvalidInput), (fields) => checked(ofChecked(ApiKey, fields), hash, null))
+  return Result.flatMap(Result.mapError(decodeFields(whole), toInvalidInput), (fields) =>
+    checked({ apiKey: ofChecked(ApiKey, fields), hash, previousHash: null }),
+  )
 }
 
 /** An adapter of the application may give instants that are none. */
@@ -66,23 +68,31 @@ const tooMuch = (maxLength: number): string => `It has more than ${maxLength} ch
 const isKept = (text: string, maxLength: number): boolean => text.length <= maxLength && isStorableText(text)
 
 /** Checks bounds that the schemas leave open: one record beyond them would make the statement of a whole batch fail. */
-export const checked = (
-  apiKey: ApiKey,
-  hash: Redacted.Redacted,
-  previousHash: Redacted.Redacted | null,
-): Result.Result<StoredApiKey, InvalidInput> => {
+export const checked = ({
+  apiKey,
+  hash,
+  previousHash,
+  sealId = null,
+  previousSealId = null,
+}: Pick<StoredApiKey, "apiKey" | "hash" | "previousHash"> & Partial<Pick<StoredApiKey, "sealId" | "previousSealId">>): Result.Result<
+  StoredApiKey,
+  InvalidInput
+> => {
   const { previous } = apiKey
   if (!isKept(apiKey.prefix, maxTextLength)) return refuse("apiKey.prefix", tooMuch(maxTextLength))
   if (!isKept(apiKey.hint, maxTextLength)) return refuse("apiKey.hint", tooMuch(maxTextLength))
   if (!isKept(previous?.hint ?? "", maxTextLength)) return refuse("apiKey.previous.hint", tooMuch(maxTextLength))
   if (!isKept(Redacted.value(hash), maxHashLength)) return refuse("hash", tooMuch(maxHashLength))
   if (previousHash !== null && !isKept(Redacted.value(previousHash), maxHashLength)) return refuse("previousHash", tooMuch(maxHashLength))
+  if (!isKept(sealId ?? "", maxTextLength)) return refuse("sealId", tooMuch(maxTextLength))
+  if (!isKept(previousSealId ?? "", maxTextLength)) return refuse("previousSealId", tooMuch(maxTextLength))
   if (apiKey.version > maxRecordVersion) return refuse("apiKey.version", `It is beyond ${maxRecordVersion}`)
   if (previous !== null && previousHash === null) return refuse("previousHash", "There is a previous token, but no hash of it")
   if (previous === null && previousHash !== null) return refuse("previousHash", "There is no previous token")
+  if (previous === null && previousSealId !== null) return refuse("previousSealId", "There is no previous token")
   if (previous !== null && previous.expiresAt === null && previous.graceSeconds === null) {
     return refuse("apiKey.previous.expiresAt", "The previous token never ends")
   }
   if (previous?.keyId === apiKey.keyId) return refuse("apiKey.previous.keyId", "It is the current key id")
-  return Result.succeed(ofChecked(StoredApiKey, { apiKey, hash, previousHash }))
+  return Result.succeed(ofChecked(StoredApiKey, { apiKey, hash, previousHash, sealId, previousSealId }))
 }

@@ -8,7 +8,8 @@ import { ownFormats } from "../token/ownFormats.ts"
  * Gives the characters in the key id's place of a text with a token's length, prefix and separators. A text that isn't well-formed is no token
  * of our formats, nor has it the digest of one. For another format it gives the key id of a token.
  */
-export const keyIdPlace = (format: TokenFormat): ((text: string) => string | undefined) => ownFormats.get(format) ?? keyIdReader(format)
+export const keyIdPlace = (format: TokenFormat): ((text: string) => string | undefined) =>
+  ownFormats.get(format)?.keyIdAt ?? keyIdReader(format)
 
 /** Gives the key id of a token; `undefined` for any other text, and for a text with the digest of another one. */
 export const keyIdReader = (format: TokenFormat): ((token: string) => string | undefined) => {

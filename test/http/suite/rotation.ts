@@ -174,7 +174,14 @@ export const rotation = (it: It, { send, makeKey, challengeOf, assertProblem }: 
       const warm = yield* makeKey("api-keys:rotate-self")
       assert.strictEqual((yield* send("GET", "/protected", { token: warm.token })).status, 200)
       const keyId = KeyId.make(warm.keyId.toUpperCase() + "x")
-      const token = { keyId, prefix: "ak", hint: "hint", hash: Redacted.make("$other"), previous: { expiresAt: null, graceSeconds: 60 } }
+      const token = {
+        keyId,
+        prefix: "ak",
+        hint: "hint",
+        hash: Redacted.make("$other"),
+        sealId: null,
+        previous: { expiresAt: null, graceSeconds: 60 },
+      }
       yield* repository.rotate(warm.id, token, { at: warm.createdAt, ifVersion: 1 })
       assertProblem(yield* rotate(warm.id, warm.token), 403, "previous-token")
       assertProblem(yield* end(warm.id, warm.token), 403, "previous-token")

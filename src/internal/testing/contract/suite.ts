@@ -41,12 +41,14 @@ export const ids = (keys: ReadonlyArray<Pick<ApiKey, "id">>): ReadonlyArray<ApiK
 export const encode = Schema.encodeSync(ApiKey)
 
 // JSON has no -0.
-export const plain = ({ apiKey, hash, previousHash }: StoredApiKey): unknown =>
+export const plain = ({ apiKey, hash, previousHash, sealId, previousSealId }: StoredApiKey): unknown =>
   JSON.parse(
     JSON.stringify({
       ...encode(apiKey),
       hash: Redacted.value(hash),
       previousHash: previousHash === null ? null : Redacted.value(previousHash),
+      sealId,
+      previousSealId,
     }),
   )
 
@@ -74,16 +76,18 @@ export const replaceWith =
     { id, version }: ApiKey,
     options: {
       readonly hash?: string
+      readonly sealId?: string
       readonly keyId?: KeyId
       readonly previous?: Pick<PreviousToken, "expiresAt" | "graceSeconds">
     } = {},
   ) => {
     const {
       hash = "another hash",
+      sealId = null,
       keyId = makeStoredApiKey().apiKey.keyId,
       previous = { expiresAt: instant(9), graceSeconds: null },
     } = options
-    const token = { keyId, prefix: "new", hint: "hint", hash: Redacted.make(hash), previous }
+    const token = { keyId, prefix: "new", hint: "hint", hash: Redacted.make(hash), sealId, previous }
     return Effect.flatMap(store, ({ rotate }) => rotate(id, token, { at: instant(5), ifVersion: version }))
   }
 

@@ -1,0 +1,1 @@
+export declare const noteSeals: ({ qualified }: Table) => ReadonlyArray<string>
