@@ -39,5 +39,8 @@ export interface Statistics {
   lateWrites: number
   lostRegisters: number
   splits: number
+  refusedByPolicy: number
+  unknownPolicies: number
+  heard: number
   failed: number
 }

@@ -155,8 +155,8 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     const after = Exit.isSuccess(exit) ? exit.value.checkedAt.epochMilliseconds - node.skew : Number.NEGATIVE_INFINITY
     const oldest = bound.mustAsk ? Number.NEGATIVE_INFINITY : isForgotten ? bound.refusalMillis : bound.millis
     const fits = (state: State): boolean =>
-      answerOf(state, given, bound.startedAt + node.skew, setting.maximumAge) === answer ||
-      (now > bound.startedAt && answerOf(state, given, now + node.skew, setting.maximumAge) === answer)
+      answerOf(state, given, bound.startedAt + node.skew, node) === answer ||
+      (now > bound.startedAt && answerOf(state, given, now + node.skew, node) === answer)
     const states = records.statesOf(keyId)
     // Those that have ended before can't be, nor those before them.
     const isPossible = ({ until, untilMillis }: State): boolean => until >= bound.moment && untilMillis > oldest && untilMillis >= after
@@ -167,7 +167,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     log(keyId, `${node.name} answers ${answer} to one of ${bound.startedAt.toFixed(1)} with ${tellAttempt(given)}`)
     if (found === undefined) {
       const possible = states.filter((state) => isPossible(state) && state.from <= end)
-      const answers = new Set(possible.map((state) => answerOf(state, given, now + node.skew, setting.maximumAge)))
+      const answers = new Set(possible.map((state) => answerOf(state, given, now + node.skew, node)))
       fail(keyId, `${node.name} answered ${answer}, where since #${bound.moment} only this is possible: ${Array.from(answers).join("; ")}`)
       return
     }
@@ -175,6 +175,8 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     if (Exit.isFailure(exit)) {
       statistics.refused++
       if (answer.startsWith("Expired") && usedTokenOf(found, keyId) === "previous") statistics.expiredPrevious++
+      if (answer.startsWith("PolicyRefused")) statistics.refusedByPolicy++
+      if (answer === "UnknownPolicy") statistics.unknownPolicies++
       if (answer === "NotFound" && found.apiKey !== undefined) statistics.forgotten++
       return
     }

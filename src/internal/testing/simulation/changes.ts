@@ -24,7 +24,9 @@ import {
   type Written,
 } from "./model.ts"
 import { patience } from "./knowledge.ts"
-import { type Change, CurrentChange, LosesAnswers, type SimulatedNode, type World } from "./world.ts"
+import type { Change } from "./heard.ts"
+import { drawPolicies } from "./policies.ts"
+import { CurrentChange, LosesAnswers, type SimulatedNode, type World } from "./world.ts"
 
 export interface Changes {
   readonly create: (node: SimulatedNode) => Effect.Effect<void>
@@ -69,6 +71,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
       const made: Change = { written: undefined, isAnswerLost: false }
       const since = { moment: tick(), millis: millis() }
       statistics.changes++
+      world.heard.expect(made)
       return Effect.exit(node.run(Effect.provideService(effect, CurrentChange, made))).pipe(
         Effect.map((exit) => judge(node, asked, made, since, exit)),
       )
@@ -149,13 +152,19 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     if (chance(50)) return null
     return DateTime.makeUnsafe(chance(50) ? now + 50 + draw(4_000) : now + 10_000 + draw(60_000))
   }
+  const policiesFor = ({ knowsNewer, skew }: SimulatedNode) => drawPolicies(episode, knowsNewer, millis() + skew)
   const scopesFor = () => set(...scopesOfKeys.filter(() => chance(75)))
 
   const create = (node: SimulatedNode): Effect.Effect<void> =>
     change(
       node,
       { what: "create", id: undefined },
-      node.apiKeys.create({ name: "k", scopes: scopesFor(), expiresAt: chance(70) ? null : expiryFor(node) }),
+      node.apiKeys.create({
+        name: "k",
+        scopes: scopesFor(),
+        policies: chance(70) ? null : policiesFor(node),
+        expiresAt: chance(70) ? null : expiryFor(node),
+      }),
     )
 
   const changeOne: Changes["changeOne"] = (node, record = attempts.drawRecord()) => {
@@ -204,7 +213,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     if (kind < 10) return run("delete", node.apiKeys.delete(id, options))
     if (kind < 26) return isActive ? run("deactivate", node.apiKeys.deactivate(id, options)) : activate()
     if (kind < 48) {
-      const input = kind < 38 ? { scopes: scopesFor() } : { expiresAt: expiryFor(node) }
+      const input = kind < 34 ? { scopes: scopesFor() } : kind < 40 ? { policies: policiesFor(node) } : { expiresAt: expiryFor(node) }
       return run(JSON.stringify(input), node.apiKeys.update(id, input, options))
     }
     if (kind < 78) return rotate(node, apiKey, options)
@@ -273,7 +282,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
       check: ({ usedToken }, written) => {
         statistics.revoked++
         if (written === undefined) return usedToken === "previous" ? undefined : "nothing was written"
-        const answer = answerOf(written.after, given, millis() + node.skew, setting.maximumAge)
+        const answer = answerOf(written.after, given, millis() + node.skew, node)
         if (answer !== "Inactive" && !answer.startsWith("Expired")) return `the answer to the token is ${answer}`
         const hasEndedAll = written.before.apiKey?.isActive === true && written.after.apiKey?.isActive === false
         return hasEndedAll === (usedToken === "current") ? undefined : `ended the wrong token, as the ${usedToken} one was given`

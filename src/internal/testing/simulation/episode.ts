@@ -17,6 +17,8 @@ export interface Setting {
   readonly announcesWrites: boolean
   /** Whether the store has a register too, which all nodes see whatever becomes of the channel's. */
   readonly hasRegister: boolean
+  /** Whether the nodes have a listener. */
+  readonly hasListener: boolean
   readonly nodeCount: number
   readonly faults: Faults
   readonly storeDelay: number
@@ -113,6 +115,7 @@ const makeSetting = (draw: Draw, chance: Episode["chance"], pick: Episode["pick"
     skew: pick([0, 0, 3_000]),
     announcesWrites: chance(30),
     hasRegister: chance(50),
+    hasListener: chance(50),
     nodeCount: 2 + draw(3),
     faults: {
       failed: pick([0, 0, 20_000, 200_000]),

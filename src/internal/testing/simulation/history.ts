@@ -188,6 +188,7 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
   yield* TestClock.adjust(isSplit ? "5 minutes" : "2 minutes")
   if (underWay > 0) fail(undefined, `${underWay} operations never end`)
   attempts.checkGraces(nodes)
+  world.heard.check()
   const failure = episode.failure()
   if (failure !== undefined) return yield* failure
   yield* Effect.forEach(records.all, (record) => {

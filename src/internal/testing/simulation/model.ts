@@ -6,8 +6,9 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { ApiKey, KeyId, UsedToken } from "../../../ApiKey.ts"
-import type { VerifyError } from "../../../ApiKeyError.ts"
+import { isUnknownPolicy, type VerifyError } from "../../../ApiKeyError.ts"
 import type * as ApiKeys from "../../../ApiKeys.ts"
+import { refusalOf } from "./policies.ts"
 
 export interface Token {
   readonly keyId: KeyId
@@ -171,8 +172,13 @@ export const usedTokenOf = ({ apiKey }: State, keyId: KeyId): UsedToken | undefi
   return apiKey?.previous?.keyId === keyId ? "previous" : undefined
 }
 
-/** The answer by a state, at a time of the node's clock. Tokens are refused at `maximumAge`, in milliseconds. */
-export const answerOf = (state: State, given: Attempt, millis: number, maximumAge: number): string => {
+/** The answer by a state, at a time of the node's clock. Tokens are refused at `maximumAge`, in milliseconds, and keys by their policies. */
+export const answerOf = (
+  state: State,
+  given: Attempt,
+  millis: number,
+  { maximumAge, knowsNewer }: { readonly maximumAge: number; readonly knowsNewer: boolean },
+): string => {
   const { apiKey } = state
   const usedToken = usedTokenOf(state, given.keyId)
   if (apiKey === undefined || usedToken === undefined) return "NotFound"
@@ -184,7 +190,7 @@ export const answerOf = (state: State, given: Attempt, millis: number, maximumAg
   const end = usedToken === "previous" ? Math.min(endOfPrevious(apiKey), endOfAge) : endOfAge
   if (end <= millis || (usedToken === "previous" && isPassed(apiKey))) return `Expired ${end}`
   if (given.scopes?.some((scope) => !apiKey.scopes.some((held) => held === scope))) return `InsufficientScope ${apiKey.scopes.join(" ")}`
-  return `${usedToken} of ${state.text}`
+  return refusalOf(apiKey, millis, knowsNewer) ?? `${usedToken} of ${state.text}`
 }
 
 export const describe = (exit: Exit.Exit<ApiKeys.Verified, VerifyError>): string => {
@@ -197,6 +203,10 @@ export const describe = (exit: Exit.Exit<ApiKeys.Verified, VerifyError>): string
       return `Expired ${value.expiresAt.epochMilliseconds}`
     case "InsufficientScope":
       return `InsufficientScope ${value.granted.join(" ")}`
+    case "PolicyRefused":
+      return `PolicyRefused ${value.kind}`
+    case "RepositoryError":
+      return isUnknownPolicy(value) ? "UnknownPolicy" : "RepositoryError"
     default:
       return value._tag
   }
@@ -213,9 +223,9 @@ const tellPrevious = ({ previous }: ApiKey): string => {
 export const tellAnswer = (apiKey: ApiKey): string => `version ${apiKey.version}${tellPrevious(apiKey)}`
 
 export const tell = (apiKey: ApiKey): string => {
-  const { version, isActive, keyId, scopes, expiresAt, updatedAt } = apiKey
+  const { version, isActive, keyId, scopes, policies, expiresAt, updatedAt } = apiKey
   const expiry = expiresAt?.epochMilliseconds ?? "never"
-  return `version ${version} of ${updatedAt.epochMilliseconds}, ${isActive ? "active" : "inactive"}, scopes [${scopes.join(" ")}], expires ${expiry}, current ${shorten(keyId)}${tellPrevious(apiKey)}`
+  return `version ${version} of ${updatedAt.epochMilliseconds}, ${isActive ? "active" : "inactive"}, scopes [${scopes.join(" ")}]${policies === null ? "" : `, policies ${JSON.stringify(policies)}`}, expires ${expiry}, current ${shorten(keyId)}${tellPrevious(apiKey)}`
 }
 
 export const tellAttempt = ({ keyId, secret, scopes, maxAge }: Attempt): string =>

@@ -63,6 +63,12 @@ export interface Statistics {
   lostRegisters: number
   /** How often the channel between the nodes was split, and its register with it. */
   splits: number
+  /** Verifications that a policy refused. */
+  refusedByPolicy: number
+  /** Verifications that were refused as the node didn't know a kind of policy. */
+  unknownPolicies: number
+  /** Changes of which a listener was told. */
+  heard: number
   /** Verifications that failed as the store was made to. */
   failed: number
 }
@@ -89,5 +95,8 @@ export const noStatistics = (): Statistics => ({
   lateWrites: 0,
   lostRegisters: 0,
   splits: 0,
+  refusedByPolicy: 0,
+  unknownPolicies: 0,
+  heard: 0,
   failed: 0,
 })

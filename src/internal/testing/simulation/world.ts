@@ -12,19 +12,16 @@ import { RepositoryError } from "../../../ApiKeyError.ts"
 import { ApiKeyHasher } from "../../../ApiKeyHasher.ts"
 import { ApiKeyInvalidation } from "../../../ApiKeyInvalidation.ts"
 import { ApiKeyRepository, type Use } from "../../../ApiKeyRepository.ts"
+import * as ApiKeyEvents from "../../../ApiKeyEvents.ts"
 import * as ApiKeys from "../../../ApiKeys.ts"
 import * as ApiKeyToken from "../../../ApiKeyToken.ts"
 import { changed } from "../../nodes/message.ts"
 import { type Channel, type Draw, type Hub, makeHub, makeRegister } from "../faultyInvalidation.ts"
 import type { Episode } from "./episode.ts"
+import { type Change, type Heard, makeHeard } from "./heard.ts"
 import { makeNodeModel, type NodeModel } from "./knowledge.ts"
+import { kindsOf } from "./policies.ts"
 import { type Content, lastOf, shorten, tell, tellAnswer, type Token, whatIsWrongWithEnd, type Written } from "./model.ts"
-
-/** What a change did, for its caller to judge. */
-export interface Change {
-  written: Written | undefined
-  isAnswerLost: boolean
-}
 
 /** The change that a write is part of. */
 export const CurrentChange = Context.Reference<Change | undefined>("effect-api-key/testing/CurrentChange", {
@@ -43,12 +40,17 @@ export interface SimulatedNode {
   readonly model: NodeModel
   /** How far its clock is ahead, in milliseconds. */
   readonly skew: number
+  /** At which age it refuses tokens, in milliseconds. */
+  readonly maximumAge: number
+  /** Whether it knows the kind of policies that others don't know yet. */
+  readonly knowsNewer: boolean
   /** Runs the effect on its clock. */
   readonly run: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 export interface World {
   readonly hub: Hub
+  readonly heard: Heard
   readonly startNode: Effect.Effect<SimulatedNode>
   /** The next ones that will be made, which lead nowhere yet. */
   readonly upcoming: ReadonlyArray<Token>
@@ -70,6 +72,7 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
   const hub = yield* makeHub(draw, setting.faults, setting.announcesWrites)
   const tokens = makeTokens(draw)
   const keyStore = yield* makeStore(episode, hub)
+  const heard = makeHeard(episode, store.transaction !== undefined)
 
   const hashing = Effect.suspend(() => (chance(70) ? Effect.void : Effect.sleep(1 + draw(setting.hashDelay))))
   const hasher = ApiKeyHasher.of({
@@ -81,6 +84,7 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
   const startNode = Effect.gen(function* () {
     const name = `n${++lives}`
     const skew = draw(1 + setting.skew)
+    const knowsNewer = chance(60)
     const nodeClock = makeAhead(clock, skew)
     const model = makeNodeModel(name, (id) => episode.records.find(id)?.keyIds ?? [])
     const channel = connect(episode, hub, name, model)
@@ -93,6 +97,7 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
       // Nobody waits for a turn for too long.
       hashing: { permits: setting.hashDelay > setting.storeDelay ? 1_000 : 4 },
       lastUsedInterval: "1 second",
+      policies: kindsOf(knowsNewer),
       ...(Number.isFinite(setting.maximumAge) && { maximumAge: setting.maximumAge, refuseAged: true }),
     } satisfies ApiKeys.Options
     const context = yield* Layer.buildWithScope(
@@ -101,6 +106,7 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
           Layer.succeed(ApiKeyHasher, hasher),
           Layer.succeed(ApiKeyRepository, keyStore.repositoryOf(model)),
           Layer.succeed(ApiKeyInvalidation, ApiKeyInvalidation.of(channel.service)),
+          ApiKeyEvents.layer(Effect.succeed(heard.listenerOf(name))),
         ]),
         Layer.fresh,
         Layer.orDie,
@@ -108,6 +114,7 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
       nodeScope,
     ).pipe(Effect.provideService(Clock.Clock, nodeClock))
     yield* Scope.addFinalizer(scope, Scope.close(nodeScope, Exit.void))
+    if (!knowsNewer) log(undefined, `${name} doesn't know the policy newer`)
     if (skew > 0) log(undefined, `${name} has a clock that is ${skew} ms ahead`)
     const node: SimulatedNode = {
       name,
@@ -116,6 +123,8 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
       scope: nodeScope,
       model,
       skew,
+      maximumAge: setting.maximumAge,
+      knowsNewer,
       run: Effect.provideService(Clock.Clock, nodeClock),
     }
     return node
@@ -123,6 +132,7 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
 
   const world: World = {
     hub,
+    heard,
     startNode,
     upcoming: tokens.upcoming,
     inventSecret: (keyId) => tokens.make(keyId).secret,
