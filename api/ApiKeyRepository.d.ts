@@ -16,6 +16,7 @@ export type {
   Records,
   ReportSupport,
   SchemeCount,
+  SealCount,
   Search,
   Sort,
   Supports,

@@ -23,6 +23,7 @@ export type {
   Records,
   ReportSupport,
   SchemeCount,
+  SealCount,
   Search,
   Sort,
   Supports,

@@ -26,7 +26,7 @@ const lookUps: ReadonlyArray<keyof LookUps> = ["findById", "findByKeyId"]
 const records: ReadonlyArray<keyof Records> = ["insert", "update", "rotate", "endPrevious", "delete"]
 const queries: ReadonlyArray<keyof Queries> = ["search", "count", "stream"]
 const bulk: ReadonlyArray<keyof Bulk> = ["insertMany", "findTaken", "streamStored"]
-const upkeep: ReadonlyArray<keyof Upkeep> = ["touch", "replaceHash", "countSchemes"]
+const upkeep: ReadonlyArray<keyof Upkeep> = ["touch", "replaceHash", "countSchemes", "countSeals"]
 
 lookUpsContract("memory, by itself", Effect.map(memory, only(...lookUps, "insert", "delete").of))
 recordsContract("memory, by itself", Effect.map(memory, only(...records, ...lookUps).of))

@@ -101,6 +101,11 @@ export interface SchemeCount {
   readonly count: number
 }
 
+export interface SealCount {
+  readonly sealId: string | null
+  readonly count: number
+}
+
 export interface NextToken {
   readonly keyId: KeyId
   readonly prefix: string
@@ -170,6 +175,7 @@ export interface Upkeep {
   readonly touch: (uses: ReadonlyArray<Use>) => Effect.Effect<ReadonlyArray<ApiKey>, RepositoryError>
   readonly replaceHash: (id: ApiKeyId, from: Redacted.Redacted, to: Redacted.Redacted) => Effect.Effect<boolean, RepositoryError>
   readonly countSchemes: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SchemeCount>, RepositoryError>
+  readonly countSeals: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SealCount>, RepositoryError>
 }
 
 export interface Supports {

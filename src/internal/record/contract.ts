@@ -178,6 +178,13 @@ export interface SchemeCount {
   readonly count: number
 }
 
+/** How many tokens the key with this id has sealed. @category models @since 0.1.0 */
+export interface SealCount {
+  /** `null`: tokens without a seal. */
+  readonly sealId: string | null
+  readonly count: number
+}
+
 /** A token that takes the place of a record's, and how long that one works on. @category models @since 0.1.0 */
 export interface NextToken {
   readonly keyId: KeyId
@@ -290,6 +297,11 @@ export interface Upkeep {
   readonly replaceHash: (id: ApiKeyId, from: Redacted.Redacted, to: Redacted.Redacted) => Effect.Effect<boolean, RepositoryError>
   /** How many keys there are with each pair of schemes; of previous tokens only those count that work at `at`. */
   readonly countSchemes: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SchemeCount>, RepositoryError>
+  /**
+   * How many tokens each sealing key has sealed, of those that work at `at`: current ones, and previous ones that work, of keys that are active and
+   * not expired. Tokens of other systems, whose hash begins with `$legacy-`, aren't counted.
+   */
+  readonly countSeals: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SealCount>, RepositoryError>
 }
 
 /**

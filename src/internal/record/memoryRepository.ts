@@ -10,6 +10,7 @@ import { scheme } from "../../ApiKeyHasher.ts"
 import { defaultSort, type Repository, type Filter, type SchemeCount, type Sort, type Use } from "./contract.ts"
 import * as Cursor from "./cursor.ts"
 import { boundsOf, changedFields, isKeptWhileInactive, type JsonField, jsonFields, rangeFields, valueFields } from "./fields.ts"
+import { isLegacyHash } from "../hash/legacyHash.ts"
 import { toSimpleLowerCase } from "../text/lowerCase.ts"
 import * as MemoryReports from "./memoryReports.ts"
 import { isPreviousLive } from "./previousToken.ts"
@@ -181,6 +182,18 @@ export const make = (): Repository => {
           counts.set(name, { ...schemes, count: (counts.get(name)?.count ?? 0) + 1 })
         }
         return Array.from(counts.values())
+      }),
+    countSeals: (at) =>
+      Effect.sync(() => {
+        const counts = new Map<string | null, number>()
+        for (const { apiKey, hash, previousHash, sealId, previousSealId } of byId.values()) {
+          if (status(apiKey, at) !== "active") continue
+          const tokens = [{ hash, sealId }]
+          if (previousHash !== null && isPreviousLive(apiKey, at.epochMilliseconds))
+            tokens.push({ hash: previousHash, sealId: previousSealId })
+          for (const token of tokens) if (!isLegacyHash(token.hash)) counts.set(token.sealId, (counts.get(token.sealId) ?? 0) + 1)
+        }
+        return Array.from(counts, ([sealId, count]) => ({ sealId, count }))
       }),
     delete: (id, options) =>
       Effect.suspend(() =>

@@ -9,7 +9,7 @@ import type { Upkeep } from "../record/contract.ts"
 import { toRepositoryError } from "./failures.ts"
 import { columnList } from "./columns.ts"
 import { decodeKeys } from "./row.ts"
-import type { Store } from "./store.ts"
+import { type Store, toDate } from "./store.ts"
 
 export const make = ({ sql, keys, columns, alone, previousIsLive }: Store): Upkeep => {
   /**
@@ -74,6 +74,14 @@ export const make = ({ sql, keys, columns, alone, previousIsLive }: Store): Upke
         Effect.flatMap(decodeSchemeCounts),
         Effect.mapError(toRepositoryError("count hashes")),
       ),
+
+    countSeals: (at) =>
+      sql`SELECT token.seal_id AS "sealId", count(*)::int4 AS count
+        FROM ${keys} CROSS JOIN LATERAL (VALUES (hash, seal_id, TRUE), (previous_hash, previous_seal_id, ${previousIsLive(at)}))
+          AS token (hash, seal_id, is_live)
+        WHERE is_active AND (expires_at IS NULL OR expires_at > ${toDate(at)}::timestamptz)
+          AND token.is_live AND NOT starts_with(token.hash, '$legacy-')
+        GROUP BY 1 ORDER BY 1`.pipe(Effect.flatMap(decodeSealCounts), Effect.mapError(toRepositoryError("count seals"))),
   }
 }
 
@@ -81,4 +89,8 @@ const labelPattern = "^\\$pepper=[A-Za-z0-9_-]{1,32}(?=\\$|$)"
 
 const decodeSchemeCounts = Schema.decodeUnknownEffect(
   Schema.Array(Schema.Struct({ scheme: Schema.String, previousScheme: Schema.NullOr(Schema.String), count: Schema.Int })),
+)
+
+const decodeSealCounts = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ sealId: Schema.NullOr(Schema.String), count: Schema.Int })),
 )

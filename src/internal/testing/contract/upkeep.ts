@@ -7,7 +7,7 @@ import { ApiKey } from "../../../ApiKey.ts"
 import { scheme } from "../../../ApiKeyHasher.ts"
 import type { LookUps, Records, Upkeep } from "../../record/contract.ts"
 import { makeStoredApiKey } from "../fixtures.ts"
-import { contractOf, encode, type FacetContract, getWith, insertWith, instant, iso, type Methods, replaceWith } from "./suite.ts"
+import { contractOf, encode, type FacetContract, getWith, insertWith, instant, iso, type Methods, owner, replaceWith } from "./suite.ts"
 
 /** The functions that the tests of upkeep use. @category tests @since 0.1.0 */
 export interface UpkeepStore extends Upkeep, Pick<Records, "insert" | "rotate" | "update">, Pick<LookUps, "findById"> {}
@@ -162,6 +162,46 @@ export const upkeepTests = <R>(it: Methods<R>, store: Effect.Effect<UpkeepStore,
       const others = [["$current$v=2", "$previous$v=2"] as const, ["$current$v=3", null] as const]
       assert.deepStrictEqual(yield* added(1_000), expected(["$current$v=1", null], ...others))
       assert.deepStrictEqual(yield* added(999), expected(["$current$v=1", "$previous$v=1"], ...others))
+    }),
+  )
+
+  it.effect("counts the tokens that work by the id of their sealing key", () =>
+    Effect.gen(function* () {
+      const repository = yield* store
+      const counts = (at: number) =>
+        Effect.map(repository.countSeals(instant(at)), (all) => new Map(all.map(({ sealId, count }) => [sealId, count])))
+      const before = new Map([
+        [999, yield* counts(999)],
+        [1_000, yield* counts(1_000)],
+      ])
+      const added = (at: number) =>
+        Effect.map(counts(at), (after) =>
+          Array.from(after, ([sealId, count]) => [sealId, count - (before.get(at)?.get(sealId) ?? 0)] as const)
+            .filter(([, count]) => count > 0)
+            .sort(([a], [b]) => String(a).localeCompare(String(b))),
+        )
+      const expiresAt = instant(1_000)
+      const of = owner()
+      const [a, b, c, d, e] = [`a.${of}`, `b.${of}`, `c.${of}`, `d.${of}`, `e.${of}`]
+      yield* insert({ sealId: a })
+      yield* insert({ sealId: a, expiresAt })
+      yield* insert({ sealId: a, isActive: false, deactivatedAt: instant(0) })
+      yield* insert({ sealId: null })
+      yield* insert({ sealId: null, hash: "$legacy-sha256$dGFn" })
+      yield* insert({ sealId: a, hash: "$legacy-sha256$dGFn" })
+      yield* replace(yield* insert({ sealId: b }), { sealId: a, previous: { expiresAt, graceSeconds: null } })
+      yield* replace(yield* insert({ sealId: c }), { sealId: a, previous: { expiresAt: null, graceSeconds: 1 } })
+      yield* replace(yield* insert({ sealId: d }), { sealId: a, previous: { expiresAt: null, graceSeconds: null } })
+      yield* replace(yield* insert({ sealId: null }), { sealId: a, previous: { expiresAt: null, graceSeconds: 1 } })
+      yield* replace(yield* insert({ sealId: null, hash: "$legacy-x$y" }), { sealId: a, previous: { expiresAt: null, graceSeconds: 1 } })
+      const ended = yield* replace(yield* insert({ sealId: e }), { sealId: e, previous: { expiresAt: null, graceSeconds: 1 } })
+      yield* repository.update(ended.id, { isActive: false }, { at: instant(6) })
+      const lasting: ReadonlyArray<readonly [string | null, number]> = [
+        [c, 1],
+        [null, 2],
+      ]
+      assert.deepStrictEqual(yield* added(1_000), [[a, 6], ...lasting])
+      assert.deepStrictEqual(yield* added(999), [[a, 7], [b, 1], ...lasting])
     }),
   )
 }
