@@ -1,7 +1,7 @@
 /** The seal of tokens: what it covers, who makes it, and what a record keeps of it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted, Result, Stream } from "effect"
-import { createHmac, hkdfSync } from "node:crypto"
+import { createHmac, hkdfSync, scryptSync } from "node:crypto"
 import { ApiKeyRepository, layerMemory } from "../src/ApiKeyRepository.ts"
 import type { ApiKeyId } from "../src/ApiKey.ts"
 import * as ApiKeys from "../src/ApiKeys.ts"
@@ -43,7 +43,9 @@ describe("The seal of a token", () => {
   it.effect("is the HMAC of all before it, by a key of the pepper's, and the checksum comes after it", () =>
     Effect.gen(function* () {
       const apiKeys = yield* ApiKeys.ApiKeys
-      const key = Buffer.from(hkdfSync("sha256", Redacted.value(pepper("a").value), "", "effect-api-key seal 1", 32))
+      const options = { N: 2 ** 15, r: 8, p: 1, maxmem: 2 ** 26 }
+      const root = scryptSync(Redacted.value(pepper("a").value), "effect-api-key: the root of a sealing key", 32, options)
+      const key = Buffer.from(hkdfSync("sha256", root, "", "effect-api-key seal 1", 32))
       for (let count = 0; count < 50; count++) {
         const { token, apiKey } = yield* apiKeys.create({ name: "k" })
         const text = Redacted.value(token)
