@@ -32,7 +32,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
     { code: verifier("lastUsed"), tests: tests("service/lastUse lastUsed") },
     { code: verifier("hashQueue"), tests: tests("hashQueue") },
     { code: verifier("rehash"), tests: tests("rehash/moves rehash/newHash rehash/peppers") },
-    { code: verifier("cacheSettings counts"), tests: tests("verifier/configuration") },
+    { code: verifier("cacheSettings counts"), tests: tests("verifier/configuration verifier/bounds") },
     {
       code: verifier("generations trust"),
       tests: tests("verifier/clock verifier/formats invalidation/register verifier/cold verifier/warm"),
@@ -43,7 +43,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
     },
     {
       code: verifier("credential flights lookUp model verifier"),
-      tests: tests("verifier/answers verifier/formats verifier/configuration legacy/service rehash/moves verifier/cold verifier/warm"),
+      tests: tests("verifier/answers verifier/formats verifier/configuration legacy/service rehash/peppers verifier/cold verifier/warm"),
     },
   ],
   policies: [

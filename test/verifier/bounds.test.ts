@@ -230,6 +230,22 @@ describe("A refused token", () => {
     ),
   )
 
+  it.effect("is remembered no longer than a good one", () =>
+    withKeys(
+      (apiKeys, instruments) =>
+        Effect.gen(function* () {
+          yield* tagOf(apiKeys.verify(unknownToken(1)))
+          yield* TestClock.adjust("1999 millis")
+          yield* tagOf(apiKeys.verify(unknownToken(1)))
+          assert.strictEqual(instruments.lookUps, 1)
+          yield* TestClock.adjust("1 millis")
+          yield* tagOf(apiKeys.verify(unknownToken(1)))
+          assert.strictEqual(instruments.lookUps, 2)
+        }),
+      { cache: { timeToLive: "2 seconds" } },
+    ),
+  )
+
   it.effect("is remembered in bounded memory", () =>
     withKeys(
       (apiKeys, instruments) =>
