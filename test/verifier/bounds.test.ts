@@ -181,6 +181,44 @@ describe("What is remembered", () => {
   )
 })
 
+describe("Records in memory", () => {
+  const anywhere = KeyPolicy.make({ kind: "networks", schema: Schema.Array(Schema.String), compile: () => ({}) })
+
+  it.effect("share what many have alike, and nothing else", () =>
+    withKeys(
+      (apiKeys) =>
+        Effect.gen(function* () {
+          const remember = (input: Omit<ApiKeys.CreateInput, "name">) =>
+            Effect.gen(function* () {
+              const { token } = yield* apiKeys.create({ ...input, name: "k" })
+              return (yield* apiKeys.verify(token)).apiKey
+            })
+          const rememberTwice = (input: Omit<ApiKeys.CreateInput, "name">) => Effect.all([remember(input), remember(input)])
+
+          const scoped = yield* rememberTwice({ scopes: ["ab", "c"] })
+          assert.strictEqual(scoped[0].scopes, scoped[1].scopes)
+          assert.strictEqual((yield* remember({ scopes: ["a", "bc"] })).scopes.join(" "), "a bc")
+          assert.strictEqual(scoped[0].metadata, scoped[1].metadata)
+
+          const short = yield* rememberTwice({ policies: { networks: ["192.0.2.0/24"] } })
+          assert.strictEqual(short[0].policies, short[1].policies)
+          const atMost = { networks: ["x".repeat(512 - JSON.stringify({ networks: [""] }).length)] }
+          const longest = yield* rememberTwice({ policies: atMost })
+          assert.strictEqual(longest[0].policies, longest[1].policies)
+          const longer = yield* rememberTwice({ policies: { networks: [`${atMost.networks[0]}x`] } })
+          assert.notStrictEqual(longer[0].policies, longer[1].policies)
+          assert.isTrue(Object.isFrozen(longer[0].policies))
+
+          const metadata = { nothing: null, list: [null, 1, { text: "x" }], map: { flag: false } }
+          const described = yield* rememberTwice({ metadata })
+          assert.deepStrictEqual(described[0].metadata, metadata)
+          assert.notStrictEqual(described[0].metadata, described[1].metadata)
+        }),
+      { policies: [anywhere] },
+    ),
+  )
+})
+
 describe("A refused token", () => {
   it.effect("costs one hash, not one a request, for a few seconds", () =>
     withKeys((apiKeys, instruments) =>
