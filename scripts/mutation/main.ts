@@ -28,6 +28,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
   scopes: [{ code: ["src/Scope.ts"], tests: tests("Scope ApiKey") }],
   // All of `internal/verifier` but what is of policies.
   verifier: [
+    { code: verifier("tokenReading"), tests: tests("ApiKeyToken") },
     { code: verifier("sieve"), tests: tests("sieve") },
     { code: verifier("lastUsed"), tests: tests("service/lastUse lastUsed") },
     { code: verifier("hashQueue"), tests: tests("hashQueue") },
@@ -43,7 +44,9 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
     },
     {
       code: verifier("credential flights lookUp model verifier"),
-      tests: tests("verifier/answers verifier/formats verifier/configuration legacy/service rehash/peppers verifier/cold verifier/warm"),
+      tests: tests(
+        "verifier/answers verifier/lookUps verifier/formats verifier/clock verifier/configuration legacy/service invalidation/register rehash/peppers hashQueue verifier/bounds verifier/cold verifier/warm",
+      ),
     },
   ],
   policies: [

@@ -85,20 +85,28 @@ describe("Telemetry", () => {
   const withRegistry = Effect.provideService(Metric.MetricRegistry, new Map())
 
   it.effect("counts hits, misses and failures by tag", () =>
-    withKeys((apiKeys) =>
+    withKeys((apiKeys, instruments) =>
       Effect.gen(function* () {
         const { token } = yield* apiKeys.create({ name: "k" })
         yield* apiKeys.verify(token)
         yield* apiKeys.verify(token)
         yield* Effect.ignore(apiKeys.verify("nonsense"))
         yield* Effect.ignore(apiKeys.verify(token, { scopes: ["a"] }))
+        // One that is refused, and again from memory.
+        instruments.beforeRead = Effect.sleep("2 seconds")
+        const refused = yield* Effect.forkChild(Effect.ignore(apiKeys.verify(unknownToken(1))), { startImmediately: true })
+        yield* TestClock.adjust("2 seconds")
+        yield* Fiber.join(refused)
+        yield* Effect.ignore(apiKeys.verify(unknownToken(1)))
         const count = (metric: Metric.Counter<number>) => Effect.map(Metric.value(metric), (state) => state.count)
-        assert.strictEqual(yield* count(ApiKeyMetrics.hits), 2)
-        assert.strictEqual(yield* count(ApiKeyMetrics.misses), 1)
+        assert.strictEqual(yield* count(ApiKeyMetrics.hits), 3)
+        assert.strictEqual(yield* count(ApiKeyMetrics.misses), 2)
         assert.strictEqual(yield* count(ApiKeyMetrics.failures("MalformedToken")), 1)
         assert.strictEqual(yield* count(ApiKeyMetrics.failures("InsufficientScope")), 1)
         assert.strictEqual(yield* count(ApiKeyMetrics.failures("Expired")), 0)
-        assert.strictEqual((yield* Metric.value(ApiKeyMetrics.coldDuration)).count, 1)
+        assert.strictEqual(yield* count(ApiKeyMetrics.failures("NotFound")), 2)
+        // In milliseconds.
+        assert.deepInclude(yield* Metric.value(ApiKeyMetrics.coldDuration), { count: 2, sum: 2_000 })
         assert.strictEqual((yield* Metric.value(ApiKeyMetrics.duration)).count, 0)
         assert.strictEqual((yield* Metric.value(ApiKeyMetrics.hashesInFlight)).value, 0)
         assert.strictEqual((yield* Metric.value(ApiKeyMetrics.cacheEntries)).value, 1)
@@ -145,6 +153,7 @@ describe("Telemetry", () => {
         })
       const byDefault = yield* withKeys(twice).pipe(Effect.withTracer(tracerInto(spans)))
       assert.deepStrictEqual(byDefault, ["ApiKeys.lookUp"])
+      assert.match(String(spans[0]?.attributes.get("api_key.key_id")), /^[0-9a-f]{16}$/)
       const traced = yield* withKeys(twice, { telemetry: "traces" }).pipe(Effect.withTracer(tracerInto(spans)))
       assert.deepStrictEqual(traced, ["ApiKeys.verify", "ApiKeys.lookUp", "ApiKeys.verify"])
       assert.strictEqual((yield* Metric.value(ApiKeyMetrics.duration)).count, 2)

@@ -1,6 +1,6 @@
 /** What the tests here share. */
-import { Effect, Layer, Redacted } from "effect"
-import { KeyId } from "../../src/ApiKey.ts"
+import { Effect, Layer, type Option, Redacted } from "effect"
+import { KeyId, type StoredApiKey } from "../../src/ApiKey.ts"
 import { RepositoryError } from "../../src/ApiKeyError.ts"
 import { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import * as Repository from "../../src/ApiKeyRepository.ts"
@@ -26,6 +26,8 @@ export interface Instruments {
   /** Waited for by each look-up, before or after it reads. */
   beforeRead: Effect.Effect<void>
   afterRead: Effect.Effect<void>
+  /** What the store answers instead of what it holds. */
+  answer: (stored: Option.Option<StoredApiKey>) => Option.Option<StoredApiKey>
   /** Waited for by each hash. */
   beforeHash: Effect.Effect<void>
   failure: RepositoryError | undefined
@@ -40,6 +42,7 @@ export const makeInstruments = (): Instruments => ({
   hashes: 0,
   beforeRead: Effect.void,
   afterRead: Effect.void,
+  answer: (stored) => stored,
   beforeHash: Effect.void,
   failure: undefined,
   afterWrite: Effect.void,
@@ -66,6 +69,7 @@ export const layerInstrumented = (instruments: Instruments) =>
             return beforeRead.pipe(
               Effect.andThen(repository.findByKeyId(keyId)),
               Effect.tap(() => afterRead),
+              Effect.map(instruments.answer),
             )
           }),
       })),

@@ -1,7 +1,7 @@
 /**
  * Reads a text as the credentials that it may stand for: one if it is a token of our format, several if it may be one of other systems.
  *
- * All formats stand in one list of readers. Ours comes first, and decides alone what is a token of it, as its checksum says so.
+ * Our format comes first, and decides alone what is a token of it, as its checksum says so.
  */
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -13,11 +13,8 @@ import type { Candidate, LegacyTokens } from "../../LegacyTokens.ts"
 import { flat } from "./flat.ts"
 import { isTokenOf, keyIdPlace, keyIdReader } from "./tokenReading.ts"
 
-/** A format of tokens, and the check of hashes that belong to it. */
+/** The check of hashes that belong to a format of tokens. */
 export interface Reader {
-  /** Whether it is our format, whose tokens stand for one key id. */
-  readonly isOwn: boolean
-  readonly read: (text: string) => Result.Result<ReadonlyArray<Candidate>, MalformedToken>
   readonly verify: ApiKeyHasher["Service"]["verify"]
   readonly isExact: LegacyTokens["isExact"]
 }
@@ -57,18 +54,16 @@ export interface Dependencies {
 }
 
 export const make = ({ format, hasher, legacy }: Dependencies): Credentials => {
-  const readers = [ownReader(format, hasher), ...legacy.map(otherReader)]
-  const others = readers.filter(({ isOwn }) => !isOwn)
-  const [own] = readers
+  const own: Reader = { verify: hasher.verify, isExact: undefined }
+  const others = legacy.map(otherReader)
   const keyIdOf = keyIdReader(format)
 
   return {
     read: (text) => {
-      // The list begins with our reader.
-      const read = own!.read(text)
-      if (Result.isSuccess(read)) return Result.succeed(read.success.map((candidate) => ownCredential(candidate, own!)))
-      const credentials = others.length === 0 ? [] : otherCredentials(text, others, format)
-      return credentials.length === 0 ? Result.fail(read.failure) : Result.succeed(credentials)
+      const parsed = ApiKeyToken.parse(text, format)
+      if (Result.isSuccess(parsed)) return Result.succeed([ownCredential(parsed.success, own)])
+      const credentials = otherCredentials(text, others, format)
+      return credentials.length === 0 ? Result.fail(parsed.failure) : Result.succeed(credentials)
     },
     keyIdAt: keyIdPlace(format),
     isOwn: (text) => keyIdOf(text) !== undefined,
@@ -76,16 +71,13 @@ export const make = ({ format, hasher, legacy }: Dependencies): Credentials => {
   }
 }
 
-const ownReader = (format: ApiKeyToken.TokenFormat, { verify }: Pick<ApiKeyHasher["Service"], "verify">): Reader => ({
-  isOwn: true,
-  read: (text) => Result.map(ApiKeyToken.parse(text, format), (parts) => [parts]),
-  verify,
-  isExact: undefined,
-})
+/** A format of another system, of whose tokens each may stand for several key ids. */
+interface OtherReader extends Reader {
+  readonly parse: (text: string) => ReadonlyArray<Candidate>
+}
 
-const otherReader = (system: Dependencies["legacy"][number]): Reader => ({
-  isOwn: false,
-  read: (text) => Result.succeed(system.parse(text)),
+const otherReader = (system: Dependencies["legacy"][number]): OtherReader => ({
+  parse: (text) => system.parse(text),
   verify: (secret, hash) => system.verify(secret, hash),
   isExact: system.isExact?.bind(system),
 })
@@ -100,10 +92,14 @@ const ownCredential = (candidate: Candidate, reader: Reader): Credential => ({
 /** In how many records a token of another format is looked for. */
 const maxReadings = 8
 
-const otherCredentials = (text: string, readers: ReadonlyArray<Reader>, format: ApiKeyToken.TokenFormat): ReadonlyArray<Credential> => {
+const otherCredentials = (
+  text: string,
+  readers: ReadonlyArray<OtherReader>,
+  format: ApiKeyToken.TokenFormat,
+): ReadonlyArray<Credential> => {
   if (text.length > ApiKeyToken.maxTokenLength) return []
   const readings = readers
-    .flatMap((reader) => Result.getOrElse(reader.read(text), () => []).map((candidate): Reading => ({ ...candidate, reader })))
+    .flatMap((reader) => reader.parse(text).map((candidate): Reading => ({ ...candidate, reader })))
     .slice(0, maxReadings)
     // A token of ours in another spelling stays refused.
     .filter((reading) => !isTokenOf(format, reading))
