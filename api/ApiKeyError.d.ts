@@ -13,7 +13,7 @@ declare const MalformedToken_base: Schema.Class<
   Schema.TaggedStruct<
     "MalformedToken",
     {
-      readonly reason: Schema.Literals<readonly ["length", "format", "prefix", "checksum"]>
+      readonly reason: Schema.Literals<readonly ["length", "format", "prefix", "checksum", "seal"]>
       readonly expected: Schema.optionalKey<Schema.String>
     }
   >,
@@ -289,6 +289,19 @@ declare const MissingPeppers_base: Schema.Class<
   import("effect/Cause").YieldableError
 >
 export declare class MissingPeppers extends MissingPeppers_base {
+  get message(): string
+}
+declare const UnsealedTokens_base: Schema.Class<
+  UnsealedTokens,
+  Schema.TaggedStruct<
+    "UnsealedTokens",
+    {
+      readonly count: Schema.Int
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class UnsealedTokens extends UnsealedTokens_base {
   get message(): string
 }
 declare const BuiltInPepper_base: Schema.Class<

@@ -2,7 +2,7 @@ import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type BuiltInPepper, HasherError, type MissingPeppers, type OtherPeppers } from "./ApiKeyError.ts"
+import { type BuiltInPepper, HasherError, type MissingPeppers, type OtherPeppers, type UnsealedTokens } from "./ApiKeyError.ts"
 import { ApiKeyHasher } from "./ApiKeyHasher.ts"
 import * as Repository from "./ApiKeyRepository.ts"
 import type * as ApiKeyToken from "./ApiKeyToken.ts"
@@ -37,7 +37,7 @@ export declare const layerWith: (
   options: Options,
 ) => Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | UnsealedTokens,
   ApiKeyHasher | Repository.ApiKeyRepository
 >
 export declare const layer: Layer.Layer<
@@ -49,12 +49,26 @@ export declare const layerConfigWith: (
   given: Pick<Options, "legacy" | "policies">,
 ) => Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
+  | ApiKeyToken.InvalidTokenConfig
+  | InvalidOptions
+  | HasherError
+  | MissingPeppers
+  | OtherPeppers
+  | BuiltInPepper
+  | UnsealedTokens
+  | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository
 >
 export declare const layerConfig: Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
+  | ApiKeyToken.InvalidTokenConfig
+  | InvalidOptions
+  | HasherError
+  | MissingPeppers
+  | OtherPeppers
+  | BuiltInPepper
+  | UnsealedTokens
+  | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository
 >
 export declare const layerMemoryWith: (options: Options) => Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions>
@@ -63,6 +77,6 @@ export declare const make: (
   options: Options,
 ) => Effect.Effect<
   ApiKeys["Service"],
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | UnsealedTokens,
   ApiKeyHasher | Repository.ApiKeyRepository | Scope.Scope
 >

@@ -17,7 +17,8 @@ export class MissingApiKey extends Schema.TaggedError<MissingApiKey>()("MissingA
 
 /** The string isn't a token of our format: wrong shape, wrong prefix or wrong checksum. @category errors @since 0.1.0 */
 export class MalformedToken extends Schema.TaggedError<MalformedToken>()("MalformedToken", {
-  reason: Schema.Literals(["length", "format", "prefix", "checksum"]),
+  /** With `seal`, a token of our format that none of the configured keys has sealed, while all that work are sealed. */
+  reason: Schema.Literals(["length", "format", "prefix", "checksum", "seal"]),
   /** With `prefix`, of our own format: what tokens begin with, the separator included. */
   expected: Schema.optionalKey(Schema.String),
 }) {
@@ -237,6 +238,17 @@ export class MissingPeppers extends Schema.TaggedError<MissingPeppers>()("Missin
   override get message(): string {
     const each = this.peppers.map(({ id, count }) => `${count} ${id === "" ? "without a label (API_KEY_PEPPER)" : `under ${id}`}`)
     return `API keys need peppers that aren't configured: ${each.join(", ")}. Configure them as older ones, or start with acceptMissingPeppers (API_KEY_ACCEPT_MISSING_PEPPERS=true)`
+  }
+}
+
+/**
+ * Tokens that work have no seal by a configured key, and would be refused as seals are required, so the service wasn't built. `count` says how many.
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnsealedTokens extends Schema.TaggedError<UnsealedTokens>()("UnsealedTokens", { count: Schema.Int }) {
+  override get message(): string {
+    return `${this.count} tokens that work have no seal by a configured key, and seals are required: configure the keys that sealed them, rotate them, let seals be preferred, or start with refuseUnsealed (API_KEY_REFUSE_UNSEALED=true), which ends them`
   }
 }
 

@@ -15,7 +15,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type BuiltInPepper, HasherError, type MissingPeppers, type OtherPeppers } from "./ApiKeyError.ts"
+import { type BuiltInPepper, HasherError, type MissingPeppers, type OtherPeppers, type UnsealedTokens } from "./ApiKeyError.ts"
 import { ApiKeyHasher, layerEphemeral, scheme, several } from "./ApiKeyHasher.ts"
 import { ApiKeyInvalidation } from "./ApiKeyInvalidation.ts"
 import * as Repository from "./ApiKeyRepository.ts"
@@ -41,6 +41,7 @@ import {
   type InvalidOptions,
 } from "./internal/keys/options.ts"
 import { observe } from "./internal/keys/observe.ts"
+import { requireSeals } from "./internal/keys/requireSeals.ts"
 import * as Revoke from "./internal/keys/revoke.ts"
 import * as Policies from "./internal/keys/policies.ts"
 import * as Rotate from "./internal/keys/rotate.ts"
@@ -57,6 +58,8 @@ import * as VerifyCounts from "./internal/verifier/counts.ts"
 import * as HashQueue from "./internal/verifier/hashQueue.ts"
 import * as LastUsed from "./internal/verifier/lastUsed.ts"
 import * as Rehash from "./internal/verifier/rehash.ts"
+import * as Standings from "./internal/verifier/standing.ts"
+import * as Strangers from "./internal/verifier/strangers.ts"
 import * as Verifier from "./internal/verifier/verifier.ts"
 import type { LegacyTokens } from "./LegacyTokens.ts"
 
@@ -90,7 +93,7 @@ export type { Verified, VerifyOptions } from "./internal/verifier/model.ts"
  *
  * Fails with `InvalidTokenConfig` for a bad prefix or separator, with `InvalidOptions` for lifetimes that make no sense, with `HasherError` if
  * the hasher can't check what it hashes, with `BuiltInPepper` if it hashes with the built-in pepper for a store that outlives the program, with
- * `OtherPeppers` if a pepper isn't the one that keys in the store were made under, and with `MissingPeppers` if hashes need a pepper that isn't configured (which
+ * `OtherPeppers` if a pepper isn't the one that keys in the store were made under, with `UnsealedTokens` if required seals would end tokens that work, and with `MissingPeppers` if hashes need a pepper that isn't configured (which
  * nobody can tell, and a warning says, as long as the store can't be read).
  * @category layers
  * @since 0.1.0
@@ -99,7 +102,7 @@ export const layerWith = (
   options: Options,
 ): Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | UnsealedTokens,
   ApiKeyHasher | Repository.ApiKeyRepository
 > => Layer.effect(ApiKeys, make(options))
 
@@ -127,7 +130,9 @@ export const layer: Layer.Layer<
   ApiKeyHasher | Repository.ApiKeyRepository
 > = Layer.suspend(() =>
   // The defaults are valid.
-  Layer.catchTag(layerWith({}), ["InvalidTokenConfig", "InvalidOptions"], (error) => Layer.effectContext(Effect.die(error))),
+  Layer.catchTag(layerWith({}), ["InvalidTokenConfig", "InvalidOptions", "UnsealedTokens"], (error) =>
+    Layer.effectContext(Effect.die(error)),
+  ),
 )
 
 /**
@@ -146,7 +151,14 @@ export const layerConfigWith = (
   given: Pick<Options, "legacy" | "policies">,
 ): Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
+  | ApiKeyToken.InvalidTokenConfig
+  | InvalidOptions
+  | HasherError
+  | MissingPeppers
+  | OtherPeppers
+  | BuiltInPepper
+  | UnsealedTokens
+  | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository
 > => Layer.unwrap(Effect.map(readOptions, (options) => layerWith({ ...options, ...given })))
 
@@ -161,7 +173,14 @@ export const layerConfigWith = (
  */
 export const layerConfig: Layer.Layer<
   ApiKeys,
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | Config.ConfigError,
+  | ApiKeyToken.InvalidTokenConfig
+  | InvalidOptions
+  | HasherError
+  | MissingPeppers
+  | OtherPeppers
+  | BuiltInPepper
+  | UnsealedTokens
+  | Config.ConfigError,
   ApiKeyHasher | Repository.ApiKeyRepository
 > = Layer.suspend(() => layerConfigWith({}))
 
@@ -180,7 +199,7 @@ export const layerConfig: Layer.Layer<
  */
 export const layerMemoryWith = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions> =>
   // Its hasher always hashes; a failure would mean a runtime without WebCrypto.
-  Layer.catchTag(layerWith(options), ["HasherError", "MissingPeppers", "OtherPeppers", "BuiltInPepper"], (error) =>
+  Layer.catchTag(layerWith(options), ["HasherError", "MissingPeppers", "OtherPeppers", "BuiltInPepper", "UnsealedTokens"], (error) =>
     Layer.effectContext(Effect.die(error)),
   ).pipe(Layer.provide([layerEphemeral, Repository.layerMemory]))
 
@@ -230,7 +249,7 @@ export const make = (
   options: Options,
 ): Effect.Effect<
   ApiKeys["Service"],
-  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper,
+  ApiKeyToken.InvalidTokenConfig | InvalidOptions | HasherError | MissingPeppers | OtherPeppers | BuiltInPepper | UnsealedTokens,
   ApiKeyHasher | Repository.ApiKeyRepository | Scope.Scope
 > => Effect.provide(build(options), [layerWebCrypto, Digest.layerWebCrypto])
 
@@ -252,7 +271,8 @@ const build = Effect.fnUntraced(function* (options: Options) {
   if (!(yield* hasher.verify(decoySecret, decoy))) return yield* new HasherError({ reason: "Failed" })
   const currentScheme = hasher.currentScheme ?? Effect.succeed(scheme(Redacted.value(decoy)))
 
-  const hashQueue = HashQueue.make(yield* decodeHashing(options.hashing ?? {}, hasher.threads ?? 1))
+  const hashing = yield* decodeHashing(options.hashing ?? {}, hasher.threads ?? 1)
+  const hashQueue = HashQueue.make(hashing)
   const hash = (secret: Redacted.Redacted) => hashQueue.runNew(hasher.hash(secret))
   if (options.acceptBuiltInPepper !== true) yield* refuseBuiltIn(repository, hasher)
   yield* checkPeppers(repository, hasher, acceptMissingPeppers)
@@ -266,13 +286,25 @@ const build = Effect.fnUntraced(function* (options: Options) {
   const channel = yield* Effect.serviceOption(ApiKeyInvalidation)
   const node = Option.isNone(channel) ? "" : `${yield* decodeNodeName(options)}-${Hex.encode(yield* random.randomBytes(6))}`
 
+  const listener = {
+    changed: (keyId: string) => {
+      verification.changed(keyId)
+      standings?.changed(keyId)
+    },
+    recordChanged: (id: string) => {
+      verification.recordChanged(id)
+      // Its key ids aren't known.
+      standings?.everythingChanged()
+    },
+    everythingChanged: () => {
+      verification.everythingChanged()
+      standings?.everythingChanged()
+    },
+    imported: () => standings?.everythingChanged(),
+  }
   const doubts: Doubts.Doubts = yield* Doubts.make({
     node,
-    listener: {
-      changed: (keyId) => verification.changed(keyId),
-      recordChanged: (id) => verification.recordChanged(id),
-      everythingChanged: () => verification.everythingChanged(),
-    },
+    listener,
     tell: (message) => nodes.tell(message),
     isChanging: repository.transaction?.isChanging ?? (() => Effect.succeed(false)),
   })
@@ -280,13 +312,24 @@ const build = Effect.fnUntraced(function* (options: Options) {
     repository,
     Invalidation.make({
       doubts,
-      changed: (keyId) => verification.changed(keyId),
-      everythingChanged: () => verification.everythingChanged(),
+      ...listener,
       tell: (message) => nodes.tell(message),
     }),
   )
   const upkeep = Upkeep.make(repository, changes)
   const rehash = yield* Rehash.make(upkeep.replaceHash, hasher, currentScheme, hashQueue)
+  const standings =
+    hasher.sealingKeys === undefined
+      ? undefined
+      : Standings.make({
+          format,
+          sealingKeys: hasher.sealingKeys,
+          repository,
+          rule: options.seals,
+          // A store that outlives the program may be changed by others, of whom nothing is heard without a channel.
+          isInTouch: Option.isSome(channel) || repository.peppers === undefined ? (now) => nodes.isInTouch(now) : () => false,
+        })
+  if (options.seals === "required") yield* requireSeals(repository, standings && hasher.sealingKeys, options.refuseUnsealed === true)
   const verification = Verifier.make({
     repository,
     hasher,
@@ -301,6 +344,8 @@ const build = Effect.fnUntraced(function* (options: Options) {
     maximumAge: Duration.toMillis(lifetimes.refusedAge),
     policies,
     rehash,
+    standings,
+    strangers: Strangers.make(hashing.maxWait),
     doubts,
   })
   yield* Effect.forkScoped(verification.watchClock)
@@ -310,9 +355,11 @@ const build = Effect.fnUntraced(function* (options: Options) {
     : yield* Nodes.make(
         Nodes.withRegister(channel.value, repository.nodeRegister),
         node,
-        { ...verification, doubtful: doubts.doubtful, settled: doubts.settled },
+        { ...listener, trust: verification.trust, doubtful: doubts.doubtful, settled: doubts.settled },
         rememberedByNodes(cache),
       )
+
+  if (standings !== undefined) yield* Effect.forkScoped(standings.watch)
 
   const checkPolicies = Policies.make(policies)
   const mint = Mint.make({ format, generate, sealingKeys: hasher.sealingKeys })

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Exit, Redacted } from "effect"
+import { DateTime, Effect, Exit, Option, Redacted } from "effect"
 import type { StoredApiKey } from "../../src/ApiKey.ts"
+import { toSealColumn } from "../../src/internal/sql/columns.ts"
 import { decodeStored, decodeStoredBySchema } from "../../src/internal/sql/row.ts"
 import { storedApiKey } from "../../src/internal/testing/arbitraries.ts"
+import { makeStoredApiKey } from "../../src/testing.ts"
 
 const rowOf = ({ apiKey, hash, previousHash, sealId, previousSealId }: StoredApiKey): Record<string, unknown> => ({
   id: apiKey.id,
@@ -31,8 +33,8 @@ const rowOf = ({ apiKey, hash, previousHash, sealId, previousSealId }: StoredApi
   previous_grace_seconds: apiKey.previous?.graceSeconds ?? null,
   previous_last_used_at: apiKey.previous?.lastUsedAt ? DateTime.toDateUtc(apiKey.previous.lastUsedAt) : null,
   previous_hash: previousHash && Redacted.value(previousHash),
-  seal_id: sealId,
-  previous_seal_id: previousSealId,
+  seal_id: toSealColumn(apiKey.keyId, sealId),
+  previous_seal_id: toSealColumn(apiKey.previous?.keyId ?? "", previousSealId),
 })
 
 /** What a row never holds, what it may hold only after somebody's own UPDATE, and what is at the edge of the allowed. */
@@ -107,6 +109,14 @@ const columns = [
 ]
 
 describe("a row of the table", () => {
+  it("says nothing of a seal once another token is in its place", () => {
+    const stored = makeStoredApiKey({ sealId: "~a.1" })
+    const row = rowOf(stored)
+    assert.strictEqual(Exit.getSuccess(decodeStored(row)).pipe(Option.getOrThrow).sealId, "~a.1")
+    // As a node of a version before seals leaves it.
+    assert.isNull(Exit.getSuccess(decodeStored({ ...row, key_id: "0123456789abcdef" })).pipe(Option.getOrThrow).sealId)
+  })
+
   it.effect.prop("is read as the schema reads it", { stored: storedApiKey }, ({ stored }) =>
     Effect.sync(() => {
       assert.deepStrictEqual(decodeStored(rowOf(stored)), decodeStoredBySchema(rowOf(stored)))

@@ -113,6 +113,8 @@ export interface Options {
   readonly lastUsedInterval?: Duration.Input | undefined
   readonly cache?: VerificationCache.Options | "off" | undefined
   readonly hashing?: HashingOptions | undefined
+  readonly seals?: "preferred" | "required" | undefined
+  readonly refuseUnsealed?: boolean | undefined
   readonly telemetry?: "counters" | "metrics" | "traces" | undefined
   readonly nodeName?: string | undefined
 }

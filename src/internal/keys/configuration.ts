@@ -28,6 +28,8 @@ export const readOptions: Effect.Effect<Options, Config.ConfigError> = Effect.ge
     lastUsedInterval: yield* optional(Variable.duration("API_KEY_LAST_USED_INTERVAL")),
     cache: cacheSwitch === "off" ? "off" : cache,
     hashing: yield* readHashing,
+    seals: yield* optional(Variable.word("API_KEY_SEAL_RULE", ["preferred", "required"])),
+    refuseUnsealed: yield* optional(Variable.flag("API_KEY_REFUSE_UNSEALED")),
     telemetry: yield* optional(Variable.word("API_KEY_TELEMETRY", ["counters", "metrics", "traces"])),
     nodeName: yield* optional(Config.String("API_KEY_NODE_NAME")),
   }

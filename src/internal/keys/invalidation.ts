@@ -80,6 +80,8 @@ export const make = ({ doubts, changed, everythingChanged, tell }: Dependencies)
               // A message for each imported key is too many: other nodes learn of them by a trigger, or when their refusals are too old.
               if (outcome._tag !== "KeyImported") telling.push(...outcome.keyIds.map((keyId) => tell(Message.changed(keyId))))
             }
+            // The others learn at once that there are new keys, as they may have no seal.
+            if (outcomes.some(({ _tag }) => _tag === "KeyImported")) telling.push(tell(Message.imported))
             return tellAll(telling)
           },
           committedUnknownUnsafe: () => {

@@ -226,6 +226,13 @@ export interface Options {
   readonly cache?: VerificationCache.Options | "off" | undefined
   readonly hashing?: HashingOptions | undefined
   /**
+   * Whether a token of our format without a good seal is looked up, after all others (`"preferred"`), or refused as `MalformedToken` without a look-up or a
+   * hash (`"required"`). Default: `"required"` as long as each token that works is known to be sealed by a configured key, else `"preferred"`.
+   */
+  readonly seals?: "preferred" | "required" | undefined
+  /** Whether to start with `seals: "required"` although it refuses tokens that work. Default: no. */
+  readonly refuseUnsealed?: boolean | undefined
+  /**
    * What is told of each verification, on top of the counters of `ApiKeyMetrics` and the spans of look-ups: `"metrics"` adds how long it
    * took, `"traces"` also a span, warm ones included. Default: `"counters"`, as both cost more than a warm verification itself.
    */

@@ -14,6 +14,8 @@ export type Message =
   /** As `Changed`, and whoever has applied it is to say so to the node that asks. */
   | { readonly _tag: "Confirm"; readonly change: string; readonly keyId: string }
   | { readonly _tag: "Confirmed"; readonly change: string; readonly node: string }
+  /** Keys were imported: too many to be named. */
+  | { readonly _tag: "Imported" }
   /** The node has stopped, and uses nothing any more of what it remembered. */
   | { readonly _tag: "Left"; readonly node: string }
   /** Of a newer node, and no change of a record. */
@@ -31,6 +33,7 @@ export const confirmed = (change: string, node: string): string => `confirmed ${
 /** A message that begins with this may be passed over by nodes that don't know it. */
 const ignorable = "?"
 const hasLeft = `${ignorable}left `
+export const imported = `${ignorable}imported`
 export const left = (node: string): string => `${hasLeft}${node}`
 
 // Not by its schema, for which the bundle would have one file more to load at each start.
@@ -40,6 +43,7 @@ const isId = (text: string | undefined): text is ApiKeyId =>
 /** Any other message that can't be understood, a newer node's perhaps, may mean any change. */
 export const parse = (text: string): Message => {
   if (text.startsWith(hasLeft)) return { _tag: "Left", node: text.slice(hasLeft.length) }
+  if (text === imported) return { _tag: "Imported" }
   if (text.startsWith(ignorable)) return { _tag: "Ignored" }
   const [tag, first, second, ...more] = text.split(" ")
   // An id that is none can't be asked about.

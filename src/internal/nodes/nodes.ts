@@ -28,6 +28,8 @@ export interface Listener {
   readonly doubtful: (id: ApiKeyId, change: string) => void
   readonly settled: (id: ApiKeyId, change: string, keyIds: ReadonlyArray<string> | undefined) => void
   readonly everythingChanged: () => void
+  /** Keys were imported: none of those that were there has changed. */
+  readonly imported: () => void
   readonly trust: (from: number, until: number) => void
 }
 
@@ -148,6 +150,8 @@ export const make = Effect.fnUntraced(function* (
         known?.leave(message.node)
         for (const confirmation of waiting.values()) confirmation.hear(message.node)
         return
+      case "Imported":
+        return listener.imported()
       case "Ignored":
         return
     }

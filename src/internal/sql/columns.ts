@@ -52,6 +52,16 @@ export const toArray = (values: ReadonlyArray<Value>): string => {
   return `${text}}`
 }
 
+/**
+ * The id of a sealing key is kept with the key id of the token that it sealed. A node of a version without seals replaces a token and leaves the
+ * column as it is, which then says nothing of the new token.
+ */
+export const toSealColumn = (keyId: string, sealId: string | null): string | null => (sealId === null ? null : `${keyId} ${sealId}`)
+
+/** The id of the key that sealed the token with this key id. */
+export const ofSealColumn = (keyId: string, value: string | null): string | null =>
+  value?.startsWith(`${keyId} `) === true ? value.slice(keyId.length + 1) : null
+
 const ownColumns: ReadonlyArray<KeptColumn> = Object.entries(fields).map(([name, { column }]) => ({
   ...column,
   // The keys of a literal are its own.
@@ -72,8 +82,11 @@ export const recordColumns: ReadonlyArray<KeptColumn> = [...ownColumns, ...previ
 const hashColumns: ReadonlyArray<KeptColumn> = [
   { ...hashFields.hash, of: ({ hash }) => Redacted.value(hash) },
   { ...hashFields.previousHash, of: ({ previousHash }) => (previousHash === null ? null : Redacted.value(previousHash)) },
-  { ...hashFields.sealId, of: ({ sealId }) => sealId },
-  { ...hashFields.previousSealId, of: ({ previousSealId }) => previousSealId },
+  { ...hashFields.sealId, of: ({ apiKey, sealId }) => toSealColumn(apiKey.keyId, sealId) },
+  {
+    ...hashFields.previousSealId,
+    of: ({ apiKey, previousSealId }) => (apiKey.previous === null ? null : toSealColumn(apiKey.previous.keyId, previousSealId)),
+  },
 ]
 
 /** The columns that are written. */

@@ -9,7 +9,7 @@ import type { Changes, EndedPrevious, Records } from "../record/contract.ts"
 import { toSimpleLowerCase } from "../text/lowerCase.ts"
 import { type Column, changedFields, fields, isKeptWhileInactive } from "../record/fields.ts"
 import { findTakenIn, insertManyIn } from "./bulk.ts"
-import { toValue, typeOf } from "./columns.ts"
+import { toSealColumn, toValue, typeOf } from "./columns.ts"
 import { hashesOf, StoreFailure, toRepositoryError } from "./failures.ts"
 import { decodeKeys } from "./row.ts"
 import { type Store, toDate } from "./store.ts"
@@ -66,7 +66,7 @@ export const make = (store: Store): Records => {
     rotate: (id, { keyId, prefix, hint, hash, sealId, previous }, { at, ifVersion }) =>
       alone(
         "rotate",
-        sql`UPDATE ${keys} SET key_id = ${keyId}::text, prefix = ${prefix}::text, hint = ${hint}::text, hash = ${Redacted.value(hash)}::text, seal_id = ${sealId}::text,
+        sql`UPDATE ${keys} SET key_id = ${keyId}::text, prefix = ${prefix}::text, hint = ${hint}::text, hash = ${Redacted.value(hash)}::text, seal_id = ${toSealColumn(keyId, sealId)}::text,
           previous_key_id = key_id, previous_hint = hint, previous_hash = hash, previous_seal_id = seal_id, previous_last_used_at = NULL,
           previous_expires_at = ${toDate(previous.expiresAt)}::timestamptz, previous_grace_seconds = ${previous.graceSeconds}::int4,
           rotated_at = ${toDate(at)}::timestamptz, updated_at = ${toDate(at)}::timestamptz, version = version + 1

@@ -9,6 +9,7 @@ import type { Taken } from "../record/contract.ts"
 import { type Column, type FieldName, fields, previousFields } from "../record/fields.ts"
 import { isKeyId, plainCheck } from "../record/plainFields.ts"
 import { ofChecked } from "../schema/ofChecked.ts"
+import { ofSealColumn } from "./columns.ts"
 import { latestMillis } from "../time/instants.ts"
 
 type Row = Readonly<Record<string, unknown>>
@@ -177,8 +178,8 @@ const toStored = (apiKey: ApiKey, { hash, previous_hash, seal_id, previous_seal_
     apiKey,
     hash: redact(hash),
     previousHash: previous_hash === null ? null : redact(previous_hash),
-    sealId: seal_id,
-    previousSealId: previous_seal_id,
+    sealId: ofSealColumn(apiKey.keyId, seal_id),
+    previousSealId: apiKey.previous === null ? null : ofSealColumn(apiKey.previous.keyId, previous_seal_id),
   })
 
 const redact = (hash: string): Redacted.Redacted => Redacted.make(hash, { label: "hash" })

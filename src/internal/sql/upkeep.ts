@@ -76,9 +76,12 @@ export const make = ({ sql, keys, columns, alone, previousIsLive }: Store): Upke
       ),
 
     countSeals: (at) =>
-      sql`SELECT token.seal_id AS "sealId", count(*)::int4 AS count
-        FROM ${keys} CROSS JOIN LATERAL (VALUES (hash, seal_id, TRUE), (previous_hash, previous_seal_id, ${previousIsLive(at)}))
-          AS token (hash, seal_id, is_live)
+      sql`SELECT CASE WHEN starts_with(token.seal_id, token.key_id || ' ') THEN substr(token.seal_id, length(token.key_id) + 2) END AS "sealId",
+          count(*)::int4 AS count
+        FROM ${keys} CROSS JOIN LATERAL (VALUES
+          (key_id, hash, seal_id, TRUE),
+          (previous_key_id, previous_hash, previous_seal_id, ${previousIsLive(at)})
+        ) AS token (key_id, hash, seal_id, is_live)
         WHERE is_active AND (expires_at IS NULL OR expires_at > ${toDate(at)}::timestamptz)
           AND token.is_live AND NOT starts_with(token.hash, '$legacy-')
         GROUP BY 1 ORDER BY 1`.pipe(Effect.flatMap(decodeSealCounts), Effect.mapError(toRepositoryError("count seals"))),

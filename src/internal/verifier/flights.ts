@@ -10,11 +10,13 @@ import type { Found } from "./entry.ts"
 import type { LookUp, LookUpError } from "./lookUp.ts"
 import type { Memory } from "./memory.ts"
 import type { Doubts } from "../nodes/doubts.ts"
+import type { Standing } from "./standing.ts"
 
 export interface Flights {
   /** The record by the store, from a flight that is recent enough or from a flight of its own. */
   readonly board: (
     credential: Credential,
+    standing: Standing | undefined,
     digest: string,
     now: number,
     maxAge: number,
@@ -41,7 +43,7 @@ export const make = ({ lookUp, memory, doubts }: Dependencies): Flights => {
   const { trust, generations } = memory
   const flights = new Map<string, Flight>()
 
-  const board: Flights["board"] = (credential, digest, now, maxAge, context) => {
+  const board: Flights["board"] = (credential, standing, digest, now, maxAge, context) => {
     const name = digest + credential.keyId
     // Any other flight that is found later began after the call.
     const before = flights.get(name)
@@ -67,14 +69,21 @@ export const make = ({ lookUp, memory, doubts }: Dependencies): Flights => {
           { onFailure: attempt, onSuccess: attempt },
         )
       }
-      return join(() => start(name, credential, digest, now, context))
+      return join(() => start(name, credential, standing, digest, now, context))
     }
     return attempt()
   }
 
-  const start = (name: string, credential: Credential, digest: string, startedAt: number, context: Context.Context<never>): Flight => {
+  const start = (
+    name: string,
+    credential: Credential,
+    standing: Standing | undefined,
+    digest: string,
+    startedAt: number,
+    context: Context.Context<never>,
+  ): Flight => {
     const generation = generations.of(credential.keyId)
-    const fiber = Effect.runForkWith(context)(lookUp(credential, digest, context))
+    const fiber = Effect.runForkWith(context)(lookUp(credential, standing, digest, context))
     const flight: Flight = { fiber, name, startedAt, generation, waiting: 0 }
     flights.set(name, flight)
     fiber.addObserver(() => leave(flight))

@@ -1,8 +1,8 @@
 /**
  * Bounds how many secrets are hashed at a time, and who waits for it.
  *
- * Those who give a known key id and those who give an unknown one wait in lanes of their own, and take turns; within the lane of known
- * ones the key ids take turns. So neither a flood of invented key ids nor one of guesses at some keys keeps the holder of another from
+ * Those whose token bears a good seal come before all strangers, with one permit more. Of the others, those who give a known key id and those
+ * who give an unknown one wait in lanes of their own, and take turns; within the lane of known ones the key ids take turns. So neither a flood of invented key ids nor one of guesses at some keys keeps the holder of another from
  * being verified. A lane holds so many and no more; a known key id that has fewer waiting takes the place of the last of the one that has
  * most. Secrets of new keys, which no stranger asks for, have a third lane that takes all and in which they wait as long as it takes. What
  * nobody waits for comes last: it has its turn when all lanes are empty.
@@ -11,8 +11,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { Overloaded } from "../../ApiKeyError.ts"
 
-/** Whether there is a record with the key id. */
-export type LaneName = "known" | "unknown"
+/** Whether the token bears a good seal, or else whether there is a record with the key id. */
+export type LaneName = "sealed" | "known" | "unknown"
 
 export interface HashQueue {
   /**
@@ -45,23 +45,37 @@ export const defaultPermits = (threads: number): number => {
 /** About as many as are hashed within `maxWait` with costly parameters: more would only wait for nothing. */
 export const defaultQueue = (permits: number): number => 64 * permits
 
+/** Permits that no stranger can take, beyond those for all. */
+const reserved = 1
+
 export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue => {
   let inFlight = 0
-  const lanes = { known: new Lane(queue), unknown: new Lane(queue) }
+  const lanes = { sealed: new Lane(queue), known: new Lane(queue), unknown: new Lane(queue) }
   const laneOfNew = new Lane(Number.POSITIVE_INFINITY)
   const lastLane = new Lane(Number.POSITIVE_INFINITY)
-  /** Whose turn it is comes first. The last lane takes none. */
+  /** Whose turn it is comes first. The first lane and the last take no turns. */
   const turns = [lanes.known, lanes.unknown, laneOfNew]
   const overloaded = Effect.fail(new Overloaded({ retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(maxWait))) }))
 
-  const release = (): void => {
+  const isFree = (lane: Lane): boolean => inFlight < (lane === lanes.sealed ? permits + reserved : permits)
+
+  const nextLane = (): Lane | undefined => {
+    if (lanes.sealed.size > 0) return isFree(lanes.sealed) ? lanes.sealed : undefined
+    if (!isFree(lastLane)) return undefined
     const lane = turns.find(({ size }) => size > 0)
-    const next = (lane ?? lastLane).shift()
-    if (next === undefined) {
-      inFlight--
-      return
-    }
     if (lane !== undefined) turns.push(...turns.splice(turns.indexOf(lane), 1))
+    return lane ?? lastLane
+  }
+
+  const release = (): void => {
+    inFlight--
+    admit()
+  }
+
+  const admit = (): void => {
+    const next = nextLane()?.shift()
+    if (next === undefined) return
+    inFlight++
     next.hasPermit = true
     // The permit goes on to who waits, in a task of its own: hashes that never pause would pile up on the stack.
     queueMicrotask(next.admit)
@@ -82,10 +96,7 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
         const timer = atMost === undefined ? undefined : Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(atMost), giveUp))
         lane.push(waiter)
         // One may have become free since it was looked for: a fiber may pause in between.
-        if (inFlight < permits) {
-          inFlight++
-          release()
-        }
+        admit()
         return Effect.sync(() => {
           timer?.interruptUnsafe()
           // It was its turn already, so the permit goes on. Who was refused has none.
@@ -94,21 +105,21 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
       }),
     )
 
-  const whenAdmitted = <A, E, F>(hash: Effect.Effect<A, E>, admission: () => Effect.Effect<void, F>) =>
+  const whenAdmitted = <A, E, F>(lane: Lane, hash: Effect.Effect<A, E>, admission: () => Effect.Effect<void, F>) =>
     Effect.uninterruptibleMask((restore): Effect.Effect<A, E | F> => {
       const released = Effect.onExit(hash, () => {
         release()
         return Effect.void
       })
-      if (inFlight >= permits) return Effect.andThen(restore(admission()), released)
+      if (!isFree(lane)) return Effect.andThen(restore(admission()), released)
       inFlight++
       return released
     })
 
   return {
-    run: (lane, keyId, hash) => whenAdmitted(hash, () => wait(lanes[lane], keyId, overloaded, maxWait)),
-    runNew: (hash) => whenAdmitted(hash, () => wait(laneOfNew, "", Effect.never)),
-    runLast: (hash) => whenAdmitted(hash, () => wait(lastLane, "", Effect.never)),
+    run: (lane, keyId, hash) => whenAdmitted(lanes[lane], hash, () => wait(lanes[lane], keyId, overloaded, maxWait)),
+    runNew: (hash) => whenAdmitted(laneOfNew, hash, () => wait(laneOfNew, "", Effect.never)),
+    runLast: (hash) => whenAdmitted(lastLane, hash, () => wait(lastLane, "", Effect.never)),
     inFlight: () => inFlight,
   }
 }

@@ -26,12 +26,15 @@ import type { HashQueue } from "./hashQueue.ts"
 import type { Memory } from "./memory.ts"
 import type { Plans } from "./plan.ts"
 import type { Rehash } from "./rehash.ts"
+import type { Standing } from "./standing.ts"
+import type { Strangers } from "./strangers.ts"
 
 export type LookUpError = NotFound | InvalidSecret | RepositoryError | HasherError | Overloaded
 
-/** Without a digest nothing is remembered, as in a transaction. */
+/** Without a digest nothing is remembered, as in a transaction; without a standing nobody is told from a stranger. */
 export type LookUp = (
   credential: Credential,
+  standing: Standing | undefined,
   digest: string | undefined,
   context: Context.Context<never>,
 ) => Effect.Effect<Found, LookUpError>
@@ -47,6 +50,7 @@ export interface Dependencies {
   readonly memory: Memory
   readonly plans: Plans
   readonly rehash: Rehash
+  readonly strangers: Strangers
   /** The records that may be changing: an answer about them is neither kept nor shared. */
   readonly doubts: Pick<Doubts, "has">
 }
@@ -55,13 +59,13 @@ export interface Dependencies {
 const maxAttempts = 10
 
 export const make = (dependencies: Dependencies): LookUp => {
-  const { repository, hasher, currentScheme, hashQueue, decoy, memory, plans, rehash, doubts } = dependencies
+  const { repository, hasher, currentScheme, hashQueue, decoy, memory, plans, rehash, strangers, doubts } = dependencies
   const { trust, generations } = memory
   let decoyHash = decoy.hash
 
   /** In the caller's context. A span that no tracer takes costs a tenth of the look-up. */
-  const lookUp: LookUp = (credential, digest, context) => {
-    const looking = lookUpAndCheck(credential, digest, context)
+  const lookUp: LookUp = (credential, standing, digest, context) => {
+    const looking = lookUpAndCheck(credential, standing, digest, context)
     return Context.get(context, Tracer.Tracer) === Tracer.nativeTracer
       ? looking
       : Effect.withSpan(looking, "ApiKeys.lookUp", { captureStackTrace: false, attributes: { "api_key.key_id": credential.keyId } })
@@ -69,6 +73,7 @@ export const make = (dependencies: Dependencies): LookUp => {
 
   const lookUpAndCheck = Effect.fnUntraced(function* (
     credential: Credential,
+    standing: Standing | undefined,
     digest: string | undefined,
     context: Context.Context<never>,
   ): Effect.fn.Return<Found, LookUpError> {
@@ -83,7 +88,9 @@ export const make = (dependencies: Dependencies): LookUp => {
     for (let attempt = 1; ; attempt++) {
       const checkedAt = trust.readClock(clock)
       const generation = generations.of(keyId)
-      const stored = Option.getOrUndefined(yield* repository.findByKeyId(keyId))
+      const stored = Option.getOrUndefined(
+        yield* standing === "stranger" ? strangers.run(repository.findByKeyId(keyId)) : repository.findByKeyId(keyId),
+      )
       const token = stored === undefined ? undefined : tokenOf(stored, keyId)
       const hash = token?.hash ?? decoyHash
       const isCurrent = scheme(Redacted.value(hash)) === (yield* currentScheme)
@@ -92,7 +99,7 @@ export const make = (dependencies: Dependencies): LookUp => {
       // An older hash of ours is checked anew: its pepper may have been taken out since. Those of other systems keep theirs.
       if ((isCurrent || isLegacyHash(hash)) && hashDigest === remembered) proven = hashDigest
       if (hashDigest !== proven && hashDigest !== refuted) {
-        const right = token === undefined ? yield* checkDecoy(credential) : yield* check(credential, hash)
+        const right = token === undefined ? yield* checkDecoy(credential, standing) : yield* check(credential, standing, hash)
         if (right === undefined) refuted = hashDigest
         else {
           reading = right
@@ -131,11 +138,17 @@ export const make = (dependencies: Dependencies): LookUp => {
   const inTurn: HashQueue["run"] = hasher.threads === 0 ? (_lane, _keyId, hash) => hash : hashQueue.run
 
   /** The reading of the token that the hash is of. */
-  const check = (credential: Credential, hash: Redacted.Redacted): Effect.Effect<Reading | undefined, HasherError | Overloaded> => {
+  const check = (
+    credential: Credential,
+    standing: Standing | undefined,
+    hash: Redacted.Redacted,
+  ): Effect.Effect<Reading | undefined, HasherError | Overloaded> => {
     const { keyId, readings, isOwn } = credential
     const [own] = readings
     return isOwn && own !== undefined
-      ? Effect.map(inTurn("known", keyId, own.reader.verify(own.secret, hash)), (isRight) => (isRight ? own : undefined))
+      ? Effect.map(inTurn(standing === "sealed" ? "sealed" : "known", keyId, own.reader.verify(own.secret, hash)), (isRight) =>
+          isRight ? own : undefined,
+        )
       : checkEach(credential, hash)
   }
 
@@ -162,10 +175,13 @@ export const make = (dependencies: Dependencies): LookUp => {
   })
 
   /** Costs what a wrong secret costs, and proves nothing. */
-  const checkDecoy = ({ keyId, readings, hasDecoy }: Credential): Effect.Effect<undefined, HasherError | Overloaded> => {
+  const checkDecoy = (
+    { keyId, readings, hasDecoy }: Credential,
+    standing: Standing | undefined,
+  ): Effect.Effect<undefined, HasherError | Overloaded> => {
     if (!hasDecoy) return Effect.undefined
     const checking = Effect.catchIf(hasher.verify(readings[0]!.secret, decoyHash), isMissingPepper, renewDecoy)
-    return Effect.as(inTurn("unknown", keyId, checking), undefined)
+    return Effect.as(inTurn(standing === "sealed" ? "sealed" : "unknown", keyId, checking), undefined)
   }
 
   /** The pepper of the decoy's hash was taken out of the ring. Making another hash costs what the check would have cost. */

@@ -22,7 +22,7 @@ import { toMillis } from "../time/millis.ts"
 import type { Settings } from "./cacheSettings.ts"
 import type { Counts } from "./counts.ts"
 import * as Credentials from "./credential.ts"
-import type { Found } from "./entry.ts"
+import type { Entry, Found } from "./entry.ts"
 import * as Flights from "./flights.ts"
 import type { HashQueue } from "./hashQueue.ts"
 import * as Judge from "./judge.ts"
@@ -32,6 +32,8 @@ import * as Memory from "./memory.ts"
 import type { Verified, VerifyOptions } from "./model.ts"
 import * as Plans from "./plan.ts"
 import type { Rehash } from "./rehash.ts"
+import type { Standing, Standings } from "./standing.ts"
+import type { Strangers } from "./strangers.ts"
 
 export interface Verifier {
   readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
@@ -73,12 +75,15 @@ export interface Dependencies {
   /** The kinds of policies that this node knows. */
   readonly policies: ReadonlyArray<KeyPolicy>
   readonly rehash: Rehash
+  /** Tells tokens with a good seal from others; `undefined` where tokens bear none. */
+  readonly standings: Standings | undefined
+  readonly strangers: Strangers
   /** The records that may be changing: what the store says of them is neither kept nor shared. */
   readonly doubts: Pick<Doubts, "isEmpty" | "has">
 }
 
 export const make = (dependencies: Dependencies): Verifier => {
-  const { repository, counts, doubts } = dependencies
+  const { repository, counts, doubts, standings } = dependencies
   const credentials = Credentials.make(dependencies)
   const memory = Memory.make({ ...dependencies, settings: dependencies.cache, credentials })
   const lookUp = LookUp.make({ ...dependencies, memory, plans: Plans.make(dependencies) })
@@ -98,25 +103,53 @@ export const make = (dependencies: Dependencies): Verifier => {
       const keyId = credentials.keyIdAt(text)
       const kept = keyId === undefined ? undefined : memory.at(keyId)
       // The digest of a token that is kept proves its checksum too.
-      const digest = memory.digestOf(text, kept !== undefined || (keyId !== undefined && credentials.isOwn(text)))
-      if (digest !== undefined) {
-        const entry = memory.find(digest, kept, now, maxAge)
-        if (entry !== undefined) {
-          counts.hits++
-          return judgeKept(entry, now, options)
-        }
-        const refusal = maxAge === Number.POSITIVE_INFINITY ? memory.findRefusal(digest, now) : undefined
-        if (refusal !== undefined) {
-          counts.hits++
-          return refuse(refusal)
-        }
-      }
-      const read = credentials.read(text)
-      return Result.isFailure(read) ? refuse(read.failure) : verifyCold(read.success, digest, now, maxAge, options, judge, context)
+      if (kept !== undefined) return recall(text, true, kept, undefined, now, maxAge, options, judge, context)
+      const isOwn = keyId !== undefined && credentials.isOwn(text)
+      if (standings === undefined || !isOwn) return recall(text, isOwn, undefined, undefined, now, maxAge, options, judge, context)
+      return Effect.matchEffect(standings.of(text, keyId, now), {
+        onFailure: refuse,
+        onSuccess: (standing) => recall(text, true, undefined, standing, now, maxAge, options, judge, context),
+      })
     })
+
+  /** Answers from memory, or looks up. */
+  const recall = (
+    text: string,
+    isOwn: boolean,
+    kept: Entry | undefined,
+    standing: Standing | undefined,
+    now: number,
+    maxAge: number,
+    options: VerifyOptions | undefined,
+    judge: Judge.Judgement,
+    context: Context.Context<never>,
+  ): Effect.Effect<Verified, VerifyError> => {
+    const digest = memory.digestOf(text, isOwn)
+    if (digest !== undefined) {
+      const entry = memory.find(digest, kept, now, maxAge)
+      if (entry !== undefined) {
+        counts.hits++
+        return judgeKept(entry, now, options)
+      }
+      const refusal = maxAge === Number.POSITIVE_INFINITY ? memory.findRefusal(digest, now) : undefined
+      if (refusal !== undefined) {
+        counts.hits++
+        return refuse(refusal)
+      }
+    }
+    const read = credentials.read(text)
+    if (Result.isFailure(read)) return refuse(read.failure)
+    const [first] = read.success
+    const look = (standing: Standing | undefined) => verifyCold(read.success, standing, digest, now, maxAge, options, judge, context)
+    if (standings === undefined || standing !== undefined) return look(standing)
+    // A token of another system has no seal.
+    if (first === undefined || !first.isOwn) return look("stranger")
+    return Effect.matchEffect(standings.of(text, first.keyId, now), { onFailure: refuse, onSuccess: look })
+  }
 
   const verifyCold = (
     candidates: ReadonlyArray<Credentials.Credential>,
+    standing: Standing | undefined,
     digest: string | undefined,
     now: number,
     maxAge: number,
@@ -128,7 +161,9 @@ export const make = (dependencies: Dependencies): Verifier => {
     // A record that is read in a transaction may be undone, so it is neither kept nor shared.
     const isPrivate = repository.transaction?.isOpen(context) === true
     const find: Find = (credential) =>
-      digest === undefined || isPrivate ? lookUp(credential, undefined, context) : flights.board(credential, digest, now, maxAge, context)
+      digest === undefined || isPrivate
+        ? lookUp(credential, standing, undefined, context)
+        : flights.board(credential, standing, digest, now, maxAge, context)
     const [first] = candidates
     const found =
       first !== undefined && first.isOwn ? find(first) : findAmong(candidates, isPrivate ? undefined : digest, now, find, isPrivate)

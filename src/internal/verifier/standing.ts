@@ -1,0 +1,187 @@
+/**
+ * Tells a token that was issued from one that anybody may have made up, by its seal.
+ *
+ * A token with a good seal goes before all others. Of one without, the rule says whether it is looked up at all. By itself the rule follows the
+ * data: such a token is refused as long as every token that works is known to be sealed by a key of the ring. Whatever may make that untrue ends
+ * it at once, and what it is then is found out by a look at the store, so that no missing key is ever a wrong no.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import { type KeyId, status, type StoredApiKey } from "../../ApiKey.ts"
+import { type HasherError, MalformedToken } from "../../ApiKeyError.ts"
+import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
+import type { TokenFormat } from "../../ApiKeyToken.ts"
+import { isLegacyHash } from "../hash/legacyHash.ts"
+import { isPreviousLive } from "../record/previousToken.ts"
+import { ownFormats } from "../token/ownFormats.ts"
+import { sealedBy, type SealingKeys } from "../token/seal.ts"
+
+/** Whose look-up and hash comes first. */
+export type Standing = "sealed" | "stranger"
+
+/** Whether tokens without a good seal are looked up (`preferred`) or not (`required`); by the data where neither is said. */
+export type SealRule = "preferred" | "required"
+
+export interface Standings {
+  /** The standing of a token of our format; fails for one that is refused. */
+  readonly of: (token: string, keyId: string, now: number) => Effect.Effect<Standing, MalformedToken>
+  /** The key has changed, or is new. */
+  readonly changed: (keyId: string) => void
+  readonly everythingChanged: () => void
+  /** Looks at the store when it may say otherwise. */
+  readonly watch: Effect.Effect<never>
+}
+
+export interface Dependencies {
+  readonly format: TokenFormat
+  readonly sealingKeys: Effect.Effect<SealingKeys, HasherError>
+  readonly repository: Pick<ApiKeyRepository["Service"], "countSeals" | "findByKeyId">
+  /** `undefined` for the one that follows from the data. */
+  readonly rule: SealRule | undefined
+  /** Whether each change of the store is sure to be heard at this time, in milliseconds. */
+  readonly isInTouch: (now: number) => boolean
+}
+
+/** How many changed keys wait to be looked at. With more, all are. */
+const capacity = 10_000
+/** Between two looks at the whole store, which reads each record. */
+const lookInterval = "60 seconds"
+/** Before changed keys are looked at, so that many are looked at together. */
+const gather = "1 second"
+
+const unsealed = Effect.fail(new MalformedToken({ reason: "seal" }))
+
+/** `undefined` for a format whose tokens bear no seals. */
+export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Dependencies): Standings | undefined => {
+  const own = ownFormats.get(format)
+  if (own === undefined) return undefined
+  /** The ring under which all tokens that work were found to be sealed. */
+  let complete: SealingKeys | undefined
+  /** The ring of the last look. */
+  let lookedAt: SealingKeys | undefined
+  /** Keys that have changed since the last look, by when: tokens with their key ids are looked up, as the store may say of them what it will. */
+  const news = new Map<string, number>()
+  let count = 0
+  /** How often everything has changed. */
+  let generation = 0
+  const isNews = Latch.makeUnsafe()
+  let told: boolean | undefined
+
+  const everythingChanged = (): void => {
+    generation++
+    complete = undefined
+    news.clear()
+    isNews.openUnsafe()
+  }
+
+  const changed = (keyId: string): void => {
+    if (news.size >= capacity && !news.has(keyId)) return everythingChanged()
+    news.set(keyId, ++count)
+    isNews.openUnsafe()
+  }
+
+  const isRefused = (keys: SealingKeys, keyId: string, now: number): boolean => {
+    if (rule !== undefined) return rule === "required"
+    if (keys !== lookedAt && lookedAt !== undefined) {
+      lookedAt = undefined
+      everythingChanged()
+    }
+    return keys === complete && !news.has(keyId) && isInTouch(now)
+  }
+
+  const tell = (isComplete: boolean): Effect.Effect<void> => {
+    if (told === isComplete) return Effect.void
+    const isFirst = told === undefined
+    told = isComplete
+    return (isFirst ? Effect.logDebug : Effect.logInfo)(
+      isComplete
+        ? "All API keys' tokens are sealed by configured keys, so a token without a good seal is refused without a look-up (seals: required)"
+        : "Tokens that work have no seal by a configured key, so a token without a good seal is looked up after the others (seals: preferred)",
+    )
+  }
+
+  const lookAtAll = Effect.gen(function* () {
+    // What is announced from here on may be missing in what the store gives.
+    news.clear()
+    const begun = generation
+    const keys = yield* sealingKeys
+    const counts = yield* repository.countSeals(yield* DateTime.now)
+    if (begun !== generation) return
+    lookedAt = keys
+    complete = unsealedOf(counts, keys) === 0 ? keys : undefined
+    yield* tell(complete !== undefined)
+  })
+
+  const lookAtNews = Effect.gen(function* () {
+    const keys = complete
+    if (keys === undefined) return
+    const begun = generation
+    const noted = Array.from(news)
+    const ids = new Set([keys.current, ...keys.older].map(({ id }) => id))
+    const now = yield* Clock.currentTimeMillis
+    // An announced key id need not be of our form; such a one finds nothing.
+    const found = yield* Effect.forEach(noted, ([keyId]) => repository.findByKeyId(keyId as KeyId), { concurrency: 16 })
+    if (begun !== generation) return
+    if (found.some((stored) => Option.isSome(stored) && isUnsealed(stored.value, ids, now))) {
+      complete = undefined
+      return yield* tell(false)
+    }
+    // What has changed anew meanwhile is looked at anew.
+    for (const [keyId, at] of noted) if (news.get(keyId) === at) news.delete(keyId)
+  })
+
+  const look = Effect.suspend(() => {
+    // Before looking, lest one come in between.
+    isNews.closeUnsafe()
+    return complete === undefined ? lookAtAll : lookAtNews
+  }).pipe(
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.void
+        : Effect.logWarning("Could not find out whether the tokens of all API keys are sealed", Cause.pretty(cause)),
+    ),
+  )
+  // Nothing runs while nothing changes. One look at everything costs much, and is seldom worth it.
+  const wait = Effect.suspend(() => Effect.andThen(isNews.await, Effect.sleep(complete === undefined ? lookInterval : gather)))
+
+  return {
+    of: (token, keyId, now) =>
+      Effect.matchEffect(sealingKeys, {
+        // Without the keys nobody is told from anybody.
+        onFailure: () => stranger,
+        onSuccess: (keys) => {
+          const parts = own.partsOf(token)
+          if (sealedBy(parts.sealed, parts.seal, keys) !== undefined) return sealed
+          return isRefused(keys, keyId, now) ? unsealed : stranger
+        },
+      }),
+    changed: rule === undefined ? changed : () => undefined,
+    everythingChanged: rule === undefined ? everythingChanged : () => undefined,
+    watch: rule === undefined ? Effect.forever(Effect.andThen(look, wait)) : Effect.never,
+  }
+}
+
+const sealed = Effect.succeed<Standing>("sealed")
+const stranger = Effect.succeed<Standing>("stranger")
+
+/** How many tokens that work no key of the ring has sealed. */
+export const unsealedOf = (
+  counts: ReadonlyArray<{ readonly sealId: string | null; readonly count: number }>,
+  { current, older }: SealingKeys,
+): number => {
+  const ids = new Set<string | null>([current, ...older].map(({ id }) => id))
+  return counts.reduce((sum, { sealId, count }) => (ids.has(sealId) ? sum : sum + count), 0)
+}
+
+/** Whether one of its tokens works that no key of the ring has sealed. */
+const isUnsealed = (key: StoredApiKey, ids: ReadonlySet<string>, now: number): boolean => {
+  const { apiKey, hash, previousHash, sealId, previousSealId } = key
+  if (status(apiKey, now) !== "active") return false
+  const lacks = (of: Redacted.Redacted, id: string | null) => !isLegacyHash(of) && (id === null || !ids.has(id))
+  return lacks(hash, sealId) || (previousHash !== null && isPreviousLive(apiKey, now) && lacks(previousHash, previousSealId))
+}
