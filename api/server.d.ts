@@ -6,6 +6,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as ApiKeys from "./ApiKeys.ts"
 import type { KeyPolicy } from "./KeyPolicy.ts"
 import * as Pepper from "./hasher/Pepper.ts"
+import * as Seals from "./hasher/Seals.ts"
 import * as Invalidation from "./sql/Invalidation.ts"
 import type { MissingMigrations } from "./sql/SqlRepository.ts"
 import { type Limits } from "./internal/server/limits.ts"
@@ -45,6 +46,7 @@ export declare const layerWith: (
   | import("./ApiKeyError.ts").InvalidInput
   | import("./internal/server/limits.ts").InvalidLimit
   | ApiKeys.InvalidOptions
+  | Seals.InvalidSeals
   | import("./http/implementation.ts").InvalidSigningKey
   | import("./ApiKeyToken.ts").InvalidTokenConfig
   | MigrationError
@@ -55,6 +57,7 @@ export declare const layerWith: (
   | import("./sql/Pglite.ts").PgliteUnavailable
   | RedisUnavailable
   | import("./ApiKeyError.ts").RepositoryError
+  | Seals.SealsUnavailable
   | import("./internal/server/leakOptions.ts").SigningKeysUnreadable
   | SqlError
   | import("./internal/server/limits.ts").TooFewRequests
@@ -79,6 +82,7 @@ export declare const layer: Layer.Layer<
   | import("./ApiKeyError.ts").InvalidInput
   | import("./internal/server/limits.ts").InvalidLimit
   | ApiKeys.InvalidOptions
+  | Seals.InvalidSeals
   | import("./http/implementation.ts").InvalidSigningKey
   | import("./ApiKeyToken.ts").InvalidTokenConfig
   | MigrationError
@@ -89,6 +93,7 @@ export declare const layer: Layer.Layer<
   | import("./sql/Pglite.ts").PgliteUnavailable
   | RedisUnavailable
   | import("./ApiKeyError.ts").RepositoryError
+  | Seals.SealsUnavailable
   | import("./internal/server/leakOptions.ts").SigningKeysUnreadable
   | SqlError
   | import("./internal/server/limits.ts").TooFewRequests

@@ -1,12 +1,13 @@
-// Hashers and peppers: a change from one hasher to another, a ring of peppers, and what a hash string tells.
+// Hashers and peppers: a change from one hasher to another, rings of peppers and of sealing keys, and what a hash string tells.
 // Run it with `npm run build && npx node examples/hashers.ts`.
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { ConfigProvider, Console, Effect, Layer, Redacted } from "effect"
-import { ApiKeyError, ApiKeyHasher } from "effect-api-key"
+import { ApiKeyError, ApiKeyHasher, ApiKeySeals } from "effect-api-key"
 import * as Argon2Node from "effect-api-key/hasher/Argon2Node"
 import * as Bcrypt from "effect-api-key/hasher/Bcrypt"
 import * as Hmac from "effect-api-key/hasher/Hmac"
 import * as Pepper from "effect-api-key/hasher/Pepper"
+import * as Seals from "effect-api-key/hasher/Seals"
 
 const secret = Redacted.make("the secret of a token")
 const hash = ApiKeyHasher.ApiKeyHasher.use((hasher) => hasher.hash(secret))
@@ -70,6 +71,20 @@ const ownHasher = Effect.gen(function* () {
   yield* Console.log(ApiKeyHasher.scheme(Redacted.value(own))) // => $shop-sha512
 })
 
-const environment = ConfigProvider.fromEnv({ env: { API_KEY_PEPPER: "sixteen bytes at least" } })
-const program = Effect.all([hashStrings, change, ownHasher]).pipe(Effect.provideService(ConfigProvider.ConfigProvider, environment))
+// Sealing keys have a ring of their own, which a program may read again when it is told that they have changed.
+const seals = Effect.gen(function* () {
+  const { older } = yield* Seals.checkRing({
+    current: { id: "2027a", value: Redacted.make("another sixteen bytes, random") },
+    older: [{ id: "2026a", value: Redacted.make("what sealed the year before") }],
+  })
+  yield* Console.log(older.length) // => 1
+  yield* Seals.reload
+  const keys = yield* ApiKeySeals.ApiKeySeals.use((seals) => seals.keys)
+  yield* Console.log(keys?.current.id.split(".")[0], keys?.older.length) // => 2026b 0
+}).pipe(Effect.provide(Seals.layerConfig))
+
+const environment = ConfigProvider.fromEnv({
+  env: { API_KEY_PEPPER: "sixteen bytes at least", API_KEY_SEALS: "2026b:sixteen bytes at least and random" },
+})
+const program = Effect.all([hashStrings, change, ownHasher, seals]).pipe(Effect.provideService(ConfigProvider.ConfigProvider, environment))
 await Effect.runPromise(program)

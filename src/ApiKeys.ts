@@ -19,6 +19,7 @@ import { type BuiltInPepper, HasherError, type MissingPeppers, type OtherPeppers
 import { ApiKeyHasher, layerEphemeral, scheme, several } from "./ApiKeyHasher.ts"
 import { ApiKeyInvalidation } from "./ApiKeyInvalidation.ts"
 import * as Repository from "./ApiKeyRepository.ts"
+import { ApiKeySeals } from "./ApiKeySeals.ts"
 import type * as ApiKeyToken from "./ApiKeyToken.ts"
 import * as Changes from "./internal/keys/changes.ts"
 import { readOptions } from "./internal/keys/configuration.ts"
@@ -45,6 +46,7 @@ import { requireSeals } from "./internal/keys/requireSeals.ts"
 import * as Revoke from "./internal/keys/revoke.ts"
 import * as Policies from "./internal/keys/policies.ts"
 import * as Rotate from "./internal/keys/rotate.ts"
+import * as Sealing from "./internal/keys/sealing.ts"
 import { ApiKeys } from "./internal/keys/service.ts"
 import { searchUpcoming, upcoming } from "./internal/keys/upcoming.ts"
 import * as Update from "./internal/keys/update.ts"
@@ -277,6 +279,8 @@ const build = Effect.fnUntraced(function* (options: Options) {
   if (options.acceptBuiltInPepper !== true) yield* refuseBuiltIn(repository, hasher)
   yield* checkPeppers(repository, hasher, acceptMissingPeppers)
   yield* notePeppers(repository, hasher)
+  const sealingKeys = yield* Sealing.combine(Option.getOrUndefined(yield* Effect.serviceOption(ApiKeySeals)), hasher)
+  yield* Sealing.warnOfMissing(repository, sealingKeys, options.seals)
   const counts = yield* VerifyCounts.register({
     hashesInFlight: hashQueue.inFlight,
     cacheEntries: () => verification.cacheSize(),
@@ -319,17 +323,17 @@ const build = Effect.fnUntraced(function* (options: Options) {
   const upkeep = Upkeep.make(repository, changes)
   const rehash = yield* Rehash.make(upkeep.replaceHash, hasher, currentScheme, hashQueue)
   const standings =
-    hasher.sealingKeys === undefined
+    sealingKeys === undefined
       ? undefined
       : Standings.make({
           format,
-          sealingKeys: hasher.sealingKeys,
+          sealingKeys,
           repository,
           rule: options.seals,
           // A store that outlives the program may be changed by others, of whom nothing is heard without a channel.
           isInTouch: Option.isSome(channel) || repository.peppers === undefined ? (now) => nodes.isInTouch(now) : () => false,
         })
-  if (options.seals === "required") yield* requireSeals(repository, standings && hasher.sealingKeys, options.refuseUnsealed === true)
+  if (options.seals === "required") yield* requireSeals(repository, standings && sealingKeys, options.refuseUnsealed === true)
   const verification = Verifier.make({
     repository,
     hasher,
@@ -362,7 +366,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
   if (standings !== undefined) yield* Effect.forkScoped(standings.watch)
 
   const checkPolicies = Policies.make(policies)
-  const mint = Mint.make({ format, generate, sealingKeys: hasher.sealingKeys })
+  const mint = Mint.make({ format, generate, sealingKeys })
   const confirm = Confirm.make(repository.transaction, nodes)
   const { deactivateRecord, ...updates } = Update.make({ repository, changes, confirm, lifetimes, checkPolicies })
   const { endPrevious, ...rotations } = Rotate.make({

@@ -21,6 +21,7 @@ import type { ApiKeyRepository } from "./ApiKeyRepository.ts"
 import * as ApiKeys from "./ApiKeys.ts"
 import type { KeyPolicy } from "./KeyPolicy.ts"
 import * as Pepper from "./hasher/Pepper.ts"
+import * as Seals from "./hasher/Seals.ts"
 import * as Invalidation from "./sql/Invalidation.ts"
 import type { PgliteError } from "./sql/Pglite.ts"
 import type { MissingMigrations } from "./sql/SqlRepository.ts"
@@ -90,8 +91,8 @@ const layerStorage = ({
 
 /**
  * The whole server, configured by `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `REDIS_URL`, `API_KEY_DATA_DIR`
- * (`.effect-api-key`), the peppers that `Pepper.loadConfig` reads (each minute anew), `API_KEY_LEAK_SIGNING_KEYS_FILE`,
- * `API_KEY_LEAKS`, `API_KEY_REVOKE_BY_POSSESSION`, `API_KEY_REVOCATIONS_PER_SECOND`, `API_KEY_CREDENTIALS`,
+ * (`.effect-api-key`), the peppers that `Pepper.loadConfig` and the sealing keys that `Seals.loadConfig` reads (each minute anew),
+ * `API_KEY_LEAK_SIGNING_KEYS_FILE`, `API_KEY_LEAKS`, `API_KEY_REVOKE_BY_POSSESSION`, `API_KEY_REVOCATIONS_PER_SECOND`, `API_KEY_CREDENTIALS`,
  * `API_KEY_FOREIGN_AUTHORIZATION`, and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
  * its scope closes, requests in flight get up to 10 seconds.
  *
@@ -119,13 +120,15 @@ export const layerWith = (options: Options) =>
       const config = yield* serverSettings
       const credentials = yield* readCredentialOptions
       for (const warning of misspelt()) yield* Effect.logWarning(warning)
-      // Peppers are loaded before a database is made, so that a first start that fails leaves none behind.
+      // Peppers and sealing keys are loaded before a database is made, so that a first start that fails leaves none behind.
       yield* loadPeppers(config)
+      yield* Seals.loadConfig
       // A folder that disappears while the server runs, such as a volume, isn't made again.
       const load = loadPeppers(config, { mayMake: false })
       const hasher = layerArgon2.pipe(Layer.provide(Pepper.layerReloading({ load, every: "1 minute" })))
+      const seals = Seals.layerReloading({ load: Seals.loadConfig, every: "1 minute" })
       const services = ApiKeys.layerConfigWith({ legacy: yield* loadAdapters, policies: options.policies }).pipe(
-        Layer.provide(hasher),
+        Layer.provide([hasher, seals]),
         Layer.provideMerge(layerStorage(config)),
       )
       const { host, port } = config

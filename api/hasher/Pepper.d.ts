@@ -1,13 +1,12 @@
-import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-export declare const minimumBytes = 16
+export declare const minimumBytes: number
 export interface PepperOptions {
   readonly pepper?: Redacted.Redacted | undefined
 }
@@ -29,7 +28,7 @@ declare const PepperTooShort_base: Schema.Class<
       readonly position: Schema.optionalKey<Schema.Int>
     }
   >,
-  Cause.YieldableError
+  import("effect/Cause").YieldableError
 >
 export declare class PepperTooShort extends PepperTooShort_base {
   get message(): string
@@ -43,7 +42,7 @@ declare const InvalidPeppers_base: Schema.Class<
       readonly position: Schema.optionalKey<Schema.Int>
     }
   >,
-  Cause.YieldableError
+  import("effect/Cause").YieldableError
 >
 export declare class InvalidPeppers extends InvalidPeppers_base {
   get message(): string
@@ -56,7 +55,7 @@ declare const PeppersUnavailable_base: Schema.Class<
       readonly reason: Schema.String
     }
   >,
-  Cause.YieldableError
+  import("effect/Cause").YieldableError
 >
 export declare class PeppersUnavailable extends PeppersUnavailable_base {
   get message(): string

@@ -6,21 +6,19 @@
  * current one hashes, and the older ones check what they hashed. Each has an id, which is stored in front of the hash; the id isn't secret.
  * @since 0.1.0
  */
-import { readFile } from "node:fs/promises"
-import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
+import * as Ring from "../internal/hasher/ring.ts"
 
 /** How short a pepper may be, in bytes of UTF-8. @category models @since 0.1.0 */
-export const minimumBytes = 16
+export const minimumBytes: number = Ring.minimumBytes
 
 /** @category models @since 0.1.0 */
 export interface PepperOptions {
@@ -122,21 +120,12 @@ export class Peppers extends Context.Service<
  * @since 0.1.0
  */
 export const checkRing = Effect.fnUntraced(function* (ring: PepperRing): Effect.fn.Return<PepperRing, PepperTooShort | InvalidPeppers> {
-  const ids = new Set<string>()
-  const values = new Set<string>()
-  for (const [index, { id, value: redacted }] of [ring.current, ...ring.older].entries()) {
-    const position = index + 1
-    const value = Redacted.value(redacted)
-    if (!/^[A-Za-z0-9_-]{0,32}$/.test(id)) return yield* new InvalidPeppers({ reason: "InvalidId", position })
-    const actualBytes = Buffer.byteLength(value, "utf8")
-    if (actualBytes < minimumBytes) return yield* new PepperTooShort({ actualBytes, position })
-    if (ids.has(id)) return yield* new InvalidPeppers({ reason: "DuplicateId", position })
-    // A pepper under two ids would let a hash be relabelled, and a change from one to the other would only look like one.
-    if (values.has(value)) return yield* new InvalidPeppers({ reason: "DuplicateValue", position })
-    ids.add(id)
-    values.add(value)
-  }
-  return ring
+  const fault = Ring.findFault(ring, /^[A-Za-z0-9_-]{0,32}$/)
+  if (fault === undefined) return ring
+  const { position } = fault
+  return fault.reason === "TooShort"
+    ? yield* new PepperTooShort({ actualBytes: fault.actualBytes, position })
+    : yield* new InvalidPeppers({ reason: fault.reason, position })
 })
 
 /**
@@ -161,36 +150,31 @@ export const config: Config.Config<PepperOptions> = Config.option(Config.Redacte
  * @since 0.1.0
  */
 export const loadConfig: Effect.Effect<PepperRing, PepperError | Config.ConfigError> = Effect.gen(function* () {
-  const { list, file, value } = yield* Config.all({
-    list: Config.option(Config.Redacted("API_KEY_PEPPERS")),
-    file: Config.option(Config.Redacted("API_KEY_PEPPERS_FILE")),
+  const { source, value } = yield* Config.all({
+    source: Ring.source("API_KEY_PEPPERS", "API_KEY_PEPPERS_FILE"),
     value: Config.option(Config.Redacted("API_KEY_PEPPER")),
   })
-  if (Option.isSome(list) && Option.isSome(file)) return yield* new InvalidPeppers({ reason: "TwoSources" })
   const unlabelled = Option.getOrUndefined(Option.map(value, (value): Pepper => ({ id: "", value })))
-  const items = Option.isSome(list)
-    ? Redacted.value(list.value)
-        .split(",")
-        .map((item) => item.trim())
-    : Option.isSome(file)
-      ? (yield* readText(Redacted.value(file.value)))
-          .split("\n")
-          .map((line) => line.trim())
-          .filter((line) => line !== "" && !line.startsWith("#"))
-      : [unlabelled === undefined ? "built-in" : "API_KEY_PEPPER"]
+  const items = (yield* readItems(source)) ?? [unlabelled === undefined ? "built-in" : "API_KEY_PEPPER"]
   const named = yield* Effect.forEach(items, (item, index): Effect.Effect<Pepper, InvalidPeppers> => {
     if (item === "built-in") return Effect.succeed(builtIn)
     if (item === "API_KEY_PEPPER" && unlabelled !== undefined) return Effect.succeed(unlabelled)
-    const colon = item.indexOf(":")
-    return colon < 1
-      ? Effect.fail(new InvalidPeppers({ reason: "Malformed", position: index + 1 }))
-      : Effect.succeed({ id: item.slice(0, colon).trim(), value: Redacted.make(item.slice(colon + 1).trim(), { label: "pepper" }) })
+    const pepper = Ring.parseItem(item, "pepper")
+    return pepper === undefined ? Effect.fail(new InvalidPeppers({ reason: "Malformed", position: index + 1 })) : Effect.succeed(pepper)
   })
   const [current, ...older] = unlabelled === undefined || named.includes(unlabelled) ? named : [...named, unlabelled]
   // Of a file without a pepper.
   if (current === undefined || items.length === 0) return yield* new InvalidPeppers({ reason: "Empty" })
   return yield* checkRing({ current, older })
 })
+
+const readItems = (source: Ring.Source) =>
+  Ring.readItems(source).pipe(
+    Effect.catchTags({
+      TwoSources: () => Effect.fail(new InvalidPeppers({ reason: "TwoSources" })),
+      Unreadable: ({ code }) => Effect.fail(new PeppersUnavailable({ reason: `the file in API_KEY_PEPPERS_FILE (${code})` })),
+    }),
+  )
 
 /**
  * A ring that stays as it is.
@@ -235,26 +219,15 @@ export const layerReloading = <E, R>(options: {
   Layer.effect(
     Peppers,
     Effect.gen(function* () {
-      const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
-      const load = options.load.pipe(Effect.scoped, Effect.flatMap(checkRing), Effect.provideContext(context))
-      const semaphore = yield* Semaphore.make(1)
-      // Text that isn't checked by TypeScript fails the build: a fiber that fails later would leave the peppers as they are, unnoticed.
-      const every = Option.getOrUndefined(Duration.fromInput(options.every))
-      if (every === undefined)
-        return yield* Effect.die(new TypeError("`every` of Pepper.layerReloading must be a duration, such as 1 minute"))
-      let ring = yield* load
-      yield* warnOfBuiltIn(ring)
-      const reload = load.pipe(
-        Effect.map((loaded) => {
-          ring = loaded
-        }),
-        Effect.catchCause((cause) =>
-          Effect.logWarning(`The peppers couldn't be loaded again, so those from before stay in use: ${describe(Cause.squash(cause))}`),
-        ),
-        semaphore.withPermit,
-      )
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(every), reload)))
-      return { ring: Effect.sync(() => ring), reload }
+      const { latest, reload } = yield* Ring.reloading({
+        load: Effect.flatMap(options.load, checkRing),
+        every: options.every,
+        layer: "Pepper.layerReloading",
+        subject: "The peppers",
+        isOwn,
+      })
+      yield* warnOfBuiltIn(yield* latest)
+      return { ring: latest, reload }
     }),
   )
 
@@ -290,18 +263,5 @@ const warnOfBuiltIn = ({ current }: PepperRing): Effect.Effect<void> =>
       )
     : Effect.void
 
-const readText = (path: string): Effect.Effect<string, PeppersUnavailable> =>
-  Effect.tryPromise({
-    try: (signal) => readFile(path, { encoding: "utf8", signal }),
-    // Not the whole error, which has the path: peppers, if somebody mistook the variable for API_KEY_PEPPERS.
-    catch: (cause) =>
-      new PeppersUnavailable({
-        reason: `the file in API_KEY_PEPPERS_FILE (${cause instanceof Error && "code" in cause ? cause.code : "unknown"})`,
-      }),
-  })
-
-const describe = (error: unknown): string => {
-  if (error instanceof PepperTooShort || error instanceof InvalidPeppers || error instanceof PeppersUnavailable) return error.message
-  if (typeof error !== "object" || error === null) return typeof error
-  return "_tag" in error ? String(error._tag) : error.constructor.name
-}
+const isOwn = (error: unknown): error is PepperError =>
+  error instanceof PepperTooShort || error instanceof InvalidPeppers || error instanceof PeppersUnavailable

@@ -99,9 +99,10 @@ describe("A pepper that was taken out", () => {
       const logger = Logger.layer([Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))])
       const starting = setting.start(yield* build(Hmac.layerPeppers, peppers), { acceptMissingPeppers: true })
       const { a, b } = yield* Effect.provide(starting, logger)
-      // Of each node.
-      assert.lengthOf(lines, a === b ? 1 : 2)
+      // Two of each node: a sealing key went with the pepper.
+      assert.lengthOf(lines, a === b ? 2 : 4)
       assert.match(lines[0] ?? "", /^Warn .*1 under 2025/)
+      assert.match(lines.at(-1) ?? "", /^Warn .*, ~2025\.[0-9a-f]{16} \(1\): they go on working/)
       const fine = yield* a.create({ name: "k" })
       yield* delivered
       for (const node of [a, b]) {

@@ -1,5 +1,5 @@
 interface Keys<K> {
-  readonly sealing: () => SealingKeys
+  readonly sealing: SealingKeys
   readonly ring: Pepper.PepperRing
   readonly currentId: string
   readonly current: K

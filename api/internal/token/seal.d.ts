@@ -6,4 +6,5 @@ export interface SealingKey {
 export interface SealingKeys {
   readonly current: SealingKey
   readonly older: ReadonlyArray<SealingKey>
+  readonly isPublic?: boolean
 }

@@ -11,6 +11,7 @@ import type { ApiKeyInvalidation } from "../../ApiKeyInvalidation.ts"
 import type { ApiKeyHasher } from "../../ApiKeyHasher.ts"
 import { ApiKeyRepository, layerMemory } from "../../ApiKeyRepository.ts"
 import * as Pepper from "../../hasher/Pepper.ts"
+import * as Seals from "../../hasher/Seals.ts"
 import { loadAdapters } from "../wiring/adapters.ts"
 import { layerArgon2 } from "../wiring/hasher.ts"
 import * as Settings from "../wiring/settings.ts"
@@ -65,6 +66,8 @@ export const layerSql = (settings: DatabaseSettings): Layer.Layer<SqlClient, Cli
 export const layerHasher = (ring: Pepper.PepperRing): Layer.Layer<ApiKeyHasher, CliFailure> =>
   failing(layerArgon2).pipe(Layer.provide(Layer.succeed(Pepper.Peppers, { ring: Effect.succeed(ring) })))
 
+const layerSeals = failing(Seals.layerConfig)
+
 /** The channel to the servers, where a command has to tell them of changes, or to ask whether they have applied one. */
 const layerNodes = ({ redisUrl, databaseUrl }: DatabaseSettings, confirms: boolean) => {
   if (Option.isSome(redisUrl)) return layerRedis(redisUrl.value)
@@ -99,7 +102,7 @@ export const layerService = (config: DatabaseSettings, { confirms = false, notes
           ? migrated
           : Layer.effect(ApiKeyRepository, Effect.map(ApiKeyRepository, withPeppers)).pipe(Layer.provide(migrated))
       return failing(ApiKeys.layerConfigWith({ legacy })).pipe(
-        Layer.provide([layerHasher(ring), kept, layerNodes(config, confirms)]),
+        Layer.provide([layerHasher(ring), layerSeals, kept, layerNodes(config, confirms)]),
         Layer.provideMerge(layerSql(config)),
       )
     }),
@@ -111,7 +114,7 @@ export const layerUnmade = Layer.unwrap(
     const config = yield* readSettings
     const ring = config.peppers.every(Option.isNone) ? madeUp() : yield* Effect.mapError(loadPeppers(config), fromError)
     const legacy = yield* Effect.mapError(loadAdapters, fromError)
-    return failing(ApiKeys.layerConfigWith({ legacy })).pipe(Layer.provide([layerHasher(ring), layerMemory]))
+    return failing(ApiKeys.layerConfigWith({ legacy })).pipe(Layer.provide([layerHasher(ring), layerSeals, layerMemory]))
   }),
 )
 

@@ -11,8 +11,8 @@ import { ofPeppers } from "./sealingKeys.ts"
 
 /** The peppers of a ring as keys of type `K`. */
 interface Keys<K> {
-  /** Of the same ring. Made when they are first asked for, as that takes long. */
-  readonly sealing: () => SealingKeys
+  /** Of the same ring. */
+  readonly sealing: SealingKeys
   readonly ring: Pepper.PepperRing
   readonly currentId: string
   readonly current: K
@@ -46,7 +46,7 @@ export const layer = <K, Parsed>(
     Effect.map(Pepper.toBytes(options), (bytes) => {
       const current = algorithm.prepare(bytes)
       const ring = { current: { id: "", value: options.pepper ?? Pepper.builtIn.value }, older: [] }
-      const keys = { ring, sealing: once(() => ofPeppers(ring)), currentId: "", current, byId: new Map([["", current]]) }
+      const keys = { ring, sealing: ofPeppers(ring), currentId: "", current, byId: new Map([["", current]]) }
       // Suspended, since inspecting an effect shows what it is made of.
       return {
         ...hasher(
@@ -82,7 +82,7 @@ export const fromPeppers = Effect.fnUntraced(function* <K>(
     prepared = new Map(entries.map(({ text, key }) => [text, key]))
     return {
       ring,
-      sealing: once(() => ofPeppers(ring)),
+      sealing: ofPeppers(ring),
       currentId: current.id,
       current: current.key,
       byId: new Map(entries.map(({ id, key }) => [id, key])),
@@ -119,7 +119,7 @@ const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>)
       })
     }),
   currentScheme: Effect.suspend(() => Effect.map(keyring, ({ currentId }) => label(currentId, algorithm.scheme))),
-  sealingKeys: Effect.suspend(() => Effect.map(keyring, ({ sealing }) => sealing())),
+  sealingKeys: Effect.suspend(() => Effect.map(keyring, ({ sealing }) => sealing)),
   missingPepper: (scheme) => {
     const { pepper, inner } = splitLabel(scheme)
     if (!algorithm.supports(`${inner}$`)) return unsupported
@@ -135,11 +135,6 @@ const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>)
     ),
   ),
 })
-
-const once = <A>(make: () => A): (() => A) => {
-  let made: { readonly value: A } | undefined
-  return () => (made ??= { value: make() }).value
-}
 
 /** Its beginning without parameters: `$argon2id`. */
 const nameOf = (scheme: string): string => /^\$[^$]*/.exec(scheme)?.[0] ?? ""

@@ -4,7 +4,8 @@ import * as Redacted from "effect/Redacted"
 import type { SealingKey, SealingKeys } from "../../ApiKeyHasher.ts"
 import * as Pepper from "../../hasher/Pepper.ts"
 import { setBounded } from "../collection/bounded.ts"
-import { hmac, toPads } from "../hash/hmac.ts"
+import { hmac, type Pads, toPads } from "../hash/hmac.ts"
+import { sealingKeyId } from "../token/seal.ts"
 
 const sealLabel = "effect-api-key seal 1"
 const idLabel = "effect-api-key id of a sealing key 1"
@@ -12,16 +13,24 @@ const idLabel = "effect-api-key id of a sealing key 1"
 /** The key of a pepper, under labels of its own, so that neither tells of the other. `~` is in no id of a ring. */
 export const ofPepper = ({ id, value }: Pepper.Pepper): SealingKey => make(`~${id}`, Buffer.from(Redacted.value(value), "utf8"))
 
-/** A key of bytes: stretched once, then by HKDF-SHA-256 (RFC 5869). */
+const isBuiltIn = ({ value }: Pepper.Pepper): boolean => Redacted.value(value) === Redacted.value(Pepper.builtIn.value)
+
+/** A key of bytes: stretched once, then by HKDF-SHA-256 (RFC 5869). Made when it is first used, as that takes long. */
 export const make = (label: string, bytes: Uint8Array): SealingKey => {
-  const root = stretch(bytes)
-  const derive = (info: string, length: number) => Buffer.from(hkdfSync("sha256", root, "", info, length))
-  const pads = toPads(derive(sealLabel, 32))
-  return {
+  let made: { readonly id: string; readonly pads: Pads } | undefined
+  const key = () => {
+    if (made !== undefined) return made
+    const root = stretch(bytes)
+    const derive = (info: string, length: number) => Buffer.from(hkdfSync("sha256", root, "", info, length))
     // The same label may stand for another key later, or in another installation, whose keys are imported here.
-    id: `${label}.${derive(idLabel, 8).toString("hex")}`,
+    return (made = { id: sealingKeyId(label, derive(idLabel, 8).toString("hex")), pads: toPads(derive(sealLabel, 32)) })
+  }
+  return {
+    get id() {
+      return key().id
+    },
     // Of an object that is inspected nothing shows the pads.
-    code: (text) => hmac(text, pads, "binary").slice(0, 8),
+    code: (text) => hmac(text, key().pads, "binary").slice(0, 8),
   }
 }
 
@@ -44,5 +53,6 @@ const stretch = (bytes: Uint8Array): Uint8Array => {
 /** The keys of a ring of peppers. The built-in pepper, which anybody can read, seals nothing beside others. */
 export const ofPeppers = ({ current, older }: Pepper.PepperRing): SealingKeys => ({
   current: ofPepper(current),
-  older: older.filter(({ value }) => Redacted.value(value) !== Redacted.value(Pepper.builtIn.value)).map(ofPepper),
+  older: older.filter((pepper) => !isBuiltIn(pepper)).map(ofPepper),
+  ...(isBuiltIn(current) && { isPublic: true }),
 })

@@ -25,7 +25,24 @@ export interface SealingKey {
 export interface SealingKeys {
   readonly current: SealingKey
   readonly older: ReadonlyArray<SealingKey>
+  /** Whether anybody can have the current one, so that it is good for nothing beside others. Default: no. */
+  readonly isPublic?: boolean
 }
+
+/** The id of a key under a label: `value`, 16 hexadecimal digits, is one-to-one with the key's own value. */
+export const sealingKeyId = (label: string, value: string): string => `${label}.${value}`
+
+/** Whether two ids are of one key, under whatever labels: that of a pepper that was moved to the ring of sealing keys, say. */
+export const isSameKey = (a: string, b: string): boolean => valueOf(a) === valueOf(b)
+
+/** Tells of the id that a record keeps whether it is that of a key of the ring. */
+export const knownIds = ({ current, older }: SealingKeys): ((sealId: string | null) => boolean) => {
+  const values = new Set([current, ...older].map(({ id }) => valueOf(id)))
+  return (sealId) => sealId !== null && values.has(valueOf(sealId))
+}
+
+/** An id of another form stands for itself. */
+const valueOf = (id: string): string => /\.([0-9a-f]{16})$/.exec(id)?.[1] ?? id
 
 /** Eight bytes, a character each, as base 62, most significant digit first. */
 const toDigits = (code: string): string => {

@@ -19,7 +19,7 @@ import type { TokenFormat } from "../../ApiKeyToken.ts"
 import { isLegacyHash } from "../hash/legacyHash.ts"
 import { isPreviousLive } from "../record/previousToken.ts"
 import { ownFormats } from "../token/ownFormats.ts"
-import { sealedBy, type SealingKeys } from "../token/seal.ts"
+import { knownIds, sealedBy, type SealingKeys } from "../token/seal.ts"
 
 /** Whose look-up and hash comes first. */
 export type Standing = "sealed" | "stranger"
@@ -122,12 +122,12 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
     if (keys === undefined) return
     const begun = generation
     const noted = Array.from(news)
-    const ids = new Set([keys.current, ...keys.older].map(({ id }) => id))
+    const isKnown = knownIds(keys)
     const now = yield* Clock.currentTimeMillis
     // An announced key id need not be of our form; such a one finds nothing.
     const found = yield* Effect.forEach(noted, ([keyId]) => repository.findByKeyId(keyId as KeyId), { concurrency: 16 })
     if (begun !== generation) return
-    if (found.some((stored) => Option.isSome(stored) && isUnsealed(stored.value, ids, now))) {
+    if (found.some((stored) => Option.isSome(stored) && isUnsealed(stored.value, isKnown, now))) {
       complete = undefined
       return yield* tell(false)
     }
@@ -172,16 +172,16 @@ const stranger = Effect.succeed<Standing>("stranger")
 /** How many tokens that work no key of the ring has sealed. */
 export const unsealedOf = (
   counts: ReadonlyArray<{ readonly sealId: string | null; readonly count: number }>,
-  { current, older }: SealingKeys,
+  keys: SealingKeys,
 ): number => {
-  const ids = new Set<string | null>([current, ...older].map(({ id }) => id))
-  return counts.reduce((sum, { sealId, count }) => (ids.has(sealId) ? sum : sum + count), 0)
+  const isKnown = knownIds(keys)
+  return counts.reduce((sum, { sealId, count }) => (isKnown(sealId) ? sum : sum + count), 0)
 }
 
 /** Whether one of its tokens works that no key of the ring has sealed. */
-const isUnsealed = (key: StoredApiKey, ids: ReadonlySet<string>, now: number): boolean => {
+const isUnsealed = (key: StoredApiKey, isKnown: (sealId: string | null) => boolean, now: number): boolean => {
   const { apiKey, hash, previousHash, sealId, previousSealId } = key
   if (status(apiKey, now) !== "active") return false
-  const lacks = (of: Redacted.Redacted, id: string | null) => !isLegacyHash(of) && (id === null || !ids.has(id))
+  const lacks = (of: Redacted.Redacted, id: string | null) => !isLegacyHash(of) && !isKnown(id)
   return lacks(hash, sealId) || (previousHash !== null && isPreviousLive(apiKey, now) && lacks(previousHash, previousSealId))
 }

@@ -117,6 +117,30 @@ describe("layerReloading", () => {
     }),
   )
 
+  it.effect("gives the same object as long as the ring says the same", () => {
+    let ring = ringOf("a", "b")
+    return Effect.gen(function* () {
+      const { ring: latest } = yield* Pepper.Peppers
+      const first = yield* latest
+      const { sealingKeys = Effect.die("none") } = yield* ApiKeyHasher
+      const keys = yield* sealingKeys
+      ring = ringOf("a", "b")
+      yield* Pepper.reload
+      assert.strictEqual(yield* latest, first)
+      assert.strictEqual(yield* sealingKeys, keys)
+      for (const other of [
+        ringOf("a"),
+        ringOf("a", "b", "c"),
+        ringOf("b", "a"),
+        { ...ringOf("a"), older: [{ id: "b", value: valueOf("c") }] },
+      ]) {
+        ring = other
+        yield* Pepper.reload
+        assert.strictEqual(yield* latest, other)
+      }
+    }).pipe(Effect.provide(reloading(Effect.sync(() => ring))))
+  })
+
   it.effect("a ring that stays as it is has nothing to reload", () => Pepper.reload.pipe(Effect.provide(Pepper.layerRing(ringOf("a")))))
 })
 

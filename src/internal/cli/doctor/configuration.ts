@@ -7,6 +7,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { layerEphemeral } from "../../../ApiKeyHasher.ts"
 import { layerMemory } from "../../../ApiKeyRepository.ts"
 import { layerConfig } from "../../../ApiKeys.ts"
+import * as Seals from "../../../hasher/Seals.ts"
 import { readKey } from "../../http/leakReports.ts"
 import { loadAdapters, namedAdapters } from "../../wiring/adapters.ts"
 import { readCredentialOptions } from "../../server/credentialOptions.ts"
@@ -28,6 +29,7 @@ export const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, da
   const service = layerConfig.pipe(Layer.provide([layerEphemeral, layerMemory]))
   const parts: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>> = [
     serverSettings,
+    Seals.loadConfig,
     Effect.flatMap(readLeakOptions, ({ signingKeys = [] }) =>
       Effect.forEach(signingKeys, ({ identifier, publicKey }) => readKey(identifier, publicKey)),
     ),
