@@ -359,7 +359,15 @@ const build = Effect.fnUntraced(function* (options: Options) {
     : yield* Nodes.make(
         Nodes.withRegister(channel.value, repository.nodeRegister),
         node,
-        { ...listener, trust: verification.trust, doubtful: doubts.doubtful, settled: doubts.settled },
+        {
+          ...listener,
+          trust: (from, until) => {
+            verification.trust(from, until)
+            standings?.touched()
+          },
+          doubtful: doubts.doubtful,
+          settled: doubts.settled,
+        },
         rememberedByNodes(cache),
       )
 

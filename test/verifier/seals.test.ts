@@ -1,7 +1,8 @@
 /** What a token's seal decides: whether it is looked up, and whose look-up and hash comes first. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Redacted, type Scope, Stream } from "effect"
+import { Context, DateTime, Deferred, Effect, Fiber, Layer, Option, Redacted, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { RepositoryError } from "../../src/ApiKeyError.ts"
 import { ApiKeyHasher } from "../../src/ApiKeyHasher.ts"
 import { ApiKeyRepository, layerMemory } from "../../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
@@ -87,6 +88,18 @@ const runImport = ({ apiKeys }: Node, rows: ReadonlyArray<unknown>) => Stream.ru
 /** Longer than the node takes to look at what has changed. */
 const looked = Effect.andThen(TestClock.adjust("2 seconds"), settled)
 const lookedAtAll = Effect.andThen(TestClock.adjust("61 seconds"), settled)
+
+const InTransaction = Context.Reference<boolean>("test/InTransaction", { defaultValue: () => false })
+/** A store within whose transactions `InTransaction` is set. None is committed. */
+const transactional = (repository: ApiKeyRepository["Service"]) =>
+  Layer.succeed(ApiKeyRepository, {
+    ...repository,
+    transaction: {
+      isOpen: (context) => Context.get(context, InTransaction),
+      run: (effect) => effect,
+      afterCommit: () => Effect.void,
+    },
+  })
 
 const withStore = <A, E>(effect: Effect.Effect<A, E, ApiKeyRepository | Scope.Scope>) =>
   effect.pipe(Effect.scoped, Effect.provide(Layer.fresh(layerMemory)))
@@ -206,6 +219,117 @@ describe("While all tokens are sealed", () => {
   )
 })
 
+describe("What all tokens' being sealed is known of", () => {
+  it.effect("is what was found in touch: what changes unheard between a look and the return of the channel is looked at", () =>
+    withStore(
+      Effect.gen(function* () {
+        let isLost = false
+        const hub = makeHub(() => isLost)
+        const one = yield* Effect.provide(startNode({}, pepper("a"), pepper("b")), hub)
+        const two = yield* Effect.provide(startNode({}, pepper("b")), hub)
+        yield* TestClock.adjust("5 seconds")
+        yield* lookedAtAll
+        assert.strictEqual(yield* two.ask(invented()), "seal")
+        isLost = true
+        yield* TestClock.adjust("30 seconds")
+        yield* lookedAtAll
+        const { token } = yield* create(one)
+        yield* lookedAtAll
+        isLost = false
+        yield* TestClock.adjust("5 seconds")
+        yield* settled
+        assert.strictEqual(yield* two.ask(token), "HasherError")
+      }),
+    ),
+  )
+
+  it.effect("says nothing within a caller's transaction, of whose changes nobody knows", () =>
+    withStore(
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* Effect.tap(Effect.flatMap(startNode({}, pepper("b")), create), ({ apiKey }) =>
+          Effect.flatMap(startNode({}, pepper("b")), (node) => node.apiKeys.deactivate(apiKey.id)),
+        )
+        const repository = yield* ApiKeyRepository
+        const node = yield* Effect.provide(startNode({ acceptMissingPeppers: true }), transactional(repository))
+        assert.strictEqual(yield* node.ask(token), "seal")
+        yield* Effect.provideService(
+          Effect.gen(function* () {
+            yield* node.apiKeys.activate(apiKey.id)
+            assert.strictEqual(yield* node.ask(token), "HasherError")
+          }),
+          InTransaction,
+          true,
+        )
+      }),
+    ),
+  )
+
+  it.effect("is looked for anew when the store couldn't be read, and once a minute at most", () =>
+    withStore(
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        let looks = 0
+        const failing = Layer.succeed(ApiKeyRepository, {
+          ...repository,
+          countSeals: (at) =>
+            looks++ === 0
+              ? Effect.fail(new RepositoryError({ operation: "count seals", isRetryable: true, cause: "down" }))
+              : repository.countSeals(at),
+        })
+        const node = yield* Effect.provide(startNode(), failing)
+        assert.strictEqual(yield* node.ask(invented()), "NotFound")
+        yield* lookedAtAll
+        assert.deepStrictEqual([looks, yield* node.ask(invented())], [2, "seal"])
+        for (let second = 0; second < 58; second++) {
+          node.setRing(pepper("a"))
+          assert.strictEqual(yield* node.ask(invented()), "NotFound")
+          yield* TestClock.adjust("1 second")
+          yield* settled
+        }
+        assert.strictEqual(looks, 2)
+        yield* TestClock.adjust("3 seconds")
+        yield* settled
+        assert.deepStrictEqual([looks, yield* node.ask(invented())], [3, "seal"])
+      }),
+    ),
+  )
+
+  it.effect("is believed for ten minutes, so that a key nobody told of isn't refused for good", () =>
+    withStore(
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const other = yield* startNode({}, pepper("b"))
+        const { apiKey, token } = yield* create(other)
+        const stored = Option.getOrThrow(yield* repository.findById(apiKey.id))
+        yield* repository.delete(apiKey.id)
+        const node = yield* startNode()
+        yield* repository.insert(stored)
+        yield* TestClock.adjust("9 minutes")
+        yield* settled
+        assert.strictEqual(yield* node.ask(token), "seal")
+        yield* TestClock.adjust("1 minutes")
+        assert.strictEqual(yield* node.ask(token), "seal")
+        yield* looked
+        assert.strictEqual(yield* node.ask(token), "HasherError")
+      }),
+    ),
+  )
+
+  it.effect("ends with the clock that it was told by: one that is set back makes expired keys work again", () =>
+    withStore(
+      Effect.gen(function* () {
+        const other = yield* startNode({}, pepper("b"))
+        const { token } = yield* other.apiKeys.create({ name: "k", expiresAt: DateTime.makeUnsafe(3_600_000) })
+        yield* TestClock.adjust("2 hours")
+        const node = yield* startNode({ acceptMissingPeppers: true })
+        assert.strictEqual(yield* node.ask(token), "seal")
+        yield* TestClock.setTime(60_000)
+        assert.strictEqual(yield* node.ask(token), "HasherError")
+      }),
+    ),
+  )
+})
+
 describe("A rule that is configured", () => {
   it.effect("keeps the service from starting where it would end tokens", () =>
     withStore(
@@ -259,6 +383,26 @@ describe("While some tokens have no seal", () => {
           ["NotFound", "Overloaded"].map((tag) => outcomes.filter((outcome) => outcome === tag).length),
           [1_032, 968],
         )
+      }),
+    ),
+  )
+
+  it.effect("one in a caller's transaction, which holds a connection, waits for no stranger", () =>
+    withStore(
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const slow = transactional({
+          ...repository,
+          findByKeyId: (keyId) => (keyId.startsWith("0") ? Effect.never : repository.findByKeyId(keyId)),
+        })
+        const node = yield* Effect.provide(startNode({ seals: "preferred" }), slow)
+        const ids = Array.from({ length: 8 }, (_, index) => index.toString(16).padStart(16, "0"))
+        yield* Effect.forkChild(Effect.forEach(ids, (id) => node.ask(invented(id)), { concurrency: "unbounded" }))
+        yield* settled
+        assert.strictEqual(node.work.lookUps, 8)
+        const asking = yield* Effect.forkChild(Effect.provideService(node.ask(invented("f".repeat(16))), InTransaction, true))
+        yield* settled
+        assert.isDefined(asking.pollUnsafe())
       }),
     ),
   )

@@ -8,6 +8,7 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
@@ -28,11 +29,16 @@ export type Standing = "sealed" | "stranger"
 export type SealRule = "preferred" | "required"
 
 export interface Standings {
-  /** The standing of a token of our format; fails for one that is refused. */
-  readonly of: (token: string, keyId: string, now: number) => Effect.Effect<Standing, MalformedToken>
+  /**
+   * The standing of a token of our format; fails for one that is refused. What the caller's own transaction has changed (`isPrivate`) nobody has
+   * looked at, so that the data refuse no token in it.
+   */
+  readonly of: (token: string, keyId: string, now: number, isPrivate: boolean) => Effect.Effect<Standing, MalformedToken>
   /** The key has changed, or is new. */
   readonly changed: (keyId: string) => void
   readonly everythingChanged: () => void
+  /** The node may be in touch again. */
+  readonly touched: () => void
   /** Looks at the store when it may say otherwise. */
   readonly watch: Effect.Effect<never>
 }
@@ -50,7 +56,10 @@ export interface Dependencies {
 /** How many changed keys wait to be looked at. With more, all are. */
 const capacity = 10_000
 /** Between two looks at the whole store, which reads each record. */
-const lookInterval = "60 seconds"
+const lookInterval = Duration.seconds(60)
+const lookIntervalNanos = Duration.toNanosUnsafe(lookInterval)
+/** How long a look at everything is believed, in milliseconds, once it refuses tokens: what was never announced is found by another one. */
+const believed = 600_000
 /** Before changed keys are looked at, so that many are looked at together. */
 const gather = "1 second"
 
@@ -62,6 +71,10 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
   if (own === undefined) return undefined
   /** The ring under which all tokens that work were found to be sealed. */
   let complete: SealingKeys | undefined
+  /** When that was found, by the wall clock, in milliseconds. */
+  let foundAt = 0
+  /** Whether it was too long ago. */
+  let isStale = false
   /** The ring of the last look. */
   let lookedAt: SealingKeys | undefined
   /** Keys that have changed since the last look, by when: tokens with their key ids are looked up, as the store may say of them what it will. */
@@ -70,6 +83,11 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
   /** How often everything has changed. */
   let generation = 0
   const isNews = Latch.makeUnsafe()
+  /** Whether a look waits until the node is in touch. */
+  let isWaiting = false
+  let hasFailed = false
+  /** When the last look at everything began, in nanoseconds of a clock that nobody sets. */
+  let beganAt: bigint | undefined
   let told: boolean | undefined
 
   const everythingChanged = (): void => {
@@ -91,7 +109,14 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
       lookedAt = undefined
       everythingChanged()
     }
-    return keys === complete && !news.has(keyId) && isInTouch(now)
+    if (keys !== complete || news.has(keyId) || !isInTouch(now)) return false
+    // A clock that was set back makes keys work again that had expired.
+    const isBefore = now < foundAt
+    if (isBefore || now - foundAt >= believed) {
+      isStale = true
+      isNews.openUnsafe()
+    }
+    return !isBefore
   }
 
   const tell = (isComplete: boolean): Effect.Effect<void> => {
@@ -106,12 +131,22 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
   }
 
   const lookAtAll = Effect.gen(function* () {
-    // What is announced from here on may be missing in what the store gives.
-    news.clear()
+    const now = yield* DateTime.now
+    // What others change before they are heard would stay unseen. Whatever ends the touch makes everything count as changed.
+    if (!isInTouch(now.epochMilliseconds)) {
+      isWaiting = true
+      return
+    }
+    beganAt = (yield* Clock.Clock).monotonicTimeNanosUnsafe()
     const begun = generation
+    const until = count
     const keys = yield* sealingKeys
-    const counts = yield* repository.countSeals(yield* DateTime.now)
+    const counts = yield* repository.countSeals(now)
     if (begun !== generation) return
+    // What was announced meanwhile may be missing in what the store gave.
+    for (const [keyId, at] of news) if (at <= until) news.delete(keyId)
+    isStale = false
+    foundAt = now.epochMilliseconds
     lookedAt = keys
     complete = unsealedOf(counts, keys) === 0 ? keys : undefined
     yield* tell(complete !== undefined)
@@ -135,33 +170,48 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
     for (const [keyId, at] of noted) if (news.get(keyId) === at) news.delete(keyId)
   })
 
+  const isWhole = (): boolean => complete === undefined || isStale
+
   const look = Effect.suspend(() => {
     // Before looking, lest one come in between.
     isNews.closeUnsafe()
-    return complete === undefined ? lookAtAll : lookAtNews
+    isWaiting = false
+    hasFailed = false
+    return isWhole() ? lookAtAll : lookAtNews
   }).pipe(
-    Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause)
-        ? Effect.void
-        : Effect.logWarning("Could not find out whether the tokens of all API keys are sealed", Cause.pretty(cause)),
-    ),
+    Effect.catchCause((cause) => {
+      if (Cause.hasInterruptsOnly(cause)) return Effect.void
+      hasFailed = true
+      isNews.openUnsafe()
+      return Effect.logWarning("Could not find out whether the tokens of all API keys are sealed; trying again", Cause.pretty(cause))
+    }),
   )
   // Nothing runs while nothing changes. One look at everything costs much, and is seldom worth it.
-  const wait = Effect.suspend(() => Effect.andThen(isNews.await, Effect.sleep(complete === undefined ? lookInterval : gather)))
+  const wait = Effect.gen(function* () {
+    yield* isNews.await
+    yield* Effect.sleep(hasFailed ? lookInterval : gather)
+    if (!isWhole() || beganAt === undefined) return
+    const passed = (yield* Clock.Clock).monotonicTimeNanosUnsafe() - beganAt
+    if (passed < lookIntervalNanos) yield* Effect.sleep(Duration.nanos(lookIntervalNanos - passed))
+  })
 
   return {
-    of: (token, keyId, now) =>
+    of: (token, keyId, now, isPrivate) =>
       Effect.matchEffect(sealingKeys, {
         // Without the keys nobody is told from anybody.
         onFailure: () => stranger,
         onSuccess: (keys) => {
           const parts = own.partsOf(token)
           if (sealedBy(parts.sealed, parts.seal, keys) !== undefined) return sealed
+          if (isPrivate && rule === undefined) return stranger
           return isRefused(keys, keyId, now) ? unsealed : stranger
         },
       }),
     changed: rule === undefined ? changed : () => undefined,
     everythingChanged: rule === undefined ? everythingChanged : () => undefined,
+    touched: () => {
+      if (isWaiting) isNews.openUnsafe()
+    },
     watch: rule === undefined ? Effect.forever(Effect.andThen(look, wait)) : Effect.never,
   }
 }

@@ -90,6 +90,9 @@ export const make = (dependencies: Dependencies): Verifier => {
   const flights = Flights.make({ lookUp, memory, doubts })
   const { judge, judgeKept, judgeStanding, refuse } = Judge.make(dependencies)
 
+  /** A record that is read in a transaction may be undone, so it is neither kept nor shared. */
+  const isPrivate = (context: Context.Context<never>): boolean => repository.transaction?.isOpen(context) === true
+
   const verify = (
     token: string | Redacted.Redacted,
     options: VerifyOptions | undefined,
@@ -106,7 +109,7 @@ export const make = (dependencies: Dependencies): Verifier => {
       if (kept !== undefined) return recall(text, true, kept, undefined, now, maxAge, options, judge, context)
       const isOwn = keyId !== undefined && credentials.isOwn(text)
       if (standings === undefined || !isOwn) return recall(text, isOwn, undefined, undefined, now, maxAge, options, judge, context)
-      return Effect.matchEffect(standings.of(text, keyId, now), {
+      return Effect.matchEffect(standings.of(text, keyId, now, isPrivate(context)), {
         onFailure: refuse,
         onSuccess: (standing) => recall(text, true, undefined, standing, now, maxAge, options, judge, context),
       })
@@ -144,7 +147,7 @@ export const make = (dependencies: Dependencies): Verifier => {
     if (standings === undefined || standing !== undefined) return look(standing)
     // A token of another system has no seal.
     if (first === undefined || !first.isOwn) return look("stranger")
-    return Effect.matchEffect(standings.of(text, first.keyId, now), { onFailure: refuse, onSuccess: look })
+    return Effect.matchEffect(standings.of(text, first.keyId, now, isPrivate(context)), { onFailure: refuse, onSuccess: look })
   }
 
   const verifyCold = (
@@ -158,15 +161,15 @@ export const make = (dependencies: Dependencies): Verifier => {
     context: Context.Context<never>,
   ): Effect.Effect<Verified, VerifyError> => {
     counts.misses++
-    // A record that is read in a transaction may be undone, so it is neither kept nor shared.
-    const isPrivate = repository.transaction?.isOpen(context) === true
+    const isAlone = isPrivate(context)
+    // Whoever holds a connection waits for none who may wait for one.
+    const place = isAlone && standing === "stranger" ? undefined : standing
     const find: Find = (credential) =>
-      digest === undefined || isPrivate
-        ? lookUp(credential, standing, undefined, context)
+      digest === undefined || isAlone
+        ? lookUp(credential, place, undefined, context)
         : flights.board(credential, standing, digest, now, maxAge, context)
     const [first] = candidates
-    const found =
-      first !== undefined && first.isOwn ? find(first) : findAmong(candidates, isPrivate ? undefined : digest, now, find, isPrivate)
+    const found = first !== undefined && first.isOwn ? find(first) : findAmong(candidates, isAlone ? undefined : digest, now, find, isAlone)
     const clock = Context.get(context, Clock.Clock)
     return Effect.matchEffect(found, {
       onFailure: refuse,
@@ -183,7 +186,7 @@ export const make = (dependencies: Dependencies): Verifier => {
     digest: string | undefined,
     now: number,
     find: Find,
-    isPrivate: boolean,
+    isAlone: boolean,
   ): Effect.fn.Return<Found, LookUp.LookUpError> {
     const keyIds = candidates.map(({ keyId }) => keyId)
     const generation = memory.generations.ofAll(keyIds)
@@ -195,7 +198,7 @@ export const make = (dependencies: Dependencies): Verifier => {
           onFailure: (error) => (isAboutOne(error) ? Effect.succeed(error) : Effect.fail(error)),
         }),
       // A transaction has one connection.
-      { concurrency: isPrivate ? 1 : "unbounded" },
+      { concurrency: isAlone ? 1 : "unbounded" },
     )
     let refusal: NotFound | InvalidSecret | undefined
     let failure: HasherError | undefined
