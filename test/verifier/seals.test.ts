@@ -157,6 +157,7 @@ describe("While all tokens are sealed", () => {
         yield* other.apiKeys.deactivate(apiKey.id)
         const node = yield* startNode({}, pepper("a"), pepper("b"))
         node.setRing(pepper("a"))
+        yield* TestClock.adjust("1 second")
         assert.strictEqual(yield* node.ask(invented()), "NotFound")
         yield* lookedAtAll
         assert.strictEqual(yield* node.ask(invented()), "seal")
@@ -175,6 +176,7 @@ describe("While all tokens are sealed", () => {
         yield* looked
         assert.strictEqual(yield* node.ask(invented()), "seal")
         node.setRing(pepper("b"), pepper("a"))
+        yield* TestClock.adjust("1 second")
         assert.strictEqual(yield* node.ask(invented()), "NotFound")
         assert.strictEqual(yield* node.ask(token), "good")
         yield* lookedAtAll

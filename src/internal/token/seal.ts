@@ -44,36 +44,44 @@ export const knownIds = ({ current, older }: SealingKeys): ((sealId: string | nu
 /** An id of another form stands for itself. */
 const valueOf = (id: string): string => /\.([0-9a-f]{16})$/.exec(id)?.[1] ?? id
 
-/** Eight bytes, a character each, as base 62, most significant digit first. */
-const toDigits = (code: string): string => {
+/** Eight bytes, a character each, in base 62: the codes of the digits, the least significant first. */
+const eachDigit = (code: string, take: (charCode: number, index: number) => void): void => {
   let high = 0
   let low = 0
   for (let index = 0; index < 4; index++) {
     high = high * 256 + code.charCodeAt(index)
     low = low * 256 + code.charCodeAt(index + 4)
   }
-  let digits = ""
-  for (let index = 0; index < sealLength; index++) {
+  for (let index = sealLength - 1; index >= 0; index--) {
     const rest = (high % 62) * 0x1_0000_0000 + low
     high = Math.floor(high / 62)
     low = Math.floor(rest / 62)
-    digits = alphabet[rest % 62] + digits
+    take(alphabet.charCodeAt(rest % 62), index)
   }
-  return digits
 }
 
 /** The seal of a text, which is a token's up to its seal. */
-export const sealOf = (text: string, { code }: SealingKey): string => toDigits(code(text))
-
-/** The id of the key under which the seal of a text is good; `undefined` if it is under none. All keys are tried, in a time that tells nothing of the seal. */
-export const sealedBy = (text: string, seal: string, { current, older }: SealingKeys): string | undefined => {
-  let id: string | undefined
-  for (const key of [current, ...older]) if (isSame(sealOf(text, key), seal)) id = key.id
-  return id
+export const sealOf = (text: string, { code }: SealingKey): string => {
+  const digits: Array<number> = []
+  eachDigit(code(text), (charCode) => {
+    digits.unshift(charCode)
+  })
+  return String.fromCharCode(...digits)
 }
 
-const isSame = (a: string, b: string): boolean => {
-  let difference = a.length ^ b.length
-  for (let index = 0; index < a.length; index++) difference |= a.charCodeAt(index) ^ b.charCodeAt(index)
+/** Whether the seal is the key's, in a time that tells nothing of where it isn't. */
+const isSeal = (seal: string, text: string, { code }: SealingKey): boolean => {
+  let difference = seal.length ^ sealLength
+  eachDigit(code(text), (charCode, index) => {
+    difference |= charCode ^ seal.charCodeAt(index)
+  })
   return difference === 0
+}
+
+/** The id of the key under which the seal of a text is good; `undefined` if it is under none. */
+export const sealedBy = (text: string, seal: string, { current, older }: SealingKeys): string | undefined => {
+  let id = isSeal(seal, text, current) ? current.id : undefined
+  // All are tried, whichever it is.
+  for (const key of older) if (isSeal(seal, text, key)) id = key.id
+  return id
 }

@@ -29,11 +29,12 @@ export type Standing = "sealed" | "stranger"
 export type SealRule = "preferred" | "required"
 
 export interface Standings {
-  /**
-   * The standing of a token of our format; fails for one that is refused. What the caller's own transaction has changed (`isPrivate`) nobody has
-   * looked at, so that the data refuse no token in it.
-   */
-  readonly of: (token: string, keyId: string, now: number, isPrivate: boolean) => Effect.Effect<Standing, MalformedToken>
+  /** The standing of a token of our format, `refused` included; `undefined` if the ring is to be read first. */
+  readonly of: (token: string, keyId: string, now: number) => Standing | "refused" | undefined
+  /** Whether the data alone say so. What the caller's own transaction has changed nobody has looked at, so that they refuse no token in it. */
+  readonly followsData: boolean
+  /** Reads the ring. */
+  readonly readRing: (now: number) => Effect.Effect<void>
   /** The key has changed, or is new. */
   readonly changed: (keyId: string) => void
   readonly everythingChanged: () => void
@@ -63,7 +64,14 @@ const believed = 600_000
 /** Before changed keys are looked at, so that many are looked at together. */
 const gather = "1 second"
 
-const unsealed = Effect.fail(new MalformedToken({ reason: "seal" }))
+/**
+ * How long the ring isn't read again, in milliseconds: reading it costs more than a seal. What is found of the store is of the ring that was read, and
+ * keys that were sealed by another one since have changed.
+ */
+const ringLifetime = 1_000
+
+/** Why a token is refused. Made once, as its stack costs more than the seal. */
+export const unsealed = new MalformedToken({ reason: "seal" })
 
 /** `undefined` for a format whose tokens bear no seals. */
 export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Dependencies): Standings | undefined => {
@@ -88,6 +96,9 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
   let hasFailed = false
   /** When the last look at everything began, in nanoseconds of a clock that nobody sets. */
   let beganAt: bigint | undefined
+  /** `undefined` while it can't be read: then nobody is told from anybody. */
+  let ring: SealingKeys | undefined
+  let readAt = Number.NEGATIVE_INFINITY
   let told: boolean | undefined
 
   const everythingChanged = (): void => {
@@ -196,16 +207,18 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
   })
 
   return {
-    of: (token, keyId, now, isPrivate) =>
-      Effect.matchEffect(sealingKeys, {
-        // Without the keys nobody is told from anybody.
-        onFailure: () => stranger,
-        onSuccess: (keys) => {
-          const parts = own.partsOf(token)
-          if (sealedBy(parts.sealed, parts.seal, keys) !== undefined) return sealed
-          if (isPrivate && rule === undefined) return stranger
-          return isRefused(keys, keyId, now) ? unsealed : stranger
-        },
+    followsData: rule === undefined,
+    of: (token, keyId, now) => {
+      if (!(now >= readAt && now < readAt + ringLifetime)) return undefined
+      if (ring === undefined) return "stranger"
+      const { sealed, seal } = own.partsOf(token)
+      if (sealedBy(sealed, seal, ring) !== undefined) return "sealed"
+      return isRefused(ring, keyId, now) ? "refused" : "stranger"
+    },
+    readRing: (now) =>
+      Effect.map(Effect.option(sealingKeys), (keys) => {
+        ring = Option.getOrUndefined(keys)
+        readAt = now
       }),
     changed: rule === undefined ? changed : () => undefined,
     everythingChanged: rule === undefined ? everythingChanged : () => undefined,
@@ -215,9 +228,6 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
     watch: rule === undefined ? Effect.forever(Effect.andThen(look, wait)) : Effect.never,
   }
 }
-
-const sealed = Effect.succeed<Standing>("sealed")
-const stranger = Effect.succeed<Standing>("stranger")
 
 /** How many tokens that work no key of the ring has sealed. */
 export const unsealedOf = (

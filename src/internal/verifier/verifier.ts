@@ -32,7 +32,7 @@ import * as Memory from "./memory.ts"
 import type { Verified, VerifyOptions } from "./model.ts"
 import * as Plans from "./plan.ts"
 import type { Rehash } from "./rehash.ts"
-import type { Standing, Standings } from "./standing.ts"
+import { type Standing, type Standings, unsealed } from "./standing.ts"
 import type { Strangers } from "./strangers.ts"
 
 export interface Verifier {
@@ -109,11 +109,27 @@ export const make = (dependencies: Dependencies): Verifier => {
       if (kept !== undefined) return recall(text, true, kept, undefined, now, maxAge, options, judge, context)
       const isOwn = keyId !== undefined && credentials.isOwn(text)
       if (standings === undefined || !isOwn) return recall(text, isOwn, undefined, undefined, now, maxAge, options, judge, context)
-      return Effect.matchEffect(standings.of(text, keyId, now, isPrivate(context)), {
-        onFailure: refuse,
-        onSuccess: (standing) => recall(text, true, undefined, standing, now, maxAge, options, judge, context),
-      })
+      return withStanding(standings, text, keyId, now, context, (standing) =>
+        recall(text, true, undefined, standing, now, maxAge, options, judge, context),
+      )
     })
+
+  const withStanding = (
+    standings: Standings,
+    text: string,
+    keyId: string,
+    now: number,
+    context: Context.Context<never>,
+    next: (standing: Standing) => Effect.Effect<Verified, VerifyError>,
+  ): Effect.Effect<Verified, VerifyError> => {
+    const go = (standing: Standing | "refused") => {
+      if (standing !== "refused") return next(standing)
+      return standings.followsData && isPrivate(context) ? next("stranger") : refuse(unsealed)
+    }
+    const standing = standings.of(text, keyId, now)
+    if (standing !== undefined) return go(standing)
+    return Effect.flatMap(standings.readRing(now), () => go(standings.of(text, keyId, now) ?? "stranger"))
+  }
 
   /** Answers from memory, or looks up. */
   const recall = (
@@ -147,7 +163,7 @@ export const make = (dependencies: Dependencies): Verifier => {
     if (standings === undefined || standing !== undefined) return look(standing)
     // A token of another system has no seal.
     if (first === undefined || !first.isOwn) return look("stranger")
-    return Effect.matchEffect(standings.of(text, first.keyId, now, isPrivate(context)), { onFailure: refuse, onSuccess: look })
+    return withStanding(standings, text, first.keyId, now, context, look)
   }
 
   const verifyCold = (
