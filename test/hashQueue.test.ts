@@ -403,6 +403,24 @@ describe("Hashing", () => {
     }),
   )
 
+  it.effect("of secrets of new keys goes on while good seals keep coming", () =>
+    Effect.gen(function* () {
+      const queue = HashQueue.make({ permits: 1, queue: 100, maxWait: Duration.seconds(10) })
+      const order = new Array<string>()
+      const hash = (name: string) =>
+        Effect.andThen(
+          Effect.sleep("20 millis"),
+          Effect.sync(() => void order.push(name)),
+        )
+      for (let index = 0; index < 10; index++) yield* fork(queue.run("sealed", String(index), hash("sealed")))
+      yield* fork(queue.runNew(hash("new")))
+      yield* fork(queue.runNew(hash("new")))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(order.slice(0, 6), ["sealed", "sealed", "sealed", "new", "sealed", "new"])
+      assert.deepStrictEqual([order.length, queue.inFlight()], [12, 0])
+    }),
+  )
+
   it("goes on in as many threads as there are cores and libuv's pool can spare", () => {
     const cores = navigator.hardwareConcurrency
     const before = process.env["UV_THREADPOOL_SIZE"]

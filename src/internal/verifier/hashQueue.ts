@@ -4,8 +4,8 @@
  * Those whose token bears a good seal come before all strangers, with one permit more. Of the others, those who give a known key id and those
  * who give an unknown one wait in lanes of their own, and take turns; within the lane of known ones the key ids take turns. So neither a flood of invented key ids nor one of guesses at some keys keeps the holder of another from
  * being verified. A lane holds so many and no more; a known key id that has fewer waiting takes the place of the last of the one that has
- * most. Secrets of new keys, which no stranger asks for, have a third lane that takes all and in which they wait as long as it takes. What
- * nobody waits for comes last: it has its turn when all lanes are empty.
+ * most. Secrets of new keys, which no stranger asks for, have a lane that takes all and in which they wait as long as it takes: where
+ * they wait, each other turn of good seals is theirs. What nobody waits for comes last: it has its turn when all lanes are empty.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -53,14 +53,20 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
   const lanes = { sealed: new Lane(queue), known: new Lane(queue), unknown: new Lane(queue) }
   const laneOfNew = new Lane(Number.POSITIVE_INFINITY)
   const lastLane = new Lane(Number.POSITIVE_INFINITY)
-  /** Whose turn it is comes first. The first lane and the last take no turns. */
+  /** Whether the last permit went to a good seal while new keys waited. */
+  let newIsNext = false
+  /** Whose turn it is comes first. The first lane and the last take no turns here. */
   const turns = [lanes.known, lanes.unknown, laneOfNew]
   const overloaded = Effect.fail(new Overloaded({ retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(maxWait))) }))
 
   const isFree = (lane: Lane): boolean => inFlight < (lane === lanes.sealed ? permits + reserved : permits)
 
   const nextLane = (): Lane | undefined => {
-    if (lanes.sealed.size > 0) return isFree(lanes.sealed) ? lanes.sealed : undefined
+    if (lanes.sealed.size > 0) {
+      if (!isFree(lanes.sealed)) return undefined
+      newIsNext = laneOfNew.size > 0 && !newIsNext
+      return laneOfNew.size > 0 && !newIsNext ? laneOfNew : lanes.sealed
+    }
     if (!isFree(lastLane)) return undefined
     const lane = turns.find(({ size }) => size > 0)
     if (lane !== undefined) turns.push(...turns.splice(turns.indexOf(lane), 1))
