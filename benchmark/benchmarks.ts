@@ -21,6 +21,7 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   { name: "http", program: "run/http.ts", cores: "one" },
   { name: "guesses", program: "run/guesses.ts", cores: "own" },
   { name: "flood", program: "run/flood.ts", cores: "own" },
+  { name: "flood-cold", program: "run/flood-cold.ts", cores: "all" },
   { name: "heap", program: "run/heap.ts", cores: "one" },
   { name: "search", program: "run/search.ts", cores: "one", needsPostgres: true },
   { name: "import", program: "run/import.ts", cores: "one", needsPostgres: true },

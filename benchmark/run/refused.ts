@@ -1,4 +1,4 @@
-// Tokens that are refused without hashing, and a wrong secret that comes again: against good tokens in the same loop.
+// Tokens that are refused without hashing, invented ones among them as all are sealed, and a wrong secret that comes again: against good tokens in the same loop.
 import { Effect } from "effect"
 import { ApiKeys } from "../../src/ApiKeys.ts"
 import { emit } from "../figure.ts"
@@ -12,6 +12,8 @@ const count = 10_000
 const program = Effect.gen(function* () {
   const apiKeys = yield* ApiKeys
   const list = shuffle(yield* createKeys(count))
+  // All tokens are found to be sealed by then.
+  yield* Effect.sleep("3 seconds")
   const contender = (tokens: Tokens): Contender => ({
     before: tokens.renew,
     run: (count) => inOneFiber(count, (index) => settled(apiKeys.verify(tokens.at(index)))),
@@ -24,6 +26,7 @@ const program = Effect.gen(function* () {
         malformed: contender(malformed),
         "mistyped token": contender(new Tokens(list.map(mistype))),
         "mistyped unknown": contender(new Tokens(list.map(invent).map(mistype))),
+        invented: contender(new Tokens(list.map(invent))),
         "wrong secret again": contender(new Tokens(list.slice(0, 1_000).map((token) => guess(keyIdOf(token))))),
       },
       { maximum: count },
@@ -33,6 +36,7 @@ const program = Effect.gen(function* () {
     ["malformed", 1],
     ["mistyped token", 1],
     ["mistyped unknown", 1],
+    ["invented", 0.5],
     ["wrong secret again", 0.3],
   ] as const) {
     emit({
