@@ -23,6 +23,7 @@ export type {
   Revoked,
   RevokeOptions,
   HashUsage,
+  SealUsage,
   IfVersion,
   ConfirmWithin,
   ExportOptions,

@@ -32,7 +32,7 @@ const token = Command.make("token").pipe(
   ]),
 )
 const data = Command.make("data").pipe(
-  Command.withSubcommands([ApiKeyCommands.exportKeys, ApiKeyCommands.importKeys, ApiKeyCommands.hashReport]),
+  Command.withSubcommands([ApiKeyCommands.exportKeys, ApiKeyCommands.importKeys, ApiKeyCommands.hashReport, ApiKeyCommands.sealReport]),
 )
 
 // A command of the application's own, over the same service.

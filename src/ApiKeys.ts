@@ -46,6 +46,7 @@ import { requireSeals } from "./internal/keys/requireSeals.ts"
 import * as Revoke from "./internal/keys/revoke.ts"
 import * as Policies from "./internal/keys/policies.ts"
 import * as Rotate from "./internal/keys/rotate.ts"
+import * as SealReport from "./internal/keys/sealReport.ts"
 import * as Sealing from "./internal/keys/sealing.ts"
 import { ApiKeys } from "./internal/keys/service.ts"
 import { searchUpcoming, upcoming } from "./internal/keys/upcoming.ts"
@@ -79,6 +80,7 @@ export type {
   Revoked,
   RevokeOptions,
   HashUsage,
+  SealUsage,
   IfVersion,
   ConfirmWithin,
   ExportOptions,
@@ -396,6 +398,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     keyIdsOf: verification.keyIdsOf,
     ...Find.make({ repository, isToken: verification.isToken }),
     hashReport: yield* HashReport.make({ repository, currentScheme }),
+    sealReport: yield* SealReport.make({ repository, sealingKeys }),
     ...updates,
     ...rotations,
     revoke: Revoke.make({

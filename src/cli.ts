@@ -33,6 +33,7 @@ import { list } from "./internal/cli/commands/list.ts"
 import { revoke } from "./internal/cli/commands/revoke.ts"
 import { rotate } from "./internal/cli/commands/rotate.ts"
 import { scan } from "./internal/cli/commands/scan.ts"
+import { sealReport } from "./internal/cli/commands/sealReport.ts"
 import { search } from "./internal/cli/commands/search.ts"
 import { upcoming } from "./internal/cli/commands/upcoming.ts"
 import { update } from "./internal/cli/commands/update.ts"
@@ -55,6 +56,7 @@ export { list } from "./internal/cli/commands/list.ts"
 export { revoke } from "./internal/cli/commands/revoke.ts"
 export { rotate } from "./internal/cli/commands/rotate.ts"
 export { scan } from "./internal/cli/commands/scan.ts"
+export { sealReport } from "./internal/cli/commands/sealReport.ts"
 export { search } from "./internal/cli/commands/search.ts"
 export { upcoming } from "./internal/cli/commands/upcoming.ts"
 export { update } from "./internal/cli/commands/update.ts"
@@ -90,6 +92,7 @@ export const command = Command.make("api-keys").pipe(
     generate,
     scan,
     hashReport,
+    sealReport,
     importKeys,
     exportKeys,
   ]),

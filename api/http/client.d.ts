@@ -120,6 +120,10 @@ export declare const make: (options: Options) => Effect.Effect<
       ReadonlyArray<import("../internal/keys/model.ts").HashUsage>,
       RepositoryError | import("../ApiKeyError.ts").HasherError
     >
+    readonly sealReport: Effect.Effect<
+      ReadonlyArray<import("../internal/keys/model.ts").SealUsage>,
+      RepositoryError | import("../ApiKeyError.ts").HasherError
+    >
     readonly import: <E, R>(
       rows: Stream.Stream<unknown, E, R>,
       options?: import("../ApiKeyTransfer.ts").ImportOptions,

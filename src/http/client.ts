@@ -369,6 +369,9 @@ export const make = Effect.fnUntraced(function* (
     hashReport: ask("count hashes", client.hashReport()).pipe(
       Effect.catchTag("InvalidRequestProblem", (problem) => Effect.fail(strange("count hashes", url, problem.message))),
     ),
+    sealReport: ask("count seals", client.sealReport()).pipe(
+      Effect.catchTag("InvalidRequestProblem", (problem) => Effect.fail(strange("count seals", url, problem.message))),
+    ),
     import: () => Stream.fail(hashesStay("rows", "keys are imported where their database is")),
     export: ({ hashes = false, filter = {} } = {}) =>
       hashes

@@ -104,6 +104,7 @@ for (const [place, keys] of Object.entries({
         const exported = yield* run(["export", "--owner", "filtered"])
         assert.lengthOf(exported, 2)
         assert.isAbove((yield* run(["hash-report"])).length, 0)
+        assert.isAbove((yield* run(["seal-report"])).length, 0)
       }),
     )
 

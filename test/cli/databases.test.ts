@@ -180,7 +180,10 @@ describe("what only a database offers", { concurrent: true, timeout: 300_000 }, 
     const findings = lines((await json(["doctor"], env)).stdout).map((line) => decode(Json.Finding, line))
     assert.deepStrictEqual(
       findings.map(({ check, level }) => [check, level]),
-      ["configuration", "peppers", "database", "migrations", "clock", "indexes", "invalidation", "hashes"].map((check) => [check, "ok"]),
+      ["configuration", "peppers", "database", "migrations", "clock", "indexes", "invalidation", "hashes", "seals"].map((check) => [
+        check,
+        "ok",
+      ]),
     )
     const unreachable = await json(["doctor"], { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" })
     assert.strictEqual(unreachable.code, 1)

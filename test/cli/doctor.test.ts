@@ -43,6 +43,17 @@ const doctor = ({ API_KEY_PEPPER = "sixteen bytes or more of it", ...env }: Read
   })
 const sql = (...statements: ReadonlyArray<string>) =>
   SqlClient.SqlClient.use((client) => Effect.forEach(statements, (statement) => client.unsafe(statement), { discard: true }))
+const withKeys = <A, E>(env: Readonly<Record<string, string>>, use: (keys: ApiKeys["Service"]) => Effect.Effect<A, E, ApiKeys>) =>
+  Effect.flatMap(Postgres, ({ url }) =>
+    Effect.flatMap(ApiKeys, use).pipe(
+      Effect.provide(layerDatabase({ confirms: false }), { local: true }),
+      Effect.provide(
+        ConfigProvider.layer(
+          ConfigProvider.fromUnknown({ DATABASE_URL: Redacted.value(url), API_KEY_PEPPER: "sixteen bytes or more of it", ...env }),
+        ),
+      ),
+    ),
+  )
 const only = (found: ReadonlyArray<Found>, check: Found["check"], level: Found["level"]): Found => {
   assert.deepStrictEqual(
     found.map((each) => [each.check, each.level]),
@@ -68,6 +79,7 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
         [{ API_KEY_LEAK_SIGNING_KEYS_FILE: broken }, /signing key k/],
         [{ API_KEY_REVOKE_BY_POSSESSION: "maybe" }, /API_KEY_REVOKE_BY_POSSESSION/],
         [{ API_KEY_SEPARATOR: "x" }, /API_KEY_SEPARATOR/],
+        [{ API_KEY_SEALS: "a:short" }, /API_KEY_SEALS.* has 5 bytes/],
         [{ API_KEY_CACHE_ENTRIES: "many" }, /API_KEY_CACHE_ENTRIES/],
         [{ API_KEY_MAXIMUM_LIFETIME: "0 seconds" }, /lifetime/],
         [{ API_KEY_PREFIX: "1" }, /prefix/],
@@ -137,7 +149,7 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
 
       yield* sql(`DELETE FROM ${log} WHERE migration_id = (SELECT max(migration_id) FROM ${log})`)
       assert.include(only(yield* doctor(), "migrations", "error").advice, "Run: effect-api-key migrate")
-      yield* sql("ALTER TABLE api_keys DROP COLUMN policies")
+      yield* sql("ALTER TABLE api_keys DROP COLUMN seal_id, DROP COLUMN previous_seal_id")
       yield* Migrations.migrate()
 
       yield* sql("ALTER TABLE api_keys RENAME TO x")
@@ -192,16 +204,6 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
 
   it.effect("tells of another prefix, of which the command line makes no tokens unless it is meant", () =>
     Effect.gen(function* () {
-      const { url } = yield* Postgres
-      const withKeys = <A, E>(env: Readonly<Record<string, string>>, use: (keys: ApiKeys["Service"]) => Effect.Effect<A, E, ApiKeys>) =>
-        Effect.flatMap(ApiKeys, use).pipe(
-          Effect.provide(layerDatabase({ confirms: false }), { local: true }),
-          Effect.provide(
-            ConfigProvider.layer(
-              ConfigProvider.fromUnknown({ DATABASE_URL: Redacted.value(url), API_KEY_PEPPER: "sixteen bytes or more of it", ...env }),
-            ),
-          ),
-        )
       const acme = { API_KEY_PREFIX: "acme_live", API_KEY_SEPARATOR: "_" }
       const { apiKey, token } = yield* withKeys(acme, (keys) => keys.create({ name: "of the application" }))
 
@@ -246,6 +248,18 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
           .prefix,
         "ak",
       )
+      yield* sql("TRUNCATE api_keys")
+    }),
+  )
+
+  it.effect("names sealing keys that tokens need and that aren't configured", () =>
+    Effect.gen(function* () {
+      yield* withKeys({ API_KEY_SEALS: "lost:sixteen bytes or more" }, (keys) => keys.create({ name: "k" }))
+      const { message } = only(yield* doctor(), "seals", "warning")
+      assert.match(message, /lost\.[0-9a-f]{16} \(1\): they go on working/)
+      assert.deepStrictEqual(yield* doctor({ API_KEY_SEALS: "again:sixteen bytes or more" }), [])
+      const refused = only(yield* doctor({ API_KEY_SEAL_RULE: "required" }), "seals", "error")
+      assert.match(refused.message, /^1 tokens that work have no seal/)
       yield* sql("TRUNCATE api_keys")
     }),
   )

@@ -26,6 +26,7 @@ describe("help, completions and generate", { concurrent: true }, () => {
       "export",
       "generate",
       "hash-report",
+      "seal-report",
       "migrate",
       "serve",
       "doctor",

@@ -168,6 +168,11 @@ const scenario = Effect.fnUntraced(function* (keys: Service) {
     report.reduce((sum, { count }) => sum + count, 0),
     203,
   )
+  const seals = yield* keys.sealReport
+  assert.isAbove(
+    seals.reduce((sum, { count }) => sum + count, 0),
+    202,
+  )
   yield* keys.delete(id)
   assert.deepInclude(yield* Effect.flip(keys.get(id)), { _tag: "ApiKeyNotFound", id })
 })

@@ -103,10 +103,12 @@ describeWith(layerServer(), { excludeTestServices: true })("managing keys over H
         yield* send("POST", "/api-keys/revoke", reader.token, { token: victim.token, reason: "leaked" }),
         yield* send("GET", "/api-keys/upcoming?within=1d", writer.token),
         yield* send("GET", "/api-keys/hash-report", writer.token),
+        yield* send("GET", "/api-keys/seal-report", writer.token),
         yield* send("GET", "/api-keys/upcoming?within=1d", reader.token),
         yield* send("GET", "/api-keys/hash-report", reader.token),
+        yield* send("GET", "/api-keys/seal-report", reader.token),
       ].map(({ status }) => status)
-      assert.deepStrictEqual(statuses, [403, 403, 403, 200, 200])
+      assert.deepStrictEqual(statuses, [403, 403, 403, 403, 200, 200, 200])
       assert.strictEqual((yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.verify(victim.token))).usedToken, "current")
     }),
   )
@@ -149,6 +151,15 @@ describeWith(layerServer(), { excludeTestServices: true })("managing keys over H
       ]) {
         assert.strictEqual((yield* send("GET", `/api-keys/upcoming?${query}`, token)).status, 400, query)
       }
+    }),
+  )
+
+  it.effect("counts tokens by the key that sealed them", () =>
+    Effect.gen(function* () {
+      const { token } = yield* makeKey(["api-keys:read"])
+      const report = yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.sealReport)
+      assert.deepStrictEqual((yield* send("GET", "/api-keys/seal-report", token)).body, report)
+      assert.isAbove(report[0]?.count ?? 0, 0)
     }),
   )
 

@@ -104,6 +104,13 @@ export declare const HashUsage: Schema.Struct<{
   readonly isCurrent: Schema.Boolean
 }>
 
+export declare const SealUsage: Schema.Struct<{
+  readonly sealId: Schema.NullOr<Schema.String>
+  readonly count: Schema.Int
+  readonly isConfigured: Schema.Boolean
+  readonly isCurrent: Schema.Boolean
+}>
+
 export declare const ImportEvent: Schema.Union<
   readonly [
     Schema.Struct<{
@@ -139,7 +146,19 @@ export declare const Migrated: Schema.Struct<{
 
 export declare const Finding: Schema.Struct<{
   readonly check: Schema.Literals<
-    readonly ["configuration", "peppers", "database", "migrations", "hashes", "clock", "indexes", "invalidation", "leaks", "policies"]
+    readonly [
+      "configuration",
+      "peppers",
+      "database",
+      "migrations",
+      "hashes",
+      "clock",
+      "indexes",
+      "invalidation",
+      "leaks",
+      "policies",
+      "seals",
+    ]
   >
   readonly level: Schema.Literals<readonly ["ok", "warning", "error"]>
   readonly message: Schema.String

@@ -428,6 +428,28 @@ export declare const make: <const Prefix extends `/${string}`>(
       never
     >
   | HttpApiEndpoint.HttpApiEndpoint<
+      "sealReport",
+      "GET",
+      `${Prefix}/seal-report`,
+      never,
+      never,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly sealId: Schema.NullOr<Schema.String>
+            readonly count: Schema.Int
+            readonly isConfigured: Schema.Boolean
+            readonly isCurrent: Schema.Boolean
+          }>
+        >
+      >,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
       "search",
       "GET",
       `${Prefix}/`,
@@ -1023,6 +1045,28 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         | typeof Problem.ServiceUnavailableProblem
         | typeof Problem.UnconfirmedProblem
       >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
+      "sealReport",
+      "GET",
+      "/api-keys/seal-report",
+      never,
+      never,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly sealId: Schema.NullOr<Schema.String>
+            readonly count: Schema.Int
+            readonly isConfigured: Schema.Boolean
+            readonly isCurrent: Schema.Boolean
+          }>
+        >
+      >,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.ServiceUnavailableProblem>,
       ApiKeyAuth | RequestProblems,
       never
     >

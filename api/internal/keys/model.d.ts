@@ -77,6 +77,13 @@ export interface HashUsage {
   readonly isCurrent: boolean
 }
 
+export interface SealUsage {
+  readonly sealId: string | null
+  readonly count: number
+  readonly isConfigured: boolean
+  readonly isCurrent: boolean
+}
+
 export interface IfVersion {
   readonly ifVersion?: number | undefined
 }

@@ -44,6 +44,7 @@ declare const ApiKeys_base: Context.ServiceClass<
     readonly searchUpcoming: (input: SearchUpcomingInput) => Effect.Effect<UpcomingPage, InvalidInput | InvalidCursor | RepositoryError>
     readonly isInTouch: Effect.Effect<boolean>
     readonly hashReport: Effect.Effect<ReadonlyArray<HashUsage>, RepositoryError | HasherError>
+    readonly sealReport: Effect.Effect<ReadonlyArray<SealUsage>, RepositoryError | HasherError>
     readonly import: <E, R>(
       rows: Stream.Stream<unknown, E, R>,
       options?: ApiKeyTransfer.ImportOptions,

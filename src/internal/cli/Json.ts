@@ -59,6 +59,14 @@ export const HashUsage = Schema.Struct({
   isCurrent: Schema.Boolean,
 })
 
+/** Each line of `seal-report`. @category schemas @since 0.1.0 */
+export const SealUsage = Schema.Struct({
+  sealId: Schema.NullOr(Schema.String),
+  count: Schema.Int,
+  isConfigured: Schema.Boolean,
+  isCurrent: Schema.Boolean,
+})
+
 /** Each line of `import`: a row that was refused, or how far it has come; the last one is a `Progress`. @category schemas @since 0.1.0 */
 export const ImportEvent = Schema.Union([
   Schema.Struct({ _tag: Schema.Literal("Refused"), row: Schema.Int, field: Schema.String, reason: Schema.String }),
@@ -93,6 +101,7 @@ export const Finding = Schema.Struct({
     "invalidation",
     "leaks",
     "policies",
+    "seals",
   ]),
   level: Schema.Literals(["ok", "warning", "error"]),
   message: Schema.String,

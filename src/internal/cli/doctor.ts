@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { ApiKeys } from "../../ApiKeys.ts"
+import { readOptions } from "../keys/configuration.ts"
 import { namedAdapters } from "../wiring/adapters.ts"
 import { misspelt } from "../wiring/variables.ts"
 import { look, othersMayWrite } from "../sql/dataDir.ts"
@@ -14,6 +15,7 @@ import { judgeHashes } from "./doctor/hashes.ts"
 import { checkConfiguration, checkPrefixes } from "./doctor/configuration.ts"
 import { checkPeppers, comparePepperValues } from "./doctor/peppers.ts"
 import { checkRedis } from "./doctor/channel.ts"
+import { judgeSeals } from "./doctor/seals.ts"
 import { checkPolicies } from "./doctor/policies.ts"
 import { checkDatabase, checkRows } from "./doctor/database.ts"
 
@@ -61,7 +63,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   if (findings.some(({ check, level }) => (check === "configuration" || check === "peppers") && level === "error")) return findings
   const report = yield* Effect.exit(
     // Whatever Redis does, hashes can be counted.
-    ApiKeys.use(({ hashReport }) => hashReport).pipe(
+    ApiKeys.use(({ hashReport, sealReport }) => Effect.all({ hashes: hashReport, seals: sealReport })).pipe(
       Effect.provide(layerService({ ...config, redisUrl: Option.none() }, { notesPeppers: false }).pipe(Layer.orDie), { local: true }),
       Effect.scoped,
     ),
@@ -69,7 +71,15 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   if (Exit.isSuccess(report)) findings.push(...(yield* checkPrefixes(config)), ...(yield* checkPolicies(config)))
   if (Exit.isSuccess(report)) {
     const names = yield* Effect.orElseSucceed(namedAdapters, () => [])
-    return [...findings, ...judgeHashes(report.value, yield* Effect.orDie(loadPeppers(config)), names)]
+    const { hashes, seals } = report.value
+    const { seals: rule } = yield* Effect.orDie(readOptions)
+    return [...findings, ...judgeHashes(hashes, yield* Effect.orDie(loadPeppers(config)), names), ...judgeSeals(seals, rule)]
+  }
+  if (tagOf(report.cause) === "UnsealedTokens") {
+    return [
+      ...findings,
+      error("seals", messageOf(report.cause), "See which they are: API_KEY_SEAL_RULE=preferred effect-api-key seal-report"),
+    ]
   }
   return [
     ...findings,

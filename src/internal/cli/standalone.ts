@@ -56,6 +56,7 @@ export const standalone = Command.make("effect-api-key").pipe(
     Command.provide(Commands.importKeys, ({ dryRun }) => layerDatabaseAlone("import", { makes: !dryRun })),
     Command.provide(Commands.exportKeys, ({ hashes }) => (hashes ? layerDatabaseAlone("export --hashes") : layerKeys())),
     keys(Commands.hashReport),
+    keys(Commands.sealReport),
     migrate,
     serve,
     doctor,

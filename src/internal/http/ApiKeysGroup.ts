@@ -28,6 +28,7 @@ import {
   RevokedBody,
   RevokePayload,
   RotatePayload,
+  SealReportBody,
   SearchQuery,
   UpcomingBody,
   UpcomingQuery,
@@ -141,6 +142,14 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         explain({
           summary: "Count hashes by kind",
           description: "Answers with how many hashes there are of each algorithm, parameters and pepper. It reads the whole table.",
+        }),
+        requireScopes("api-keys:read"),
+      ),
+      HttpApiEndpoint.get("sealReport", "/seal-report", { success: SealReportBody, error: errors }).pipe(
+        explain({
+          summary: "Count tokens by the key that sealed them",
+          description:
+            "Answers with how many tokens that work each sealing key has sealed, whether the server has that key, and how many tokens have no seal. It reads the whole table.",
         }),
         requireScopes("api-keys:read"),
       ),

@@ -173,6 +173,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             .searchUpcoming(query)
             .pipe(Effect.catchTags({ InvalidInput: invalidInput, InvalidCursor: invalidCursor, RepositoryError: failUnavailable })),
         hashReport: () => apiKeys.hashReport.pipe(Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable })),
+        sealReport: () => apiKeys.sealReport.pipe(Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable })),
         get: ({ params, headers }) =>
           Effect.tap(apiKeys.get(params.id), (apiKey) => checkPreconditionsOfGet(apiKey, headers)).pipe(
             Effect.map(tagged),

@@ -166,6 +166,16 @@ export const HashReportBody = Schema.Array(
   }),
 )
 
+/** How many tokens each key has sealed. @category schemas @since 0.1.0 */
+export const SealReportBody = Schema.Array(
+  Schema.Struct({
+    sealId: Schema.NullOr(Schema.String),
+    count: Schema.Int,
+    isConfigured: Schema.Boolean,
+    isCurrent: Schema.Boolean,
+  }),
+)
+
 /** @category schemas @since 0.1.0 */
 export const VerifyPayload = Schema.Struct({
   // Without a label, which a client's own `Redacted` needn't have.

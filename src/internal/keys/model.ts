@@ -139,6 +139,17 @@ export interface HashUsage {
   readonly isCurrent: boolean
 }
 
+/** How many tokens that work one key has sealed. @category models @since 0.1.0 */
+export interface SealUsage {
+  /** The key's label (that of a pepper after `~`) and a digest of its value; `null` for tokens without a seal. */
+  readonly sealId: string | null
+  readonly count: number
+  /** Whether the key is in the ring, so that these seals are good. One that isn't is still needed. */
+  readonly isConfigured: boolean
+  /** Whether it seals new tokens. */
+  readonly isCurrent: boolean
+}
+
 /** Only if the record is still at this version. @category models @since 0.1.0 */
 export interface IfVersion {
   readonly ifVersion?: number | undefined

@@ -31,6 +31,7 @@ import type {
   Revoked,
   RevokeOptions,
   RotateOptions,
+  SealUsage,
   SearchInput,
   SearchUpcomingInput,
   Upcoming,
@@ -124,6 +125,11 @@ export class ApiKeys extends Context.Service<
     readonly isInTouch: Effect.Effect<boolean>
     /** How many hashes there are of each algorithm, parameters and pepper. It reads the whole table, once for callers at the same time. */
     readonly hashReport: Effect.Effect<ReadonlyArray<HashUsage>, RepositoryError | HasherError>
+    /**
+     * How many tokens that work each sealing key has sealed, and how many have no seal; those of other systems don't count. A key that isn't among
+     * them can be taken out of its ring. It reads the whole table, once for callers at the same time.
+     */
+    readonly sealReport: Effect.Effect<ReadonlyArray<SealUsage>, RepositoryError | HasherError>
     /**
      * Keeps keys of another database or system, batch by batch, and tells of each row that it refused and, after each batch, how far it has
      * come. A key whose id is there already is left as it is, so that an import may be run again; one whose key id belongs to another

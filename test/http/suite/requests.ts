@@ -87,6 +87,7 @@ export const requests = (it: It, { send, makeKey, assertProblem }: Setup): void 
         "/api-keys/revoke",
         "/api-keys/upcoming",
         "/api-keys/hash-report",
+        "/api-keys/seal-report",
         "/api-keys/verify",
         "/api-keys/{id}",
         "/api-keys/{id}/activate",

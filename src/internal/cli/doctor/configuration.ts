@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import { layerEphemeral } from "../../../ApiKeyHasher.ts"
 import { layerMemory } from "../../../ApiKeyRepository.ts"
@@ -26,7 +27,9 @@ const configurationAdvice: Readonly<Record<string, string>> = {
 
 /** All that the server is configured with, tried where it costs nothing. Several faults are several findings. */
 export const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, dataDir }: DatabaseSettings) {
-  const service = layerConfig.pipe(Layer.provide([layerEphemeral, layerMemory]))
+  // Seals may be required, so something has to make them.
+  const seals = Seals.layerRing({ current: { id: "tried", value: Redacted.make("a key that seals no token") }, older: [] })
+  const service = layerConfig.pipe(Layer.provide([layerEphemeral, layerMemory, seals]))
   const parts: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>> = [
     serverSettings,
     Seals.loadConfig,
