@@ -45,7 +45,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
     {
       code: verifier("credential flights lookUp model verifier"),
       tests: tests(
-        "verifier/answers verifier/lookUps verifier/formats verifier/clock verifier/configuration legacy/service invalidation/register rehash/peppers hashQueue verifier/bounds verifier/cold verifier/warm",
+        "verifier/answers verifier/lookUps verifier/formats verifier/clock verifier/configuration legacy/service invalidation/register rehash/peppers rehash/newHash hashQueue verifier/bounds verifier/cold verifier/warm",
       ),
     },
   ],

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, DateTime, Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { Cause, DateTime, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { RepositoryError } from "../../src/ApiKeyError.ts"
 import { withCluster, delivered, begin, tagOf, startPair } from "./support.ts"
@@ -22,6 +22,24 @@ describe("Nodes and their register:", () => {
         yield* Fiber.join(verifying)
         store.findByKeyId = repository.findByKeyId
         assert.strictEqual(yield* tagOf(b.verify(token)), "Inactive")
+      }),
+    ),
+  )
+
+  it.effect("don't keep a refusal from before the register knew them", () =>
+    withCluster(({ start, hub, store, repository }) =>
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        const { token } = yield* a.create({ name: "k" })
+        hub.state.beforeRegistering = (name) => (name === "b" ? Effect.sleep("50 millis") : Effect.void)
+        const b = yield* start("b", "10 millis")
+        // As if the key came in while it is looked up, which the node doesn't hear.
+        store.findByKeyId = () => Effect.as(Effect.sleep("100 millis"), Option.none())
+        const verifying = yield* begin(tagOf(b.verify(token)))
+        yield* TestClock.adjust("200 millis")
+        assert.strictEqual(yield* Fiber.join(verifying), "NotFound")
+        store.findByKeyId = repository.findByKeyId
+        assert.strictEqual(yield* tagOf(b.verify(token)), "good")
       }),
     ),
   )

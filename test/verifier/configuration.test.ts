@@ -97,6 +97,7 @@ describe("Telemetry", () => {
         const refused = yield* Effect.forkChild(Effect.ignore(apiKeys.verify(unknownToken(1))), { startImmediately: true })
         yield* TestClock.adjust("2 seconds")
         yield* Fiber.join(refused)
+        instruments.beforeRead = Effect.void
         yield* Effect.ignore(apiKeys.verify(unknownToken(1)))
         const count = (metric: Metric.Counter<number>) => Effect.map(Metric.value(metric), (state) => state.count)
         assert.strictEqual(yield* count(ApiKeyMetrics.hits), 3)
