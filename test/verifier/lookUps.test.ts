@@ -96,7 +96,7 @@ describe("A look-up", () => {
         yield* TestClock.adjust("1 second")
         // The end of an earlier one leaves a later one to be joined.
         assert.deepStrictEqual(haveEnded(first, third), [true, false])
-        const joining = yield* lookUpFor(9, 5_000)
+        const joining = yield* lookUpFor(9, 2_000)
         yield* TestClock.adjust("3 seconds")
         assert.deepStrictEqual(haveEnded(third, joining), [true, true])
         assert.strictEqual(instruments.lookUps, 3)
