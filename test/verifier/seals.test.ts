@@ -351,6 +351,18 @@ describe("A rule that is configured", () => {
     ),
   )
 
+  it.effect("takes a token that a key of a new ring has just sealed", () =>
+    withStore(
+      Effect.gen(function* () {
+        const node = yield* startNode({ seals: "required" })
+        assert.strictEqual(yield* node.ask(invented()), "seal")
+        node.setRing(pepper("b"), pepper("a"))
+        const { token } = yield* create(node)
+        assert.strictEqual(yield* node.ask(token), "good")
+      }),
+    ),
+  )
+
   it.effect("is refused where nothing makes seals", () =>
     withStore(
       Effect.gen(function* () {

@@ -293,7 +293,7 @@ export interface Bulk {
 export interface Upkeep {
   /** Gives the records whose grace it settled. */
   readonly touch: (uses: ReadonlyArray<Use>) => Effect.Effect<ReadonlyArray<ApiKey>, RepositoryError>
-  /** Puts `to` in the place of `from`, of whichever token it is the hash, if it still is; gives whether it did. Nothing else changes. */
+  /** Puts `to` in the place of `from`, of whichever token it is the hash, if it still is; gives whether it did. Nothing else changes, but that the seal id of a token becomes `other` whose hash began with `$legacy-`: it needs no seal. */
   readonly replaceHash: (id: ApiKeyId, from: Redacted.Redacted, to: Redacted.Redacted) => Effect.Effect<boolean, RepositoryError>
   /** How many keys there are with each pair of schemes; of previous tokens only those count that work at `at`. */
   readonly countSchemes: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SchemeCount>, RepositoryError>

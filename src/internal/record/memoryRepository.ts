@@ -12,6 +12,7 @@ import * as Cursor from "./cursor.ts"
 import { boundsOf, changedFields, isKeptWhileInactive, type JsonField, jsonFields, rangeFields, valueFields } from "./fields.ts"
 import { isLegacyHash } from "../hash/legacyHash.ts"
 import { toSimpleLowerCase } from "../text/lowerCase.ts"
+import { foreignId } from "../token/seal.ts"
 import * as MemoryReports from "./memoryReports.ts"
 import { isPreviousLive } from "./previousToken.ts"
 
@@ -166,9 +167,18 @@ export const make = (): Repository => {
         const known = byId.get(id)
         if (known === undefined) return false
         const is = (hash: Redacted.Redacted | null): boolean => hash !== null && Redacted.value(hash) === Redacted.value(from)
-        const { hash, previousHash } = known
+        const { hash, previousHash, sealId, previousSealId } = known
+        const sealed = (is: boolean, id: string | null) => (is && isLegacyHash(from) ? foreignId : id)
         if (!is(hash) && !is(previousHash)) return false
-        store(new StoredApiKey({ ...known, hash: is(hash) ? to : hash, previousHash: is(previousHash) ? to : previousHash }))
+        store(
+          new StoredApiKey({
+            ...known,
+            hash: is(hash) ? to : hash,
+            previousHash: is(previousHash) ? to : previousHash,
+            sealId: sealed(is(hash), sealId),
+            previousSealId: sealed(is(previousHash), previousSealId),
+          }),
+        )
         return true
       }),
     countSchemes: (at) =>

@@ -4,8 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { Fragment } from "effect/sql/Statement"
+import { isLegacyHash } from "../hash/legacyHash.ts"
 import { schemePattern } from "../hash/schemePattern.ts"
 import type { Upkeep } from "../record/contract.ts"
+import { foreignId } from "../token/seal.ts"
 import { toRepositoryError } from "./failures.ts"
 import { columnList } from "./columns.ts"
 import { decodeKeys } from "./row.ts"
@@ -59,8 +61,12 @@ export const make = ({ sql, keys, columns, alone, previousIsLive }: Store): Upke
 
     replaceHash: (id, from, to) => {
       const [old, next] = [Redacted.value(from), Redacted.value(to)]
+      const seals = isLegacyHash(from)
+        ? sql`, seal_id = CASE WHEN hash = ${old}::text THEN key_id || ${` ${foreignId}`}::text ELSE seal_id END,
+          previous_seal_id = CASE WHEN previous_hash = ${old}::text THEN previous_key_id || ${` ${foreignId}`}::text ELSE previous_seal_id END`
+        : sql.literal("")
       return sql`UPDATE ${keys} SET hash = CASE WHEN hash = ${old}::text THEN ${next}::text ELSE hash END,
-          previous_hash = CASE WHEN previous_hash = ${old}::text THEN ${next}::text ELSE previous_hash END
+          previous_hash = CASE WHEN previous_hash = ${old}::text THEN ${next}::text ELSE previous_hash END${seals}
         WHERE id = ${id}::uuid AND (hash = ${old}::text OR previous_hash = ${old}::text) RETURNING version`.pipe(
         Effect.map((rows) => rows.length > 0),
         Effect.mapError(toRepositoryError("replace a hash", [old, next])),

@@ -35,9 +35,15 @@ export const sealingKeyId = (label: string, value: string): string => `${label}.
 /** Whether two ids are of one key, under whatever labels: that of a pepper that was moved to the ring of sealing keys, say. */
 export const isSameKey = (a: string, b: string): boolean => valueOf(a) === valueOf(b)
 
-/** Tells of the id that a record keeps whether it is that of a key of the ring. */
+/**
+ * In the place of the id for a token of another system whose hash was made anew by ours, which no longer says so. Such a token bears no seal, and
+ * isn't refused for it.
+ */
+export const foreignId = "other"
+
+/** Tells of the id that a record keeps whether it is that of a key of the ring, or of a token that needs none. */
 export const knownIds = ({ current, older }: SealingKeys): ((sealId: string | null) => boolean) => {
-  const values = new Set([current, ...older].map(({ id }) => valueOf(id)))
+  const values = new Set([foreignId, ...[current, ...older].map(({ id }) => valueOf(id))])
   return (sealId) => sealId !== null && values.has(valueOf(sealId))
 }
 

@@ -114,6 +114,11 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
     isNews.openUnsafe()
   }
 
+  /** A token that has just been made may be sealed by a key that wasn't in the ring when it was read. */
+  const forgetRing = (): void => {
+    readAt = Number.NEGATIVE_INFINITY
+  }
+
   const isRefused = (keys: SealingKeys, keyId: string, now: number): boolean => {
     if (rule !== undefined) return rule === "required"
     if (keys !== lookedAt && lookedAt !== undefined) {
@@ -220,8 +225,14 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
         ring = Option.getOrUndefined(keys)
         readAt = now
       }),
-    changed: rule === undefined ? changed : () => undefined,
-    everythingChanged: rule === undefined ? everythingChanged : () => undefined,
+    changed: (keyId) => {
+      forgetRing()
+      if (rule === undefined) changed(keyId)
+    },
+    everythingChanged: () => {
+      forgetRing()
+      if (rule === undefined) everythingChanged()
+    },
     touched: () => {
       if (isWaiting) isNews.openUnsafe()
     },

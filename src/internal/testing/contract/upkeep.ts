@@ -112,6 +112,25 @@ export const upkeepTests = <R>(it: Methods<R>, store: Effect.Effect<UpkeepStore,
     }),
   )
 
+  it.effect("notes that a token needs no seal when the hash of another system is replaced", () =>
+    Effect.gen(function* () {
+      const repository = yield* store
+      const read = yield* insert({ hash: "$legacy-theirs$x" })
+      const seals = () =>
+        Effect.map(repository.findById(read.id), (found) => {
+          const { sealId, previousSealId } = Option.getOrThrow(found)
+          return [sealId, previousSealId]
+        })
+      const put = (from: string, to: string) => repository.replaceHash(read.id, Redacted.make(from), Redacted.make(to))
+      assert.isTrue(yield* put("$legacy-theirs$x", "$ours$x"))
+      assert.deepStrictEqual(yield* seals(), ["other", null])
+      assert.isTrue(yield* put("$ours$x", "$ours$y"))
+      assert.deepStrictEqual(yield* seals(), ["other", null])
+      yield* replace(read, { hash: "$legacy-theirs$z" })
+      assert.deepStrictEqual((yield* seals())[1], "other")
+    }),
+  )
+
   it.effect("rotates to what the hash is when it is written", () =>
     Effect.gen(function* () {
       const repository = yield* store
