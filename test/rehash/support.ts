@@ -141,7 +141,8 @@ export const withSetting = <A, E>(count: number, common: ApiKeys.Options, test: 
       instruments,
       start: (hasher, options = {}) =>
         Effect.gen(function* () {
-          const node = startOne({ ...common, ...options }, observe(hasher), observed)
+          // A wrong secret has no good seal, and is what these tests are about.
+          const node = startOne({ seals: "preferred", ...common, ...options }, observe(hasher), observed)
           const a = yield* count === 1 ? node : Effect.provide(node, hub)
           const b = count === 1 ? a : yield* Effect.provide(node, hub)
           yield* TestClock.adjust("1 second")
