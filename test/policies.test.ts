@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import { PolicyRefused, RepositoryError, UnknownPolicy } from "../src/ApiKeyError.ts"
+import { PolicyRefused, RepositoryError } from "../src/ApiKeyError.ts"
 import * as ApiKeyRepository from "../src/ApiKeyRepository.ts"
 import * as ApiKeys from "../src/ApiKeys.ts"
 import * as Hmac from "../src/hasher/Hmac.ts"
@@ -78,7 +78,7 @@ describe("a policy with a rule", () => {
         for (const _ of [1, 2]) assert.strictEqual((yield* apiKeys.verify(token)).apiKey.id, apiKey.id)
         yield* TestClock.setTime(10 * 3_600_000)
         const refused = yield* Effect.flip(apiKeys.verify(token))
-        assert.deepStrictEqual(refused, new PolicyRefused({ keyId: apiKey.keyId, kind: "hours", reason: "works from 8 to 10" }))
+        assert.deepInclude(refused, { _tag: "PolicyRefused", keyId: apiKey.keyId, kind: "hours", reason: "works from 8 to 10" })
       }),
     )
 
@@ -218,14 +218,9 @@ describe("a node that doesn't know a kind of policy", () => {
               const [restricted, free] = created
               for (const _ of [1, 2]) {
                 const error = errorOf(yield* Effect.exit(apiKeys.verify(restricted.token)))
-                assert.deepStrictEqual(
-                  error,
-                  new RepositoryError({
-                    operation: "read the policies of an API key",
-                    isRetryable: true,
-                    cause: new UnknownPolicy({ keyId: restricted.apiKey.keyId, kinds: ["hours"] }),
-                  }),
-                )
+                assert.deepInclude(error, { _tag: "RepositoryError", operation: "read the policies of an API key", isRetryable: true })
+                const cause = error instanceof RepositoryError ? error.cause : undefined
+                assert.deepInclude(cause, { _tag: "UnknownPolicy", keyId: restricted.apiKey.keyId, kinds: ["hours"] })
               }
               assert.strictEqual((yield* apiKeys.verify(free.token)).apiKey.id, free.apiKey.id)
             }).pipe(Effect.provide(withPolicies(policies, { cache })))
@@ -261,7 +256,7 @@ describe("a policy with a meter", () => {
         yield* wait(apiKeys.verify(token))
         yield* wait(apiKeys.verify(token))
         const error = yield* Effect.flip(wait(apiKeys.verify(token)))
-        assert.deepStrictEqual(error, new PolicyRefused({ keyId: apiKey.keyId, kind: "first", reason: "used up" }))
+        assert.deepInclude(error, { _tag: "PolicyRefused", keyId: apiKey.keyId, kind: "first", reason: "used up" })
       }),
     )
 

@@ -52,7 +52,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
   policies: [
     {
       code: ["src/KeyPolicy.ts", ...verifier("judge plan")],
-      tests: tests("KeyPolicy policies verifier/answers rotation/grace rotation/age verifier/warm"),
+      tests: tests("KeyPolicy policies verifier/answers verifier/configuration rotation/grace rotation/age verifier/warm"),
     },
   ],
 }
