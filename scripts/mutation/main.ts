@@ -34,6 +34,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
     { code: verifier("hashQueue"), tests: tests("hashQueue") },
     { code: verifier("rehash"), tests: tests("rehash/moves rehash/newHash rehash/peppers") },
     { code: verifier("cacheSettings counts"), tests: tests("verifier/configuration verifier/bounds") },
+    { code: verifier("standing strangers"), tests: tests("verifier/seals seals sealsRing sealsReport") },
     {
       code: verifier("generations trust"),
       tests: tests("verifier/clock verifier/formats invalidation/register verifier/cold verifier/warm"),
