@@ -233,6 +233,7 @@ describe("Migrations on PostgreSQL", () => {
           [6, "remember_reports"],
           [8, "note_peppers"],
           [9, "keep_policies"],
+          [10, "note_seals"],
         ])
       }
     }),
