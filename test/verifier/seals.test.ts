@@ -101,6 +101,18 @@ const transactional = (repository: ApiKeyRepository["Service"]) =>
     },
   })
 
+/** Two nodes that find all tokens sealed, and their channel. The second one lacks a key of the first. */
+const startTwo = Effect.gen(function* () {
+  const channel = { isLost: false }
+  const hub = makeHub(() => channel.isLost)
+  const one = yield* Effect.provide(startNode({}, pepper("a"), pepper("b")), hub)
+  const two = yield* Effect.provide(startNode({}, pepper("b")), hub)
+  yield* TestClock.adjust("5 seconds")
+  yield* lookedAtAll
+  assert.strictEqual(yield* two.ask(invented()), "seal")
+  return { channel, one, two }
+})
+
 const withStore = <A, E>(effect: Effect.Effect<A, E, ApiKeyRepository | Scope.Scope>) =>
   effect.pipe(Effect.scoped, Effect.provide(Layer.fresh(layerMemory)))
 
@@ -195,13 +207,7 @@ describe("While all tokens are sealed", () => {
   it.effect("tokens of another node's keys work from when it tells of them, and while it can't be heard", () =>
     withStore(
       Effect.gen(function* () {
-        let isLost = false
-        const hub = makeHub(() => isLost)
-        const one = yield* Effect.provide(startNode({}, pepper("a"), pepper("b")), hub)
-        const two = yield* Effect.provide(startNode({}, pepper("b")), hub)
-        yield* TestClock.adjust("5 seconds")
-        yield* lookedAtAll
-        assert.strictEqual(yield* two.ask(invented()), "seal")
+        const { channel, one, two } = yield* startTwo
         const { token, apiKey } = yield* create(one)
         yield* delivered
         // It is looked up, although only its pepper could check it.
@@ -213,7 +219,7 @@ describe("While all tokens are sealed", () => {
         yield* delivered
         yield* lookedAtAll
         assert.strictEqual(yield* two.ask(invented()), "seal")
-        isLost = true
+        channel.isLost = true
         yield* TestClock.adjust("30 seconds")
         assert.strictEqual(yield* two.ask(invented()), "NotFound")
       }),
@@ -225,19 +231,13 @@ describe("What all tokens' being sealed is known of", () => {
   it.effect("is what was found in touch: what changes unheard between a look and the return of the channel is looked at", () =>
     withStore(
       Effect.gen(function* () {
-        let isLost = false
-        const hub = makeHub(() => isLost)
-        const one = yield* Effect.provide(startNode({}, pepper("a"), pepper("b")), hub)
-        const two = yield* Effect.provide(startNode({}, pepper("b")), hub)
-        yield* TestClock.adjust("5 seconds")
-        yield* lookedAtAll
-        assert.strictEqual(yield* two.ask(invented()), "seal")
-        isLost = true
+        const { channel, one, two } = yield* startTwo
+        channel.isLost = true
         yield* TestClock.adjust("30 seconds")
         yield* lookedAtAll
         const { token } = yield* create(one)
         yield* lookedAtAll
-        isLost = false
+        channel.isLost = false
         yield* TestClock.adjust("5 seconds")
         yield* settled
         assert.strictEqual(yield* two.ask(token), "HasherError")
