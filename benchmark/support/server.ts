@@ -1,4 +1,5 @@
-// Serves one endpoint three times: open, behind a middleware that checks nothing, and protected. Ends when its input does.
+// Serves one endpoint four times: open, behind a middleware that does nothing, behind one with a scheme that checks nothing, and protected.
+// Ends when its input does.
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Console, Effect, Layer, Schema } from "effect"
@@ -8,13 +9,17 @@ import { ApiKeyAuth } from "../../src/http/definition.ts"
 import { layerAuth } from "../../src/http/implementation.ts"
 import { createKeys, layerMemory } from "./keys.ts"
 
-class Bearer extends HttpApiMiddleware.Service<Bearer>()("benchmark/Bearer", { security: { bearer: HttpApiSecurity.bearer } }) {}
+class Nothing extends HttpApiMiddleware.Service<Nothing>()("benchmark/Nothing") {}
+class Scheme extends HttpApiMiddleware.Service<Scheme>()("benchmark/Scheme", { security: { bearer: HttpApiSecurity.bearer } }) {}
 
 const Api = HttpApi.make("benchmark").add(
   HttpApiGroup.make("open").add(HttpApiEndpoint.get("get", "/open", { success: Schema.String })),
-  HttpApiGroup.make("bearer")
-    .add(HttpApiEndpoint.get("get", "/bearer", { success: Schema.String }))
-    .middleware(Bearer),
+  HttpApiGroup.make("nothing")
+    .add(HttpApiEndpoint.get("get", "/nothing", { success: Schema.String }))
+    .middleware(Nothing),
+  HttpApiGroup.make("scheme")
+    .add(HttpApiEndpoint.get("get", "/scheme", { success: Schema.String }))
+    .middleware(Scheme),
   HttpApiGroup.make("protected")
     .add(HttpApiEndpoint.get("get", "/protected", { success: Schema.String }))
     .middleware(ApiKeyAuth),
@@ -23,9 +28,10 @@ const Api = HttpApi.make("benchmark").add(
 const answer = Effect.succeed("hello")
 const groups = Layer.mergeAll(
   HttpApiBuilder.group(Api, "open", (group) => group.handle("get", () => answer)),
-  HttpApiBuilder.group(Api, "bearer", (group) => group.handle("get", () => answer)),
+  HttpApiBuilder.group(Api, "nothing", (group) => group.handle("get", () => answer)),
+  HttpApiBuilder.group(Api, "scheme", (group) => group.handle("get", () => answer)),
   HttpApiBuilder.group(Api, "protected", (group) => group.handle("get", () => answer)),
-).pipe(Layer.provide([layerAuth(), Layer.succeed(Bearer, { bearer: (next) => next })]))
+).pipe(Layer.provide([layerAuth(), Layer.succeed(Nothing, (next) => next), Layer.succeed(Scheme, { bearer: (next) => next })]))
 
 const layer = HttpRouter.serve(HttpApiBuilder.layer(Api).pipe(Layer.provide(groups)), { disableLogger: true, disableListenLog: true }).pipe(
   Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: 0 })),
