@@ -402,6 +402,38 @@ describe("While some tokens have no seal", () => {
     ),
   )
 
+  it.effect("one that isn't looked up in time is told when to come again, and a later one takes its turn", () =>
+    withStore(
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const gate = yield* Deferred.make<void>()
+        const stuck = Layer.succeed(ApiKeyRepository, {
+          ...repository,
+          findByKeyId: (keyId) => Effect.andThen(Deferred.await(gate), repository.findByKeyId(keyId)),
+        })
+        const node = yield* Effect.provide(startNode({ seals: "preferred", hashing: { maxWait: "3 seconds" } }), stuck)
+        const ask = (index: number) => Effect.forkChild(Effect.flip(node.apiKeys.verify(invented(index.toString(16).padStart(16, "0")))))
+        const looking = yield* Effect.forEach(
+          Array.from({ length: 8 }, (_, index) => index),
+          ask,
+        )
+        const early = yield* ask(8)
+        yield* TestClock.adjust("2 seconds")
+        const late = yield* ask(9)
+        yield* TestClock.adjust("999 millis")
+        assert.isUndefined(early.pollUnsafe())
+        yield* TestClock.adjust("1 millis")
+        assert.deepInclude(yield* Fiber.join(early), { _tag: "Overloaded", retryAfterSeconds: 3 })
+        assert.isUndefined(late.pollUnsafe())
+        assert.strictEqual(node.work.lookUps, 8)
+        // Those that are being looked up aren't given up.
+        yield* Deferred.succeed(gate, undefined)
+        for (const fiber of [...looking, late]) assert.strictEqual((yield* Fiber.join(fiber))._tag, "NotFound")
+        assert.strictEqual(node.work.lookUps, 9)
+      }),
+    ),
+  )
+
   it.effect("one in a caller's transaction, which holds a connection, waits for no stranger", () =>
     withStore(
       Effect.gen(function* () {

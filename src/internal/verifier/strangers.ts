@@ -5,7 +5,7 @@ import * as Semaphore from "effect/Semaphore"
 import { Overloaded } from "../../ApiKeyError.ts"
 
 export interface Strangers {
-  /** Runs the look-up as soon as there is room. */
+  /** Runs the look-up as soon as there is room, which is waited for so long and no longer. */
   readonly run: <A, E>(lookUp: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
 }
 
@@ -21,12 +21,28 @@ export const make = (maxWait: Duration.Duration): Strangers => {
   const leave = Effect.sync(() => {
     present--
   })
+
+  const takeTurn = <A, E>(lookUp: Effect.Effect<A, E>): Effect.Effect<A, E | Overloaded> =>
+    Effect.suspend(() => {
+      let hasBegun = false
+      const inTurn = semaphore.withPermit(
+        Effect.suspend(() => {
+          hasBegun = true
+          return lookUp
+        }),
+      )
+      // The race ends the wait itself, not only its caller's, so that no permit goes to a look-up that was given up.
+      const tooLong = Effect.flatMap(Effect.sleep(maxWait), () => (hasBegun ? Effect.never : overloaded))
+      return Effect.raceFirst(inTurn, tooLong)
+    })
+
   return {
     run: <A, E>(lookUp: Effect.Effect<A, E>) =>
       Effect.uninterruptibleMask((restore): Effect.Effect<A, E | Overloaded> => {
         if (present >= permits + queue) return overloaded
         present++
-        return Effect.ensuring(restore(semaphore.withPermit(lookUp)), leave)
+        const isFree = present <= permits
+        return Effect.ensuring(restore(isFree ? semaphore.withPermit(lookUp) : takeTurn(lookUp)), leave)
       }),
   }
 }
