@@ -96,23 +96,23 @@ const scenario = Effect.fnUntraced(function* (keys: Service) {
       { ...notFound, id: unknownId },
     )
   }
-  assert.deepStrictEqual(yield* Effect.flip(keys.getByKeyId("0".repeat(16))), new Errors.NotFound({ keyId: "0".repeat(16) as never }))
+  assert.deepInclude(yield* Effect.flip(keys.getByKeyId("0".repeat(16))), { _tag: "NotFound", keyId: "0".repeat(16) as never })
 
   const updated = yield* keys.update(id, { description: null, scopes: [] }, { ifVersion: 1 })
   assert.deepInclude(updated, { description: null, scopes: [], version: 2, name: "ci" })
-  const conflict = new Errors.VersionConflict({ id, expected: 1, actual: 2 })
-  assert.deepStrictEqual(yield* Effect.flip(keys.update(id, { name: "late" }, { ifVersion: 1 })), conflict)
-  assert.deepStrictEqual(yield* Effect.flip(keys.deactivate(id, { ifVersion: 1 })), conflict)
-  assert.deepStrictEqual(yield* Effect.flip(keys.rotate(id, { ifVersion: 1 })), conflict)
-  assert.deepStrictEqual(yield* Effect.flip(keys.endGrace(id, { ifVersion: 1 })), conflict)
-  assert.deepStrictEqual(yield* Effect.flip(keys.delete(id, { ifVersion: 1 })), conflict)
-  assert.deepStrictEqual(yield* Effect.flip(keys.activate(id, { ifVersion: 1 })), conflict)
+  const conflict = { _tag: "VersionConflict", id, expected: 1, actual: 2 } as const
+  assert.deepInclude(yield* Effect.flip(keys.update(id, { name: "late" }, { ifVersion: 1 })), conflict)
+  assert.deepInclude(yield* Effect.flip(keys.deactivate(id, { ifVersion: 1 })), conflict)
+  assert.deepInclude(yield* Effect.flip(keys.rotate(id, { ifVersion: 1 })), conflict)
+  assert.deepInclude(yield* Effect.flip(keys.endGrace(id, { ifVersion: 1 })), conflict)
+  assert.deepInclude(yield* Effect.flip(keys.delete(id, { ifVersion: 1 })), conflict)
+  assert.deepInclude(yield* Effect.flip(keys.activate(id, { ifVersion: 1 })), conflict)
 
   const rotated = yield* keys.rotate(id, { grace: "90 minutes", confirmWithin: "1 second" })
   assert.strictEqual(rotated.apiKey.previous?.keyId, keyId)
   assert.strictEqual((yield* keys.verify(created.token)).usedToken, "previous")
   const running = yield* Effect.flip(keys.rotate(id))
-  assert.deepStrictEqual(running, new Errors.GraceRunning({ id, expiresAt: rotated.apiKey.previous?.expiresAt ?? null }))
+  assert.deepInclude(running, { _tag: "GraceRunning", id, expiresAt: rotated.apiKey.previous?.expiresAt ?? null })
   assert.isNotNull((yield* keys.endGrace(id)).previous?.expiresAt)
   const ended = yield* Effect.flip(keys.verify(created.token))
   assert.isTrue(ended instanceof Errors.Expired && ended.keyId === keyId && DateTime.isDateTime(ended.expiresAt))
@@ -120,8 +120,8 @@ const scenario = Effect.fnUntraced(function* (keys: Service) {
   const inactive = yield* keys.deactivate(id, { reason: "leaked", confirmWithin: "1 second" })
   assert.deepInclude(inactive, { isActive: false, deactivationReason: "leaked" })
   const { token } = rotated
-  assert.deepStrictEqual(yield* Effect.flip(keys.verify(token)), new Errors.Inactive({ keyId: rotated.apiKey.keyId }))
-  assert.deepStrictEqual(yield* Effect.flip(keys.revoke(token, { reason: "leaked" })), new Errors.Inactive({ keyId: rotated.apiKey.keyId }))
+  assert.deepInclude(yield* Effect.flip(keys.verify(token)), { _tag: "Inactive", keyId: rotated.apiKey.keyId })
+  assert.deepInclude(yield* Effect.flip(keys.revoke(token, { reason: "leaked" })), { _tag: "Inactive", keyId: rotated.apiKey.keyId })
   assert.isTrue((yield* keys.activate(id, { confirmWithin: "1 second" })).isActive)
   const lacking = yield* Effect.flip(keys.verify(token, { scopes: ["c"] }))
   assert.deepInclude(lacking, { _tag: "InsufficientScope", required: set("c"), granted: [] })

@@ -7,13 +7,11 @@ import { Expired, Inactive, InsufficientScope } from "../../src/ApiKeyError.ts"
 import * as ApiKeyToken from "../../src/ApiKeyToken.ts"
 import { Scope } from "../../src/Scope.ts"
 import { withKeys } from "./support.ts"
+import { fieldsOf } from "../support/errors.ts"
 
 const keyIdOf = (token: Redacted.Redacted) => Result.getOrThrow(ApiKeyToken.parse(Redacted.value(token))).keyId
 
 const fromNow = (duration: Duration.Input) => Effect.map(DateTime.now, DateTime.addDuration(Duration.fromInputUnsafe(duration)))
-
-/** Its fields: comparisons of errors look at their messages alone. */
-const fieldsOf = (error: object) => ({ ...error })
 
 /** By memory, and by the store. */
 const ways = [{}, { maxAge: 0 }] as const
