@@ -66,12 +66,13 @@ export interface Compiled {
 export interface KeyPolicy {
   /** The name under which records hold it: `[a-z][A-Za-z0-9]{0,31}`. */
   readonly kind: string
-  /** The value's rule and meter; a failure if the value isn't one of this kind. */
+  /** The value's rule and meter; a failure, or a defect, if the value isn't one of this kind. */
   readonly compile: (value: unknown) => Exit.Exit<Compiled, Schema.SchemaError>
 }
 
 /**
- * Defines a kind of policy by the schema of its value, as JSON, and by the rule or meter that a value means.
+ * Defines a kind of policy by the schema of its value, as JSON, and by the rule or meter that a value means. A value for which `compile` throws isn't
+ * one of this kind: no key is given it, and a record that has it is refused.
  * @category constructors
  * @since 0.1.0
  * @example
@@ -100,5 +101,16 @@ export const make = <A, I extends Schema.Json>(policy: {
 }): KeyPolicy => {
   // A property that the schema doesn't know may be part of the restriction, of a later version or misspelt.
   const decode = Schema.decodeUnknownExit(policy.schema, { onExcessProperty: "error" })
-  return { kind: policy.kind, compile: (value) => Exit.map(decode(value), policy.compile) }
+  return {
+    kind: policy.kind,
+    compile: (value) => {
+      const decoded = decode(value)
+      if (Exit.isFailure(decoded)) return Exit.failCause(decoded.cause)
+      try {
+        return Exit.succeed(policy.compile(decoded.value))
+      } catch (thrown) {
+        return Exit.die(thrown)
+      }
+    },
+  }
 }

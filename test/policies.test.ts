@@ -204,14 +204,29 @@ describe("a policy whose value has a part that its schema doesn't know", () => {
 })
 
 describe("a node that doesn't know a kind of policy", () => {
+  const throwing = KeyPolicy.make({
+    kind: "hours",
+    schema: Schema.Json,
+    compile: () => {
+      throw new Error("these hours aren't supported")
+    },
+  })
   describeWith(ApiKeyRepository.layerMemory)((it) => {
+    it.effect("gives none to a key, where its kind can't be compiled either", () =>
+      Effect.gen(function* () {
+        const apiKeys = yield* ApiKeys.ApiKeys
+        const error = yield* Effect.flip(apiKeys.create({ name: "k", policies: { hours: [0, 24] } }))
+        assert.deepInclude(error, { _tag: "InvalidInput", field: "policies.hours", reason: "isn't a value of this kind of policy" })
+      }).pipe(Effect.provide(withPolicies([throwing]))),
+    )
+
     it.effect("refuses the key, and other keys not; the next use may reach a node that knows it", () =>
       Effect.gen(function* () {
         const created = yield* Effect.gen(function* () {
           const apiKeys = yield* ApiKeys.ApiKeys
           return [yield* apiKeys.create({ name: "k", policies: { hours: [0, 24] } }), yield* apiKeys.create({ name: "k" })] as const
         }).pipe(Effect.provide(withPolicies([hours])))
-        for (const policies of [[], [KeyPolicy.make({ kind: "hours", schema: Schema.String, compile: () => ({}) })]]) {
+        for (const policies of [[], [KeyPolicy.make({ kind: "hours", schema: Schema.String, compile: () => ({}) })], [throwing]]) {
           for (const cache of [undefined, "off"] as const) {
             yield* Effect.gen(function* () {
               const apiKeys = yield* ApiKeys.ApiKeys
