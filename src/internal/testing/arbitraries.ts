@@ -27,7 +27,7 @@ export const apiKeyId: Arbitrary.Arbitrary<ApiKeyId> = Arbitrary.map(hex(30), (d
   ApiKeyId.make(`${digits.slice(0, 8)}-${digits.slice(8, 12)}-7${digits.slice(12, 15)}-a${digits.slice(15, 18)}-${digits.slice(18, 30)}`),
 )
 
-/** Of our own format, and of others. @category arbitraries @since 0.1.0 */
+/** Key ids of this package's format, and of other systems'. @category arbitraries @since 0.1.0 */
 export const keyId: Arbitrary.Arbitrary<KeyId> = Arbitrary.flatMap(hex(16), (digits) =>
   Arbitrary.map(Arbitrary.schema(Schema.Literals(["", "", "", "legacy-", "shop_", '"\\,{}$'])), (start) => KeyId.make(`${start}${digits}`)),
 )
@@ -75,10 +75,10 @@ const flatMetadata = Arbitrary.map(Arbitrary.schema(Schema.toType(Metadata)), (f
   Object.fromEntries(Object.entries(flat).map(([key, value]) => [key, Object.is(value, -0) ? 0 : value])),
 )
 
-// Where `JSON.parse` of Node 24 (V8 13.6) has met a key that ends with a backslash, it takes one with a quote there for it.
+// `JSON.parse` of Node 24 (V8 13.6) confuses keys that end with a backslash with keys that have a quote there. So no key ends with one.
 const metadataKey = Arbitrary.map(text, (key) => (key.endsWith("\\") ? `${key}.` : key))
 
-/** All kinds of JSON there are, in one another. */
+/** Objects in which every kind of JSON occurs, also nested. */
 const metadata: Arbitrary.Arbitrary<Schema.JsonObject> = Arbitrary.flatMap(flatMetadata, (flat) =>
   Arbitrary.flatMap(metadataKey, (key) =>
     Arbitrary.flatMap(metadataKey, (value) =>
@@ -110,7 +110,7 @@ const fieldsOf = Arbitrary.schema(
   }),
 )
 
-/** The rest of a token that was replaced, and its hash. */
+/** The fields that a record keeps of its previous token. */
 const previousOf: Arbitrary.Arbitrary<{
   readonly previous: PreviousToken
   readonly previousHash: Redacted.Redacted
@@ -120,7 +120,7 @@ const previousOf: Arbitrary.Arbitrary<{
     Arbitrary.flatMap(nullable(instant), (expiresAt) =>
       Arbitrary.flatMap(nullable(instant), (lastUsedAt) =>
         Arbitrary.map(nullable(graceSeconds), (grace) => ({
-          // A token that has neither never ends, which is refused.
+          // A previous token without an end and without a grace would never end, so its schema refuses it.
           previous: new PreviousToken({
             keyId: key,
             hint,

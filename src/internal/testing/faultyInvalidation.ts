@@ -8,43 +8,43 @@ import { type ApiKeyInvalidation, InvalidationError } from "../../ApiKeyInvalida
 import { type Message, parse } from "../nodes/message.ts"
 
 /**
- * How badly messages travel.
+ * The faults of a simulated channel between nodes.
  * @category models
  * @since 0.1.0
  */
 export interface Faults {
-  /** How many of a million can't be sent, which the sender learns. */
+  /** Messages of a million that can't be sent. The sender is told. */
   readonly failed: number
-  /** How many of a million get lost on their way to one node, unnoticed. */
+  /** Messages of a million that get lost on their way to one node. Nobody is told. */
   readonly lost: number
-  /** How many of a million arrive twice. */
+  /** Messages of a million that arrive twice. */
   readonly doubled: number
-  /** How long one is under way at most, in milliseconds: as each takes a time of its own, they overtake each other. */
+  /** The longest time that a message is under way, in milliseconds. Each message takes a time of its own, so messages overtake each other. */
   readonly delay: number
-  /** How long it takes at most until a node is in the register, and again until it learns so, in milliseconds. */
+  /** The longest time in milliseconds until the register holds a node. The node is told after as long a time again. */
   readonly registering: number
 }
 
 /** Draws whole numbers from 0 up to but excluding `bound`. @category models @since 0.1.0 */
 export type Draw = (bound: number) => number
 
-/** What happens on the way. A listener may rely on it: a message is heard within the millisecond of the clock in which it is delivered. */
+/** Callbacks for what happens to messages. A node hears a message within the millisecond of the clock in which the message is delivered. */
 export interface Watcher {
   readonly onPublish: (message: Message, hasFailed: boolean) => void
   readonly onSubscribe: () => void
   readonly onDeliver: (message: Message, sentAt: number) => void
-  /** Nothing arrives from now on. */
+  /** The subscription has ended: nothing arrives any more. */
   readonly onEnd: () => void
 }
 
-/** Counts nodes as live for their leases, and takes its time as the faults have it. */
+/** Counts nodes as live for their leases. Registering takes a time that is drawn within `Faults.registering`. */
 export interface Register {
   readonly register: (node: string, lease: Duration.Duration) => Effect.Effect<void>
   readonly unregister: (node: string) => Effect.Effect<void>
   readonly nodes: Effect.Effect<ReadonlyArray<string>>
 }
 
-/** A register, of which a copy goes on by itself. */
+/** A register that can be copied. The copy then changes independently of the original. */
 interface Copyable extends Register {
   readonly age: Effect.Effect<Duration.Duration>
   readonly copy: () => Copyable
@@ -53,25 +53,25 @@ interface Copyable extends Register {
 /** A node's end of the hub. */
 export interface Channel {
   readonly service: ApiKeyInvalidation["Service"]
-  /** Ends the subscription, which the node learns. */
+  /** Ends the subscription. The node is told. */
   readonly cut: Effect.Effect<void>
-  /** While it is set, what is sent to the node gets lost, and the node isn't told. */
+  /** While this is set, messages to the node get lost. The node isn't told. */
   isDeaf: boolean
-  /** While it is set, the node can neither publish nor be registered, nor listen anew. */
+  /** While this is set, the node can neither publish, nor be registered, nor subscribe. */
   isMute: boolean
-  /** The part of the hub that it is on while that is split: 0 or 1. */
+  /** The part of a split hub that the node is connected to: 0 or 1. */
   side: number
 }
 
 export interface Hub {
   readonly connect: (watcher: Watcher) => Channel
-  /** Tells all nodes, as a trigger of the store's does. */
+  /** Sends a message to all nodes, as a trigger of the store does. */
   readonly announce: (message: string) => Effect.Effect<void>
-  /** Loses the register, which begins anew with the next node that comes. */
+  /** Loses the register. An empty one takes its place. */
   readonly loseRegister: Effect.Effect<void>
   /**
-   * Splits the hub and its register in two, which go on by themselves, until it is healed: then the second part is gone, and its nodes' connections
-   * with it. A node that comes meanwhile finds itself on either.
+   * Splits the hub and its register into two parts, which then change independently. `heal` drops the second part and the connections of its
+   * nodes. A node that connects meanwhile is on either part.
    */
   readonly split: Effect.Effect<void>
   readonly heal: Effect.Effect<void>
@@ -106,7 +106,7 @@ const startRegister = (clock: Clock.Clock, draw: Draw, faults: Faults, live: Map
 }
 
 /**
- * Connects nodes in memory, and loses, doubles, delays and reorders what they say, as `draw` has it. Messages under way end with the scope.
+ * Connects nodes in memory. Messages get lost, doubled, delayed and reordered, as `draw` decides. Messages under way end with the scope.
  * @category constructors
  * @since 0.1.0
  */
@@ -120,7 +120,7 @@ export const makeHub = Effect.fnUntraced(function* (
   const subscriptions = new Set<Subscription>()
   const begin = () => startRegister(clock, draw, faults, new Map(), now(clock))
   const channels = new Set<Channel>()
-  /** That of each side. */
+  /** The register of each part of the hub: one, or two while it is split. */
   let registers = [begin()]
 
   const end = (subscription: Subscription): void => {
@@ -142,7 +142,7 @@ export const makeHub = Effect.fnUntraced(function* (
         if (side !== undefined && subscription.channel.side !== side) continue
         if (draw(million) < faults.lost) continue
         for (let copies = draw(million) < faults.doubled ? 2 : 1; copies > 0; copies--) {
-          // At least one, so that it is the clock that wakes the listener, and waits until it is done. Few take long.
+          // A delay of at least 1 ms lets the test clock wake the listener and wait for it. The nested draws make long delays rare.
           const delay = 1 + draw(1 + draw(1 + draw(faults.delay)))
           deliveries.push(Effect.forkIn(Effect.andThen(Effect.sleep(delay), deliver(subscription, text, sentAt)), scope))
         }

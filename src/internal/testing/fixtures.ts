@@ -5,7 +5,7 @@ import { ApiKey, ApiKeyId, KeyId, StoredApiKey } from "../../ApiKey.ts"
 let counter = 0
 
 /**
- * A record with an id and a key id that no other call gave, and otherwise plain values.
+ * Makes a record with an id and a key id of its own, and otherwise plain values.
  * @category fixtures
  * @since 0.1.0
  * @example

@@ -9,7 +9,7 @@ import { supportsTests } from "./contract/supports.ts"
 import { upkeepTests } from "./contract/upkeep.ts"
 
 /**
- * Tests all that `ApiKeyRepository` promises, facet by facet, on one store. The store may hold other keys: every test looks only at keys of
+ * Tests the promises of `ApiKeyRepository` on one store, facet by facet. The store may hold other keys: each test looks only at keys of
  * its own.
  * @category tests
  * @since 0.1.0

@@ -12,25 +12,26 @@ import type { SimulationFailure, Statistics } from "./simulation/outcome.ts"
 export { SimulationFailure, type Statistics } from "./simulation/outcome.ts"
 
 /**
- * How long a simulation is, and which.
+ * The seed and the length of a simulation.
  * @category models
  * @since 0.1.0
  */
 export interface SimulationOptions {
-  /** Which history. One seed gives one history. Default: `SIMULATION_SEED`, or 1. */
+  /** The seed of the first history. The same seed gives the same history. Default: `SIMULATION_SEED`, or 1. */
   readonly seed?: number | undefined
-  /** How many operations. Default: `SIMULATION_STEPS`, or 100,000. */
+  /** The number of operations. Default: `SIMULATION_STEPS`, or 100,000. */
   readonly steps?: number | undefined
 }
 
-/** Histories are cut into pieces of their own seeds, so that one that fails is short. */
+/** A simulation runs as histories of this length, each with its own seed, so that a failing history is short. */
 const stepsOfEpisode = 2_000
 
 /**
- * Tests that nodes on one store verify as they promise, whatever happens to the channel between them: makes random histories of some nodes that
- * verify, change and rotate keys and are cut off and restarted, and compares each answer with what a model of the keys allows.
+ * Tests that nodes on one store verify as they promise, whatever happens to the channel between them.
  *
- * No clock but the test's passes, so minutes of it take a second. The store may hold other keys, and keeps none of these.
+ * In random histories, nodes verify, change and rotate keys, are cut off and restarted. A model of the keys says which answers are allowed.
+ *
+ * Only the test's clock passes, so minutes of it take a second. The store may hold other keys; those of the simulation are deleted at its end.
  * @category tests
  * @since 0.1.0
  */
@@ -52,7 +53,7 @@ export const verificationSimulation = <E>(name: string, layer: Layer.Layer<ApiKe
 }
 
 /**
- * Runs one history on the clock of the test, which is set to 0: so a history is the same whatever was run before it.
+ * Runs one history on the clock of the test, which is set to 0. So earlier runs don't influence the history.
  * @category tests
  * @since 0.1.0
  */
@@ -66,6 +67,6 @@ export const simulate = ({
   TestClock.setTime(0).pipe(
     Effect.andThen(Effect.scoped(runHistory(seed, steps))),
     Random.withSeed(seed),
-    // Nodes that are cut off say so, often.
+    // Nodes that are cut off would flood the log.
     Effect.provideService(References.MinimumLogLevel, "None"),
   )

@@ -19,7 +19,7 @@ export const lookUpsTests = <R>(it: Methods<R>, store: Effect.Effect<LookUpsStor
     ({ key: generated }) =>
       Effect.gen(function* () {
         const repository = yield* store
-        // Shrinking tries one id again and again.
+        // Shrinking repeats the generated ids, so each run takes fresh ones.
         const { id, keyId } = makeStoredApiKey().apiKey
         const key = new StoredApiKey({
           apiKey: new ApiKey({ ...generated.apiKey, id, keyId }),
@@ -30,7 +30,7 @@ export const lookUpsTests = <R>(it: Methods<R>, store: Effect.Effect<LookUpsStor
           yield* repository.insert(key)
           assert.deepStrictEqual(Option.map(yield* repository.findById(key.apiKey.id), plain), Option.some(plain(key)))
           assert.deepStrictEqual(Option.map(yield* repository.findByKeyId(key.apiKey.keyId), plain), Option.some(plain(key)))
-          // A record that remained would fail the shrunk ones, as it has the same previous key id.
+          // Shrunk records have the same previous key id, so they would collide with a record that remained.
         }).pipe(Effect.ensuring(Effect.ignore(repository.delete(key.apiKey.id))))
       }),
     { arbitrary: { runs: 60 } },

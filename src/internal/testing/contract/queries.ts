@@ -166,7 +166,7 @@ export const queriesTests = <R>(it: Methods<R>, store: Effect.Effect<QueriesStor
         const repository = yield* store
         const ownerId = owner()
         const instants = [null, instant(3), instant(1), instant(3), null, instant(2), null, instant(1)]
-        // UTF-16 would put the emoji before the ligature.
+        // By UTF-16 the emoji would come before the ligature; by bytes of UTF-8 it comes after.
         const names = ["b", "a", "B", "ä", "z", "a", "😀", "ﬁ"]
         for (const [i, at] of instants.entries()) {
           yield* insert({ ownerId, name: names[i] ?? "", createdAt: at ?? instant(9), expiresAt: at, lastUsedAt: at })
@@ -304,7 +304,7 @@ const newestFirst: Sort = { by: "createdAt", order: "desc" }
 
 const firstPage = (filter: Filter, sort: Sort = newestFirst) => ({ filter, sort, limit: 200, page: { _tag: "Offset", offset: 0 } }) as const
 
-/** Reads all pages by cursor, and does something between each two. */
+/** Reads all pages by cursor, and runs `between` after each page but the last. */
 const readByCursorWith =
   <R>(store: Effect.Effect<Queries, never, R>) =>
   (filter: Filter, sort: Sort, limit: number, between: (page: number) => Effect.Effect<void, unknown, R> = () => Effect.void) =>
@@ -321,7 +321,7 @@ const readByCursorWith =
       }
     })
 
-/** The order written another way than in any repository: names by their bytes. */
+/** The expected order, written independently of any repository: names by their bytes. */
 const naturalOrder = ({ by, order }: Sort) => {
   const sign = order === "asc" ? 1 : -1
   const valueOf = (key: ApiKey) => {

@@ -244,7 +244,7 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
         assert.strictEqual(stored.previousHash === null ? null : Redacted.value(stored.previousHash), "first")
         assert.deepInclude(stored, { sealId: "~.second", previousSealId: "~.first" })
       }
-      // The one before the previous is forgotten.
+      // The record keeps one previous token, so the first token is forgotten.
       const third = yield* replace(second, { hash: "third" })
       assert.isTrue(Option.isNone(yield* repository.findByKeyId(first.keyId)))
       assert.isTrue(Option.isSome(yield* repository.findByKeyId(second.keyId)))
@@ -282,13 +282,13 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
         [{ expiresAt: null, graceSeconds: 0 }, true],
         [{ expiresAt: instant(8), graceSeconds: null }, false],
         [{ expiresAt: null, graceSeconds: null }, false],
-        // The rotation had passed the end.
+        // The rotation was written at this end, so the token ended with it.
         [{ expiresAt: instant(5), graceSeconds: null }, false],
       ] as const) {
         const before = yield* insert()
         const rotated = yield* replace(before, { previous })
         const stored = yield* repository.findById(rotated.id)
-        // The key id of the current token, or of another record.
+        // A key id of the current token, or of another record, ends nothing.
         for (const keyId of [rotated.keyId, makeStoredApiKey().apiKey.keyId]) {
           assert.deepStrictEqual(encodeEnded(yield* end(rotated.id, 8, keyId)), { apiKey: encode(rotated), isEnded: false })
         }
@@ -301,7 +301,7 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
             })
           : rotated
         assert.deepStrictEqual(encodeEnded(yield* end(rotated.id, 8, before.keyId)), { apiKey: encode(expected), isEnded })
-        // Once and for all, also where the clock is behind.
+        // The end stays as it was first written, also where the clock is behind.
         for (const at of isEnded ? [7, 8, 9] : [8, 9])
           assert.deepStrictEqual(encodeEnded(yield* end(rotated.id, at)), { apiKey: encode(expected), isEnded: false })
         assert.deepStrictEqual(
@@ -323,7 +323,7 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
       const end = (ifVersion: number, at = 8) => repository.endPrevious(rotated.id, { at: instant(at), ifVersion })
       const conflict = { _tag: "VersionConflict" as const, id: rotated.id, expected: rotated.version - 1, actual: rotated.version }
       assert.deepInclude(yield* Effect.flip(end(rotated.version - 1)), conflict)
-      // Where there is nothing to end, too.
+      // The version counts, too, where there is nothing to end.
       assert.deepInclude(yield* Effect.flip(end(rotated.version - 1, 9)), conflict)
       assert.deepStrictEqual(encodeEnded(yield* end(rotated.version, 9)), { apiKey: encode(rotated), isEnded: false })
       assert.strictEqual((yield* end(rotated.version)).apiKey.version, rotated.version + 1)

@@ -1,4 +1,4 @@
-/** Shared by the suites of all facets: the run of a suite on a store, and records to test with. */
+/** Code that the suites of all facets share: running a suite on a store, and making records to test with. */
 import { layer as describeWith, type Vitest } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
@@ -33,14 +33,14 @@ export const instant = (seconds: number): DateTime.Utc => DateTime.makeUnsafe(1_
 export const iso = (millis: number): string => DateTime.formatIso(instant(millis))
 
 let owners = 0
-/** An owner that no other test has. */
+/** Makes an owner that no other test uses. */
 export const owner = (): string => `owner-${owners++}-${Math.random()}`
 
 export const ids = (keys: ReadonlyArray<Pick<ApiKey, "id">>): ReadonlyArray<ApiKeyId> => keys.map(({ id }) => id)
 
 export const encode = Schema.encodeSync(ApiKey)
 
-// JSON has no -0.
+/** The record as plain JSON, with its hashes in clear. JSON turns -0 into 0, as stores may. */
 export const plain = ({ apiKey, hash, previousHash, sealId, previousSealId }: StoredApiKey): unknown =>
   JSON.parse(
     JSON.stringify({
@@ -52,7 +52,7 @@ export const plain = ({ apiKey, hash, previousHash, sealId, previousSealId }: St
     }),
   )
 
-/** Inserts a record, and gives it without its hashes. */
+/** Inserts a record, and returns it without its hashes. */
 export const insertWith =
   <R>(store: Effect.Effect<Pick<Records, "insert">, never, R>) =>
   (overrides: Parameters<typeof makeStoredApiKey>[0] = {}) =>
@@ -69,7 +69,7 @@ export const getWith =
       return (yield* Effect.fromOption(yield* (yield* store).findById(id))).apiKey
     })
 
-/** Gives a record a new token, as a rotation at the instant 5 does, unless told otherwise. */
+/** Rotates a record at the instant 5. `options` says what the new and the previous token are to be. */
 export const replaceWith =
   <R>(store: Effect.Effect<Pick<Records, "rotate">, never, R>) =>
   (
@@ -91,7 +91,7 @@ export const replaceWith =
     return Effect.flatMap(store, ({ rotate }) => rotate(id, token, { at: instant(5), ifVersion: version }))
   }
 
-/** Texts that SQL, arrays, JSON and collations could take for something else. */
+/** Texts that a careless store could misread as SQL, an array, JSON or `null`, or compare by a collation. */
 export const awkwardTexts = [
   "'; DROP TABLE api_keys; --",
   `"quoted" 'single' \`back\``,

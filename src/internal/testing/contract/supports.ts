@@ -13,7 +13,7 @@ export const supportsTests = <R>(it: Methods<R>, store: Effect.Effect<Supports, 
       const { nodeRegister } = yield* store
       if (nodeRegister === undefined) return
       const { register, unregister, nodes } = nodeRegister
-      // By the store's own clock.
+      // Leases end by the store's own clock, so the test waits in real time.
       const settled = (expected: ReadonlyArray<string>) =>
         TestClock.withLive(
           Effect.repeat(Effect.delay(nodes, "20 millis"), { until: (found) => found.toSorted().join() === expected.join() }),

@@ -46,7 +46,7 @@ export const upkeepTests = <R>(it: Methods<R>, store: Effect.Effect<UpkeepStore,
       const waiting = { expiresAt: null, graceSeconds: 100 }
       const rotated = yield* replace(before, { previous: waiting })
       const previousUse = { id: rotated.id, keyId: before.keyId, lastUsedAt: instant(10_000) }
-      // A use from before the rotation, written late, isn't one since.
+      // A use from before the rotation, written late, doesn't count as a use of the previous token.
       yield* repository.touch([{ ...previousUse, lastUsedAt: instant(4) }])
       assert.deepInclude((yield* get(rotated.id)).previous, { ...waiting, lastUsedAt: null })
       assert.deepStrictEqual(yield* repository.touch([previousUse]), [])
@@ -66,7 +66,7 @@ export const upkeepTests = <R>(it: Methods<R>, store: Effect.Effect<UpkeepStore,
       yield* repository.touch([{ ...previousUse, lastUsedAt: instant(35_000) }])
       assert.deepInclude(encode(yield* get(rotated.id)), { lastUsedAt: iso(40_000) })
       assert.deepInclude((yield* get(rotated.id)).previous, { lastUsedAt: instant(35_000) })
-      // Not beyond the key's own expiry.
+      // The grace ends with the key's own expiry at the latest.
       const again = yield* replace(yield* get(rotated.id), { previous: waiting })
       const [last] = yield* repository.touch([{ id: again.id, keyId: again.keyId, lastUsedAt: instant(199_950) }])
       assert.deepStrictEqual(last?.previous?.expiresAt, instant(200_000))

@@ -1,4 +1,4 @@
-/** Verifications of a simulated history, and their judgement: whether a node may answer so, by all that it must know. */
+/** Draws the verifications of a simulated history, and judges each answer by what the node must know. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { KeyId } from "../../../ApiKey.ts"
@@ -20,38 +20,38 @@ import {
 } from "./model.ts"
 import type { SimulatedNode, World } from "./world.ts"
 
-/** What a verification must know, at least. Times are those of the clock that no node's is behind, in milliseconds. */
+/** The oldest knowledge that a verification may answer by. Times are in milliseconds of the simulation's clock; no node's clock is behind it. */
 export interface Bound {
   readonly moment: number
-  /** When a state must have been there that is used. */
+  /** The earliest time at which a state that is answered by may have ended. */
   readonly millis: number
-  /** The same of refusals, which are forgotten sooner. */
+  /** The same bound for refusals, which are forgotten sooner. */
   readonly refusalMillis: number
   readonly startedAt: number
   readonly started: number
   readonly trustedSince: number
   readonly mustAsk: boolean
-  /** Whether the record may be changing, so that nothing of it is remembered. */
+  /** Whether a change of the record is in doubt. The node must then ask the store. */
   readonly isInDoubt: boolean
 }
 
 export interface Attempts {
-  /** One of a record, if given, or of a token to come. */
+  /** Draws a verification of some record's token, or of a token that is issued later. */
   readonly draw: () => Attempt
-  /** None at times, and none that is left alone. */
+  /** Draws a record. Returns `undefined` if there is none, or if the record is left alone. */
   readonly drawRecord: () => History | undefined
-  /** Runs the effect, and leaves the record alone meanwhile. */
+  /** Runs the effect. Meanwhile `drawRecord` doesn't draw the record. */
   readonly leavingAlone: <A>(record: History, effect: Effect.Effect<A>) => Effect.Effect<A>
-  /** A right token of the record, of whatever age. */
+  /** Draws a token that the record has, or had. */
   readonly drawToken: (record: History) => Token
-  /** A secret for the key id that no token has. It may be given to one that is restored. */
+  /** A secret for the key id that no issued token has. A restored record may get it. */
   readonly invented: (keyId: KeyId) => string
-  /** The record isn't what it was, by hand. */
+  /** Notes that the record was restored, perhaps with an invented secret, which is a right one from now on. */
   readonly onRestored: (record: History) => void
   readonly verify: (node: SimulatedNode, given: Attempt) => Effect.Effect<void>
   readonly boundOf: (node: SimulatedNode, given: Attempt) => Bound
   readonly judge: (node: SimulatedNode, given: Attempt, bound: Bound, exit: Exit.Exit<ApiKeys.Verified, VerifyError>) => void
-  /** What is wrong at the end, when all has had its time. */
+  /** Fails if, at the end, a grace still waits for a use that has taken place. */
   readonly checkGraces: (nodes: ReadonlyArray<SimulatedNode>) => void
 }
 
@@ -59,7 +59,7 @@ export const scopesOfKeys = ["a", "b", "c"]
 
 export const makeAttempts = (episode: Episode, world: World): Attempts => {
   const { setting, statistics, records, confirmed, presentedAt, chance, draw, pick, millis, tick, log, fail } = episode
-  /** Where a token was used, by record, that a grace waited for. */
+  /** By record, the last use of a new token for whose first use a grace was waiting. */
   const begun = new Map<string, { readonly node: SimulatedNode; readonly keyId: KeyId; readonly millis: number }>()
   const inventions = new Map<string, string>()
   const alone = new Set<History>()
@@ -72,7 +72,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     return secret
   }
 
-  // Some are used and changed all the time, others rarely.
+  // The nested draws prefer the first records, so some change all the time and others rarely.
   const drawRecord = (): History | undefined => {
     const record = records.all[draw(1 + draw(records.all.length))]
     return record === undefined || alone.has(record) ? undefined : record
@@ -90,9 +90,9 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
   const drawToken = (record: History): Token => {
     const state = lastThere(record) ?? lastOf(record)
     const { apiKey, secret, previousSecret } = state
-    // There is one at least.
+    // The first write of a record notes a token, so there is one.
     if (apiKey === undefined) return record.tokens[0]!
-    // One that is over is refused whatever happens, but for what happens at its end.
+    // A previous token that ended 2 s ago is always refused, so it is drawn less often.
     const share = apiKey.previous === null ? 0 : isOver(apiKey, millis() - 2_000) ? 10 : 35
     const kind = draw(100)
     if (kind < share && apiKey.previous !== null) return { keyId: apiKey.previous.keyId, secret: previousSecret }
@@ -146,7 +146,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     const answer = describe(exit)
     const { keyId } = given
     const isForgotten = answer === "NotFound" || answer === "InvalidSecret"
-    // A refusal is remembered all the same, as nobody knows of which record it is.
+    // A remembered refusal names no record, so doubts about a record don't concern it.
     const bound = known.isInDoubt && !isForgotten ? { ...known, moment: known.started, mustAsk: true } : known
     if (answer === "RepositoryError" && (episode.storeFailedAt.get(keyId) ?? -1) > bound.moment) {
       statistics.failed++
@@ -158,7 +158,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
       answerOf(state, given, bound.startedAt + node.skew, node) === answer ||
       (now > bound.startedAt && answerOf(state, given, now + node.skew, node) === answer)
     const states = records.statesOf(keyId)
-    // Those that have ended before can't be, nor those before them.
+    // A state that ended before the bounds is impossible, and so are all states before it.
     const isPossible = ({ until, untilMillis }: State): boolean => until >= bound.moment && untilMillis > oldest && untilMillis >= after
     let found: State | undefined
     for (let index = states.length - 1; index >= 0 && found === undefined && isPossible(states[index]!); index--) {
@@ -187,7 +187,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
       begun.set(apiKey.id, { node, keyId, millis: now })
     }
     if (after > now) fail(keyId, `${node.name} checked at ${after}, which is to come`)
-    // A date has whole milliseconds only.
+    // `checkedAt` has whole milliseconds only.
     if (after < Math.floor(bound.mustAsk ? bound.startedAt : Math.max(bound.millis, bound.trustedSince))) {
       fail(keyId, `${node.name} answered by what it had read at ${after}, which is too long ago at ${bound.startedAt}`)
     }
@@ -197,7 +197,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     for (const [id, use] of begun) {
       const record = records.find(id)
       const apiKey = record && lastOf(record).apiKey
-      // A node that is gone may not have come to write it.
+      // A node that has stopped may not have written the use.
       if (apiKey?.keyId !== use.keyId || !nodes.includes(use.node)) continue
       if (apiKey.previous !== null && apiKey.previous.graceSeconds !== null) {
         fail(id, `${use.node.name} let the new token in at ${use.millis}, and the grace of the one before waits for a use still`)

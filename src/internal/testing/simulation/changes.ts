@@ -1,4 +1,4 @@
-/** Changes of a simulated history, each with what must be true when it returns. */
+/** Makes the changes of a simulated history, and checks each when it returns. */
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -30,42 +30,45 @@ import { CurrentChange, LosesAnswers, type SimulatedNode, type World } from "./w
 
 export interface Changes {
   readonly create: (node: SimulatedNode) => Effect.Effect<void>
-  /** Of the record, or of any. One that is gone is restored. */
+  /** Changes the given record, or a drawn one. A deleted record is restored. */
   readonly changeOne: (node: SimulatedNode, record?: History) => Effect.Effect<void>
-  /** Without an answer, of a record that nobody asks for until the doubt is over: what was remembered before it may be there still. */
+  /**
+   * Changes a record and loses the answer. No verification uses its tokens until the change is no longer in doubt. Answers from then on must
+   * not use older memories.
+   */
   readonly changeQuietly: (node: SimulatedNode) => Effect.Effect<void>
 }
 
-/** How often a node asks for a confirmation, in milliseconds. */
+/** The interval at which a node repeats its question for a confirmation, in milliseconds. */
 const askAgain = 500
 
 interface Failure {
   readonly _tag: string
 }
 
-/** When a change began. */
+/** The beginning of a change. */
 interface Since {
   readonly moment: number
   readonly millis: number
 }
 
-/** What is asked for, and what may come of it. */
+/** A requested change, and the outcomes that are allowed. */
 interface Asked<A, E extends Failure> {
   readonly what: string
-  /** `undefined` where there is none yet. */
+  /** The record's id. `undefined` if the change creates the record. */
   readonly id: string | undefined
   readonly confirmWithin?: unknown
   readonly ifVersion?: number | undefined
-  /** Whether it may fail so, besides the failures of every change. */
+  /** Whether this change may fail with the error, besides the failures that every change may have. */
   readonly isExpected?: (error: E, since: Since) => boolean
-  /** What is wrong with the result. */
+  /** Returns what is wrong with the result, if anything. */
   readonly check?: (result: A, written: Written | undefined) => string | undefined
 }
 
 export const makeChanges = (episode: Episode, world: World, attempts: Attempts, nodes: ReadonlyArray<SimulatedNode>): Changes => {
   const { setting, statistics, records, confirmed, storeFailedAt, chance, draw, pick, millis, tick, log, fail } = episode
 
-  /** Runs a change, and notes what follows from its return. */
+  /** Runs a change, and judges its outcome. */
   const change = <A, E extends Failure>(node: SimulatedNode, asked: Asked<A, E>, effect: Effect.Effect<A, E>): Effect.Effect<void> =>
     Effect.suspend(() => {
       const made: Change = { written: undefined, isAnswerLost: false }
@@ -97,7 +100,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     if (broken !== undefined) return wrong(`did ${what}, and ${broken}`)
     if (written === undefined) return
     const { keyIds, moment } = written
-    // It was applied there as soon as the store had it, however long the confirmation took: so nothing later need be known.
+    // The node applied the change when the store had it, however long the confirmation took. So it need know of nothing later.
     const known = moment + 0.5
     tick()
     for (const keyId of keyIds) node.model.learn(keyId, known)
@@ -108,7 +111,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     if (confirmWithin === undefined || made.isAnswerLost) return
     if (Exit.isFailure(exit)) {
       statistics.unconfirmed++
-      // Without any it hasn't found out yet which nodes to ask.
+      // Without nodes in the error, the node hadn't found out yet which nodes to ask.
       const hasBegun = error !== undefined && "nodes" in error && Array.isArray(error.nodes) && error.nodes.length > 0
       const asks = keyIds.map((keyId) => node.model.askedAt(keyId)).filter((ask) => ask !== undefined && ask.moment > moment)
       if (hasBegun && asks.length > 0 && asks.every((ask) => ask !== undefined && ask.millis < millis() - askAgain)) {
@@ -117,11 +120,11 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
       return
     }
     statistics.confirmed++
-    // All that begins from now on knows of the change, if of nothing later.
+    // Every verification that begins from now on must know of the change.
     for (const keyId of keyIds) confirmed.set(keyId, Math.max(confirmed.get(keyId) ?? 0, known))
   }
 
-  /** Another change was faster, or not all have answered, or the store was made to fail. */
+  /** Whether a change may fail with the error. Causes: a faster change, a node that didn't answer, a simulated failure of the store. */
   const isExpected = <A, E extends Failure>(error: E, asked: Asked<A, E>, made: Change, since: Since): boolean => {
     if (made.isAnswerLost) return error._tag === "RepositoryError"
     switch (error._tag) {
@@ -143,7 +146,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     return record !== undefined && [record.id, ...record.keyIds].some((name) => (storeFailedAt.get(name) ?? -1) > since.moment)
   }
 
-  /** Whether the record has been so at some moment since. */
+  /** Whether the condition has held for the record at some moment since. */
   const wasSince = (id: string, since: Since, condition: (state: State) => boolean): boolean =>
     records.find(id)?.states.some((state) => state.until >= since.moment && condition(state)) ?? false
 
@@ -174,7 +177,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     const confirmWithin = chance(25) ? 1_000 + draw(12_000) : undefined
     const ifVersion = chance(20) ? apiKey.version : undefined
     const changing = drawChange(node, record, apiKey, { confirmWithin, ifVersion })
-    // All nodes remember the tokens before it then, and are asked for them after it.
+    // Verifications before the change make all nodes remember the tokens. Those after it show whether the nodes have forgotten them.
     return confirmWithin !== undefined && chance(25) ? Effect.andThen(askAll(record), Effect.andThen(changing, askAll(record))) : changing
   }
 
@@ -187,12 +190,12 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
         LosesAnswers,
         true,
       )
-      // Until earlier doubts are over, and until that of this change is.
+      // Doubts are over after the wait: those about earlier changes after the first one, this change's after the second.
       const wait = Effect.suspend(() => Effect.sleep(patience + 1_000 + draw(10_000)))
       return attempts.leavingAlone(record, Effect.all([wait, askAll(record), changed, wait, askAll(record)], { discard: true }))
     })
 
-  /** All nodes, for the latest tokens of a record. */
+  /** Has all nodes verify the latest tokens of a record. */
   const askAll = ({ tokens }: History): Effect.Effect<void> =>
     Effect.suspend(() =>
       Effect.forEach(
@@ -207,7 +210,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     const run = <A>(what: string, effect: Effect.Effect<A, Failure>) =>
       change(node, { what: tellOptions(what, options), id, ...options }, effect)
     const activate = () => run("activate", node.apiKeys.activate(id, options))
-    // Most keys are good at most times, lest all nodes agree that none is.
+    // Keys are activated soon, lest every verification be refused.
     if (!isActive && chance(75)) return activate()
     const kind = draw(100)
     if (kind < 10) return run("delete", node.apiKeys.delete(id, options))
@@ -273,7 +276,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     const asked: Asked<ApiKeys.Revoked, Effect.Error<ReturnType<ApiKeys.ApiKeys["Service"]["revoke"]>>> = {
       what: `revoke ${shorten(given.keyId)}`,
       id: record.id,
-      // Judged as any other refusal.
+      // A refusal is judged as one of `verify`.
       isExpected: (error) => {
         if (!isRefusal(error)) return false
         attempts.judge(node, given, bound, Exit.fail(error))
@@ -291,7 +294,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     return change(node, asked, node.apiKeys.revoke(world.toText(given), { reason: "leaked" }))
   }
 
-  /** By hand, as of a backup, at times of an older one, and at times with a secret of its own. */
+  /** Inserts a deleted record again, as from a backup. At times its state is an older one, or its secret an invented one. */
   const restore = (record: History): Effect.Effect<void> => {
     const last = lastThere(record)
     if (last === undefined) return Effect.void

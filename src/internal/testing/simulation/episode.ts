@@ -1,21 +1,21 @@
-/** What all parts of a simulated history share: its dice, how the world is made, and what has happened so far. */
+/** The state that all parts of a simulated history share: its random draws, its settings, and the events so far. */
 import type * as Clock from "effect/Clock"
 import type { Draw, Faults } from "../faultyInvalidation.ts"
 import { makeRecords, type Records } from "./model.ts"
 import { noStatistics, SimulationFailure, type Statistics } from "./outcome.ts"
 
-/** How the world of one history is made. Durations are in milliseconds. */
+/** The settings of one history. Durations are in milliseconds. */
 export interface Setting {
   readonly timeToLive: number
-  /** How long a refused token is refused again unasked. */
+  /** The time for which a node refuses a refused token again without asking the store. */
   readonly refusalTimeToLive: number
-  /** At which age tokens are refused; infinite if never. */
+  /** The age from which tokens are refused; infinite if never. */
   readonly maximumAge: number
-  /** How far a node's clock is ahead at most. */
+  /** The furthest that a node's clock is ahead. */
   readonly skew: number
-  /** Whether the store tells of each write itself, when it is made. */
+  /** Whether the store announces each write, as a database with triggers does. */
   readonly announcesWrites: boolean
-  /** Whether the store has a register too, which all nodes see whatever becomes of the channel's. */
+  /** Whether the store has a register of nodes too. All nodes see it, whatever happens to the channel's register. */
   readonly hasRegister: boolean
   /** Whether the nodes have a listener. */
   readonly hasListener: boolean
@@ -23,11 +23,11 @@ export interface Setting {
   readonly faults: Faults
   readonly storeDelay: number
   readonly hashDelay: number
-  /** How many of a hundred reads fail. */
+  /** Reads of a hundred that fail. */
   readonly storeFailures: number
-  /** How many of a hundred writes are made and said to have failed. */
+  /** Writes of a hundred that are made, and reported as failed. */
   readonly lostAnswers: number
-  /** How many of a hundred writes are said to have failed, and made later. */
+  /** Writes of a hundred that are reported as failed, and made later or never. */
   readonly lateWrites: number
 }
 
@@ -35,21 +35,21 @@ export interface Episode {
   readonly setting: Setting
   readonly statistics: Statistics
   readonly records: Records
-  /** By key id, the moment from which on all nodes know of its changes. */
+  /** By key id, the moment of the latest confirmed change. All nodes know of changes up to it. */
   readonly confirmed: Map<string, number>
-  /** By key id, when a right token was presented first, in a way that counts as a use. */
+  /** By key id, the time at which its token was first presented in a verification that counts as a use. */
   readonly presentedAt: Map<string, number>
-  /** By key id, or by id. */
+  /** By key id or id, the moment of the last read that failed. */
   readonly storeFailedAt: Map<string, number>
   readonly draw: Draw
   readonly chance: (percent: number) => boolean
   readonly pick: <A>(of: ReadonlyArray<A>) => A
   readonly millis: () => number
-  /** The next moment. */
+  /** Advances to the next moment, and returns it. */
   readonly tick: () => number
-  /** Notes what happened to a record (by its id, or by a key id), or to a node. */
+  /** Notes an event of a record (by its id, or by a key id), or of a node (`undefined`). */
   readonly log: (about: string | undefined, text: string) => void
-  /** The first failure counts. */
+  /** Fails the history. Only the first failure is kept. */
   readonly fail: (about: string | undefined, reason: string) => void
   readonly failure: () => SimulationFailure | undefined
 }
@@ -61,13 +61,13 @@ interface Event {
   readonly text: string
 }
 
-/** How much of a history a failure shows. */
+/** The number of events that a failure shows. */
 const shown = 400
 
 export const makeEpisode = (seed: number, steps: number, clock: Clock.Clock): Episode => {
   const draw = makeDraw(seed)
   const chance = (percent: number): boolean => draw(100_000) < percent * 1_000
-  // There is one at least.
+  // Callers pass no empty list.
   const pick = <A>(of: ReadonlyArray<A>): A => of[draw(of.length)]!
   const millis = (): number => clock.currentTimeMillisUnsafe()
   const statistics = noStatistics()
@@ -108,7 +108,7 @@ export const makeEpisode = (seed: number, steps: number, clock: Clock.Clock): Ep
 const makeSetting = (draw: Draw, chance: Episode["chance"], pick: Episode["pick"]): Setting => {
   const storeDelay = pick([2, 30, 400])
   return {
-    // Longer, at times, than a change is in doubt.
+    // 60 s is longer than a change is in doubt.
     timeToLive: pick([2_000, 8_000, 60_000]),
     refusalTimeToLive: 5_000,
     maximumAge: chance(20) ? 60_000 : Number.POSITIVE_INFINITY,
@@ -125,7 +125,7 @@ const makeSetting = (draw: Draw, chance: Episode["chance"], pick: Episode["pick"
       registering: pick([0, 50, 2_000]),
     },
     storeDelay,
-    // Longer, at times, than a node needs to come into touch, and than what it has read may be used.
+    // 4 s is longer than a node needs to come into touch, and than a `timeToLive` of 2 s.
     hashDelay: pick([storeDelay, storeDelay, 4_000]),
     storeFailures: pick([0, 0, 1]),
     lostAnswers: pick([0, 5, 20]),
@@ -133,7 +133,7 @@ const makeSetting = (draw: Draw, chance: Episode["chance"], pick: Episode["pick"
   }
 }
 
-/** mulberry32: small, fast, and the same everywhere. */
+/** The generator mulberry32: small, fast, and the same on all platforms. */
 const makeDraw = (seed: number): Draw => {
   let state = Math.imul(seed, 0x9e3779b1) >>> 0
   return (bound) => {

@@ -1,19 +1,19 @@
-/** The events that listeners hear in a simulated history: each change that was answered once, and none that wasn't. */
+/** Checks the events of a simulated history: listeners hear of each answered change once, and of no unanswered one. */
 import * as Effect from "effect/Effect"
 import type { ApiKeyEvent, Listener } from "../../../ApiKeyEvents.ts"
 import type { Episode } from "./episode.ts"
 import { tellAnswer, type Written } from "./model.ts"
 
-/** A change, as far as it has come. */
+/** The progress of a change. */
 export interface Change {
   written: Written | undefined
   isAnswerLost: boolean
 }
 
 export interface Heard {
-  /** None at times. */
+  /** The listener of a node. It listens to nothing if the setting has no listener. */
   readonly listenerOf: (node: string) => Listener
-  /** Changes that are judged at the end. */
+  /** Adds a change that `check` compares with the events heard. */
   readonly expect: (change: Change) => void
   readonly check: () => void
 }
@@ -22,7 +22,7 @@ type Way = "inTransaction" | "afterCommit"
 
 export const makeHeard = (episode: Episode, hasTransactions: boolean): Heard => {
   const { records, setting, statistics, log, fail } = episode
-  // What runs in a transaction would have the whole simulation wait for it.
+  // A listener in a transaction of the store would hold the whole simulation up.
   const ways: ReadonlyArray<Way> = !setting.hasListener ? [] : hasTransactions ? ["afterCommit"] : ["inTransaction", "afterCommit"]
   const heard = { inTransaction: new Set<string>(), afterCommit: new Set<string>() }
   const expected: Array<Change> = []
@@ -64,7 +64,7 @@ export const makeHeard = (episode: Episode, hasTransactions: boolean): Heard => 
   }
 }
 
-/** Versions tell a record's changes apart, but for the end of a grace, which has none of its own. */
+/** Identifies an event by record and version. A settled grace doesn't change the version, so its name says so. */
 const nameOf = (event: Exclude<ApiKeyEvent, { readonly _tag: "KeysUsed" | "KeyRehashed" }>): string => {
   if (event._tag === "KeyDeleted") return `${event.id} gone ${event.before.version}`
   return event._tag === "GraceSettled" ? `${event.id} settled ${event.after.version}` : `${event.id} ${event.after.version}`

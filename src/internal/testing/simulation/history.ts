@@ -1,4 +1,4 @@
-/** One simulated history: random steps of some nodes that verify, change keys, are cut off and restarted, each judged when it ends. */
+/** Runs one simulated history: nodes verify, change keys, are cut off and restarted, in random order. Each step is judged when it ends. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import { makeWorld, type SimulatedNode } from "./world.ts"
 const firstKeys = 6
 const maxKeys = 30
 
-/** Runs it on the clock of the test. It ends with its scope. */
+/** Runs a history on the clock of the test. Its nodes end with the scope. */
 export const runHistory = Effect.fnUntraced(function* (seed: number, steps: number) {
   const episodeScope = yield* Effect.scope
   const episode = makeEpisode(seed, steps, yield* Clock.Clock)
@@ -36,13 +36,13 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
       Effect.forkIn(episodeScope, { startImmediately: true }),
     )
 
-  /** As a caller who gives up, which leaves others alone and what was begun to itself. */
+  /** Interrupts the effect after a random time, as an impatient caller would. */
   const givingUp = (effect: Effect.Effect<void>, within: number) =>
     Effect.map(Effect.timeoutOption(effect, 1 + draw(within)), (done) => {
       if (done._tag === "None") statistics.interrupted++
     })
 
-  // --- what goes wrong ----------------------------------------------------------------------------------------------------------------
+  // --- faults -------------------------------------------------------------------------------------------------------------------------
 
   const restart = (index: number): Effect.Effect<void> =>
     Effect.gen(function* () {
@@ -63,8 +63,8 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
     })
 
   /**
-   * Changes by all, of one record most of all, and questions to one node, while it is uncertain which nodes are in the register: little else
-   * happens in so short a time.
+   * Runs many changes and verifications while the register of nodes is changing. Half of the changes are of one record; all verifications are
+   * on the given node. Ordinary steps are too rare to hit so short a time.
    */
   const flurry = (node: SimulatedNode): Effect.Effect<void> => {
     const same = attempts.draw()
@@ -96,10 +96,10 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
         log(undefined, `${name} is ${what} for ${length} ms`)
         begin()
       }).pipe(Effect.andThen(Effect.sleep(length)), Effect.andThen(Effect.sync(end)))
-    // By the clock, so that it waits for what follows.
+    // The sleep lets the test clock start the cut, so the clock waits for its consequences.
     const cut = Effect.andThen(Effect.sleep(1), channel.cut)
     if (kind === 0) return cut
-    // The most treacherous, as the node doesn't learn of it.
+    // Deafness is drawn most often: the node isn't told of it, so it is the most dangerous fault.
     if (kind < 3) {
       return during(
         "deaf",
@@ -120,7 +120,7 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
     Effect.gen(function* () {
       isSplit = true
       statistics.splits++
-      // Longer, at times, than a node that has vanished is remembered.
+      // 200 s is longer than a node that has vanished is remembered.
       const length = 1 + draw(pick([60_000, 200_000]))
       log(undefined, `the channel between the nodes is split for ${length} ms`)
       yield* hub.split
@@ -149,7 +149,7 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
       log(undefined, "the register of nodes is lost")
       return Effect.andThen(hub.loseRegister, flurry(node))
     }
-    // With triggers it is the store that connects the nodes; and without a register in it a long split can't be told from a crash.
+    // Triggers reach all nodes, so a split of the hub would change nothing. Without the store's register, a long split looks like a crash.
     if (what < 25 && setting.hasRegister && !setting.announcesWrites && !isSplit) return inBackground(split(node))
     if (what < 75) return inBackground(disturb(node))
     if (what < 90 && nodes.length > 1) return inBackground(restart(index))
@@ -178,7 +178,7 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
   }
   for (let i = 0; i < firstKeys; i++) yield* inBackground(create(pick(nodes)))
   yield* aWhile
-  // A failure is noted by what the steps have started.
+  // The call hides from the compiler's narrowing that background steps set the failure.
   const hasFailed = (): boolean => episode.failure() !== undefined
   while (statistics.steps < steps && !hasFailed()) {
     statistics.steps++

@@ -1,17 +1,18 @@
-/** What a node is sure to know, by what it has heard: so much at least must show in its answers. */
+/** Models the least that a node knows, by the messages that it has heard. The node's answers must show that knowledge. */
 import type { Message } from "../../nodes/message.ts"
 
-/** How long a node goes on without hearing its own heartbeat, in milliseconds. */
+/** The time for which a node answers from memory after the last heartbeat that it heard, in milliseconds. */
 const lease = 10_000
-/** How long a change that was told of, and not again, is in doubt at least, in milliseconds. */
+/** The least time for which an announced change is in doubt if no message tells of its end, in milliseconds. */
 export const patience = 30_000
 
-/** The moment up to which changes are known. */
+/** The moment up to which a node knows of changes. */
 interface Knowledge {
-  /** Counts when the millisecond is over. */
+  /** Raises the moment, from the next millisecond on. */
   readonly hear: (moment: number, millis: number) => void
+  /** Raises the moment at once. */
   readonly learn: (moment: number) => void
-  /** The state of this moment, or of a later one. */
+  /** The moment that counts at this time. */
   readonly at: (millis: number) => number
 }
 
@@ -45,27 +46,27 @@ interface Asked {
 }
 
 export interface NodeModel {
-  /** The moment whose state of the key id, or a later one, it knows. */
+  /** The moment up to which the node knows of changes of the key id. */
   readonly knows: (keyId: string, millis: number) => number
-  /** It made a change, or heard of one, at this moment. */
+  /** Notes that the node knows of changes of the key id up to this moment. */
   readonly learn: (keyId: string, moment: number) => void
-  /** As `learn`, from the next millisecond on. */
+  /** Does the same as `learn`, from the next millisecond on. */
   readonly hear: (keyId: string, moment: number, millis: number) => void
   readonly isInTouch: (millis: number) => boolean
-  /** Whether it may remember nothing of the record. A message counts when the millisecond in which it was delivered is over. */
+  /** Whether the node must remember nothing of the record. A message counts when the millisecond of its delivery is over. */
   readonly isInDoubt: (id: string, millis: number) => boolean
-  /** Whether it has told of a change of the record, or heard of one, whose end it doesn't know. */
+  /** Whether the node has made or heard of a change of the record whose end it doesn't know. */
   readonly hasDoubt: (id: string, millis: number) => boolean
-  /** Nothing that was read before is used. */
+  /** The time from which on records that were read may be used. */
   readonly oldestUsed: (millis: number) => number
-  /** When it last said, or tried to say, that a key has changed. */
+  /** The moment at which the node last announced, or tried to announce, that a key has changed. */
   readonly toldAt: (keyId: string) => number
-  /** When it last asked whether a key's change was applied. */
+  /** The node's last question whether a key's change was applied. */
   readonly askedAt: (keyId: string) => Asked | undefined
   readonly onSubscribe: (moment: number, millis: number) => void
   readonly onEnd: (millis: number) => void
   readonly onDeliver: (message: Message, sentAt: number, moment: number, millis: number) => void
-  /** Tells what is wrong. */
+  /** Notes a message that the node publishes. Returns what is wrong with the node's conduct, if anything. */
   readonly onPublish: (message: Message, hasFailed: boolean, moment: number, millis: number) => string | undefined
 }
 
@@ -74,15 +75,18 @@ export const makeNodeModel = (name: string, keyIdsOf: (id: string) => Iterable<s
   const ofAll = makeKnowledge()
   const told = new Map<string, number>()
   const asked = new Map<string, Asked>()
-  /** The changes that it has heard of, or made itself, whose end it doesn't know, by record: until when they count. */
+  /** By record, the changes whose end the node doesn't know, each with the time until which it counts. */
   const doubts = new Map<string, Map<string, number>>()
-  /** When it sent the first heartbeat that it heard. A request for a confirmation before may not have reached it, so it uses nothing older. */
+  /**
+   * The time at which the node sent the first heartbeat that it heard. An earlier request for a confirmation may have missed the node, so it
+   * uses nothing older.
+   */
   let trustedSince = Number.POSITIVE_INFINITY
   let trustedUntil = Number.NEGATIVE_INFINITY
   let endedAt = Number.NEGATIVE_INFINITY
-  /** Whether there is a change of which it couldn't tell. */
+  /** Whether the node failed to announce a change, so that it owes the others an `Everything`. */
   let owes = false
-  /** When it last sent a heartbeat while it owed. */
+  /** The time of the last heartbeat that the node sent while it owed. */
   let beatAt: number | undefined
 
   const isOwn = (node: string): boolean => node.startsWith(`${name}-`)
@@ -127,7 +131,7 @@ export const makeNodeModel = (name: string, keyIdsOf: (id: string) => Iterable<s
         case "Everything":
           return ofAll.hear(moment, millis)
         case "Doubtful":
-          // Its own it knows.
+          // `onPublish` has noted the node's own change.
           if (!isOwn(message.change)) doubt(message.id, message.change, millis + patience)
           return
         case "Settled":

@@ -1,6 +1,6 @@
 /**
- * What a simulation takes to be possible: the states that records have been in, and what a node may answer by one of them. The rules are said
- * here anew, as those of the library are under test.
+ * Models the keys of a simulation: the states that records have been in, and a node's answer by each state. The rules of the library are under
+ * test, so they are written here independently.
  */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -15,14 +15,14 @@ export interface Token {
   readonly secret: string
 }
 
-/** A verification that is asked for. */
+/** The input of a verification. */
 export interface Attempt extends Token {
   readonly scopes: ReadonlyArray<string> | undefined
   readonly maxAge: number | undefined
   readonly countsAsUse: boolean
 }
 
-/** A record and the secrets of its tokens. A record that is gone, or isn't there yet, has none. */
+/** A record and the secrets of its tokens. `apiKey` is `undefined` while there is no record: before its creation and after its deletion. */
 export interface Content {
   readonly apiKey: ApiKey | undefined
   readonly secret: string
@@ -30,15 +30,15 @@ export interface Content {
 }
 
 /**
- * What a record was between two of its changes. Moments are numbered, as many fall into one millisecond. A change happens at some moment while
- * it is written, so states overlap.
+ * The content of a record between two of its changes. Moments are numbered, as many fall into one millisecond. A change happens at some moment
+ * while it is written, so states overlap.
  */
 export interface State extends Content {
   readonly from: number
   until: number
-  /** The clock's time then. */
+  /** The clock's time at `until`. */
   untilMillis: number
-  /** The answer to a token of it that is let in, but for which token it is. */
+  /** The part of a granting answer that is the same for both tokens. */
   readonly text: string
 }
 
@@ -52,12 +52,12 @@ const stateOf = (content: Content, from: number): State => ({
   text: content.apiKey === undefined ? "gone" : tellAnswer(content.apiKey),
 })
 
-/** What has become of one record. */
+/** The states and tokens of one record. */
 export interface History {
   readonly id: string
-  /** The oldest first. There is one at least. */
+  /** All states, the oldest first. There is at least one. */
   readonly states: Array<State>
-  /** All tokens that it has had, the newest last. */
+  /** All tokens that the record has had, the newest last. */
   readonly tokens: Array<Token>
   readonly keyIds: Set<KeyId>
 }
@@ -66,25 +66,25 @@ export const lastOf = ({ states }: History): State => states.at(-1)!
 
 /** The last state in which the record was there. */
 export const lastThere = ({ states }: History): (State & { readonly apiKey: ApiKey }) | undefined =>
-  // The condition says so.
+  // The predicate finds only states with an `apiKey`, so the cast holds.
   states.findLast(({ apiKey }) => apiKey !== undefined) as (State & { readonly apiKey: ApiKey }) | undefined
 
-/** A write, as it was noted. */
+/** A noted write. */
 export interface Written {
   readonly moment: number
   readonly before: State
   readonly after: State
-  /** All that lead, or led, to the record: as each answer to one of them may be another now. */
+  /** The key ids of the record before and after the write. The answer to each may have changed. */
   readonly keyIds: ReadonlyArray<KeyId>
-  /** What the store broke by it, if anything. */
+  /** The rule that the write broke, if any. */
   readonly wrong: string | undefined
 }
 
 export interface Records {
   readonly all: ReadonlyArray<History>
-  /** By its id, or by any key id that ever led to it. */
+  /** Finds a record by its id, or by any key id that it has had. */
   readonly find: (idOrKeyId: string) => History | undefined
-  /** The states in which what the key id leads to has been. */
+  /** The states of the record that the key id belongs to. */
   readonly statesOf: (keyId: string) => ReadonlyArray<State>
   readonly write: (id: string, content: Content | undefined, begun: number, moment: number, millis: number) => Written
 }
@@ -128,19 +128,19 @@ const keyIdsOf = ({ apiKey }: State): ReadonlyArray<KeyId> => {
   return apiKey.previous === null ? [apiKey.keyId] : [apiKey.keyId, apiKey.previous.keyId]
 }
 
-/** In milliseconds: infinite while it waits for the first use of the token after it. */
+/** The end of the previous token in milliseconds. Infinite while the grace waits for the first use of the new token. */
 export const endOfPrevious = ({ previous }: ApiKey): number => {
   if (previous === null) return 0
   if (previous.expiresAt !== null) return previous.expiresAt.epochMilliseconds
   return previous.graceSeconds === null ? 0 : Number.POSITIVE_INFINITY
 }
 
-/** Whether a write that was made after the end has made it a fact, whatever a clock says. */
+/** Whether the record was written at or after the end of its previous token. The token stays over then, also where a clock is behind. */
 const isPassed = (apiKey: ApiKey): boolean => endOfPrevious(apiKey) <= apiKey.updatedAt.epochMilliseconds
 
 export const isOver = (apiKey: ApiKey, millis: number): boolean => endOfPrevious(apiKey) <= millis || isPassed(apiKey)
 
-/** What no write may do, whichever it is. */
+/** Checks the rules that hold for every write. */
 const whatIsWrong = (before: ApiKey, after: ApiKey): string | undefined => {
   const { previous } = after
   const isRotated = after.keyId !== before.keyId
@@ -152,7 +152,10 @@ const whatIsWrong = (before: ApiKey, after: ApiKey): string | undefined => {
   return isSettled || after.version === before.version + 1 ? undefined : `version ${before.version} became ${after.version}`
 }
 
-/** A grace that waited was settled, by a use since the new token was first presented, up to the latest time of any clock. */
+/**
+ * Checks the end of a grace that was settled by a first use. The use lies between the first presentation of the new token and the latest time of
+ * any clock.
+ */
 export const whatIsWrongWithEnd = ({ before, after }: Written, presentedAt: number | undefined, latest: number): string | undefined => {
   const seconds = before.apiKey?.previous?.graceSeconds
   if (before.apiKey === undefined || after.apiKey === undefined || seconds === undefined || seconds === null)
@@ -161,7 +164,7 @@ export const whatIsWrongWithEnd = ({ before, after }: Written, presentedAt: numb
   const bound = Math.min(endOfPrevious(before.apiKey), before.apiKey.expiresAt?.epochMilliseconds ?? Number.POSITIVE_INFINITY)
   const end = endOfPrevious(after.apiKey)
   const grace = seconds * 1_000
-  // Dates have whole milliseconds only.
+  // `end` has whole milliseconds only.
   return end >= Math.min(Math.floor(presentedAt) + grace, bound) && end <= Math.min(latest + grace, bound)
     ? undefined
     : `settled the end of a grace of ${seconds} s at ${end}, though the new token was presented at ${presentedAt} first`
@@ -172,7 +175,7 @@ export const usedTokenOf = ({ apiKey }: State, keyId: KeyId): UsedToken | undefi
   return apiKey?.previous?.keyId === keyId ? "previous" : undefined
 }
 
-/** The answer by a state, at a time of the node's clock. Tokens are refused at `maximumAge`, in milliseconds, and keys by their policies. */
+/** The answer of a node by a state, at a time of the node's clock. Tokens older than `maximumAge` milliseconds are refused. */
 export const answerOf = (
   state: State,
   given: Attempt,
@@ -219,7 +222,7 @@ const tellPrevious = ({ previous }: ApiKey): string => {
   return `, previous ${shorten(keyId)} until ${expiresAt?.epochMilliseconds ?? "whenever"}${waits}`
 }
 
-/** All of a record that an answer depends on and that changes with its version, or with a use. */
+/** The parts of a record that identify the state an answer was given by. */
 export const tellAnswer = (apiKey: ApiKey): string => `version ${apiKey.version}${tellPrevious(apiKey)}`
 
 export const tell = (apiKey: ApiKey): string => {
@@ -231,5 +234,5 @@ export const tell = (apiKey: ApiKey): string => {
 export const tellAttempt = ({ keyId, secret, scopes, maxAge }: Attempt): string =>
   `${shorten(keyId)} (secret ${shorten(secret)}, scopes ${scopes?.join(" ") ?? "-"}, maxAge ${maxAge ?? "-"})`
 
-/** Enough to tell the few of a history apart. */
+/** The first characters, which tell the few texts of a history apart. */
 export const shorten = (text: string): string => text.slice(0, 4)

@@ -1,8 +1,8 @@
-/** What comes of a simulated history: how often each thing happened, or the promise that was broken. */
+/** The outcome of a simulated history: counts of what happened, or the promise that was broken. */
 import * as Schema from "effect/Schema"
 
 /**
- * A promise of verification was broken. The message tells how to see it again.
+ * A promise of verification was broken. The message tells how to repeat the history.
  * @category errors
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ export class SimulationFailure extends Schema.TaggedError<SimulationFailure>()("
   steps: Schema.Int,
   step: Schema.Int,
   reason: Schema.String,
-  /** What was done to the record concerned, and to the nodes. */
+  /** The last events of the record concerned, and of the nodes. */
   history: Schema.Array(Schema.String),
 }) {
   override get message(): string {
@@ -24,7 +24,7 @@ export class SimulationFailure extends Schema.TaggedError<SimulationFailure>()("
 }
 
 /**
- * How often what happened in a simulation: it proves little where what is of interest didn't happen.
+ * Counts of what happened in a simulation. A simulation in which a count is 0 proves nothing about that case.
  * @category models
  * @since 0.1.0
  */
@@ -32,44 +32,44 @@ export interface Statistics {
   steps: number
   granted: number
   refused: number
-  /** Answers by a state that had been replaced already, as a node may give before it hears of the change. */
+  /** Answers by a state that had been replaced already. A node may give them before it hears of the change. */
   outdated: number
-  /** Verifications that had to ask the store, as the node wasn't in touch with the others. */
+  /** Verifications that had to ask the store because the node wasn't in touch with the others. */
   outOfTouch: number
   changes: number
   confirmed: number
   unconfirmed: number
-  /** Verifications and changes whose callers gave up on them. */
+  /** Verifications and changes that were interrupted before they ended. */
   interrupted: number
   rotations: number
   /** Graces whose end was settled by the first use of the new token. */
   settled: number
-  /** Graces that were ended on purpose, as one of a revoked token. */
+  /** Graces that were ended by `endGrace`, or by `revoke` with the previous token. */
   endedGraces: number
-  /** Tokens that were ended by somebody who had them. */
+  /** Tokens that were ended by `revoke`. */
   revoked: number
   /** Previous tokens that were let in. */
   grantedPrevious: number
-  /** Previous tokens that were refused as theirs was over. */
+  /** Previous tokens that were refused because their grace was over. */
   expiredPrevious: number
   /** Right tokens from before the previous one, which lead nowhere. */
   forgotten: number
   restarts: number
-  /** Changes that were made, and said to have failed. */
+  /** Changes that were made, and reported as failed. */
   lostAnswers: number
-  /** Changes that were made after they were said to have failed. */
+  /** Changes that were made after they were reported as failed. */
   lateWrites: number
-  /** How often the register of nodes was lost. */
+  /** Losses of the register of nodes. */
   lostRegisters: number
-  /** How often the channel between the nodes was split, and its register with it. */
+  /** Splits of the channel between the nodes, and of its register. */
   splits: number
   /** Verifications that a policy refused. */
   refusedByPolicy: number
-  /** Verifications that were refused as the node didn't know a kind of policy. */
+  /** Verifications that were refused because the node didn't know a kind of policy. */
   unknownPolicies: number
-  /** Changes of which a listener was told. */
+  /** Events of changes that listeners heard. */
   heard: number
-  /** Verifications that failed as the store was made to. */
+  /** Verifications that failed because the store was made to fail. */
   failed: number
 }
 

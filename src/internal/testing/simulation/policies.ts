@@ -4,7 +4,7 @@ import { PolicyRefused } from "../../../ApiKeyError.ts"
 import type { ApiKey } from "../../../ApiKey.ts"
 import * as KeyPolicy from "../../../KeyPolicy.ts"
 
-/** The value of `gate`: it opens or closes at a time, in milliseconds, and is the other way before. `newer` says whether the key works. */
+/** A `gate` opens or closes at a time in milliseconds; before that time it is the opposite. `newer` says whether the key works. */
 type Policies = {
   readonly gate?: { readonly at: number; readonly opens: boolean }
   readonly newer?: boolean
@@ -27,7 +27,7 @@ const newer = KeyPolicy.make({
 /** The kinds that a node knows. */
 export const kindsOf = (knowsNewer: boolean): ReadonlyArray<KeyPolicy.KeyPolicy> => (knowsNewer ? [gate, newer] : [gate])
 
-/** Policies that such a node may give. `now` is its time. */
+/** Draws policies that a node may set. `now` is the node's time. */
 export const drawPolicies = (
   { chance, draw }: { readonly chance: (percent: number) => boolean; readonly draw: (bound: number) => number },
   knowsNewer: boolean,
@@ -40,10 +40,10 @@ export const drawPolicies = (
   return chance(50) ? { newer } : { gate, newer }
 }
 
-/** Why a node refuses a key that nothing else refuses, at a time of its clock. The rules are said here anew. */
+/** The refusal of a key by its policies, at a time of the node's clock. The rules are written here independently of the code under test. */
 export const refusalOf = ({ policies }: ApiKey, millis: number, knowsNewer: boolean): string | undefined => {
   if (policies === null) return undefined
-  // Only a simulation writes records of a simulation.
+  // Only `drawPolicies` makes the policies of simulated records, so the cast holds.
   const { gate, newer } = policies as Policies
   if (newer !== undefined && !knowsNewer) return "UnknownPolicy"
   if (gate !== undefined && millis < gate.at === gate.opens) return "PolicyRefused gate"

@@ -1,4 +1,4 @@
-/** The world of a simulated history: a store that takes its time and loses answers, a hasher, tokens, and nodes with clocks of their own. */
+/** Makes the parts of a simulated history: a slow store that loses answers, a hasher, tokens, and nodes with their own clocks. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -28,23 +28,23 @@ export const CurrentChange = Context.Reference<Change | undefined>("effect-api-k
   defaultValue: () => undefined,
 })
 
-/** Whether no write is answered, whatever the setting. */
+/** Whether every write loses its answer, whatever the setting says. */
 export const LosesAnswers = Context.Reference<boolean>("effect-api-key/testing/LosesAnswers", { defaultValue: () => false })
 
-/** One life of a node. */
+/** A node, from its start to its end. A restart makes another one. */
 export interface SimulatedNode {
   readonly name: string
   readonly apiKeys: ApiKeys.ApiKeys["Service"]
   readonly channel: Channel
   readonly scope: Scope.Closeable
   readonly model: NodeModel
-  /** How far its clock is ahead, in milliseconds. */
+  /** The milliseconds by which the node's clock is ahead. */
   readonly skew: number
-  /** At which age it refuses tokens, in milliseconds. */
+  /** The age from which the node refuses tokens, in milliseconds. */
   readonly maximumAge: number
-  /** Whether it knows the kind of policies that others don't know yet. */
+  /** Whether the node knows the policy `newer`, which some nodes don't know yet. */
   readonly knowsNewer: boolean
-  /** Runs the effect on its clock. */
+  /** Runs the effect on the node's clock. */
   readonly run: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
@@ -52,16 +52,16 @@ export interface World {
   readonly hub: Hub
   readonly heard: Heard
   readonly startNode: Effect.Effect<SimulatedNode>
-  /** The next ones that will be made, which lead nowhere yet. */
+  /** The tokens that will be issued next, which belong to no record yet. */
   readonly upcoming: ReadonlyArray<Token>
   readonly inventSecret: (keyId: KeyId) => string
   readonly toText: (token: Token) => string
-  /** By hand, as a restored backup does it. Other nodes learn of it. */
+  /** Inserts a record past the service, as the restore of a backup does. The nodes are told of it. */
   readonly insert: (apiKey: ApiKey, secrets: Pick<Content, "secret" | "previousSecret">) => Effect.Effect<unknown>
   readonly delete: (id: ApiKeyId) => Effect.Effect<unknown>
 }
 
-/** How long a write goes on at most whose caller has given up, in milliseconds. */
+/** The longest time until a write is made after it was reported as failed, in milliseconds. */
 const latest = 25_000
 
 export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
@@ -92,9 +92,9 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
     const options = {
       token: { ...ApiKeyToken.defaultFormat, generate: tokens.generate },
       nodeName: name,
-      // A cache that is too small at times.
+      // A cache of 4 entries is too small for the keys, so entries are evicted.
       cache: { timeToLive: setting.timeToLive, entries: pick([4, 1_000]), refusalTimeToLive: setting.refusalTimeToLive },
-      // Nobody waits for a turn for too long.
+      // Slow hashes get many permits, so that no verification waits too long for its turn.
       hashing: { permits: setting.hashDelay > setting.storeDelay ? 1_000 : 4 },
       lastUsedInterval: "1 second",
       policies: kindsOf(knowsNewer),
@@ -153,7 +153,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
   const oneWriter = yield* Semaphore.make(1)
-  /** By id: a node may use a token of it, and not know that a grace waits for that. */
+  /** The ids of restored records. A node may use a token of one without knowing that a grace waits for that use. */
   const restored = new Set<string>()
 
   const pause = Effect.suspend(() => (chance(40) ? Effect.void : Effect.sleep(1 + draw(1 + draw(setting.storeDelay)))))
@@ -170,14 +170,14 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
       return Effect.fail(new RepositoryError({ operation: "find", isRetryable: true, cause: "simulated" }))
     })
 
-  /** Writes come one after another, so that the model's order is the store's. `note` is given the moment at which the write began. */
+  /** Makes writes one after another, so that the model's order is the store's. `note` gets the moment at which the write began. */
   const inTurn = <A, E>(write: Effect.Effect<A, E>, note: (result: A, begun: number) => Effect.Effect<unknown>): Effect.Effect<A, E> =>
     Effect.suspend(() => {
       const begun = tick()
       return Effect.tap(write, (result) => note(result, begun))
     }).pipe(Effect.uninterruptible, oneWriter.withPermit)
 
-  /** Notes the state that the record is in now, and has the store tell of it. */
+  /** Notes a record's new state, and announces it if the setting says so. */
   const note = (id: string, content: Content | undefined, begun: number): Effect.Effect<Written> =>
     Effect.gen(function* () {
       const written = records.write(id, content, begun, tick(), millis())
@@ -189,7 +189,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
       return written
     })
 
-  /** Of a write that leaves the secrets as they are, and may leave the whole record. */
+  /** Notes a write that keeps the secrets. A write that changed nothing isn't noted. */
   const noteUpdate = (apiKey: ApiKey, begun: number): Effect.Effect<Written | undefined> =>
     Effect.suspend(() => {
       const record = records.find(apiKey.id)
@@ -205,7 +205,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
       return note(apiKey.id, { apiKey, secret: secretOf(hash), previousSecret: record ? lastOf(record).secret : "" }, begun)
     })
 
-  /** The caller of a change may not learn that it was made, or be told that it failed, and it is made later or not at all. */
+  /** Reports some writes as failed, as the setting says. Such a write was made all the same, or is made later, or never. */
   const answering = <A, E>(write: Effect.Effect<A, E>): Effect.Effect<A, E | RepositoryError> =>
     Effect.gen(function* () {
       const change = yield* CurrentChange
@@ -213,7 +213,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
       const isLate = chance(losesAnswers ? 50 : setting.lateWrites)
       if (isLate) {
         const made = Effect.tap(write, () => Effect.sync(() => statistics.lateWrites++))
-        // Some never are.
+        // One in five is never made.
         if (chance(80)) yield* Effect.forkIn(Effect.andThen(Effect.sleep(1 + draw(latest)), Effect.ignore(made)), scope)
         yield* pause
       }
@@ -226,7 +226,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
   const changing = <A, E>(write: Effect.Effect<A, E>, note: (result: A, begun: number) => Effect.Effect<unknown>) =>
     answering(slowly(inTurn(write, note)))
 
-  /** Whether a use is the first one of a token, for which the grace of the token before waits. */
+  /** Whether a grace waits for this use, as the first one of a new token. */
   const settles = ({ id, keyId }: Use): boolean => {
     const record = records.find(id)
     const apiKey = record && lastOf(record).apiKey
@@ -249,7 +249,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
             if (!isTold) fail(apiKey.id, "a grace was settled, and nobody was told before")
           }),
         )
-      // Other uses change nothing that anybody waits for.
+      // Only uses that settle a grace are delayed and lose answers. Nothing waits for the others.
       const touched = uses.some(settles) ? changing(write(uses), noteAll) : inTurn(write(uses), noteAll)
       return Effect.tap(touched, () =>
         Effect.sync(() => {
@@ -264,7 +264,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
     return slowly(inTurn(store.insert(key), (_, begun) => note(apiKey.id, content, begun)))
   }
 
-  // The store's own register would go by a clock of its own.
+  // The store's own register would go by the store's clock, so the simulation brings a register of its own.
   const { nodeRegister: _, ...keys } = store
   const register = setting.hasRegister ? { nodeRegister: makeRegister(clock, draw, setting.faults) } : {}
   const repositoryOf = (node: NodeModel): ApiKeyRepository["Service"] => ({
@@ -291,7 +291,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
     restored.add(apiKey.id)
     const tell = setting.announcesWrites ? Effect.void : Effect.forEach(keyIds, (keyId) => hub.announce(changed(keyId)), { discard: true })
     return Effect.andThen(insert(new StoredApiKey({ apiKey, hash: hashOf(secret), previousHash })), tell).pipe(
-      // Somebody else was faster.
+      // Another change may have restored the record, or taken its key id.
       Effect.ignore,
     )
   }
@@ -314,16 +314,16 @@ const textOf = (draw: Draw, length: number, digits: number): string => {
 }
 
 const makeTokens = (draw: Draw) => {
-  // Hexadecimal digits are what key ids are made of.
+  // Key ids consist of hexadecimal digits, so the cast holds.
   const make = (keyId = textOf(draw, 16, 16) as KeyId): Token => {
-    // Digits and lower-case letters are a part of those that secrets are made of.
+    // Digits and lower-case letters are a part of the alphabet of secrets.
     const characters = textOf(draw, 58, 36)
     return { keyId, secret: `${characters}${ApiKeyToken.checksum(`ak-${keyId}-${characters}`)}` }
   }
   const upcoming = Array.from({ length: 4 }, () => make())
   const generate = Effect.sync((): ApiKeyToken.TokenParts => {
     upcoming.push(make())
-    // There are some at all times.
+    // A token was pushed just now, so there is one.
     const { keyId, secret } = upcoming.shift()!
     return { prefix: "ak", keyId, secret: Redacted.make(secret) }
   })
@@ -334,7 +334,7 @@ const makeTokens = (draw: Draw) => {
 // Nodes
 // ---------------------------------------------------------------------------------------------------------------------------------------
 
-/** The same clock, ahead by so many milliseconds. */
+/** Makes a clock that is ahead of another by some milliseconds. */
 const makeAhead = (clock: Clock.Clock, millis: number): Clock.Clock => {
   const nanos = BigInt(millis) * 1_000_000n
   const currentTimeMillisUnsafe = (): number => clock.currentTimeMillisUnsafe() + millis
@@ -350,7 +350,7 @@ const makeAhead = (clock: Clock.Clock, millis: number): Clock.Clock => {
   }
 }
 
-/** Has the model hear what the node hears, and the history tell of it. */
+/** Connects a node to the hub. Its messages go to the model and to the log of the history, too. */
 const connect = ({ log, fail, tick, millis }: Episode, hub: Hub, name: string, model: NodeModel): Channel =>
   hub.connect({
     onPublish: (message, hasFailed) => {
