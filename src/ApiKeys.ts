@@ -306,7 +306,6 @@ const build = Effect.fnUntraced(function* (options: Options) {
       verification.everythingChanged()
       standings?.everythingChanged()
     },
-    imported: () => standings?.everythingChanged(),
   }
   const doubts: Doubts.Doubts = yield* Doubts.make({
     node,
@@ -332,6 +331,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
           sealingKeys,
           repository,
           rule: options.seals,
+          mayRevive: doubts.mayRevive,
           // A store that outlives the program may be changed by others, of whom nothing is heard without a channel.
           isInTouch: Option.isSome(channel) || repository.peppers === undefined ? (now) => nodes.isInTouch(now) : () => false,
         })

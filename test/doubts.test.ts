@@ -27,7 +27,7 @@ const start = Effect.fnUntraced(function* (options: Partial<Pick<Doubts.Dependen
     ...options,
   })
   yield* Effect.forkChild(doubts.watch)
-  const leave = (index: number) => Effect.flatMap(doubts.begin(idOf(index)), ({ leaveUnsafe }) => leaveUnsafe())
+  const leave = (index: number) => Effect.flatMap(doubts.begin(idOf(index), false), ({ leaveUnsafe }) => leaveUnsafe())
   const pass = (seconds: number) => Effect.repeat(TestClock.adjust("1 seconds"), { times: seconds - 1 })
   return { doubts, told, applied, leave, pass }
 })
@@ -108,7 +108,7 @@ describe("A change without an answer", () => {
     Effect.gen(function* () {
       let isChanging = true
       const { doubts, pass } = yield* start({ isChanging: () => Effect.sync(() => isChanging) })
-      doubts.doubtful(idOf(1), "b/1")
+      doubts.doubtful(idOf(1), "b/1", false)
       yield* pass(120)
       assert.isTrue(doubts.has(idOf(1)))
       isChanging = false
@@ -120,12 +120,12 @@ describe("A change without an answer", () => {
   it.effect("ends also where telling of it takes for ever", () =>
     Effect.gen(function* () {
       const { doubts, pass } = yield* start({ tell: () => Effect.never })
-      const { settleUnsafe, leaveUnsafe } = yield* doubts.begin(idOf(1))
+      const { settleUnsafe, leaveUnsafe } = yield* doubts.begin(idOf(1), false)
       yield* Effect.forkChild(leaveUnsafe())
       assert.isTrue(doubts.has(idOf(1)))
       yield* Effect.forkChild(settleUnsafe(undefined))
       assert.isFalse(doubts.has(idOf(1)))
-      yield* Effect.flatMap(doubts.begin(idOf(2)), (doubt) => Effect.forkChild(doubt.leaveUnsafe()))
+      yield* Effect.flatMap(doubts.begin(idOf(2), false), (doubt) => Effect.forkChild(doubt.leaveUnsafe()))
       yield* pass(45)
       assert.isTrue(doubts.isEmpty())
     }),
@@ -134,13 +134,13 @@ describe("A change without an answer", () => {
   it.effect("of another node is dropped 30 seconds after it was heard of, and by its end at once", () =>
     Effect.gen(function* () {
       const { doubts, applied, pass } = yield* start()
-      doubts.doubtful(idOf(1), "b/1")
-      doubts.doubtful(idOf(2), "b/2")
+      doubts.doubtful(idOf(1), "b/1", false)
+      doubts.doubtful(idOf(2), "b/2", false)
       doubts.settled(idOf(2), "b/2", ["k2"])
       assert.deepStrictEqual([doubts.has(idOf(1)), doubts.has(idOf(2))], [true, false])
       assert.deepStrictEqual(applied, ["k2"])
       yield* pass(20)
-      doubts.doubtful(idOf(1), "b/1")
+      doubts.doubtful(idOf(1), "b/1", false)
       yield* pass(20)
       assert.isTrue(doubts.has(idOf(1)))
       yield* pass(12)
@@ -152,7 +152,7 @@ describe("A change without an answer", () => {
   it.effect("puts everything in doubt where there are more than fit, and no longer than they do", () =>
     Effect.gen(function* () {
       const { doubts, applied, pass } = yield* start()
-      for (let index = 0; index < 10_001; index++) doubts.doubtful(idOf(index), `b/${index}`)
+      for (let index = 0; index < 10_001; index++) doubts.doubtful(idOf(index), `b/${index}`, false)
       assert.isTrue(doubts.has(idOf(20_000)))
       yield* pass(33)
       assert.isTrue(doubts.isEmpty())
@@ -164,12 +164,12 @@ describe("A change without an answer", () => {
   it.effect("is its own to know: its messages that come back say nothing", () =>
     Effect.gen(function* () {
       const { doubts, told } = yield* start()
-      const { settleUnsafe } = yield* doubts.begin(idOf(1))
+      const { settleUnsafe } = yield* doubts.begin(idOf(1), false)
       yield* settleUnsafe([])
       const [first] = told
       const [, id = "", change = ""] = first?.message.split(" ") ?? []
       assert.strictEqual(id, idOf(1))
-      doubts.doubtful(idOf(1), change)
+      doubts.doubtful(idOf(1), change, false)
       assert.isTrue(doubts.isEmpty())
     }),
   )

@@ -29,6 +29,8 @@ export interface Change<A> {
   readonly records?: ReadonlyArray<ApiKeyId> | undefined
   /** Records that may be inserted. */
   readonly inserts?: ReadonlyArray<ApiKey> | undefined
+  /** Whether it may let a token work that somebody has and that doesn't work. Default: no. */
+  readonly revives?: boolean | undefined
   /** The record as it was, where the write reads it anyway. */
   readonly before?: ((written: A) => ApiKey | null) | undefined
   /** The outcomes of the write. */
@@ -107,7 +109,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     commit: (change, write) =>
       Effect.contextWith((context: Context.Context<never>) => {
-        const { record, records = [], inserts = [] } = change
+        const { record, records = [], inserts = [], revives = false } = change
         const isOpen = transaction?.isOpen(context) === true
         let telling: Effect.Effect<unknown> = Effect.void
         const undone = makeUndone()
@@ -144,7 +146,7 @@ export const make = Effect.fnUntraced(function* (
         }
 
         const committing = Effect.acquireUseRelease(
-          invalidation.begin({ records: record === undefined ? records : [record], inserts }),
+          invalidation.begin({ records: record === undefined ? records : [record], inserts, revives }),
           () => writeHeard(change, write, Context.get(context, CurrentActor), undone),
           (pending, exit) => Effect.suspend(() => conclude(pending, exit)),
         )

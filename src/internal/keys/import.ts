@@ -40,6 +40,9 @@ export const make = ({ repository, changes, hasher, hashQueue, secret, acceptMis
       changes.commit(
         {
           inserts: keys.map(({ apiKey }) => apiKey),
+          // Tokens of imported keys are in use elsewhere already. One record stands for all.
+          records: keys.slice(0, 1).map(({ apiKey }) => apiKey.id),
+          revives: true,
           outcomes: (inserted: ReadonlyArray<boolean>, { actor }) =>
             keys.flatMap(({ apiKey: after }, index) =>
               inserted[index] === true

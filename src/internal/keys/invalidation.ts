@@ -20,6 +20,8 @@ export interface Scope {
   readonly records: ReadonlyArray<Model.ApiKeyId>
   /** Records that it may insert. */
   readonly inserts: ReadonlyArray<Model.ApiKey>
+  /** Whether it may let a token work that doesn't. */
+  readonly revives: boolean
 }
 
 /** A change whose answer isn't known. Each way to end it applies here at once, and gives what tells the other nodes. */
@@ -50,9 +52,9 @@ export interface Dependencies {
 }
 
 export const make = ({ doubts, changed, everythingChanged, tell }: Dependencies): Invalidation => ({
-  begin: ({ records, inserts }) =>
+  begin: ({ records, inserts, revives }) =>
     Effect.map(
-      Effect.forEach(records, (id) => Effect.map(doubts.begin(id), (doubt) => ({ id, doubt }))),
+      Effect.forEach(records, (id) => Effect.map(doubts.begin(id, revives), (doubt) => ({ id, doubt }))),
       (begun): Pending => {
         const ids = new Set<string>(records)
         const settleUnsafe = (keyIdsOf: (id: Model.ApiKeyId) => ReadonlyArray<Model.KeyId> | undefined) =>
@@ -73,15 +75,15 @@ export const make = ({ doubts, changed, everythingChanged, tell }: Dependencies)
           committedUnsafe: (outcomes) => {
             const keyIds = new Map<string, ReadonlyArray<Model.KeyId>>()
             for (const outcome of outcomes) if (outcome._tag !== "KeysUsed") keyIds.set(outcome.id, outcome.keyIds)
-            const telling = settleUnsafe((id) => keyIds.get(id) ?? [])
+            // A message for each imported key is too many. Other nodes learn that there are some, as their tokens may have no seal.
+            const hasImported = outcomes.some(({ _tag }) => _tag === "KeyImported")
+            const telling = settleUnsafe((id) => (hasImported ? undefined : (keyIds.get(id) ?? [])))
             for (const outcome of outcomes) {
               if (!isNew(outcome) && (outcome._tag !== "GraceSettled" || ids.has(outcome.id))) continue
               outcome.keyIds.forEach(changed)
-              // A message for each imported key is too many: other nodes learn of them by a trigger, or when their refusals are too old.
+              // Where no trigger tells of them, refusals of imported keys grow too old.
               if (outcome._tag !== "KeyImported") telling.push(...outcome.keyIds.map((keyId) => tell(Message.changed(keyId))))
             }
-            // The others learn at once that there are new keys, as they may have no seal.
-            if (outcomes.some(({ _tag }) => _tag === "KeyImported")) telling.push(tell(Message.imported))
             return tellAll(telling)
           },
           committedUnknownUnsafe: () => {

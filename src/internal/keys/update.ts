@@ -40,6 +40,7 @@ export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }:
     return yield* changes.commit(
       {
         record: id,
+        revives: isActive === true || others.expiresAt !== undefined,
         outcomes: (after: Model.ApiKey, { actor, before }) => [updated({ operation, at }, actor, fields, exactly(before, after), after)],
       },
       Effect.mapError(repository.update(id, all, { at, ifVersion }), refuseUnstorable(all)),

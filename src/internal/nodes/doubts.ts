@@ -26,10 +26,12 @@ export interface Doubt {
 export interface Doubts {
   readonly isEmpty: () => boolean
   readonly has: (id: string) => boolean
-  /** Called before the change is sent. */
-  readonly begin: (id: ApiKeyId) => Effect.Effect<Doubt>
+  /** Whether one of the changes may let a token work that didn't. */
+  readonly mayRevive: () => boolean
+  /** Called before the change is sent, which may let a token work that doesn't if it `revives`. */
+  readonly begin: (id: ApiKeyId, revives: boolean) => Effect.Effect<Doubt>
   /** Another node tells of a change that has begun, or goes on. */
-  readonly doubtful: (id: ApiKeyId, change: string) => void
+  readonly doubtful: (id: ApiKeyId, change: string, revives: boolean) => void
   /** Another node tells that it has ended: for these key ids, or for those of the record. */
   readonly settled: (id: ApiKeyId, change: string, keyIds: ReadonlyArray<string> | undefined) => void
   /** Ends what stays without an answer. */
@@ -62,6 +64,8 @@ interface Change {
   readonly change: string
   /** Whether this node makes it. */
   readonly isOwn: boolean
+  /** Whether it, or one that it stands for, may let a token work that doesn't. */
+  revives: boolean
   /** When it was last told or heard of, in nanoseconds of a clock that nobody sets. */
   toldAt: bigint
   /** Since when its answer is waited for. */
@@ -72,6 +76,8 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
   const clock = yield* Clock.Clock
   const context = yield* Effect.context<never>()
   const records = new Map<string, Map<string, Change>>()
+  /** The changes that may let a token work, by their names. */
+  const reviving = new Set<string>()
   const isDoubting = Latch.makeUnsafe()
   let count = 0
   /** How many changes are in doubt. */
@@ -97,11 +103,13 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
     records.set(change.id, changes)
     if (!changes.has(change.change)) size++
     changes.set(change.change, change)
+    if (change.revives) reviving.add(change.change)
     isDoubting.openUnsafe()
   }
   const remove = ({ id, change }: Pick<Change, "id" | "change">): void => {
     const changes = records.get(id)
     if (changes?.delete(change) === true) size--
+    reviving.delete(change)
     if (changes?.size === 0) records.delete(id)
   }
   const isThere = ({ id, change }: Change): boolean => records.get(id)?.has(change) === true
@@ -120,19 +128,21 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
 
   const tellUnsafe = (change: Change): Effect.Effect<void> => {
     change.toldAt = now()
-    return say(Message.doubtful(change.id, change.change))
+    return say(Message.doubtful(change.id, change.change, change.revives))
   }
 
-  const begin = (id: ApiKeyId): Effect.Effect<Doubt> =>
+  const begin = (id: ApiKeyId, revives: boolean): Effect.Effect<Doubt> =>
     Effect.gen(function* () {
-      const change: Change = { id, change: `${node}/${++count}`, isOwn: true, toldAt: now(), leftAt: undefined }
+      const change: Change = { id, change: `${node}/${++count}`, isOwn: true, revives, toldAt: now(), leftAt: undefined }
       add(change)
       // The write needn't wait for it. What is told last must come last.
       const telling = yield* Effect.forkDetach(tellUnsafe(change), { startImmediately: true })
       const waitUnsafe = (): void => {
         // One that is waited for from now on stands for those that have been waited for.
         for (const earlier of records.get(id)?.values() ?? []) {
-          if (earlier.isOwn && earlier.leftAt !== undefined) remove(earlier)
+          if (!earlier.isOwn || earlier.leftAt === undefined) continue
+          change.revives ||= earlier.revives
+          remove(earlier)
         }
         change.leftAt = now()
         add(change)
@@ -194,8 +204,9 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
   return {
     isEmpty: () => records.size === 0 && !isOverflowing,
     has: (id) => isOverflowing || records.has(id),
+    mayRevive: () => isOverflowing || reviving.size > 0,
     begin,
-    doubtful: (id, change) => {
+    doubtful: (id, change, revives) => {
       // It is known here, or has ended before its message came back.
       if (isOfThisNode(change)) return
       if (size >= capacity && records.get(id)?.has(change) !== true) {
@@ -204,7 +215,7 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
         isDoubting.openUnsafe()
         return
       }
-      add({ id, change, isOwn: false, toldAt: now(), leftAt: undefined })
+      add({ id, change, isOwn: false, revives, toldAt: now(), leftAt: undefined })
     },
     settled: (id, change, keyIds) => {
       if (isOfThisNode(change)) return

@@ -6,16 +6,14 @@ export type Message =
   | { readonly _tag: "Changed"; readonly keyId: string }
   /** Any record may have changed. */
   | { readonly _tag: "Everything" }
-  /** A change of the record with this id is under way, or may be. */
-  | { readonly _tag: "Doubtful"; readonly id: ApiKeyId; readonly change: string }
+  /** A change of the record with this id is under way, or may be; `revives` says whether it may let a token work that doesn't. */
+  | { readonly _tag: "Doubtful"; readonly id: ApiKeyId; readonly change: string; readonly revives: boolean }
   /** It has ended. Changed are the records with these key ids, or the one with the id if they aren't known. */
   | { readonly _tag: "Settled"; readonly id: ApiKeyId; readonly change: string; readonly keyIds: ReadonlyArray<string> | undefined }
   | { readonly _tag: "Beat"; readonly node: string; readonly beat: string }
   /** As `Changed`, and whoever has applied it is to say so to the node that asks. */
   | { readonly _tag: "Confirm"; readonly change: string; readonly keyId: string }
   | { readonly _tag: "Confirmed"; readonly change: string; readonly node: string }
-  /** Keys were imported: too many to be named. */
-  | { readonly _tag: "Imported" }
   /** The node has stopped, and uses nothing any more of what it remembered. */
   | { readonly _tag: "Left"; readonly node: string }
   /** Of a newer node, and no change of a record. */
@@ -23,7 +21,8 @@ export type Message =
 
 export const changed = (keyId: KeyId): string => `changed ${keyId}`
 export const everything = "everything"
-export const doubtful = (id: ApiKeyId, change: string): string => `doubtful ${id} ${change}`
+export const doubtful = (id: ApiKeyId, change: string, revives: boolean): string =>
+  `doubtful ${id} ${change}${revives ? ` ${reviving}` : ""}`
 export const settled = (id: ApiKeyId, change: string, keyIds: ReadonlyArray<KeyId> | undefined): string =>
   ["settled", id, change, ...(keyIds ?? ["*"])].join(" ")
 export const beat = (node: string, count: string): string => `beat ${node} ${count}`
@@ -32,8 +31,8 @@ export const confirmed = (change: string, node: string): string => `confirmed ${
 
 /** A message that begins with this may be passed over by nodes that don't know it. */
 const ignorable = "?"
+const reviving = "revives"
 const hasLeft = `${ignorable}left `
-export const imported = `${ignorable}imported`
 export const left = (node: string): string => `${hasLeft}${node}`
 
 // Not by its schema, for which the bundle would have one file more to load at each start.
@@ -43,7 +42,6 @@ const isId = (text: string | undefined): text is ApiKeyId =>
 /** Any other message that can't be understood, a newer node's perhaps, may mean any change. */
 export const parse = (text: string): Message => {
   if (text.startsWith(hasLeft)) return { _tag: "Left", node: text.slice(hasLeft.length) }
-  if (text === imported) return { _tag: "Imported" }
   if (text.startsWith(ignorable)) return { _tag: "Ignored" }
   const [tag, first, second, ...more] = text.split(" ")
   // An id that is none can't be asked about.
@@ -51,9 +49,11 @@ export const parse = (text: string): Message => {
     const [only] = more
     return { _tag: "Settled", id: first, change: second, keyIds: only === "*" ? undefined : more }
   }
+  if (tag === "doubtful" && isId(first) && second && (more.length === 0 || (more.length === 1 && more[0] === reviving))) {
+    return { _tag: "Doubtful", id: first, change: second, revives: more.length === 1 }
+  }
   if (more.length > 0) return { _tag: "Everything" }
   if (tag === "changed" && first && second === undefined) return { _tag: "Changed", keyId: first }
-  if (tag === "doubtful" && isId(first) && second) return { _tag: "Doubtful", id: first, change: second }
   if (tag === "beat" && first && second) return { _tag: "Beat", node: first, beat: second }
   if (tag === "confirm" && first && second) return { _tag: "Confirm", change: first, keyId: second }
   if (tag === "confirmed" && first && second) return { _tag: "Confirmed", change: first, node: second }

@@ -25,11 +25,9 @@ import * as Message from "./message.ts"
 /** The node's cache, as it is told of changes. */
 export interface Listener {
   readonly changed: (keyId: string) => void
-  readonly doubtful: (id: ApiKeyId, change: string) => void
+  readonly doubtful: (id: ApiKeyId, change: string, revives: boolean) => void
   readonly settled: (id: ApiKeyId, change: string, keyIds: ReadonlyArray<string> | undefined) => void
   readonly everythingChanged: () => void
-  /** Keys were imported: none of those that were there has changed. */
-  readonly imported: () => void
   readonly trust: (from: number, until: number) => void
 }
 
@@ -124,7 +122,7 @@ export const make = Effect.fnUntraced(function* (
       case "Everything":
         return listener.everythingChanged()
       case "Doubtful":
-        return listener.doubtful(message.id, message.change)
+        return listener.doubtful(message.id, message.change, message.revives)
       case "Settled":
         return listener.settled(message.id, message.change, message.keyIds)
       case "Beat": {
@@ -150,8 +148,6 @@ export const make = Effect.fnUntraced(function* (
         known?.leave(message.node)
         for (const confirmation of waiting.values()) confirmation.hear(message.node)
         return
-      case "Imported":
-        return listener.imported()
       case "Ignored":
         return
     }

@@ -50,6 +50,8 @@ export interface Dependencies {
   readonly repository: Pick<ApiKeyRepository["Service"], "countSeals" | "findByKeyId">
   /** `undefined` for the one that follows from the data. */
   readonly rule: SealRule | undefined
+  /** Whether a change whose answer isn't known may let a token work that doesn't. */
+  readonly mayRevive: () => boolean
   /** Whether each change of the store is sure to be heard at this time, in milliseconds. */
   readonly isInTouch: (now: number) => boolean
 }
@@ -74,7 +76,7 @@ const ringLifetime = 1_000
 export const unsealed = new MalformedToken({ reason: "seal" })
 
 /** `undefined` for a format whose tokens bear no seals. */
-export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Dependencies): Standings | undefined => {
+export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTouch }: Dependencies): Standings | undefined => {
   const own = ownFormats.get(format)
   if (own === undefined) return undefined
   /** The ring under which all tokens that work were found to be sealed. */
@@ -125,7 +127,8 @@ export const make = ({ format, sealingKeys, repository, rule, isInTouch }: Depen
       lookedAt = undefined
       everythingChanged()
     }
-    if (keys !== complete || news.has(keyId) || !isInTouch(now)) return false
+    // What such a change has come to is looked at when it has ended.
+    if (keys !== complete || mayRevive() || news.has(keyId) || !isInTouch(now)) return false
     // A clock that was set back makes keys work again that had expired.
     const isBefore = now < foundAt
     if (isBefore || now - foundAt >= believed) {

@@ -146,7 +146,6 @@ export const makeNodeModel = (name: string, keyIdsOf: (id: string) => Iterable<s
           return
         case "Confirmed":
         case "Left":
-        case "Imported":
         case "Ignored":
           return
       }
