@@ -36,6 +36,7 @@ import type { RevokedBody, SortQuery, VerifiedBody } from "./wire.ts"
 import { areUnconditional, entityTag, failedPrecondition, type Preconditions } from "./preconditions.ts"
 import { challengeScopes, overloaded, refuseKey, unavailable } from "./auth.ts"
 import * as Problem from "./Problem.ts"
+import { writeVerified } from "./writtenAnswers.ts"
 
 /**
  * The handlers of the group `apiKeys` within `api`. A caller hands out only scopes that its own key holds.
@@ -151,10 +152,13 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           ),
         verify: ({ payload: { token, ...options } }) =>
           apiKeys.verify(token, options).pipe(
-            Effect.map(({ apiKey, usedToken, checkedAt }): typeof VerifiedBody.Type => ({ valid: true, apiKey, usedToken, checkedAt })),
+            Effect.map(({ apiKey, usedToken, checkedAt }) => {
+              const body = { valid: true, apiKey, usedToken, checkedAt } as const
+              const response = writeVerified(body)
+              return response === undefined ? unstored(body) : HttpServerResponse.setHeaders(response, noStore)
+            }),
             Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded }),
-            Effect.catchIf(isRefusal, (error) => Effect.succeed<typeof VerifiedBody.Type>({ valid: false, error })),
-            Effect.map((body) => HttpApiSchema.withHeaders({ body, headers: { "cache-control": "no-store" } })),
+            Effect.catchIf(isRefusal, (error) => Effect.succeed(unstored({ valid: false, error }))),
           ),
         revoke: ({ payload: { token, reason, report } }) =>
           // A report that a caller names is none of those that scanners sign, whatever it is called: those are digests.
@@ -248,6 +252,9 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
       })
     }),
   )
+
+const noStore = { "cache-control": "no-store" }
+const unstored = (body: typeof VerifiedBody.Type) => HttpApiSchema.withHeaders({ body, headers: noStore })
 
 /** The change is made for the key that the request came with, by the token that it came with. */
 const byCaller = <A, E, R>(change: Effect.Effect<A, E, R>) =>

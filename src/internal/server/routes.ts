@@ -19,6 +19,7 @@ import {
   layerProblems,
   layerRequestProblems,
 } from "../../http/implementation.ts"
+import { writeGreeting } from "../http/writtenAnswers.ts"
 import { notHeard } from "../nodes/nodes.ts"
 import { ServerApi } from "./api.ts"
 import { keepAnswers } from "./keptAnswers.ts"
@@ -58,7 +59,12 @@ export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSi
     layerHandlers(api),
     layerLeaks(api, options.leaks),
     HttpApiBuilder.group(api, "protected", (handlers) =>
-      handlers.handle("get", () => Effect.map(CurrentApiKey, (apiKey) => ({ message: `Hello, ${apiKey.name}`, apiKey }))),
+      handlers.handle("get", () =>
+        Effect.map(CurrentApiKey, (apiKey) => {
+          const message = `Hello, ${apiKey.name}`
+          return writeGreeting(message, apiKey) ?? { message, apiKey }
+        }),
+      ),
     ),
   ).pipe(Layer.provide(middleware))
   return Layer.mergeAll(
