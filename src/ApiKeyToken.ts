@@ -16,7 +16,16 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { KeyId } from "./ApiKey.ts"
 import { MalformedToken } from "./ApiKeyError.ts"
 import { ownFormats } from "./internal/token/ownFormats.ts"
-import { alphabet, checksumLength, hintOf, keyIdLength, randomLength, sealLength, secretLength } from "./internal/token/tokenFormat.ts"
+import {
+  alphabet,
+  checksumLength,
+  digitValues,
+  hintOf,
+  keyIdLength,
+  randomLength,
+  sealLength,
+  secretLength,
+} from "./internal/token/tokenFormat.ts"
 
 /** A longer token is refused unread. @category models @since 0.1.0 */
 export const maxTokenLength = 512
@@ -268,10 +277,6 @@ const characterClass = (characters: string): Uint8Array => {
 }
 const hexDigit = characterClass("0123456789abcdef")
 const alphanumeric = characterClass(alphabet)
-const digitValues: ReadonlyArray<number> = Array.from({ length: 128 }, (_, code) => {
-  const value = alphabet.indexOf(String.fromCharCode(code))
-  return value < 0 ? Number.NaN : value
-})
 
 const isOf = (marks: Uint8Array, text: string, from: number, to: number): boolean => {
   for (let i = from; i < to; i++) {

@@ -1,6 +1,6 @@
 /** The seal of tokens: what it covers, who makes it, and what a record keeps of it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted, Result, Stream } from "effect"
+import { Effect, Layer, Option, Redacted, Result, Schema, Stream } from "effect"
 import { createHmac, hkdfSync, scryptSync } from "node:crypto"
 import { ApiKeyRepository, layerMemory } from "../src/ApiKeyRepository.ts"
 import type { ApiKeyId } from "../src/ApiKey.ts"
@@ -8,6 +8,7 @@ import * as ApiKeys from "../src/ApiKeys.ts"
 import * as ApiKeyToken from "../src/ApiKeyToken.ts"
 import * as Hmac from "../src/hasher/Hmac.ts"
 import * as Pepper from "../src/hasher/Pepper.ts"
+import { hmac, toPads } from "../src/internal/hash/hmac.ts"
 import { ofPeppers } from "../src/internal/hasher/sealingKeys.ts"
 import { sealedBy, sealOf } from "../src/internal/token/seal.ts"
 
@@ -59,6 +60,46 @@ describe("The seal of a token", () => {
       }
     }).pipe(Effect.provide(layerOf(pepper("a")))),
   )
+
+  it.prop(
+    "is good as a plain HMAC has it, for any text and any characters in its place",
+    [
+      Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffff }))).check(Schema.isMaxLength(300)),
+      Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10 })),
+      Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffff })),
+    ],
+    ([codes, place, code]) => {
+      const key = Buffer.alloc(32, "a key of a test")
+      const pads = toPads(key)
+      const keys = { current: { id: "a", code: (text: string) => hmac(text, pads, "binary").slice(0, 8) }, older: [] }
+      // Unpaired surrogates too.
+      const text = String.fromCharCode(...codes)
+      const seal = toBase62(createHmac("sha256", key).update(text, "utf8").digest().subarray(0, 8))
+      assert.strictEqual(sealOf(text, keys.current), seal)
+      const mutate = (code: number) => seal.slice(0, place) + String.fromCharCode(code) + seal.slice(place + 1)
+      const original = seal.charCodeAt(place)
+      // The last ones have the same low bits as the right character.
+      for (const other of [code, code % 128, original ^ 1, original + 0x100, original + 0x8000]) {
+        assert.strictEqual(sealedBy(text, mutate(other), keys), other === original ? "a" : undefined)
+      }
+      for (const other of [seal.slice(0, place), `${seal}0`, `0${seal}`, seal.slice(1), "", "z".repeat(11)]) {
+        assert.isUndefined(sealedBy(text, other, keys))
+      }
+    },
+  )
+
+  it("has no second spelling of more than 64 bits", () => {
+    const keyOf = (bytes: ReadonlyArray<number>) => ({ current: { id: "a", code: () => String.fromCharCode(...bytes) }, older: [] })
+    const zero = keyOf([0, 0, 0, 0, 0, 0, 0, 0])
+    const most = keyOf([255, 255, 255, 255, 255, 255, 255, 255])
+    assert.strictEqual(sealOf("", zero.current), "00000000000")
+    assert.strictEqual(sealOf("", most.current), "LygHa16AHYF")
+    // 2 to the power of 64, and one less.
+    assert.isUndefined(sealedBy("", "LygHa16AHYG", zero))
+    assert.strictEqual(sealedBy("", "LygHa16AHYF", most), "a")
+    // A code that is too short is no seal's.
+    assert.isUndefined(sealedBy("", "00000000000", keyOf([0, 0, 0, 0])))
+  })
 
   it("is good under any key of the ring, and under no other text or key", () => {
     const keys = ofPeppers({ current: pepper("a"), older: [pepper("b")] })

@@ -8,6 +8,8 @@ import { hash } from "node:crypto"
 export interface Pads {
   readonly inner: Buffer
   readonly outer: Buffer
+  /** Where the message goes, in `inner`. */
+  readonly room: Uint8Array
 }
 
 const blockSize = 64
@@ -23,22 +25,29 @@ export const toPads = (secretKey: Uint8Array): Pads => {
     buffer.set(key.map((byte) => byte ^ mask))
     return buffer
   }
-  return { inner: pad(room, 0x36), outer: pad(digestSize, 0x5c) }
+  const inner = pad(room, 0x36)
+  return { inner, outer: pad(digestSize, 0x5c), room: inner.subarray(blockSize) }
 }
 
 /** The code of a text's UTF-8; `binary` is a character a byte. Nothing else runs meanwhile, so that the buffers are this call's. */
-export const hmac = (text: string, { inner, outer }: Pads, encoding: "base64url" | "binary"): string => {
-  outer.write(digestOf(text, inner), blockSize, "latin1")
+export const hmac = (text: string, pads: Pads, encoding: "base64url" | "binary"): string => {
+  const { outer } = pads
+  outer.write(digestOf(text, pads), blockSize, "latin1")
   const code = hash("sha256", outer, encoding)
   outer.fill(0, blockSize)
   return code
 }
 
-const digestOf = (text: string, inner: Buffer): string => {
-  if (text.length * 3 > room) return hash("sha256", Buffer.concat([inner.subarray(0, blockSize), Buffer.from(text, "utf8")]), "binary")
-  const end = blockSize + inner.write(text, blockSize, "utf8")
-  const digest = hash("sha256", inner.subarray(0, end), "binary")
+const encoder = new TextEncoder()
+
+const digestOf = (text: string, { inner, room }: Pads): string => {
+  if (text.length * 3 > room.length) {
+    return hash("sha256", Buffer.concat([inner.subarray(0, blockSize), Buffer.from(text, "utf8")]), "binary")
+  }
+  // Half of what `Buffer.write` takes.
+  const { written } = encoder.encodeInto(text, room)
+  const digest = hash("sha256", inner.subarray(0, blockSize + written), "binary")
   // The message may be a secret.
-  inner.fill(0, blockSize, end)
+  room.fill(0, 0, written)
   return digest
 }

@@ -3,7 +3,7 @@
  * so a token without a good seal is told from those that were issued, at the cost of a code and without a look-up. It says nothing of whether a
  * token still works, and doesn't replace the check of its hash.
  */
-import { alphabet, sealLength } from "./tokenFormat.ts"
+import { alphabet, digitValues, sealLength } from "./tokenFormat.ts"
 
 /**
  * A key that seals tokens: it makes the last characters of their random part, which nobody makes who lacks it.
@@ -50,38 +50,45 @@ export const knownIds = ({ current, older }: SealingKeys): ((sealId: string | nu
 /** An id of another form stands for itself. */
 const valueOf = (id: string): string => /\.([0-9a-f]{16})$/.exec(id)?.[1] ?? id
 
-/** Eight bytes, a character each, in base 62: the codes of the digits, the least significant first. */
-const eachDigit = (code: string, take: (charCode: number, index: number) => void): void => {
-  let high = 0
-  let low = 0
-  for (let index = 0; index < 4; index++) {
-    high = high * 256 + code.charCodeAt(index)
-    low = low * 256 + code.charCodeAt(index + 4)
-  }
-  for (let index = sealLength - 1; index >= 0; index--) {
-    const rest = (high % 62) * 0x1_0000_0000 + low
+/** Beyond 32 bits. */
+const word = 0x1_0000_0000
+
+/** 32 bits of a code, of which a character is a byte. */
+const wordOf = (code: string, from: number): number => {
+  let value = 0
+  for (let index = from; index < from + 4; index++) value = value * 256 + code.charCodeAt(index)
+  return value
+}
+
+/** The seal of a text, which is a token's up to its seal: the code in base 62, the most significant digit first. */
+export const sealOf = (text: string, { code }: SealingKey): string => {
+  const made = code(text)
+  let high = wordOf(made, 0)
+  let low = wordOf(made, 4)
+  let digits = ""
+  for (let index = 0; index < sealLength; index++) {
+    const rest = (high % 62) * word + low
     high = Math.floor(high / 62)
     low = Math.floor(rest / 62)
-    take(alphabet.charCodeAt(rest % 62), index)
+    digits = alphabet.charAt(rest % 62) + digits
   }
+  return digits
 }
 
-/** The seal of a text, which is a token's up to its seal. */
-export const sealOf = (text: string, { code }: SealingKey): string => {
-  const digits: Array<number> = []
-  eachDigit(code(text), (charCode) => {
-    digits.unshift(charCode)
-  })
-  return String.fromCharCode(...digits)
-}
-
-/** Whether the seal is the key's, in a time that tells nothing of where it isn't. */
+/** Whether the seal is the key's, in a time that tells nothing of where it isn't: all of its digits are read, and both words compared. */
 const isSeal = (seal: string, text: string, { code }: SealingKey): boolean => {
-  let difference = seal.length ^ sealLength
-  eachDigit(code(text), (charCode, index) => {
-    difference |= charCode ^ seal.charCodeAt(index)
-  })
-  return difference === 0
+  let high = 0
+  let low = 0
+  for (let index = 0; index < sealLength; index++) {
+    const value = low * 62 + (digitValues[seal.charCodeAt(index)] ?? Number.NaN)
+    const carry = Math.floor(value / word)
+    low = value - carry * word
+    high = high * 62 + carry
+  }
+  const made = code(text)
+  // Eleven digits can stand for more than 64 bits; `high` then differs from any word.
+  const difference = Math.abs(high - wordOf(made, 0)) + Math.abs(low - wordOf(made, 4))
+  return seal.length === sealLength && difference === 0
 }
 
 /** The id of the key under which the seal of a text is good; `undefined` if it is under none. */

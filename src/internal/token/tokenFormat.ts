@@ -10,3 +10,9 @@ export const secretLength = randomLength + checksumLength
 
 /** What of a secret may be shown. */
 export const hintOf = (secret: string): string => secret.slice(randomLength - 4, randomLength)
+
+/** What a character stands for in base 62, by its code. What is no digit stands for `NaN`, which equals nothing. */
+export const digitValues: ReadonlyArray<number> = Array.from({ length: 128 }, (_, code) => {
+  const value = alphabet.indexOf(String.fromCharCode(code))
+  return value < 0 ? Number.NaN : value
+})
