@@ -29,7 +29,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
   // All of `internal/verifier` but what is of policies.
   verifier: [
     { code: verifier("tokenReading"), tests: tests("ApiKeyToken") },
-    { code: verifier("sieve"), tests: tests("sieve") },
+    { code: verifier("sieve table"), tests: tests("sieve table") },
     { code: verifier("lastUsed"), tests: tests("service/lastUse lastUsed") },
     { code: verifier("hashQueue"), tests: tests("hashQueue") },
     { code: verifier("rehash"), tests: tests("rehash/moves rehash/newHash rehash/peppers") },

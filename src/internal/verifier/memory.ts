@@ -21,12 +21,15 @@ import * as Trust from "./trust.ts"
 export interface Memory {
   readonly trust: Trust.Trust
   readonly generations: Generations.Generations
-  /** What is kept under a key id, for one of its tokens. */
+  /** What is kept under a key id, most likely: the digest of its token tells. */
   readonly at: (keyId: string) => Entry | undefined
   /** The name of a token in here, which can't be turned back; `undefined` where nothing is remembered of such a text. */
   readonly digestOf: (text: string, isOwn: boolean) => string | undefined
-  /** The record of a good token, if it may be used: the one that is kept under its key id, or that of another system's token. */
-  readonly find: (digest: string, kept: Entry | undefined, now: number, maxAge: number) => Entry | undefined
+  /**
+   * The record of a good token, if it may be used: the one that is kept under its key id, or that of another system's token. `probable` is what `at`
+   * gave.
+   */
+  readonly find: (digest: string, keyId: string | undefined, probable: Entry | undefined, now: number, maxAge: number) => Entry | undefined
   readonly findRefusal: (digest: string, now: number) => NotFound | InvalidSecret | undefined
   /** The digest of the stored hash that this very token has matched. It holds also where the record may have changed. */
   readonly provenHash: (digest: string, keyId: string) => string | undefined
@@ -94,15 +97,21 @@ export const make = ({ settings, credentials: { hasOthers }, lastUsed, doubts }:
   return {
     trust,
     generations,
-    at: (keyId) => entries.get(keyId),
+    at: (keyId) => entries.probable(keyId),
     digestOf: (text, isOwn) => {
       if (digest === undefined || text.length > ApiKeyToken.maxTokenLength) return undefined
       // A text that isn't well-formed has the digest of another one. Both may be tokens of other systems; neither is one of ours.
       return (hasOthers ? text.isWellFormed() : isOwn) ? digest(text) : undefined
     },
-    find: (digest, kept, now, maxAge) => {
-      const entry = kept ?? findOther(digest)
-      if (entry === undefined || !startsWithDigest(entry.proof, digest) || !isFresh(entry, now, maxAge)) return undefined
+    find: (digest, keyId, probable, now, maxAge) => {
+      let entry = probable ?? findOther(digest)
+      if (entry === undefined) return undefined
+      if (!startsWithDigest(entry.proof, digest)) {
+        const exact = probable === undefined || keyId === undefined ? undefined : entries.get(keyId)
+        if (exact === undefined || exact === probable || !startsWithDigest(exact.proof, digest)) return undefined
+        entry = exact
+      }
+      if (!isFresh(entry, now, maxAge)) return undefined
       entry.isVisited = true
       return entry
     },

@@ -3,6 +3,7 @@
  * old to new drops the first node without a mark and takes the mark off the others. Keys that are seen once pass through beside the busy
  * ones, however many they are.
  */
+import { Table } from "./table.ts"
 
 /** An entry of a map: the caller's object, with three fields that belong to the map. */
 export interface Node<Self> {
@@ -16,7 +17,7 @@ export interface Node<Self> {
 }
 
 export class Sieve<A extends Node<A>> {
-  private readonly nodes = new Map<string, A>()
+  private readonly nodes = new Table<A>()
   private readonly entries: number
   private readonly bytes: number
   private readonly leave: (node: A) => void
@@ -36,13 +37,19 @@ export class Sieve<A extends Node<A>> {
     return this.nodes.size
   }
 
-  values(): Iterable<A> {
-    return this.nodes.values()
+  /** From old to new. */
+  *values(): Iterable<A> {
+    for (let node = this.oldest; node !== undefined; node = node.newer) yield node
   }
 
   /** Doesn't count as a use: who has decided that it is one sets the mark. */
   get(key: string): A | undefined {
     return this.nodes.get(key)
+  }
+
+  /** The same, as `Table` has it: another node, seldom. */
+  probable(key: string): A | undefined {
+    return this.nodes.probable(key)
   }
 
   /** Replaces what has the same key, which keeps its mark. */
@@ -55,7 +62,7 @@ export class Sieve<A extends Node<A>> {
     const { size } = node
     if (this.entries < 1 || size > this.bytes) return
     while (this.nodes.size >= this.entries || this.usedBytes + size > this.bytes) this.evict()
-    this.nodes.set(node.key, node)
+    this.nodes.add(node)
     this.usedBytes += size
     node.older = this.newest
     if (this.newest === undefined) this.oldest = node

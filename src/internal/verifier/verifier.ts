@@ -8,6 +8,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { KeyId } from "../../ApiKey.ts"
@@ -106,13 +107,18 @@ export const make = (dependencies: Dependencies): Verifier => {
       const keyId = credentials.keyIdAt(text)
       const kept = keyId === undefined ? undefined : memory.at(keyId)
       // The digest of a token that is kept proves its checksum too.
-      if (kept !== undefined) return recall(text, true, kept, undefined, now, maxAge, options, judge, context)
+      if (kept !== undefined) return recall(text, true, keyId, kept, undefined, now, maxAge, options, judge, context)
       const isOwn = keyId !== undefined && credentials.isOwn(text)
-      if (standings === undefined || !isOwn) return recall(text, isOwn, undefined, undefined, now, maxAge, options, judge, context)
+      if (standings === undefined || !isOwn) return recall(text, isOwn, keyId, undefined, undefined, now, maxAge, options, judge, context)
       return withStanding(standings, text, keyId, now, context, (standing) =>
-        recall(text, true, undefined, standing, now, maxAge, options, judge, context),
+        recall(text, true, keyId, undefined, standing, now, maxAge, options, judge, context),
       )
     })
+
+  const refuseUnsealed = (): Exit.Exit<never, VerifyError> => {
+    counts.failures[unsealed._tag]++
+    return refusedAsUnsealed
+  }
 
   const withStanding = (
     standings: Standings,
@@ -124,7 +130,7 @@ export const make = (dependencies: Dependencies): Verifier => {
   ): Effect.Effect<Verified, VerifyError> => {
     const go = (standing: Standing | "refused") => {
       if (standing !== "refused") return next(standing)
-      return standings.followsData && isPrivate(context) ? next("stranger") : refuse(unsealed)
+      return standings.followsData && isPrivate(context) ? next("stranger") : refuseUnsealed()
     }
     const standing = standings.of(text, keyId, now)
     if (standing !== undefined) return go(standing)
@@ -135,6 +141,7 @@ export const make = (dependencies: Dependencies): Verifier => {
   const recall = (
     text: string,
     isOwn: boolean,
+    keyId: string | undefined,
     kept: Entry | undefined,
     standing: Standing | undefined,
     now: number,
@@ -145,7 +152,7 @@ export const make = (dependencies: Dependencies): Verifier => {
   ): Effect.Effect<Verified, VerifyError> => {
     const digest = memory.digestOf(text, isOwn)
     if (digest !== undefined) {
-      const entry = memory.find(digest, kept, now, maxAge)
+      const entry = memory.find(digest, keyId, kept, now, maxAge)
       if (entry !== undefined) {
         counts.hits++
         return judgeKept(entry, now, options)
@@ -253,6 +260,9 @@ export const make = (dependencies: Dependencies): Verifier => {
     cacheSize: memory.size,
   }
 }
+
+/** One for all, so that a flood of invented tokens allocates none. */
+const refusedAsUnsealed = Exit.fail(unsealed)
 
 type Find = (credential: Credentials.Credential) => Effect.Effect<Found, LookUp.LookUpError>
 
