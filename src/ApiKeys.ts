@@ -60,6 +60,7 @@ import type * as CacheSettings from "./internal/verifier/cacheSettings.ts"
 import * as VerifyCounts from "./internal/verifier/counts.ts"
 import * as HashQueue from "./internal/verifier/hashQueue.ts"
 import * as LastUsed from "./internal/verifier/lastUsed.ts"
+import { withRecall } from "./internal/verifier/recall.ts"
 import * as Rehash from "./internal/verifier/rehash.ts"
 import * as Standings from "./internal/verifier/standing.ts"
 import * as Strangers from "./internal/verifier/strangers.ts"
@@ -389,7 +390,9 @@ const build = Effect.fnUntraced(function* (options: Options) {
     refusedAge: lifetimes.refusedAge,
   })
   const timed: ApiKeys["Service"]["verify"] =
-    telemetry === "counters" ? verification.verify : (token, options) => observe(verification.verify(token, options))
+    telemetry === "counters"
+      ? withRecall(verification.verify, verification.recall)
+      : (token, options) => observe(verification.verify(token, options))
 
   return ApiKeys.of({
     create: Create.make({ repository, changes, lifetimes, format, mint, hash, random, checkPolicies }),

@@ -1,5 +1,6 @@
 // A protected endpoint with a warm key, with 32 connections: against the same endpoint open to all, behind a middleware that does nothing, and
-// behind one with a scheme, which reads the credential and checks nothing. Server and load have a core each.
+// behind one with a scheme, which reads the credential and checks nothing. Its api says where it takes keys; one that doesn't has Effect try the
+// schemes. Server and load have a core each.
 import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
@@ -18,12 +19,14 @@ const { port, tokens } = JSON.parse(String(line)) as { readonly port: number; re
 const load = (path: string) => makeLoad({ port, path, tokens, connections })
 const loads = {
   protected: await load("/protected"),
+  byScheme: await load("/by-scheme"),
   scheme: await load("/scheme"),
   nothing: await load("/nothing"),
   open: await load("/open"),
 }
 const { ofProcessorTime, ofTime } = await measureServed({
   protected: { server, run: loads.protected.run },
+  byScheme: { server, run: loads.byScheme.run },
   scheme: { server, run: loads.scheme.run },
   nothing: { server, run: loads.nothing.run },
   open: { server, run: loads.open.run },
@@ -37,6 +40,13 @@ emit({
   target: { atLeast: 0.82 },
   ...share(ofProcessorTime, "protected", "open"),
   note: `requests a second of the server's processor time: ${micros("protected")}, ${micros("open")}; ${note}`,
+})
+emit({
+  benchmark: "http",
+  name: "processor time: protected endpoint of an api without `acceptCredentials`, of an open one",
+  unit: "share",
+  ...share(ofProcessorTime, "byScheme", "open"),
+  note: `for comparison: ${micros("byScheme")}`,
 })
 emit({
   benchmark: "http",

@@ -44,7 +44,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
       tests: tests("verifier/answers verifier/formats policies verifier/bounds verifier/cold verifier/warm"),
     },
     {
-      code: verifier("credential flights lookUp model verifier"),
+      code: verifier("credential flights lookUp model recall verifier"),
       tests: tests(
         "verifier/answers verifier/lookUps verifier/formats verifier/clock verifier/configuration legacy/service invalidation/register rehash/peppers rehash/newHash hashQueue verifier/bounds verifier/cold verifier/warm",
       ),

@@ -28,6 +28,7 @@ import {
   securityOf,
   withCredentials,
 } from "./credentials.ts"
+import { goAround } from "./directly.ts"
 import * as Problem from "./Problem.ts"
 
 export type { CredentialOptions } from "./credentials.ts"
@@ -144,11 +145,9 @@ export const acceptCredentials = (options: CredentialOptions) => {
       return [auth.key, withCredentials(Object.defineProperty(variant, "security", { value: securityOf(credentials) }), credentials)]
     }),
   )
-  const replace = (endpoint: HttpApiEndpoint.Top): HttpApiEndpoint.Top => {
-    const middlewares = new Set(Array.from(endpoint.middlewares, (middleware) => variants.get(middleware.key) ?? middleware))
+  const replace = (endpoint: HttpApiEndpoint.Top): HttpApiEndpoint.Top =>
     // Annotating with nothing makes a copy, which no other api shares.
-    return Object.assign(endpoint.annotateMerge(Context.empty()), { middlewares })
-  }
+    Object.assign(endpoint.annotateMerge(Context.empty()), { middlewares: goAround(endpoint.middlewares, variants) })
   return <A extends HttpApi.Constraint>(self: A): A =>
     // A group and its replacement have the same type.
     rebuild(self as unknown as HttpApi.Top, (group) =>

@@ -8,6 +8,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -19,14 +20,16 @@ import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
-import * as Tracer from "effect/Tracer"
-import { tokenCreatedAt } from "../../ApiKey.ts"
+import type * as Tracer from "effect/Tracer"
+import { type ApiKey, tokenCreatedAt } from "../../ApiKey.ts"
 import type { HasherError, InsufficientScope, MissingApiKey, Overloaded, RepositoryError, VerifyError } from "../../ApiKeyError.ts"
 import { ApiKeys, type Verified } from "../../ApiKeys.ts"
 import type { Scope } from "../../Scope.ts"
 import { toldEndOfPrevious } from "../record/previousToken.ts"
+import { recallOf } from "../verifier/recall.ts"
 import { ApiKeyAuth, type AuthProblem, CurrentApiKey, OptionalApiKey, OptionalApiKeyAuth, requiredScopes, UsedToken } from "./ApiKeyAuth.ts"
 import { CacheControl, type Credentials, credentialsOf, headersOf, isAuthorization, redactAlso, varyOf } from "./credentials.ts"
+import { type Target, withWay } from "./directly.ts"
 import * as Problem from "./Problem.ts"
 import { makeReadCredential, missing, type ReadCredential } from "./readCredential.ts"
 
@@ -60,52 +63,21 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
   return Layer.mergeAll(
     Layer.effect(
       ApiKeyAuth,
-      Effect.map(ApiKeys, (apiKeys) => {
-        const demandsOf = makeDemandsOf(ApiKeyAuth, realm)
-        return atEachScheme<CurrentApiKey>((next, target) =>
-          Effect.withFiber((fiber) => {
-            const request = requestOf(fiber.context)
-            const demands = demandsOf(target)
-            const { door } = demands
-            const credential = door.read(request, apiKeys.isToken)
-            if (typeof credential !== "string") return demands.keepPrivate(fiber.context, door.refuse(request, fiber.context, credential))
-            const answer = Effect.matchEffect(apiKeys.verify(credential, demands), {
-              onFailure: (error) => door.refuse(request, fiber.context, error),
-              onSuccess: (verified) =>
-                Effect.updateContext(next, (context: Context.Context<never>) =>
-                  Context.add(mention(context, verified, door), CurrentApiKey, verified.apiKey),
-                ),
-            })
-            return demands.keepPrivate(fiber.context, answer)
-          }),
-        )
-      }),
+      Effect.map(ApiKeys, (apiKeys) =>
+        makeService<CurrentApiKey>(apiKeys, makeDemandsOf(ApiKeyAuth, realm), {
+          provide: (context, apiKey) => Context.add(context, CurrentApiKey, apiKey),
+          withoutKey: undefined,
+        }),
+      ),
     ),
     Layer.effect(
       OptionalApiKeyAuth,
-      Effect.map(ApiKeys, (apiKeys) => {
-        const demandsOf = makeDemandsOf(OptionalApiKeyAuth, realm)
-        return atEachScheme<OptionalApiKey>((next, target) =>
-          Effect.withFiber((fiber) => {
-            const request = requestOf(fiber.context)
-            const demands = demandsOf(target)
-            const { door } = demands
-            const credential = door.read(request, apiKeys.isToken)
-            if (credential === missing && demands.scopes.length === 0) {
-              return door.tellApart(fiber.context, Effect.provideService(next, OptionalApiKey, Option.none()))
-            }
-            if (typeof credential !== "string") return demands.keepPrivate(fiber.context, door.refuse(request, fiber.context, credential))
-            const answer = Effect.matchEffect(apiKeys.verify(credential, demands), {
-              onFailure: (error) => door.refuse(request, fiber.context, error),
-              onSuccess: (verified) =>
-                Effect.updateContext(next, (context: Context.Context<never>) =>
-                  Context.add(mention(context, verified, door), OptionalApiKey, Option.some(verified.apiKey)),
-                ),
-            })
-            return demands.keepPrivate(fiber.context, answer)
-          }),
-        )
-      }),
+      Effect.map(ApiKeys, (apiKeys) =>
+        makeService<OptionalApiKey>(apiKeys, makeDemandsOf(OptionalApiKeyAuth, realm), {
+          provide: (context, apiKey) => Context.add(context, OptionalApiKey, Option.some(apiKey)),
+          withoutKey: (next) => Effect.provideService(next, OptionalApiKey, Option.none()),
+        }),
+      ),
     ),
     // Handlers are built with what this layer gives, and so refuse in its name.
     Layer.succeed(Realm, realm),
@@ -193,16 +165,80 @@ type Scheme<Provided> = <E>(
   target: Target,
 ) => Effect.Effect<Response, E | AuthProblem, HttpServerRequest.HttpServerRequest>
 
+interface Schemes<Provided> {
+  readonly bearer: Scheme<Provided>
+  readonly apiKey: Scheme<Provided>
+}
+
+/** What a middleware provides. */
+interface Provision<Provided> {
+  readonly provide: (context: Context.Context<never>, apiKey: ApiKey) => Context.Context<Provided>
+  /** How the handler goes on without a key, if it may. */
+  readonly withoutKey: (<E>(next: Effect.Effect<Response, E, Provided>) => Effect.Effect<Response, E>) | undefined
+}
+
 /**
  * Effect tries the schemes in turn, and any failure leads to the next one. The first does the work of all, as most requests are good and
- * then have no need of the others, which repeat what the first one found wrong.
- *
- * Which schemes there are, and under which names, is the api's to say: {@link acceptCredentials}.
+ * then have no need of the others, which repeat what the first one found wrong. Which schemes there are, and under which names, is the api's
+ * to say: {@link acceptCredentials}, whose endpoints go by the `Way` instead.
  */
-const atEachScheme = <Provided>(first: Scheme<Provided>): { readonly bearer: Scheme<Provided>; readonly apiKey: Scheme<Provided> } => {
+const makeService = <Provided>(
+  apiKeys: ApiKeys["Service"],
+  demandsOf: (target: Target) => Demands,
+  provision: Provision<Provided>,
+): Schemes<Provided> => {
+  const check = makeCheck(apiKeys, provision)
   const each: Scheme<Provided> = (next, target) =>
-    Effect.withFiber((fiber) => refusals.get(requestOf(fiber.context)) ?? first(next, target))
-  return new Proxy({ bearer: each, apiKey: each }, { get: (_, name) => (typeof name === "string" ? each : undefined) })
+    Effect.withFiber((fiber) => refusals.get(requestOf(fiber.context)) ?? check(next, demandsOf(target), fiber))
+  const schemes = new Proxy({ bearer: each, apiKey: each }, { get: (_, name) => (typeof name === "string" ? each : undefined) })
+  return withWay(schemes, (next, target) => {
+    const demands = demandsOf(target)
+    return (fiber) => check(next, demands, fiber)
+  })
+}
+
+/** Checks the key of a fiber's request, and goes on to `next` if it is good. */
+const makeCheck = <Provided>(apiKeys: ApiKeys["Service"], { provide, withoutKey }: Provision<Provided>) => {
+  const recall = recallOf(apiKeys.verify)
+  return <E>(
+    next: Effect.Effect<Response, E, Provided>,
+    demands: Demands,
+    fiber: Fiber.Fiber<unknown, unknown>,
+  ): Effect.Effect<Response, E | AuthProblem> => {
+    const { context } = fiber
+    const { door, keepPrivate } = demands
+    const request = requestOf(context)
+    const credential = door.read(request, apiKeys.isToken)
+    if (typeof credential !== "string") {
+      if (withoutKey !== undefined && credential === missing && demands.scopes.length === 0) {
+        return addOnExit(context, door.tellApart, withoutKey(next))
+      }
+      return addOnExit(context, keepPrivate, door.refuse(request, context, credential))
+    }
+    const known = recall(credential, demands, context)
+    if (known !== undefined) {
+      // As `updateContext` does, in one step with the headers.
+      fiber.setContext(provide(mention(context, fiber.cache.span, known, door), known.apiKey))
+      return Effect.onExitPrimitive(
+        // What it needs is in the fiber's context now.
+        next as Effect.Effect<Response, E>,
+        () => {
+          fiber.setContext(context)
+          HttpEffect.appendPreResponseHandlerUnsafe(context, keepPrivate)
+          return undefined
+        },
+        true,
+      )
+    }
+    const answer = Effect.matchEffect(apiKeys.verify(credential, demands), {
+      onFailure: (error) => door.refuse(request, context, error),
+      onSuccess: (verified) =>
+        Effect.updateContext(next, (context: Context.Context<never>) =>
+          provide(mention(context, fiber.cache.span, verified, door), verified.apiKey),
+        ),
+    })
+    return addOnExit(context, keepPrivate, answer)
+  }
 }
 
 const refusals = new WeakMap<HttpServerRequest.HttpServerRequest, Exit.Exit<never, AuthProblem>>()
@@ -211,17 +247,12 @@ const refusals = new WeakMap<HttpServerRequest.HttpServerRequest, Exit.Exit<neve
 const requestOf = (context: Context.Context<never>): HttpServerRequest.HttpServerRequest =>
   Context.getUnsafe(context, HttpServerRequest.HttpServerRequest)
 
-interface Target {
-  readonly endpoint: HttpApiEndpoint.Top
-  readonly group: HttpApiGroup.Top
-}
-
 interface Demands {
   readonly group: HttpApiGroup.Top
   readonly scopes: ReadonlyArray<Scope>
   readonly door: Door
   /** Tells caches that the answer is for who sent the key, too. */
-  readonly keepPrivate: AnswerBy
+  readonly keepPrivate: HttpEffect.PreResponseHandler
 }
 
 /** How requests to an endpoint carry their keys, and are refused. */
@@ -233,10 +264,8 @@ interface Door {
   /** As they were written. */
   readonly vary: ReadonlyArray<string>
   /** Tells caches by which headers the answer differs. */
-  readonly tellApart: AnswerBy
+  readonly tellApart: HttpEffect.PreResponseHandler
 }
-
-type AnswerBy = <A, E, R>(context: Context.Context<never>, answer: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** What an endpoint asks of a key, and where it takes it. An endpoint may be in several groups, which ask for more. */
 const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target: Target) => Demands) => {
@@ -248,7 +277,7 @@ const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target:
     const vary = varyOf(credentials)
     const door = {
       vary,
-      tellApart: makeAnswerBy(tellCaches(vary, undefined)),
+      tellApart: tellCaches(vary, undefined),
       read: makeReadCredential(credentials),
       refuse: makeRefuse(makeChallenge(credentials, realm)),
       unusualHeaders: headersOf(credentials).filter((header) => !usualHeaders.has(header)),
@@ -260,7 +289,7 @@ const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target:
     const known = demands.get(endpoint)
     if (known !== undefined && known.group === group) return known
     const door = doorOf(credentialsOf(endpoint, auth))
-    const keepPrivate = makeAnswerBy(tellCaches(door.vary, Context.get(group.annotations, CacheControl)))
+    const keepPrivate = tellCaches(door.vary, Context.get(group.annotations, CacheControl))
     const found = { group, scopes: requiredScopes({ endpoint, group }), door, keepPrivate }
     demands.set(endpoint, found)
     return found
@@ -268,20 +297,26 @@ const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target:
 }
 
 /** Adds it when the answer is there, and so behind what a handler does to the response itself. */
-const makeAnswerBy =
-  (handler: HttpEffect.PreResponseHandler): AnswerBy =>
-  (context, answer) =>
-    Effect.onExitPrimitive(answer, () => {
-      HttpEffect.appendPreResponseHandlerUnsafe(context, handler)
-      return undefined
-    })
+const addOnExit = <A, E, R>(
+  context: Context.Context<never>,
+  handler: HttpEffect.PreResponseHandler,
+  answer: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E, R> =>
+  Effect.onExitPrimitive(answer, () => {
+    HttpEffect.appendPreResponseHandlerUnsafe(context, handler)
+    return undefined
+  })
 
 /** RFC 9111 §3.5 keeps answers to `Authorization` from shared caches, and those to other headers only if they say so. */
 const tellCaches = (names: ReadonlyArray<string>, cacheControl: "private" | "no-store" | undefined): HttpEffect.PreResponseHandler => {
   const usual = { vary: names.join(", "), ...(cacheControl !== undefined && { "cache-control": cacheControl }) }
   return (_request, response) => {
     const { vary, "cache-control": said } = response.headers
-    if (vary === undefined && said === undefined) return Effect.succeed(HttpServerResponse.setHeaders(response, usual))
+    if (vary === undefined && said === undefined) {
+      // One by one, which costs less than all by `setHeaders`.
+      const told = HttpServerResponse.setHeader(response, "vary", usual.vary)
+      return Effect.succeed(cacheControl === undefined ? told : HttpServerResponse.setHeader(told, "cache-control", cacheControl))
+    }
     const headers = {
       ...usual,
       ...(vary !== undefined && { vary: addToVary(vary, names) }),
@@ -302,9 +337,13 @@ const addToVary = (vary: string, names: ReadonlyArray<string>): string => {
 const usualHeaders = new Set(["authorization", "x-api-key"])
 
 /** Tells of the key in the request's span, in the logs of what is run with the context, and to the caller if its token is about to end. */
-const mention = (context: Context.Context<never>, { apiKey, usedToken }: Verified, { unusualHeaders }: Door): Context.Context<never> => {
+const mention = (
+  context: Context.Context<never>,
+  span: Tracer.AnySpan | undefined,
+  { apiKey, usedToken }: Verified,
+  { unusualHeaders }: Door,
+): Context.Context<never> => {
   const { id, keyId } = apiKey
-  const span = Context.getOrUndefined(context, Tracer.ParentSpan)
   if (span?._tag === "Span" && span.status._tag === "Started") {
     span.attribute("api_key.id", id)
     span.attribute("api_key.key_id", keyId)

@@ -20,6 +20,8 @@ export interface Judge {
   readonly judge: Judgement
   /** The same for a remembered record, whose ends were put together when it was kept. */
   readonly judgeKept: (entry: Entry, now: number, options: VerifyOptions | undefined) => Effect.Effect<Verified, VerifyError>
+  /** The answer for a remembered record that no rule but that of its scopes can refuse at this moment. `undefined` leaves it to `judgeKept`. */
+  readonly grantKept: (entry: Entry, now: number, options: VerifyOptions | undefined) => Verified | undefined
   /** The same without its policies and meters, which bound uses: a token that is presented to be ended is no use. */
   readonly judgeStanding: Judgement
   readonly refuse: (error: VerifyError) => Exit.Exit<never, VerifyError>
@@ -36,10 +38,18 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
     return Exit.fail(error)
   }
 
-  const grant = (found: Found, now: number, options: VerifyOptions | undefined): Exit.Exit<Verified> => {
+  const use = (found: Found, now: number, options: VerifyOptions | undefined): Verified => {
     if (options?.countsAsUse !== false) lastUsed.record(found.use, now)
-    return Exit.succeed(new Answer(found.apiKey, found.usedToken, toMoment(found.checkedAt)))
+    return new Answer(found.apiKey, found.usedToken, toMoment(found.checkedAt))
   }
+
+  const grant = (found: Found, now: number, options: VerifyOptions | undefined): Exit.Exit<Verified> =>
+    Exit.succeed(use(found, now, options))
+
+  const grantKept: Judge["grantKept"] = (entry, now, options) =>
+    toMoment(now) < entry.goodUntil && (options?.scopes === undefined || satisfies(entry.apiKey.scopes, options.scopes))
+      ? use(entry, now, options)
+      : undefined
 
   const judgeStanding: Judgement = (found, now, options) => {
     const { rules } = found.plan
@@ -56,11 +66,11 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
     const refusal = firstRefusal(found, now, options)
     if (refusal !== undefined) return refuse(refusal)
     if (meters.length === 0) return grant(found, now, options)
-    const use = options ?? nothing
+    const presented = options ?? nothing
     return Effect.clockWith((clock) =>
       Effect.matchEffect(
         // A meter may wait, and the key expire meanwhile.
-        takeAll(meters, found, use, () => firstRefusal(found, clock.currentTimeMillisUnsafe(), options)),
+        takeAll(meters, found, presented, () => firstRefusal(found, clock.currentTimeMillisUnsafe(), options)),
         { onFailure: refuse, onSuccess: () => grant(found, now, options) },
       ),
     )
@@ -70,10 +80,11 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
 
   return {
     judge,
-    judgeKept: (entry, now, options) =>
-      toMoment(now) < entry.goodUntil && (options?.scopes === undefined || satisfies(entry.apiKey.scopes, options.scopes))
-        ? grant(entry, now, options)
-        : judge(entry, now, options),
+    judgeKept: (entry, now, options) => {
+      const verified = grantKept(entry, now, options)
+      return verified === undefined ? judge(entry, now, options) : Exit.succeed(verified)
+    },
+    grantKept,
     judgeStanding,
     refuse,
   }

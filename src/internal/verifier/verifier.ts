@@ -32,6 +32,7 @@ import * as LookUp from "./lookUp.ts"
 import * as Memory from "./memory.ts"
 import type { Verified, VerifyOptions } from "./model.ts"
 import * as Plans from "./plan.ts"
+import type { Recall } from "./recall.ts"
 import type { Rehash } from "./rehash.ts"
 import { type Standing, type Standings, unsealed } from "./standing.ts"
 import type { Strangers } from "./strangers.ts"
@@ -43,6 +44,8 @@ export interface Verifier {
    * uses, aren't asked.
    */
   readonly prove: (token: string | Redacted.Redacted) => Effect.Effect<Verified, VerifyError>
+  /** What `verify` answers in a fiber of the context, where memory alone can say that the token is good. */
+  readonly recall: Recall
   readonly isToken: (token: string | Redacted.Redacted) => boolean
   readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<KeyId>
   /** The key has changed: nothing that is remembered of it is used. */
@@ -89,7 +92,7 @@ export const make = (dependencies: Dependencies): Verifier => {
   const memory = Memory.make({ ...dependencies, settings: dependencies.cache, credentials })
   const lookUp = LookUp.make({ ...dependencies, memory, plans: Plans.make(dependencies) })
   const flights = Flights.make({ lookUp, memory, doubts })
-  const { judge, judgeKept, judgeStanding, refuse } = Judge.make(dependencies)
+  const { judge, judgeKept, grantKept, judgeStanding, refuse } = Judge.make(dependencies)
 
   /** A record that is read in a transaction may be undone, so it is neither kept nor shared. */
   const isPrivate = (context: Context.Context<never>): boolean => repository.transaction?.isOpen(context) === true
@@ -241,6 +244,18 @@ export const make = (dependencies: Dependencies): Verifier => {
     return yield* error
   })
 
+  const grantAtOnce: Recall = (text, options, context) => {
+    const keyId = credentials.keyIdAt(text)
+    const kept = keyId === undefined ? undefined : memory.at(keyId)
+    const digest = kept === undefined ? undefined : memory.digestOf(text, true)
+    if (digest === undefined) return undefined
+    const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+    const entry = memory.find(digest, keyId, kept, now, Number.POSITIVE_INFINITY)
+    const verified = entry === undefined ? undefined : grantKept(entry, now, options)
+    if (verified !== undefined) counts.hits++
+    return verified
+  }
+
   const keyIdsOf: Verifier["keyIdsOf"] = (token) =>
     Result.match(credentials.read(Credentials.textOf(token)), {
       onSuccess: (read) => read.map(({ keyId }) => keyId),
@@ -249,6 +264,7 @@ export const make = (dependencies: Dependencies): Verifier => {
 
   return {
     verify: (token, options) => verify(token, options, judge),
+    recall: grantAtOnce,
     prove: (token) => verify(token, { maxAge: 0, countsAsUse: false }, judgeStanding),
     isToken: (token) => keyIdsOf(token).length > 0,
     keyIdsOf,
