@@ -333,8 +333,8 @@ const build = Effect.fnUntraced(function* (options: Options) {
           repository,
           rule: options.seals,
           mayRevive: doubts.mayRevive,
-          // A store that outlives the program may be changed by others, of whom nothing is heard without a channel.
-          isInTouch: Option.isSome(channel) || repository.peppers === undefined ? (now) => nodes.isInTouch(now) : () => false,
+          // Nothing is heard of others' changes without a channel.
+          isInTouch: Option.isSome(channel) || repository.isExclusive === true ? (now) => nodes.isInTouch(now) : () => false,
         })
   if (options.seals === "required") yield* requireSeals(repository, standings && sealingKeys, options.refuseUnsealed === true)
   const verification = Verifier.make({

@@ -62,7 +62,7 @@ export const layerWith = (options: TableOptions): Layer.Layer<ApiKeyRepository, 
         ...Upkeep.make(store),
         ...supports,
         // A database in memory ends with the program that knows the pepper, so nothing is noted there.
-        ...(Option.isSome(pglite) && !pglite.value.isDurable ? {} : { peppers }),
+        ...(Option.isSome(pglite) && !pglite.value.isDurable ? { isExclusive: true } : { peppers }),
       }
     }),
   )

@@ -150,6 +150,21 @@ describe("What all tokens' being sealed is known of", () => {
     ),
   )
 
+  it.effect("says nothing of a store that others may change, of which no channel tells", () =>
+    withStore(
+      Effect.gen(function* () {
+        const { isExclusive, ...shared } = yield* ApiKeyRepository
+        assert.isTrue(isExclusive)
+        const one = yield* startNode()
+        yield* create(one)
+        assert.strictEqual(yield* one.ask(invented()), "seal")
+        const two = yield* Effect.provide(startNode(), Layer.succeed(ApiKeyRepository, shared))
+        yield* create(two)
+        assert.strictEqual(yield* two.ask(invented()), "NotFound")
+      }),
+    ),
+  )
+
   it.effect("says nothing within a caller's transaction, of whose changes nobody knows", () =>
     withStore(
       Effect.gen(function* () {

@@ -320,6 +320,11 @@ export interface Supports {
   readonly peppers?: PepperSupport
   /** For a store that registers the nodes. Without it their channel's register is the only one. */
   readonly nodeRegister?: NodeRegister
+  /**
+   * Whether the store lies in the program's own memory, so that nobody else changes it. Without it, and without a channel, the seals that the store's
+   * tokens bear are no reason to refuse others (`ApiKeys.Options.seals`).
+   */
+  readonly isExclusive?: boolean
 }
 
 /** All facets. @category facets @since 0.1.0 */

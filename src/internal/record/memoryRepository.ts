@@ -247,6 +247,7 @@ export const make = (): Repository => {
         return Array.from(settled).flatMap((id) => byId.get(id)?.apiKey ?? [])
       }),
     reports: MemoryReports.make(),
+    isExclusive: true,
   }
 }
 

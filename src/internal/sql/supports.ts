@@ -10,7 +10,7 @@ import * as Register from "./nodes.ts"
 import { decodeKeys } from "./row.ts"
 import { type Store, toDate } from "./store.ts"
 
-export const make = (store: Store): Required<Supports> => ({
+export const make = (store: Store): Required<Omit<Supports, "isExclusive">> => ({
   transaction: transactionSupport(store),
   reports: reportSupport(store),
   peppers: pepperSupport(store),
