@@ -183,6 +183,7 @@ export interface Supports {
   readonly reports?: ReportSupport
   readonly peppers?: PepperSupport
   readonly nodeRegister?: NodeRegister
+  readonly isExclusive?: boolean
 }
 
 export interface Repository extends LookUps, Records, Queries, Bulk, Upkeep, Supports {}

@@ -21,11 +21,8 @@ export const lookUpsTests = <R>(it: Methods<R>, store: Effect.Effect<LookUpsStor
         const repository = yield* store
         // Shrinking repeats the generated ids, so each run takes fresh ones.
         const { id, keyId } = makeStoredApiKey().apiKey
-        const key = new StoredApiKey({
-          apiKey: new ApiKey({ ...generated.apiKey, id, keyId }),
-          hash: generated.hash,
-          previousHash: generated.previousHash,
-        })
+        const { apiKey, ...hashes } = generated
+        const key = new StoredApiKey({ ...hashes, apiKey: new ApiKey({ ...apiKey, id, keyId }) })
         yield* Effect.gen(function* () {
           yield* repository.insert(key)
           assert.deepStrictEqual(Option.map(yield* repository.findById(key.apiKey.id), plain), Option.some(plain(key)))
