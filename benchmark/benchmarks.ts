@@ -17,6 +17,7 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   { name: "naive", program: "peers/naive.ts", cores: "one" },
   { name: "refused", program: "run/refused.ts", cores: "one" },
   { name: "cold-sql", program: "run/cold-sql.ts", cores: "one", needsPostgres: true },
+  { name: "lookups", program: "run/lookups.ts", cores: "one", needsPostgres: true },
   { name: "cold-argon2", program: "run/cold-argon2.ts", cores: "all" },
   { name: "http", program: "run/http.ts", cores: "one" },
   { name: "guesses", program: "run/guesses.ts", cores: "own" },
