@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, DateTime, Duration, Effect, Layer, Option, Redacted, References, Schema } from "effect"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
-import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware } from "effect/http-api"
 import { TestClock } from "effect/testing"
 import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import * as Repository from "../../src/ApiKeyRepository.ts"
@@ -48,11 +48,17 @@ const groupsOf = (api: typeof Api) =>
     ),
   )
 
+class Between extends HttpApiMiddleware.Service<Between>()("test/Between") {}
+
 const layerKeys = ApiKeys.layer.pipe(Layer.provide([layerEphemeral, Layer.fresh(Repository.layerMemory)]))
 
-const ask = Effect.fnUntraced(function* (api: typeof Api, auth: Layer.Layer<ApiKeyAuth | OptionalApiKeyAuth, never, ApiKeys.ApiKeys>) {
+const ask = (api: typeof Api, auth: Layer.Layer<ApiKeyAuth | OptionalApiKeyAuth, never, ApiKeys.ApiKeys>) =>
+  serve(HttpApiBuilder.layer(api).pipe(Layer.provide(groupsOf(api)), Layer.provide(auth)))
+
+type Needs = ApiKeys.ApiKeys | HttpRouter.HttpRouter | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>
+
+const serve = Effect.fnUntraced(function* (routes: Layer.Layer<never, never, Needs>) {
   const context = yield* Effect.context<ApiKeys.ApiKeys>()
-  const routes = HttpApiBuilder.layer(api).pipe(Layer.provide(groupsOf(api)), Layer.provide(auth))
   const { handler, dispose } = HttpRouter.toWebHandler(
     routes.pipe(Layer.provide([Layer.succeedContext(context), HttpServer.layerServices])),
     { disableLogger: true },
@@ -148,6 +154,33 @@ describe("An endpoint of an api that says where it takes keys", () => {
       const call = yield* counting
       for (const _ of [1, 2, 3]) assert.strictEqual((yield* call("/plain", { "x-api-key": Redacted.value(token) })).status, 200)
       assert.strictEqual(asked, 3)
+    }).pipe(Effect.scoped, Effect.provide(layerKeys)),
+  )
+
+  it.effect("passes by no middleware between two that take keys", () =>
+    Effect.gen(function* () {
+      const apiKeys = yield* ApiKeys.ApiKeys
+      const { token } = yield* apiKeys.create({ name: "Ada" })
+      const closed = Effect.succeed(HttpServerResponse.text("closed", { status: 418 }))
+      const bothOf = (isClosed: boolean) => {
+        const group = HttpApiGroup.make("both")
+          .add(HttpApiEndpoint.get("hello", "/hello", text))
+          .middleware(ApiKeyAuth)
+          .middleware(Between)
+          .middleware(OptionalApiKeyAuth)
+        const api = HttpApi.make("app").add(group).pipe(acceptCredentials({}), acceptCredentials({}))
+        const routes = HttpApiBuilder.layer(api).pipe(
+          Layer.provide(HttpApiBuilder.group(api, "both", (handlers) => handlers.handle("hello", () => Effect.succeed("handled")))),
+          Layer.provide([layerAuth(), Layer.succeed(Between, (next) => (isClosed ? closed : next))]),
+        )
+        return serve(routes)
+      }
+      const credentials = { authorization: `Bearer ${Redacted.value(token)}` }
+      const open = yield* bothOf(false)
+      assert.strictEqual((yield* open("/hello")).status, 401)
+      assert.strictEqual((yield* open("/hello", credentials)).status, 200)
+      const shut = yield* bothOf(true)
+      for (const _ of [1, 2]) assert.strictEqual((yield* shut("/hello", credentials)).status, 418)
     }).pipe(Effect.scoped, Effect.provide(layerKeys)),
   )
 })

@@ -33,12 +33,17 @@ export const withWay = <Service extends object>(service: Service, way: Way): Ser
 
 type Apply = (next: Handler, target: Target) => Handler
 
+const plains = new WeakSet<object>()
+
 /** A middleware that needs no layer. */
-const plain = (name: string, apply: Apply) =>
-  Object.assign(Context.Reference<Apply>(`effect-api-key/http/directly/${name}`, { defaultValue: () => apply }), {
+const plain = (name: string, apply: Apply) => {
+  const middleware = Object.assign(Context.Reference<Apply>(`effect-api-key/http/directly/${name}`, { defaultValue: () => apply }), {
     error: new Set<never>(),
     requiredForClient: false,
   })
+  plains.add(middleware)
+  return middleware
+}
 
 const handlers = new WeakMap<Target, Handler>()
 
@@ -64,14 +69,19 @@ const outer = (auth: string) =>
 type Middlewares = HttpApiEndpoint.Top["middlewares"]
 type Middleware = Context.Key<unknown, unknown>
 
-/** Puts `security` in the place of the middleware of its key, with the two plain ones around it. */
+/**
+ * Puts `security` in the place of the middleware of its key, with the two plain ones around it. An endpoint with several such middlewares goes
+ * without: the way around one would pass by those within.
+ */
 export const goAround = (middlewares: Middlewares, security: ReadonlyMap<string, Middleware>): Middlewares => {
-  const before = Array.from(middlewares)
-  const all = before.flatMap((middleware, at): ReadonlyArray<Middleware> => {
-    const replacement = security.get(middleware.key)
-    if (replacement === undefined) return [middleware]
-    // They are there already if the credentials are said once more.
-    return before[at - 1] === inner ? [replacement] : [inner, replacement, outer(middleware.key)]
-  })
-  return new Set(all)
+  // Those of credentials that were said before go.
+  const before = Array.from(middlewares).filter((middleware) => !plains.has(middleware))
+  const isOnly = before.filter(({ key }) => security.has(key)).length === 1
+  return new Set(
+    before.flatMap((middleware): ReadonlyArray<Middleware> => {
+      const replacement = security.get(middleware.key)
+      if (replacement === undefined) return [middleware]
+      return isOnly ? [inner, replacement, outer(middleware.key)] : [replacement]
+    }),
+  )
 }
