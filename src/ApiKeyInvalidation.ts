@@ -22,9 +22,8 @@ export class InvalidationError extends Schema.TaggedError<InvalidationError>()("
 }
 
 /**
- * What connects the nodes: a channel that all of them hear, and a register of those that live. Messages are short lines of ASCII (up to
- * 600 characters); they may be doubled, delayed and reordered, as long as a loss ends the subscription or comes to an end with the time
- * to live of what is cached.
+ * The connection of the nodes: a channel that all of them hear, and a register of those that live. Messages are short lines of ASCII, up to
+ * 600 characters. Messages may be doubled, delayed and reordered. A loss must end the subscription, or do no harm beyond the cache's time to live.
  * @category services
  * @since 0.1.0
  */

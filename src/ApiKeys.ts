@@ -96,10 +96,14 @@ export type { Verified, VerifyOptions } from "./internal/verifier/model.ts"
 /**
  * The service over the hasher and repository provided, with options.
  *
- * Fails with `InvalidTokenConfig` for a bad prefix or separator, with `InvalidOptions` for lifetimes that make no sense, with `HasherError` if
- * the hasher can't check what it hashes, with `BuiltInPepper` if it hashes with the built-in pepper for a store that outlives the program, with
- * `OtherPeppers` if a pepper isn't the one that keys in the store were made under, with `UnsealedTokens` if required seals would end tokens that work, and with `MissingPeppers` if hashes need a pepper that isn't configured (which
- * nobody can tell, and a warning says, as long as the store can't be read).
+ * The build fails with
+ * - `InvalidTokenConfig` for a bad prefix or separator;
+ * - `InvalidOptions` for lifetimes that make no sense;
+ * - `HasherError` if the hasher can't check its own hashes;
+ * - `BuiltInPepper` if the hasher has the built-in pepper, and the store outlives the program;
+ * - `OtherPeppers` if a pepper isn't the one that keys in the store were made under;
+ * - `UnsealedTokens` if required seals would end tokens that work;
+ * - `MissingPeppers` if hashes need a pepper that isn't configured. While the store can't be read, a warning takes its place.
  * @category layers
  * @since 0.1.0
  */

@@ -3,8 +3,8 @@
  * `cache: "off"`.
  *
  * An entry is the record and SHA-256 digests of the token and of the stored hash, never a token, secret or hash. Expiry, deactivation and
- * scopes are judged at each use. An entry is used until its time is over or a change of its key is heard of, and lives on only by what
- * the database says: then the record is read again, and the secret isn't hashed again as long as the stored hash is the same.
+ * scopes are judged at each use. An entry is used until its time is over, or until the node hears of a change of its key. Then the record is read
+ * from the database again. The secret is hashed again only if the stored hash has changed.
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"

@@ -109,7 +109,7 @@ export const refusePepper = usage(
 
 const toToken = (text: string): Redacted.Redacted => Redacted.make(text.trim(), { label: "token" })
 
-const maxSecretBytes = 4_096
+const maxSecretLength = 4_096
 
 /** A secret from standard input, or typed at the terminal. */
 export const readSecret = Effect.fnUntraced(function* (what: string) {
@@ -125,7 +125,7 @@ export const readSecret = Effect.fnUntraced(function* (what: string) {
     Stream.runFoldEffect(
       () => "",
       (text, chunk) =>
-        text.length + chunk.length > maxSecretBytes
+        text.length + chunk.length > maxSecretLength
           ? Effect.fail(usage(`Standard input is longer than ${what}`))
           : Effect.succeed(text + chunk),
     ),

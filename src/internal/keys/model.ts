@@ -43,8 +43,8 @@ export interface Filter extends Omit<Repository.Filter, "expired" | "keyId" | Bo
 }
 
 /**
- * Which page to read: by `offset` (default 0) with the total, which is counted, or by the `cursor` of the page before (the first page's is
- * empty), which takes as long on a large table as on a small one. `limit` is 1 to 200, 50 unless given.
+ * The page to read, by `offset` (default 0) or by the `cursor` of the page before (empty for the first page). A page by offset has the total, which
+ * the store counts each time. A page by cursor takes as long on a large table as on a small one. `limit` is 1 to 200, 50 unless given.
  * @category models
  * @since 0.1.0
  */
@@ -188,8 +188,8 @@ export interface DeactivateOptions {
  */
 export interface HashingOptions {
   /**
-   * Secrets hashed at a time. Default: as many as there are cores, divided by the threads that a hash takes, and at least one less than
-   * libuv's pool has (`UV_THREADPOOL_SIZE`, 4 unless set), which file reads and name look-ups share with the hashers.
+   * Secrets hashed at a time. Default: the number of cores, divided by the threads that a hash takes. At least one thread of libuv's pool
+   * (`UV_THREADPOOL_SIZE`, 4 unless set) stays free, as file reads and name look-ups share the pool with the hashers.
    */
   readonly permits?: number | undefined
   /**

@@ -17,8 +17,8 @@ export const make: Effect.Effect<MessageQueue, never, Scope.Scope> = Effect.acqu
 )
 
 /**
- * Adds a message. When there is no room for it, all that waits gives way to the one message that says the same and more; what asks for an
- * answer is asked again, and of heartbeats there are more to come.
+ * Adds a message. Where there is no room, one message that covers all of them takes the place of those that wait. Questions are asked again by
+ * their senders, and more heartbeats follow.
  */
 export const offerUnsafe = (queue: MessageQueue, message: string): void => {
   if (Queue.offerUnsafe(queue, message) || queue.state._tag !== "Open") return

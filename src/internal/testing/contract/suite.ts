@@ -30,7 +30,7 @@ export const contractOf =
 
 export const instant = (seconds: number): DateTime.Utc => DateTime.makeUnsafe(1_767_225_600_000 + seconds * 1_000)
 
-export const iso = (millis: number): string => DateTime.formatIso(instant(millis))
+export const iso = (seconds: number): string => DateTime.formatIso(instant(seconds))
 
 let owners = 0
 /** Makes an owner that no other test uses. */
