@@ -68,17 +68,26 @@ const cases = [
 
 const second = Effect.andThen(TestClock.adjust("1 second"), settled)
 
+/** Has each write answer like that at once, and gives the last one, for it to take place later. */
+const answerLate = ({ writes }: World, answer: Effect.Effect<never, RepositoryError>): Effect.Effect<unknown> => {
+  let late: Effect.Effect<unknown> = Effect.void
+  writes.how = (write) => {
+    late = Effect.ignore(write)
+    return answer
+  }
+  return Effect.suspend(() => late)
+}
+
 for (const [what, tokenOf, change] of cases) {
   describe(what, () => {
     it.effect("whose answer is lost, and that takes place later, ends the refusal of its token until that is known", () =>
       withStore(
         Effect.gen(function* () {
           const world = yield* start
-          let late: Effect.Effect<unknown> = Effect.void
-          world.writes.how = (write) => {
-            late = Effect.ignore(write)
-            return Effect.fail(new RepositoryError({ operation: "write", isRetryable: true, cause: "The connection is lost" }))
-          }
+          const late = answerLate(
+            world,
+            Effect.fail(new RepositoryError({ operation: "write", isRetryable: true, cause: "The connection is lost" })),
+          )
           yield* Effect.flip(change(world))
           yield* second
           for (let passed = 1; passed < 150; passed++) {
@@ -131,11 +140,7 @@ for (const [what, tokenOf, change] of cases) {
       withStore(
         Effect.gen(function* () {
           const world = yield* start
-          let late: Effect.Effect<unknown> = Effect.void
-          world.writes.how = (write) => {
-            late = Effect.ignore(write)
-            return Effect.never
-          }
+          const late = answerLate(world, Effect.never)
           yield* Effect.forkChild(change(world))
           yield* settled
           world.channel.isDead = true
