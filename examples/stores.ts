@@ -32,6 +32,7 @@ const appMigrations = Migrator.make({})({
     "0007_note_peppers_of_api_keys": keys["0008_note_peppers"],
     "0008_keep_policies_of_api_keys": keys["0009_keep_policies"],
     "0009_note_seals_of_api_keys": keys["0010_note_seals"],
+    "0010_index_kinds_of_api_keys": keys["0011_index_kinds"],
   }),
 })
 const amongOthers = Effect.gen(function* () {

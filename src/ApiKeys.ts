@@ -46,6 +46,7 @@ import { requireSeals } from "./internal/keys/requireSeals.ts"
 import * as Revoke from "./internal/keys/revoke.ts"
 import * as Policies from "./internal/keys/policies.ts"
 import * as Rotate from "./internal/keys/rotate.ts"
+import { RunsOnce } from "./internal/keys/runsOnce.ts"
 import * as SealReport from "./internal/keys/sealReport.ts"
 import * as Sealing from "./internal/keys/sealing.ts"
 import { ApiKeys } from "./internal/keys/service.ts"
@@ -287,7 +288,6 @@ const build = Effect.fnUntraced(function* (options: Options) {
   yield* checkPeppers(repository, hasher, acceptMissingPeppers)
   yield* notePeppers(repository, hasher)
   const sealingKeys = yield* Sealing.combine(Option.getOrUndefined(yield* Effect.serviceOption(ApiKeySeals)), hasher)
-  yield* Sealing.warnOfMissing(repository, sealingKeys, options.seals)
   const counts = yield* VerifyCounts.register({
     hashesInFlight: hashQueue.inFlight,
     cacheEntries: () => verification.cacheSize(),
@@ -378,7 +378,10 @@ const build = Effect.fnUntraced(function* (options: Options) {
         rememberedByNodes(cache),
       )
 
-  if (standings !== undefined) yield* Effect.forkScoped(standings.watch)
+  if (!(yield* RunsOnce)) {
+    yield* Effect.forkScoped(Sealing.warnOfMissing(repository, sealingKeys, options.seals))
+    if (standings !== undefined) yield* Effect.forkScoped(standings.watch)
+  }
 
   const checkPolicies = Policies.make(policies)
   const mint = Mint.make({ format, generate, sealingKeys })

@@ -175,6 +175,8 @@ it.live("The report of seals is one scan for all callers at the same time", () =
       { peppers: [pepperOf("p")] },
       (apiKeys) =>
         Effect.gen(function* () {
+          // The start's own look has ended.
+          yield* settled
           isSlow = true
           const callers = yield* Effect.forEach(Array.from({ length: 10 }), () => Effect.forkChild(apiKeys.sealReport))
           yield* begun.await

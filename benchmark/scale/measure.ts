@@ -73,7 +73,13 @@ const program = Effect.gen(function* () {
   yield* time("count", 2, () => repository.count({}))
   yield* time("count of an owner", 3, () => repository.count({ ownerId: "org_4711" }))
   yield* time("hashReport", 1, () => repository.countSchemes(at))
-  yield* time("sealReport, also at each start", 1, () => repository.countSeals(at))
+  yield* time("sealReport", 1, () => repository.countSeals(at))
+  const { kinds } = repository
+  if (kinds !== undefined) {
+    yield* time("kinds of tokens, at each start", 5, () => kinds.read)
+    yield* time("a look for an unknown seal", 5, () => kinds.haveSeals(new Set([null, "unknown"]), at))
+    yield* time("a look for an unknown scheme", 5, () => kinds.haveSchemes(new Set(["unknown"]), at))
+  }
   const uses = yield* sql<{ id: never; keyId: KeyId }>`SELECT id, key_id AS "keyId" FROM api_keys TABLESAMPLE SYSTEM (0.2) LIMIT 10000`
   const used = shuffle(uses)
   for (let round = 0; round < 2; round++) {

@@ -42,6 +42,7 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  *   "0007_note_peppers_of_api_keys": Migrations.migrations()["0008_note_peppers"],
  *   "0008_keep_policies_of_api_keys": Migrations.migrations()["0009_keep_policies"],
  *   "0009_note_seals_of_api_keys": Migrations.migrations()["0010_note_seals"],
+ *   "0010_index_kinds_of_api_keys": Migrations.migrations()["0011_index_kinds"],
  * })
  * ```
  *
@@ -71,6 +72,10 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * key a policy once all nodes are new.
  *
  * `0010_note_seals` adds the ids of the keys that sealed a record's tokens. Nodes of the version before go on working beside it.
+ *
+ * `0011_index_kinds` makes two indexes, by which a start learns what hashes and seals there are without reading each key. Changes wait while they are
+ * built, some 8 seconds for a million keys. `CREATE INDEX CONCURRENTLY` with the same names, `<table>_kind_idx` and `<table>_previous_kind_idx`, may
+ * build them before, and no change waits. Without them a start reads each key, as before.
  * @category migrations
  * @since 0.1.0
  */

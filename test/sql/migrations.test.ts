@@ -25,6 +25,7 @@ const digests = {
   "0008_note_peppers": "592a25ab9c7dc445",
   "0009_keep_policies": "f8de732f906b4119",
   "0010_note_seals": "91a7c204c79fdd3e",
+  "0011_index_kinds": "0f1f8162d5a9d37a",
 }
 
 describe("The migrations", () => {

@@ -234,6 +234,7 @@ describe("Migrations on PostgreSQL", () => {
           [8, "note_peppers"],
           [9, "keep_policies"],
           [10, "note_seals"],
+          [11, "index_kinds"],
         ])
       }
     }),

@@ -178,11 +178,23 @@ export interface Upkeep {
   readonly countSeals: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SealCount>, RepositoryError>
 }
 
+export interface TokenKinds {
+  readonly schemes: ReadonlySet<string>
+  readonly sealIds: ReadonlySet<string | null>
+}
+
+export interface KindSupport {
+  readonly read: Effect.Effect<TokenKinds | undefined, RepositoryError>
+  readonly haveSchemes: (schemes: ReadonlySet<string>, at: DateTime.Utc) => Effect.Effect<boolean, RepositoryError>
+  readonly haveSeals: (sealIds: ReadonlySet<string | null>, at: DateTime.Utc) => Effect.Effect<boolean, RepositoryError>
+}
+
 export interface Supports {
   readonly transaction?: TransactionSupport
   readonly reports?: ReportSupport
   readonly peppers?: PepperSupport
   readonly nodeRegister?: NodeRegister
+  readonly kinds?: KindSupport
   readonly isExclusive?: boolean
 }
 

@@ -7,6 +7,7 @@ export declare const statements: {
   readonly "0008_note_peppers": typeof notePeppers
   readonly "0009_keep_policies": typeof keepPolicies
   readonly "0010_note_seals": typeof noteSeals
+  readonly "0011_index_kinds": typeof indexKinds
 }
 
 export type MigrationName = keyof typeof statements

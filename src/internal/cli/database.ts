@@ -17,6 +17,7 @@ import { layerArgon2 } from "../wiring/hasher.ts"
 import * as Settings from "../wiring/settings.ts"
 import { storageSettings, type StorageSettings } from "../wiring/settings.ts"
 import * as Storage from "../wiring/storage.ts"
+import { RunsOnce } from "../keys/runsOnce.ts"
 import { look } from "../sql/dataDir.ts"
 import * as SqlRepository from "../../sql/SqlRepository.ts"
 import { CliFailure, fromError } from "./CliFailure.ts"
@@ -68,6 +69,8 @@ export const layerHasher = (ring: Pepper.PepperRing): Layer.Layer<ApiKeyHasher, 
 
 const layerSeals = failing(Seals.layerConfig)
 
+const layerOnce = Layer.succeed(RunsOnce, true)
+
 /** The channel to the servers, where a command has to tell them of changes, or to ask whether they have applied one. */
 const layerNodes = ({ redisUrl, databaseUrl }: DatabaseSettings, confirms: boolean) => {
   if (Option.isSome(redisUrl)) return layerRedis(redisUrl.value)
@@ -102,7 +105,7 @@ export const layerService = (config: DatabaseSettings, { confirms = false, notes
           ? migrated
           : Layer.effect(ApiKeyRepository, Effect.map(ApiKeyRepository, withPeppers)).pipe(Layer.provide(migrated))
       return failing(ApiKeys.layerConfigWith({ legacy })).pipe(
-        Layer.provide([layerHasher(ring), layerSeals, kept, layerNodes(config, confirms)]),
+        Layer.provide([layerHasher(ring), layerSeals, kept, layerNodes(config, confirms), layerOnce]),
         Layer.provideMerge(layerSql(config)),
       )
     }),
@@ -114,7 +117,7 @@ export const layerUnmade = Layer.unwrap(
     const config = yield* readSettings
     const ring = config.peppers.every(Option.isNone) ? madeUp() : yield* Effect.mapError(loadPeppers(config), fromError)
     const legacy = yield* Effect.mapError(loadAdapters, fromError)
-    return failing(ApiKeys.layerConfigWith({ legacy })).pipe(Layer.provide([layerHasher(ring), layerSeals, layerMemory]))
+    return failing(ApiKeys.layerConfigWith({ legacy })).pipe(Layer.provide([layerHasher(ring), layerSeals, layerMemory, layerOnce]))
   }),
 )
 

@@ -1,4 +1,4 @@
-/** The sealing keys of the service: the keys of `ApiKeySeals`, and the keys derived from the peppers. */
+/** The sealing keys of the service: those of a ring of their own, and those that come of the peppers. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
@@ -6,6 +6,7 @@ import type { HasherError } from "../../ApiKeyError.ts"
 import type { ApiKeyHasher, SealingKeys } from "../../ApiKeyHasher.ts"
 import type { ApiKeyRepository, SealCount } from "../../ApiKeyRepository.ts"
 import type { ApiKeySeals } from "../../ApiKeySeals.ts"
+import { countSeals } from "../record/usedSeals.ts"
 import { safeLine } from "../text/safe.ts"
 import { knownIds } from "../token/seal.ts"
 import type { SealRule } from "../verifier/standing.ts"
@@ -14,8 +15,8 @@ import type { SealRule } from "../verifier/standing.ts"
 export type CurrentSealingKeys = Effect.Effect<SealingKeys, HasherError> | undefined
 
 /**
- * Joins the ring and the keys of the peppers, so that setting a ring ends none of the peppers' seals. The join is read often, so the result for
- * the latest pair is kept.
+ * The ring first; behind it the keys of the peppers, so that setting a ring ends none of their seals. It is read often, so the two are joined once for
+ * each pair that there is.
  */
 export const combine = Effect.fnUntraced(function* (
   seals: ApiKeySeals["Service"] | undefined,
@@ -26,7 +27,7 @@ export const combine = Effect.fnUntraced(function* (
     const first = yield* seals.keys
     if (first === undefined) return undefined
     let known = first
-    // A ring that is taken away stays in use where peppers give no sealing keys.
+    // A ring that is taken away stays where nothing else makes seals.
     return Effect.map(seals.keys, (ring) => (known = ring ?? known))
   }
   let latest: { readonly ring: SealingKeys; readonly derived: SealingKeys; readonly keys: SealingKeys } | undefined
@@ -45,19 +46,16 @@ const join = (ring: SealingKeys, { current, older, isPublic = false }: SealingKe
   older: [...ring.older, ...(isPublic ? [] : [current]), ...older],
 })
 
-/** Warns of missing sealing keys that tokens need. A failed look is logged, and doesn't keep a program from starting. */
+/** Which sealing keys tokens need and are missing. Never why a program doesn't start. */
 export const warnOfMissing = (
   repository: ApiKeyRepository["Service"],
   sealingKeys: CurrentSealingKeys,
   rule: SealRule | undefined,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
-    // The look costs a scan of the table, and may be the first use of each key.
     if (sealingKeys === undefined || !(yield* LogLevel.isEnabled("Warn"))) return
-    const sealed = (yield* repository.countSeals(yield* DateTime.now)).filter(({ sealId }) => sealId !== null)
-    if (sealed.length === 0) return
     const isKnown = knownIds(yield* sealingKeys)
-    const missing = sealed.filter(({ sealId }) => !isKnown(sealId))
+    const missing = yield* countSeals(repository, (sealId) => sealId !== null && !isKnown(sealId), yield* DateTime.now)
     if (missing.length > 0) yield* Effect.logWarning(`${tellMissing(missing, rule)}. ${adviceOfMissing}`)
   }).pipe(Effect.catch((error) => Effect.logWarning("Could not look whether API keys have seals of keys that aren't configured", error)))
 
@@ -68,7 +66,7 @@ export const tellMissing = (missing: ReadonlyArray<Pick<SealCount, "sealId" | "c
   return `Tokens that work were sealed by keys that aren't configured, ${named.join(", ")}${more}: ${consequence(rule)}`
 }
 
-/** The consequence for tokens without a good seal. */
+/** What becomes of tokens without a good seal. */
 export const consequence = (rule: SealRule | undefined): string =>
   rule === "required" ? "they are refused, as seals are required" : "they go on working, but are looked up after tokens with a good seal"
 

@@ -304,6 +304,29 @@ export interface Upkeep {
   readonly countSeals: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SealCount>, RepositoryError>
 }
 
+/** The kinds of a store's tokens. @category models @since 0.1.0 */
+export interface TokenKinds {
+  /** Each scheme of a hash, current or previous, whether its token works or not. */
+  readonly schemes: ReadonlySet<string>
+  /** Each seal id of a token that may work; `null`: tokens without a seal. Tokens of other systems may be left out. */
+  readonly sealIds: ReadonlySet<string | null>
+}
+
+/**
+ * Tells kinds of tokens at a cost that doesn't grow with their number, such as by an index. Kinds may be named that no token has any more; none is
+ * left out.
+ * @category facets
+ * @since 0.1.0
+ */
+export interface KindSupport {
+  /** `undefined` where they can't be told at that cost. All tokens are counted then. */
+  readonly read: Effect.Effect<TokenKinds | undefined, RepositoryError>
+  /** Whether a hash has one of these schemes; of previous tokens only those count that work at `at`. Reads no further than the first one. */
+  readonly haveSchemes: (schemes: ReadonlySet<string>, at: DateTime.Utc) => Effect.Effect<boolean, RepositoryError>
+  /** Whether a token that `countSeals` counts has one of these seal ids. Reads no further than the first one. */
+  readonly haveSeals: (sealIds: ReadonlySet<string | null>, at: DateTime.Utc) => Effect.Effect<boolean, RepositoryError>
+}
+
 /**
  * Parts that only some stores have.
  * @category facets
@@ -320,6 +343,8 @@ export interface Supports {
   readonly peppers?: PepperSupport
   /** For a store that registers the nodes. Without it their channel's register is the only one. */
   readonly nodeRegister?: NodeRegister
+  /** For a store of many keys. Without it a start counts them all. */
+  readonly kinds?: KindSupport
   /**
    * Whether the store lies in the program's own memory, so that nobody else changes it. Without it, and without a channel, the seals that the store's
    * tokens bear are no reason to refuse others (`ApiKeys.Options.seals`).

@@ -20,8 +20,10 @@ export const checkPeppers = Effect.fnUntraced(
   function* (repository: Repository, hasher: ApiKeyHasher["Service"], isAccepted: boolean) {
     // Nobody could tell.
     if (hasher.missingPepper === undefined) return
+    const now = yield* DateTime.now
+    if (yield* hasNoneMissing(repository, hasher, now)) return
     const counts = new Map<string, number>()
-    for (const { scheme, previousScheme, count } of yield* repository.countSchemes(yield* DateTime.now)) {
+    for (const { scheme, previousScheme, count } of yield* repository.countSchemes(now)) {
       const ids = new Set<string>()
       for (const each of previousScheme === null ? [scheme] : [scheme, previousScheme]) {
         const id = yield* missingPepper(hasher, each)
@@ -37,6 +39,15 @@ export const checkPeppers = Effect.fnUntraced(
     Effect.logWarning("Could not look whether API keys need peppers that aren't configured", error),
   ),
 )
+
+/** `false` where the store can't tell without counting. */
+const hasNoneMissing = Effect.fnUntraced(function* ({ kinds }: Repository, hasher: ApiKeyHasher["Service"], at: DateTime.Utc) {
+  const known = kinds === undefined ? undefined : yield* kinds.read
+  if (kinds === undefined || known === undefined) return false
+  const missing = new Set<string>()
+  for (const scheme of known.schemes) if ((yield* missingPepper(hasher, scheme)) !== undefined) missing.add(scheme)
+  return missing.size === 0 || !(yield* kinds.haveSchemes(missing, at))
+})
 
 /** Of a store that outlives the program. The hasher itself warns of the built-in pepper wherever it is accepted. */
 export const refuseBuiltIn = Effect.fnUntraced(function* (
@@ -81,10 +92,16 @@ export const comparePeppers = Effect.fnUntraced(function* (
     else if (!isIt) other.push({ ...pepper, isAssumed: note.isAssumed })
     else if (note.isAssumed) assumed.push(pepper)
   }
-  const schemes = unknown.length + other.length === 0 ? [] : yield* repository.countSchemes(yield* DateTime.now)
-  const countOf = ({ start }: ConfiguredPepper) =>
+  const isOf = (scheme: string | null, { start }: ConfiguredPepper) => scheme === start || scheme?.startsWith(`${start}$`) === true
+  const counted = [...unknown, ...other]
+  const kinds = counted.length === 0 ? undefined : yield* repository.kinds?.read ?? Effect.undefined
+  const isNeeded =
+    counted.length > 0 &&
+    (kinds === undefined || counted.some((pepper) => Array.from(kinds.schemes).some((scheme) => isOf(scheme, pepper))))
+  const schemes = isNeeded ? yield* repository.countSchemes(yield* DateTime.now) : []
+  const countOf = (pepper: ConfiguredPepper) =>
     schemes
-      .filter(({ scheme, previousScheme }) => [scheme, previousScheme].some((each) => each === start || each?.startsWith(`${start}$`)))
+      .filter(({ scheme, previousScheme }) => isOf(scheme, pepper) || isOf(previousScheme, pepper))
       .reduce((sum, { count }) => sum + count, 0)
   return {
     unreadable,

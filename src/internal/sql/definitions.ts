@@ -2,6 +2,7 @@
  * The state in which the last migration leaves a database: for the look for missing parts, and for a repair. The migrations themselves are
  * frozen, and read nothing here.
  */
+import { schemePattern } from "../hash/schemePattern.ts"
 import { allColumns, typeOf } from "./columns.ts"
 import type { MigrationName } from "./migrations.ts"
 import { channelOf, type Table } from "./table.ts"
@@ -60,6 +61,23 @@ export const createReports = (reports: string): string => createTable(reports, "
 /** In a trigger. */
 const channel = channelOf("TG_RELID")
 
+/**
+ * The kind of a record's current token, or of its previous one: the key that sealed it, or nothing, and the scheme of its hash, as
+ * `ApiKeyHasher.scheme` gives it. Both are cut at {@link kindLength}. No literal has a backslash, whose meaning is the session's to set.
+ */
+export const kindOf = (token: "" | "previous_"): { readonly seal: string; readonly scheme: string } => {
+  const hash = `${token}hash`
+  const sealId = `CASE WHEN starts_with(${token}seal_id, ${token}key_id || ' ') THEN substr(${token}seal_id, length(${token}key_id) + 2) END`
+  const label = `COALESCE(substring(${hash} FROM '^[$]pepper=[A-Za-z0-9_-]{1,32}(?=[$]|$)'), '')`
+  const scheme = `COALESCE(substring(substr(${hash}, length(${label}) + 1) FROM '${schemePattern.replaceAll("\\$", "[$]")}'), '')`
+  return { seal: `left(COALESCE(${sealId}, ''), ${kindLength})`, scheme: `left(${label} || ${scheme}, ${kindLength})` }
+}
+
+/** In characters: an entry of an index has to fit a page. */
+export const kindLength = 200
+
+const kindIndex = (token: "" | "previous_"): string => `((${kindOf(token).seal}), (${kindOf(token).scheme}), is_active)`
+
 const indexes = {
   created: "(created_at, id)",
   name: "(name, id)",
@@ -72,6 +90,8 @@ const indexes = {
   scopes: "USING gin (scopes)",
   previous: "(previous_key_id) WHERE previous_key_id IS NOT NULL",
   token: "((COALESCE(rotated_at, created_at)), id)",
+  kind: kindIndex(""),
+  previous_kind: `${kindIndex("previous_")} WHERE previous_key_id IS NOT NULL`,
 } as const
 
 export type IndexName = keyof typeof indexes

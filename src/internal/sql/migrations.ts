@@ -4,6 +4,7 @@
  */
 import { announceChanges } from "./migrations/0002_announce_changes.ts"
 import { createApiKeys } from "./migrations/0001_create_api_keys.ts"
+import { indexKinds } from "./migrations/0011_index_kinds.ts"
 import { keepPolicies } from "./migrations/0009_keep_policies.ts"
 import { noteDeactivation } from "./migrations/0004_note_deactivation.ts"
 import { notePeppers } from "./migrations/0008_note_peppers.ts"
@@ -21,6 +22,7 @@ export const statements = {
   "0008_note_peppers": notePeppers,
   "0009_keep_policies": keepPolicies,
   "0010_note_seals": noteSeals,
+  "0011_index_kinds": indexKinds,
 } as const satisfies Readonly<Record<string, (names: Table) => ReadonlyArray<string>>>
 
 export type MigrationName = keyof typeof statements

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { RepositoryError } from "../../ApiKeyError.ts"
 import type { NodeRegister, PepperSupport, ReportSupport, Supports, TransactionSupport } from "../record/contract.ts"
 import { toRepositoryError } from "./failures.ts"
+import * as Kinds from "./kinds.ts"
 import * as Register from "./nodes.ts"
 import { decodeKeys } from "./row.ts"
 import { type Store, toDate } from "./store.ts"
@@ -15,6 +16,7 @@ export const make = (store: Store): Required<Omit<Supports, "isExclusive">> => (
   reports: reportSupport(store),
   peppers: pepperSupport(store),
   nodeRegister: nodeRegister(store),
+  kinds: Kinds.make(store),
 })
 
 const transactionSupport = ({ sql, keys, columns, isInTransaction, transact }: Store): TransactionSupport => ({

@@ -19,6 +19,7 @@ import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
 import type { TokenFormat } from "../../ApiKeyToken.ts"
 import { isLegacyHash } from "../hash/legacyHash.ts"
 import { isPreviousLive } from "../record/previousToken.ts"
+import { hasSeals } from "../record/usedSeals.ts"
 import { ownFormats } from "../token/ownFormats.ts"
 import { knownIds, sealedBy, type SealingKeys } from "../token/seal.ts"
 
@@ -47,7 +48,7 @@ export interface Standings {
 export interface Dependencies {
   readonly format: TokenFormat
   readonly sealingKeys: Effect.Effect<SealingKeys, HasherError>
-  readonly repository: Pick<ApiKeyRepository["Service"], "countSeals" | "findByKeyId">
+  readonly repository: Pick<ApiKeyRepository["Service"], "countSeals" | "findByKeyId" | "kinds">
   /** `undefined` for the one that follows from the data. */
   readonly rule: SealRule | undefined
   /** Whether a change whose answer isn't known may let a token work that doesn't. */
@@ -58,13 +59,11 @@ export interface Dependencies {
 
 /** How many changed keys wait to be looked at. With more, all are. */
 const capacity = 10_000
-/** Between two looks at the whole store, which reads each record. */
+/** Between two looks at the whole store, which reads each record where the store can't tell kinds of tokens. */
 const lookInterval = Duration.seconds(60)
 const lookIntervalNanos = Duration.toNanosUnsafe(lookInterval)
-/** How old a look at everything grows, in milliseconds, before another one is made: what was never announced is found by that. */
+/** How long a look at everything is believed, in milliseconds, once it refuses tokens: what was never announced is found by another one. */
 const believed = 600_000
-/** How old it grows at most: the next look waits its turn, and may fail or hang. */
-const believedAtMost = believed + Duration.toMillis(lookInterval)
 /** Before changed keys are looked at, so that many are looked at together. */
 const gather = "1 second"
 
@@ -132,12 +131,12 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
     // What such a change has come to is looked at when it has ended.
     if (keys !== complete || mayRevive() || news.has(keyId) || !isInTouch(now)) return false
     // A clock that was set back makes keys work again that had expired.
-    const age = now - foundAt
-    if (age < 0 || age >= believed) {
+    const isBefore = now < foundAt
+    if (isBefore || now - foundAt >= believed) {
       isStale = true
       isNews.openUnsafe()
     }
-    return age >= 0 && age < believedAtMost
+    return !isBefore
   }
 
   const tell = (isComplete: boolean): Effect.Effect<void> => {
@@ -162,14 +161,15 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
     const begun = generation
     const until = count
     const keys = yield* sealingKeys
-    const counts = yield* repository.countSeals(now)
+    const isKnown = knownIds(keys)
+    const isLacking = yield* hasSeals(repository, (sealId) => !isKnown(sealId), now)
     if (begun !== generation) return
     // What was announced meanwhile may be missing in what the store gave.
     for (const [keyId, at] of news) if (at <= until) news.delete(keyId)
     isStale = false
     foundAt = now.epochMilliseconds
     lookedAt = keys
-    complete = unsealedOf(counts, keys) === 0 ? keys : undefined
+    complete = isLacking ? undefined : keys
     yield* tell(complete !== undefined)
   })
 
@@ -243,15 +243,6 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
     },
     watch: rule === undefined ? Effect.forever(Effect.andThen(look, wait)) : Effect.never,
   }
-}
-
-/** How many tokens that work no key of the ring has sealed. */
-export const unsealedOf = (
-  counts: ReadonlyArray<{ readonly sealId: string | null; readonly count: number }>,
-  keys: SealingKeys,
-): number => {
-  const isKnown = knownIds(keys)
-  return counts.reduce((sum, { sealId, count }) => (isKnown(sealId) ? sum : sum + count), 0)
 }
 
 /** Whether one of its tokens works that no key of the ring has sealed. */

@@ -5,12 +5,13 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { ApiKey } from "../../../ApiKey.ts"
 import { scheme } from "../../../ApiKeyHasher.ts"
-import type { LookUps, Records, Upkeep } from "../../record/contract.ts"
+import type { LookUps, Records, Supports, Upkeep } from "../../record/contract.ts"
 import { makeStoredApiKey } from "../fixtures.ts"
 import { contractOf, encode, type FacetContract, getWith, insertWith, instant, iso, type Methods, owner, replaceWith } from "./suite.ts"
 
 /** The functions that the tests of upkeep use. @category tests @since 0.1.0 */
-export interface UpkeepStore extends Upkeep, Pick<Records, "insert" | "rotate" | "update">, Pick<LookUps, "findById"> {}
+export interface UpkeepStore
+  extends Upkeep, Pick<Records, "insert" | "rotate" | "update">, Pick<LookUps, "findById">, Pick<Supports, "kinds"> {}
 
 /** The tests of upkeep in a suite of one's own. */
 export const upkeepTests = <R>(it: Methods<R>, store: Effect.Effect<UpkeepStore, never, R>): void => {
@@ -181,6 +182,16 @@ export const upkeepTests = <R>(it: Methods<R>, store: Effect.Effect<UpkeepStore,
       const others = [["$current$v=2", "$previous$v=2"] as const, ["$current$v=3", null] as const]
       assert.deepStrictEqual(yield* added(1_000), expected(["$current$v=1", null], ...others))
       assert.deepStrictEqual(yield* added(999), expected(["$current$v=1", "$previous$v=1"], ...others))
+      const { kinds } = repository
+      const known = kinds === undefined ? undefined : yield* kinds.read
+      if (kinds === undefined || known === undefined) return
+      for (const scheme of [...alone.keys(), "$current$v=1", "$previous$v=1", "$previous$v=2"])
+        assert.isTrue(known.schemes.has(scheme), scheme)
+      const has = (at: number, ...schemes: ReadonlyArray<string>) => kinds.haveSchemes(new Set(schemes), instant(at))
+      for (const scheme of alone.keys()) assert.isTrue(yield* has(1_000, scheme), scheme)
+      assert.isTrue(yield* has(999, "$unknown", "$previous$v=1"))
+      assert.isTrue(yield* has(1_000, "$previous$v=2"))
+      assert.isFalse(yield* has(1_000, "$unknown", "$previous$v=1", "$previous$v=3"))
     }),
   )
 
@@ -221,6 +232,18 @@ export const upkeepTests = <R>(it: Methods<R>, store: Effect.Effect<UpkeepStore,
       ]
       assert.deepStrictEqual(yield* added(1_000), [[a, 6], ...lasting])
       assert.deepStrictEqual(yield* added(999), [[a, 7], [b, 1], ...lasting])
+      const { kinds } = repository
+      const known = kinds === undefined ? undefined : yield* kinds.read
+      if (kinds === undefined || known === undefined) return
+      for (const sealId of [a, b, c, null]) assert.isTrue(known.sealIds.has(sealId), String(sealId))
+      const has = (at: number, ...sealIds: ReadonlyArray<string | null>) => kinds.haveSeals(new Set(sealIds), instant(at))
+      for (const sealId of [a, c, null]) assert.isTrue(yield* has(1_000, "unknown", sealId), String(sealId))
+      assert.isTrue(yield* has(999, b))
+      assert.isFalse(yield* has(1_000, b, d, e, "unknown"))
+      yield* insert({ sealId: d, expiresAt, hash: "$x$y" })
+      yield* insert({ sealId: e, hash: "$legacy-x$y$z" })
+      assert.isTrue(yield* has(999, d))
+      assert.isFalse(yield* has(1_000, d, e))
     }),
   )
 }

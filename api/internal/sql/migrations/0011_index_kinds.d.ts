@@ -1,0 +1,1 @@
+export declare const indexKinds: ({ table, qualified }: Table) => ReadonlyArray<string>
