@@ -5,7 +5,7 @@ import { KeyId } from "../../ApiKey.ts"
 import { InvalidInput } from "../../ApiKeyError.ts"
 import { isStorableText } from "../text/storable.ts"
 
-/** A column that may hold nothing. `column` is the name in the row, or what it should have been. */
+/** A column that may hold nothing. `column` is the name in the row, or the expected name where the row has no such column. */
 export interface Cell {
   readonly column: string
   readonly isPresent: boolean
@@ -46,7 +46,7 @@ export const toHint = (secret: string): string => {
 /** A JSON object, from a driver or as text; `null` for an empty cell. */
 export const json = ({ column, value }: Cell): { readonly [key: string]: unknown } | null => {
   const parsed = typeof value === "string" ? parseJson(value) : value
-  // Some versions of these systems wrote JSON in JSON.
+  // Versions of these systems wrote JSON within a JSON text.
   const object = typeof parsed === "string" ? parseJson(parsed) : parsed
   if (object === null) return null
   if (object === undefined) throw invalid(column, "It isn't JSON")

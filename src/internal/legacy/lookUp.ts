@@ -11,9 +11,7 @@ import type { LegacyTokens } from "../../LegacyTokens.ts"
 
 /** @category models @since 0.1.0 */
 export interface PrefixOptions {
-  /**
-   * The start of tokens with its separator, or several. Other tokens are refused without a look-up. Default: any start.
-   */
+  /** The start of tokens with its separator, or several. Tokens with another start are refused without a look-up. Default: any start. */
   readonly prefix?: string | ReadonlyArray<string> | undefined
 }
 
@@ -29,7 +27,7 @@ export const digest = (text: string, algorithm: Algorithm = "sha256"): string =>
 export const toHash = (digest: string, algorithm: Algorithm = "sha256"): Redacted.Redacted =>
   Redacted.make(`$legacy-${algorithm}$${digest}`, { label: "hash" })
 
-/** The key id for a digest. It is a digest of it, since key ids are public and hashes aren't. */
+/** The key id for a digest. The key id is a digest of that digest, as key ids are public and hashes aren't. */
 export const toKeyId = (digest: string): KeyId =>
   // The cast holds: a word and 32 hex digits are visible ASCII, and fewer than 128 characters.
   `${derivedKeyIdStart}${digestOf("sha256", `effect-api-key legacy look-up\0${digest}`, "hex").slice(0, 32)}` as KeyId
@@ -87,7 +85,7 @@ export const tokens = (
 
 /**
  * Whether a text may be a token of any system. Texts with unpaired surrogates are alike in UTF-8. A text with NUL may have the hash of the text
- * before it, as a key of HMAC (PBKDF2) and as a password of bcrypt.
+ * before the NUL. HMAC keys (PBKDF2) and bcrypt passwords behave so.
  */
 export const isToken = (token: string): boolean => token.length > 0 && token.length <= maxTokenLength && isStorableText(token)
 

@@ -1,4 +1,4 @@
-/** Rules for the owner of a key where one column alone doesn't name it: the user 1 and the organisation 1 are two owners. */
+/** Rules for the owner of a key where one column alone doesn't name the owner. The user 1 and the organisation 1 are two owners. */
 import * as Result from "effect/Result"
 
 /**
@@ -66,7 +66,8 @@ const readBy =
 const fill = ({ texts, columns }: Template, values: ReadonlyArray<string>, refuse: Refuse): string =>
   values.reduce((owner, value, index) => {
     const next = texts[index + 1] ?? ""
-    // `a:b` and `c` would be the same owner as `a` and `b:c`, and so would `a-` and `b` as `a` and `-b` with `--` in between.
+    // Two rows would get one owner otherwise. With `:` in between, `a:b` and `c` read as `a` and `b:c`. With `--` in between, `a-` and `b` read
+    // as `a` and `-b`.
     if (index + 1 < values.length && (value + next).indexOf(next) !== value.length) {
       refuse(columns[index] ?? "", `It has in it what the rule for the owner puts behind it (${next}); put something else there`)
     }

@@ -43,7 +43,8 @@ export const toRecord = (reader: Reader, parts: Parts): LegacyRecord => {
     hint: parts.hint ?? "",
     hash: parts.hash,
   }
-  // The id is made of nothing that may change in the row: the row would be a new key, and a token that was rotated here would work again.
+  // The id is made of values that stay the same in the row. A changed id would make a new key of the row. A token that was rotated here would
+  // then work again.
   const id = text(reader.cell("id")) ?? parts.fallbackId
   return { id: toRecordId(options.name ?? table.name, id, createdAt), ...record }
 }
@@ -116,14 +117,14 @@ const readLastUsedAt = (reader: Reader): DateTime.Utc | null => {
   return lastUsedAt?.epochMilliseconds === 0 ? null : lastUsedAt
 }
 
-/** A UUIDv7 of the other system, or one made of its id and the time, so that the row has the same one each time. */
+/** A UUIDv7 of the other system, or a UUIDv7 made of that system's id and the time. Each import of a row gives the same id. */
 const toRecordId = (system: string, id: string, createdAt: DateTime.Utc): ApiKeyId => {
   const own = id.toLowerCase()
   if (isApiKeyId(own)) return own
   const random = digestOf("sha256", `${system}\0${id}`, "hex")
   const time = createdAt.epochMilliseconds.toString(16).padStart(12, "0")
   const variant = ((Number.parseInt(random.slice(3, 5), 16) & 0x3f) | 0x80).toString(16)
-  // The cast holds: digits and dashes are where a UUIDv7 has them, with 48 bits of time, then 12 and 62 of the digest.
+  // The cast holds: digits and dashes are where a UUIDv7 has them. Time gives 48 bits, and the digest 12 and 62.
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(5, 7)}-${random.slice(7, 19)}` as ApiKeyId
 }
 

@@ -15,14 +15,14 @@ export interface Reader {
   readonly options: Options
   readonly cell: (field: Field) => Cell
   readonly named: (name: string) => Cell
-  /** Those of the columns that the row has. */
+  /** The cells of the named columns that the row has. */
   readonly all: (names: ReadonlyArray<string> | undefined) => ReadonlyArray<Cell>
   readonly owner: (field: Cell) => string | null
 }
 
 /**
- * Catches the `InvalidInput` that cells and adapters throw. It is thrown since a `Result` passed from cell to cell took as long as all the rest
- * of reading a row.
+ * Catches the `InvalidInput` that cells and adapters throw. A `Result` passed from cell to cell took as long as all other reading, so
+ * failures are thrown.
  */
 export const reading =
   (read: (row: Row) => LegacyRecord): LegacyTokens["readRow"] =>
@@ -110,13 +110,16 @@ const makeHeader = (columns: ReadonlyArray<string>): Header => {
 /** The name of a column without case and underscores. */
 export const plain = (column: string): string => column.toLowerCase().replaceAll("_", "")
 
-// Drivers give null, CSV an empty text, the text formats of MySQL and PostgreSQL \N, and printed tables NULL or null.
+// Drivers give null, and CSV an empty text. The text formats of MySQL and PostgreSQL give \N, and printed tables NULL or null.
 const nulls = new Set<unknown>([undefined, "", "\\N", "NULL", "null"])
 const orNull = (value: unknown): unknown => (nulls.has(value) ? null : value)
 
 type OwnerOf = (row: Row, field: Cell, exactly: (column: string) => Cell, all: Reader["all"]) => string | null
 
-/** Reads the owner by the rule, or else by the system's own column. That column is refused where it would make one owner of two. */
+/**
+ * Reads the owner by the rule, or else by the system's own column. The system's own column is refused where the column would make one owner of
+ * two.
+ */
 const ownerReader = (table: Table, { owner, columns }: Options): OwnerOf => {
   if (typeof owner === "function") return (row, field) => readText({ ...field, value: owner(row) }, isOwnerId, ownerLimits)
   if (owner !== undefined) {

@@ -4,7 +4,7 @@ import type { OwnerRule } from "./owner.ts"
 /** @category models @since 0.1.0 */
 export type Row = Readonly<Record<string, unknown>>
 
-/** What a table says of a key. @category models @since 0.1.0 */
+/** A fact of a key that a table may hold. @category models @since 0.1.0 */
 export type Field =
   | "id"
   | "keyId"
@@ -27,18 +27,18 @@ export interface Options {
   /** Tells two tables of the same kind apart, since the ids of the records are made with it. Default: the system's name. */
   readonly name?: string | undefined
   /**
-   * Columns with names of your own, and `null` for what the table hasn't: without it a row that lacks a column of expiry or state is refused. Case
-   * and underscores make no difference in the system's own names, but they do in these.
+   * Columns with names of your own, and `null` for a field that the table lacks. Without `null`, a row that lacks a column of expiry or state is
+   * refused. Case and underscores count in names of your own, and make no difference in the system's names.
    */
   readonly columns?: { readonly [F in Field]?: string | null | undefined } | undefined
   /**
-   * Whom a key belongs to, where one column doesn't tell, as the ids of users and those of organisations may be the same: `{owner_type}:{owner_id}`,
-   * with names of columns in braces. Of several texts the first counts whose columns all hold something; or a function of the row says it.
-   * Without it, rows with a column for the kind of owner (`owner_type`, `tokenable_type`, `referenceType` …) are refused, and so are those of
-   * home-made tables with several columns for owners. Default: the column `ownerId`.
+   * The owner of a key, where one column doesn't tell: a user and an organisation may have the same id. A text such as `{owner_type}:{owner_id}`
+   * has names of columns in braces. Of several texts, the first text without an empty column counts. A function of the row may give the owner
+   * instead. Without a rule, rows with a column for the kind of owner (`owner_type`, `tokenable_type`, `referenceType` …) are refused. Rows of
+   * home-made tables with several columns for owners are refused too. Default: the column `ownerId`.
    */
   readonly owner?: OwnerRule | undefined
-  /** The key's scopes, instead of those that the row holds: for rows without any, and for those that don't fit the grammar of ours. */
+  /** The key's scopes, instead of the scopes in the row. The option is for rows without scopes, and for scopes outside of our grammar. */
   readonly scopes?: ((row: Row) => ReadonlyArray<string>) | undefined
 }
 
@@ -46,11 +46,11 @@ export interface Options {
 export interface Table {
   readonly name: string
   readonly columns: { readonly [F in Field]?: ReadonlyArray<string> | undefined }
-  /** Columns that deactivate the key with any value but a false one. */
+  /** Columns that deactivate the key with any value but an empty or a false one. */
   readonly inactive?: ReadonlyArray<string> | undefined
   /** Columns with a word for the state. */
   readonly status?: ReadonlyArray<string> | undefined
-  /** Columns that a row must have, though they may be empty: an export without the expiry would make keys live for ever. */
+  /** Columns that a row must have, though the cells may be empty. An export without the expiry would make keys live for ever. */
   readonly required: ReadonlyArray<Field>
   /** Whether a row must have a column for the state. */
   readonly needsState?: boolean | undefined

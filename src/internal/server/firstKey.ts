@@ -8,7 +8,7 @@ import { ApiKeys, type Created } from "../../ApiKeys.ts"
 import { type CredentialOptions, credentialsFrom } from "../http/credentials.ts"
 
 /**
- * Makes an administrator's key if the table is empty. Its token is passed on here and kept nowhere.
+ * Makes an administrator's key if the table is empty. The token is passed on here and kept nowhere.
  *
  * A lock in the transaction keeps nodes that start together from making several.
  */

@@ -1,4 +1,4 @@
-/** Large answers that stay the same while the server runs. They are compressed once, and callers that have them get 304. */
+/** Large answers that stay the same while the server runs. Each answer is compressed once, and a caller that has the answer gets 304. */
 import { createHash } from "node:crypto"
 import { promisify } from "node:util"
 import * as zlib from "node:zlib"
@@ -20,7 +20,7 @@ const encoders = {
 }
 type Encoding = keyof typeof encoders
 
-/** One answer in its encodings. */
+/** A kept answer in its encodings. */
 class Kept {
   readonly #encoded = new Map<Encoding, Promise<Uint8Array>>()
   readonly #bytes: Uint8Array

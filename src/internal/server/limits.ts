@@ -34,17 +34,15 @@ export interface Limits {
   readonly headerTime: Duration.Input
   /** The time for the whole request to arrive, body included; beyond it, 408. Not shorter than `headerTime`. Default: 30 seconds. */
   readonly requestTime: Duration.Input
-  /**
-   * The time from the end of the headers until the caller has read the whole answer; beyond it, the connection is closed. Default: 60 seconds.
-   */
+  /** The time from the end of the headers until the whole answer has been read. Beyond that time the connection is closed. Default: 60 seconds. */
   readonly responseTime: Duration.Input
   /** How long a connection may idle between requests. Default: 5 seconds. */
   readonly keepAliveTime: Duration.Input
   /** Connections at a time; a further one is closed at once, and counted in `api_key_server_connections_refused`. Default: 1,000. */
   readonly connections: number
   /**
-   * Requests in progress at a time; a further one gets 503. It has to be more than all that may wait for hashing. Default: 1,000, or twice as many
-   * as may wait for hashing, if that is more.
+   * Requests in progress at a time; a further one gets 503. The limit has to be more than the requests that may wait for hashing. Default:
+   * 1,000, or twice as many as may wait for hashing, whichever is more.
    */
   readonly requests: number
   /** Requests in progress of one connection, sent without waiting for answers; a further one gets 503. Default: 16. */
@@ -82,7 +80,7 @@ export class InvalidLimit extends Schema.TaggedError<InvalidLimit>()("InvalidLim
   }
 }
 
-/** Fails at the start for what would fail, or bound nothing, at a request. */
+/** Fails at the start for limits that would fail, or bound nothing, at a request. */
 export const checkLimits = (limits: Limits): Effect.Effect<void, InvalidLimit> => {
   const times = ["headerTime", "requestTime", "responseTime", "keepAliveTime"] as const
   const sizes = ["bodyBytes", "headerBytes", "urlLength"] as const
@@ -96,7 +94,7 @@ export const checkLimits = (limits: Limits): Effect.Effect<void, InvalidLimit> =
   return count === undefined ? Effect.void : fail(count, "must be at least 1")
 }
 
-/** The limit of requests in progress. Those that wait for hashing leave places for the others. */
+/** The limit of requests in progress. Requests that wait for hashing leave places for the others. */
 export const decideRequests: (requests: number | undefined) => Effect.Effect<number, TooFewRequests | Config.ConfigError, ApiKeyHasher> =
   Effect.fnUntraced(function* (requests) {
     const { threads = 1 } = yield* ApiKeyHasher
@@ -134,7 +132,7 @@ export const makeServer = (limits: Limits): Effect.Effect<() => Server> =>
       // The bytes of headers are bounded. With a bound on their number Node would drop some, and a repeated one could go unseen.
       server.maxHeadersCount = 0
       server.on("drop", () => connectionsRefused.updateUnsafe(1, context))
-      // Blank lines between requests restart Node's time for idling. This time, the sum of all others and of Node's own seconds, bounds them.
+      // Blank lines between requests restart Node's time for idling. The sum of all times and of Node's own seconds bounds such lines.
       const nextRequestTimeout = toTimeout(responseTimeout + requestTimeout + keepAliveTimeout + headersTimeout + 3_000)
       const nextDue = new WeakMap<Socket, NodeJS.Timeout>()
       server.on("connection", (socket) => {

@@ -1,4 +1,4 @@
-/** The entry of `npm start`: exit code 0 after SIGTERM or SIGINT, 1 with one line on standard error when it can't start. */
+/** The entry of `npm start`. The exit code is 0 after SIGTERM or SIGINT. A failure to start gives 1 and a line on standard error. */
 import "./threadPool.ts"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Cause from "effect/Cause"

@@ -68,7 +68,7 @@ export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSi
     ),
   ).pipe(Layer.provide(middleware))
   return Layer.mergeAll(
-    // In front of all answers, those of the server's limits included.
+    // The headers go on all answers, the refusals by the server's limits included.
     layerSecurityHeaders,
     layerProblems,
     HttpApiBuilder.layer(api).pipe(Layer.provide(groups)),

@@ -1,6 +1,6 @@
 /**
- * Sizes libuv's pool, in which secrets are hashed. The entry imports this module first, before the pool starts. It has a thread for each core and
- * four for file reads and name look-ups; `UV_THREADPOOL_SIZE` overrules it.
+ * Sizes libuv's pool, in which secrets are hashed. The entry imports this module first, before the pool starts. The pool has a thread for each
+ * core and four for file reads and name look-ups. `UV_THREADPOOL_SIZE` overrules that size.
  */
 import { availableParallelism } from "node:os"
 

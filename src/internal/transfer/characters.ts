@@ -1,4 +1,4 @@
-/** Characters of JSON and CSV, by code. All are ASCII, so they are the same in strings and in bytes of UTF-8. */
+/** Characters of JSON and CSV, by code. ASCII characters have the same code in strings and in bytes of UTF-8. */
 
 export const quote = 0x22
 export const lf = 0x0a

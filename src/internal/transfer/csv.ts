@@ -4,7 +4,7 @@ import { type Ends, makeSplitter, type Reading, type RecordText, UnreadableRow }
 
 export type Delimiter = "," | ";" | "\t" | "|"
 
-/** What a backslash before a closing quote is: unclear, or one of the cell's characters. */
+/** The meaning of a backslash before a closing quote: unclear, or one of the cell's characters. */
 export type Backslash = "refuse" | "plain"
 
 export const rows = (maxLength: number, delimiter: Delimiter, backslash: Backslash): Reading => ({
@@ -69,11 +69,11 @@ const chooseDelimiter = (delimiter: Delimiter): string =>
   `give the option delimiter ${JSON.stringify(delimiter)} (--delimiter ${delimiter === "\t" ? "tab" : `"${delimiter}"`})`
 
 /**
- * Where records of CSV end. Quotes are followed through all bytes, unreadable records included, as a quoted cell's text must never be taken for
- * a row. All characters that count are ASCII, so strings and bytes of UTF-8, sound or not, are read alike.
+ * Where records of CSV end. Quotes are followed through all bytes, unreadable records included. A quoted cell's text must never be taken for a
+ * row. All characters that count are ASCII, so strings and bytes of UTF-8, sound or not, are read alike.
  *
- * A quote counts only at the start of a cell, so that a stray one spoils its own line and no other. Text behind a closing quote means that the
- * file isn't such a CSV: all lines from there on are refused.
+ * A quote counts only at the start of a cell. A stray quote spoils its own line and no other. Text behind a closing quote means that the file
+ * isn't such a CSV: all lines from there on are refused.
  */
 const makeCsvEnds = (delimiter: Delimiter, backslash: Backslash): Ends => {
   const separator = delimiter.charCodeAt(0)
@@ -163,7 +163,7 @@ const toCells = (record: string, delimiter: string): Cells | UnreadableRow => {
       cells.push(cell)
       at += cell.length
     }
-    // Nothing else follows a closing quote, or the record would have been refused.
+    // A record with other text behind a closing quote has been refused already.
     if (record[at] !== delimiter) return cells
   }
 }

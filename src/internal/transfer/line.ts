@@ -25,7 +25,7 @@ export const readLine = (row: unknown): Result.Result<StoredApiKey, InvalidInput
   return readQuickly(whole) ?? readBySchema(whole)
 }
 
-/** The row with the fields that were added after it was written. */
+/** The row with the fields that later versions added. */
 const withAbsentFields = (row: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
   const { apiKey } = row
   if (!isObject(apiKey) || absentNames.every((name) => name in apiKey)) return row

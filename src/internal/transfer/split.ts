@@ -22,11 +22,11 @@ export class UnreadableRow {
 
 export type RecordText = string | UnreadableRow
 
-/** Where records end. It sees each piece once, from the end of the last record on. */
+/** Where records end. `next` sees each piece once, from the end of the last record on. */
 export interface Ends {
   /** The LF that ends the record, or -1. */
   readonly next: (chunk: string | Uint8Array, from: number) => number
-  /** Why the record that ended can't be read, whatever its text. */
+  /** The reason why the record that ended can't be read, independent of the record's text. */
   readonly whyNot: () => string | undefined
 }
 
@@ -57,7 +57,7 @@ export const parseRecords = <E, R>(input: Stream.Stream<string | Uint8Array, E, 
     )
   })
 
-/** Tells UTF-16 by the first two bytes and refuses the text as a whole: each of its lines would be refused for another reason. */
+/** Tells UTF-16 by the first two bytes and refuses the text as a whole. Each line alone would be refused for another reason. */
 const makeStart = () => {
   let state: "unknown" | "text" | "UTF-16" = "unknown"
   let held: ReadonlyArray<string | Uint8Array> = []
@@ -84,7 +84,7 @@ const makeStart = () => {
 
 const isUtf16 = "The text is UTF-16, of which nothing is read: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"
 
-/** Splits a text where records end; a CR before the LF stays. Nothing of a record beyond `maxLength` is kept. */
+/** Splits a text where records end; a CR before the LF stays. A record beyond `maxLength` isn't kept. */
 export const makeSplitter = (maxLength: number, ends: Ends) => {
   let pieces: Array<string | Uint8Array> = []
   let length = 0
