@@ -30,7 +30,7 @@ export class NotARepository extends Schema.TaggedError<NotARepository>()("NotARe
   }
 }
 
-/** There is no `git` in the `PATH`. @category errors @since 0.1.0 */
+/** The command `git` isn't in the `PATH`. @category errors @since 0.1.0 */
 export class GitMissing extends Schema.TaggedError<GitMissing>()("GitMissing", {}) {
   override get message(): string {
     return "The command git was not found"
@@ -53,7 +53,7 @@ export class GitFailed extends Schema.TaggedError<GitFailed>()("GitFailed", {
   }
 }
 
-/** The repository is a shallow clone: its history before some commits is missing and was not scanned. @category errors @since 0.1.0 */
+/** The repository is a shallow clone. The history before some commits is missing and was not scanned. @category errors @since 0.1.0 */
 export class ShallowRepository extends Schema.TaggedError<ShallowRepository>()("ShallowRepository", { path: Schema.String }) {
   override get message(): string {
     return `${this.path} is a shallow clone: what was committed before isn't in it, and not scanned (git fetch --unshallow)`
@@ -63,5 +63,5 @@ export class ShallowRepository extends Schema.TaggedError<ShallowRepository>()("
 /** A failure that ends a scan. @category errors @since 0.1.0 */
 export type ScanError = PathNotFound | Unreadable | NotARepository | GitMissing | GitFailed | InvalidTokenConfig
 
-/** A problem that doesn't end a scan: something was not scanned, or was although git would ignore it. @category errors @since 0.1.0 */
+/** A problem that doesn't end a scan. A part was not scanned, or was scanned although git would ignore that part. @category errors @since 0.1.0 */
 export type ScanProblem = Unreadable | GitMissing | GitFailed | ShallowRepository

@@ -1,11 +1,11 @@
-/** Batches of files for threads, and the lines of what threads find. */
+/** Batches of files for threads, and the lines of the matches that threads find. */
 import * as Effect from "effect/Effect"
 import type * as Files from "./files.ts"
 import type { Outcome, Part } from "./job.ts"
 import * as Locator from "./locator.ts"
 import type * as Pool from "./pool.ts"
 
-/** Large enough that handing a batch to a thread costs little, and small enough that finds in all of it need little memory. */
+/** The size is large enough that handing a batch to a thread costs little. Matches in a whole batch still need little memory. */
 const batchSize = 4 * 1024 * 1024
 const batchFiles = 256
 
@@ -16,7 +16,7 @@ export interface Batch {
 
 export const emptyBatch = (): Batch => ({ parts: [], size: 0 })
 
-/** Small files are read together, and large ones in parts. Gives the batch that isn't full yet, and those that are. */
+/** Small files are read together, and large ones in parts. Gives the batch that isn't full yet, and the full batches. */
 export const addToBatch = (batch: Batch, entries: ReadonlyArray<Files.Entry>): readonly [Batch, ReadonlyArray<Batch>] => {
   const full: Array<Batch> = []
   let { parts, size } = batch
@@ -48,7 +48,7 @@ export interface LocatedOutcome extends Outcome {
   readonly located: ReadonlyArray<Locator.Located>
 }
 
-/** Counts the lines of parts that aren't a file's first, on from the place up to which they have been counted. */
+/** Counts the lines of a file's later parts. Counting goes on from the place where the last count ended. */
 export const locate = (
   pool: Pool.Pool,
   last: LastFile,

@@ -10,7 +10,7 @@ export interface Blob<M> {
   readonly isMissing: boolean
 }
 
-/** Takes git's output piece by piece, and gives the blobs with matches: a blob once for each piece that has some of its matches. */
+/** Takes git's output piece by piece, and gives the blobs with matches. A blob comes once for each piece with matches of that blob. */
 export type Reader<M> = (chunk: Buffer) => ReadonlyArray<Blob<M>>
 
 /** Finds matches without their lines. */

@@ -85,8 +85,8 @@ const withFolders = <E>(
   folders.length === 0 ? Stream.succeed(files) : Stream.concat(Stream.succeed(files), Stream.flatMap(Stream.fromArray(folders), list))
 
 /**
- * A folder in a work tree: its tracked files, ignored or not, and its untracked files that aren't ignored. A folder that was named although git
- * ignores it, and one that git can't list, is read as a folder outside of a repository.
+ * A folder in a work tree: its tracked files, ignored or not, and its untracked files that aren't ignored. A folder that git ignores or can't
+ * list is read as a folder outside of a repository.
  */
 const repository = (folder: string, options: Options): Stream.Stream<ReadonlyArray<Entry>, Git.GitError> => {
   const plain = walk(folder, { ...options, useGitignore: false })
@@ -113,7 +113,7 @@ const repository = (folder: string, options: Options): Stream.Stream<ReadonlyArr
   )
 }
 
-/** False outside of the work tree (`.git`, or a folder whose repository has its work tree elsewhere) and for ignored folders. */
+/** False outside of the work tree and for ignored folders. `.git` is outside, and so is a folder whose repository has the work tree elsewhere. */
 const isListedByGit = (directory: string): Effect.Effect<boolean, Git.GitError> =>
   Effect.gen(function* () {
     const [isInside, prefix] = (yield* Git.ask(directory, ["rev-parse", "--is-inside-work-tree", "--show-prefix"])).lines
@@ -122,7 +122,7 @@ const isListedByGit = (directory: string): Effect.Effect<boolean, Git.GitError> 
     return prefix === "" || !(yield* Git.ask(directory, ["check-ignore", "-q", "."])).yes
   })
 
-/** Git lists files, links, submodules, and other repositories, which end in a slash. Some have been deleted. */
+/** Git lists files, links, submodules, and other repositories, which end in a slash. Listed files may have been deleted. */
 const lookUp = (folder: string, names: ReadonlyArray<string>, options: Options): Effect.Effect<Step> =>
   Effect.gen(function* () {
     const files: Array<Entry> = []

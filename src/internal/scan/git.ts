@@ -17,7 +17,7 @@ const longestQuestion = Duration.minutes(1)
 
 type Command = readonly [command: string, ...rest: ReadonlyArray<string>]
 
-/** Called with what a command left out although it went on. */
+/** Called with the part that a command left out while the command went on. */
 type OnProblem = (problem: GitFailed) => Effect.Effect<void>
 
 /** The output of a command; fails unless it exits with 0. The input is bytes, one in each character. */
@@ -93,7 +93,7 @@ const start = (directory: string, [command, ...rest]: Command) =>
       }),
       ({ process }) => Effect.sync(() => process.kill()),
     )
-    /** What it wrote about something that it left out. */
+    /** The message of a command about a part that the command left out. */
     const ended = Effect.flatMap(
       Effect.promise(() => exit),
       ({ code, reason, cause }): Effect.Effect<GitFailed | undefined, GitError> => {

@@ -51,7 +51,7 @@ export const contents = <M>(
     )
   })
 
-/** The ids of all contents that a ref leads to; those of large ones come last, each after a {@link large}. */
+/** The ids of all contents that a ref leads to. The ids of large contents come last, each after a {@link large}. */
 export const blobIds = ({ path, stashes, onProblem }: History): Stream.Stream<ReadonlyArray<string>, Git.GitError> => {
   const filter = `--filter=combine:object:type=blob+blob:limit=${Git.largeBlob}`
   const list = ["rev-list", "--objects", "--all", "--stdin", filter, "--filter-print-omitted", "--no-object-names"] as const
@@ -95,7 +95,7 @@ export const blobsWithFinds = (
         Array.from({ length: processes }, () => read(Stream.fromChannel(Channel.map(Channel.fromQueue(queue), Arr.of)))),
         { concurrency: "unbounded", discard: true },
       )
-      // One at a time: for contents that are stored as a difference, git keeps them and what they differ from in memory.
+      // Large contents are read one at a time. For contents stored as a difference, git keeps both sides in memory.
       if (largeOnes.length > 0) yield* read(Stream.map(Stream.fromIterable(largeOnes), (id) => [id]))
       return found
     }),
@@ -113,13 +113,13 @@ export interface Origin {
 }
 
 /**
- * Finds where contents were first, in one pass over the history, parents before children. Each folder is read once, in the first commit that
- * has it: the differences between commits may be far larger than all contents, in a repository that was made for it.
+ * Finds where contents were first, in one pass over the history, parents before children. Each folder is read once, in the first commit with
+ * that folder. In a hostile repository the differences between commits may be far larger than all contents.
  */
 export const findOrigins = (history: History, ids: ReadonlySet<string>): Effect.Effect<ReadonlyMap<string, Origin>, Git.GitError> =>
   Effect.gen(function* () {
     const { path, stashes, onProblem } = history
-    // Tags of contents or folders are left out: they would come first, with names of their own.
+    // Tags of contents or folders are left out: such tags would come first, with names of their own.
     const tips = Git.split(Git.output(path, ["rev-list", "--all", "--no-walk=unsorted"], onProblem), "\n")
     const commits = Stream.concat(Stream.flatMap(tips, toLines), toLines(stashes))
     const list = ["rev-list", "--objects", "--in-commit-order", "--topo-order", "--reverse", "--stdin"] as const

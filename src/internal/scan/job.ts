@@ -1,6 +1,6 @@
 /**
- * The jobs of a worker thread, or of the main one. Without Effect, so that a thread starts fast, and with synchronous functions of the file
- * system, as a thread has nothing else to do.
+ * The jobs of a worker thread, or of the main one. The module is without Effect, so that a thread starts fast. Functions of the file system are
+ * synchronous, as a thread has no other work.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs"
 import * as Locator from "./locator.ts"
@@ -27,7 +27,7 @@ export type Job =
 export interface Outcome {
   readonly part: Part
   readonly matches: ReadonlyArray<Matcher.Match>
-  /** The matches with lines and columns, if those could be counted from the start of the file. */
+  /** The matches with lines and columns, if the part begins at the start of the file. */
   readonly located?: ReadonlyArray<Locator.Located>
   /** The position behind the last located match. */
   readonly position?: Locator.Position
@@ -73,7 +73,10 @@ const scan = (window: Window.Window, part: Part): Outcome | undefined => {
   return part.from > 0 ? outcome : { ...outcome, located: locateIn(part, Locator.start(), matches).located }
 }
 
-/** Reads the file again, from the position to the last match. If it can't be read any more, matches are located by what was read. */
+/**
+ * Reads the file again, from the position to the last match. If the file can't be read any more, matches are located by the bytes that were
+ * read.
+ */
 const locateIn = (part: Part, position: Locator.Position, matches: ReadonlyArray<Matcher.Match>) => {
   const located: Array<Locator.Located> = []
   const failure = withFile(part, (file) => {
@@ -116,7 +119,7 @@ const withFile = (part: Part, use: (file: number, size: number) => void): Failur
   }
 }
 
-/** The code and message of the file system's error, without the path that the message repeats. */
+/** The code and message of the file system's error. */
 export const failureOf = (cause: unknown): Failure => ({
   code: cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "EUNKNOWN",
   message: cause instanceof Error ? cause.message : String(cause),

@@ -2,7 +2,7 @@
 import type { Encoding } from "./encoding.ts"
 import type { Match } from "./matcher.ts"
 
-/** A match with where it is. Both count from 1. */
+/** A match with its line and column, which count from 1. */
 export interface Located extends Match {
   readonly line: number
   readonly column: number
@@ -15,7 +15,7 @@ interface Lines {
   start: number
 }
 
-/** The state of counting after the bytes before `offset`. It is plain data, so that threads can send it. */
+/** The state of counting after the bytes before `offset`. A position is plain data, so that threads can send positions. */
 export interface Position {
   offset: number
   /** The byte before `offset`. */
@@ -44,7 +44,7 @@ export const advance = (position: Position, buffer: Buffer, base: number, to: nu
   if (to <= position.offset) return
   const from = position.offset - base
   const end = to - base
-  // A view ends at `to`: a search for the next line feed would go on to the end of the buffer each time.
+  // The view ends at `to`. Without the view, each search for a line feed would go on to the buffer's end.
   const bytes = buffer.subarray(0, end)
   // The line feed of UTF-16 began with the byte before; its other half is here.
   if (position.last === lineFeed && bytes[from] === 0) newLine(position, "utf-16le", position.offset - 1)

@@ -1,8 +1,8 @@
 /**
- * Finds tokens in bytes. It is pure and without Effect, so that a worker thread starts fast.
+ * Finds tokens in bytes. The module is pure and without Effect, so that a worker thread starts fast.
  *
- * A token ends in 64 letters and digits after a separator, and few texts have such runs. The matcher reads every 64th byte and goes back from it
- * to the first byte that is no letter or digit; no secret starts before. Most bytes of most texts are never read, whatever the prefixes.
+ * A token ends in 64 letters and digits after a separator, and few texts have such runs. The matcher reads every 64th byte and goes back to the
+ * nearest byte that is no letter or digit. No secret starts before that byte. Most bytes of most texts are never read, with any prefixes.
  */
 import { crc32 } from "node:zlib"
 import type { Encoding } from "./encoding.ts"
@@ -14,7 +14,7 @@ export interface Pattern {
   readonly separator: string
 }
 
-/** A token whose checksum holds. `offset` is that of its first byte. */
+/** A token whose checksum holds. `offset` counts to its first byte. */
 export interface Match {
   readonly offset: number
   readonly encoding: Encoding
@@ -25,7 +25,7 @@ export interface Match {
 /** Part of a buffer. */
 export interface Region {
   readonly bytes: Buffer
-  /** No token starts before this index. Bytes before it in the buffer are those before it in the file. */
+  /** No token starts before this index. Bytes before the index are the same in the buffer and in the file. */
   readonly from: number
   /** The index behind the last byte. */
   readonly end: number
@@ -34,7 +34,7 @@ export interface Region {
 }
 
 export interface Matcher {
-  /** The number of bytes that hold a token in any encoding, and those around it that tell the encoding. */
+  /** The number of bytes for a token in any encoding, with the bytes around the token that tell the encoding. */
   readonly span: number
   /** The tokens that start in the region, before `limit`, and end in it, by offset. */
   readonly find: (region: Region, limit: number) => ReadonlyArray<Match>
@@ -57,7 +57,7 @@ export const make = (patterns: ReadonlyArray<Pattern>): Matcher => {
   const find = ({ bytes, from, end, base }: Region, limit: number): ReadonlyArray<Match> => {
     const matches: Array<Match> = []
 
-    /** Reads the bytes before a secret at index `secret` as the rest of a token whose characters are `step` bytes apart. */
+    /** Reads the bytes before a secret at index `secret` as the rest of a token. The characters are `step` bytes apart. */
     const check = (secret: number, step: 1 | 2): void => {
       const separator = bytes[secret - step]
       // An index before the buffer gives undefined, which has no mark.
@@ -79,7 +79,7 @@ export const make = (patterns: ReadonlyArray<Pattern>): Matcher => {
       }
     }
 
-    /** Both byte orders have zeros between the characters. They differ in the side with one more zero. */
+    /** Both byte orders have zeros between the characters. The orders differ in the side with one more zero. */
     const encodingOf = (first: number, last: number): Encoding | undefined => {
       const before = first > 0 && bytes[first - 1] === 0
       const after = last + 1 < end && bytes[last + 1] === 0

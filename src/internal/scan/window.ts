@@ -6,13 +6,13 @@ export interface Window {
   readonly bytes: Buffer
   /** The offset of the buffer's first byte. */
   readonly base: () => number
-  /** The space for the next bytes. It is never empty. */
+  /** The space for the next bytes. The space is never empty. */
   readonly space: () => Buffer
   /** Takes the first `length` bytes of the space. */
   readonly take: (length: number) => void
   /**
-   * The tokens that haven't been given before and start before the offset `to`. Until the last byte has been taken, those that start in the last
-   * few bytes are held back.
+   * The tokens that haven't been given before and start before the offset `to`. Until the last byte has been taken, tokens that start in the
+   * last few bytes are held back.
    */
   readonly matches: (last: boolean, to?: number) => ReadonlyArray<Match>
   /** The offset up to which tokens that start there have been given. */

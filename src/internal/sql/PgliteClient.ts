@@ -1,4 +1,4 @@
-/** Apart from `Pglite.ts`, so that a module that only asks for the service loads without PGlite. */
+/** The service is apart from `Pglite.ts`, so that a module that only asks for the service loads without PGlite. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Queue from "effect/Queue"
@@ -22,8 +22,8 @@ export class PgliteClient extends Context.Service<
     /** Whether the database is in a folder, and so outlives the program. */
     readonly isDurable: boolean
     /**
-     * Hears `NOTIFY` on the channel until the scope closes. Must not be called in a transaction, which it would wait for. As with
-     * `PgClient`, the queue holds whatever the listener hasn't taken.
+     * Hears `NOTIFY` on the channel until the scope closes. Must not be called in a transaction, which it would wait for. As with `PgClient`,
+     * the queue holds all messages that the listener hasn't taken, without a bound.
      */
     readonly listen: (channel: string) => Effect.Effect<Queue.Dequeue<Notification, SqlError>, SqlError, Scope.Scope>
   }

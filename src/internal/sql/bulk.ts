@@ -42,7 +42,7 @@ export const make = (store: Store): Bulk => {
   }
 }
 
-/** One statement for any number of records, which go as an array for each column. */
+/** A single statement inserts any number of records, sent as an array for each column. */
 export const insertManyIn = ({
   sql,
   table,
@@ -52,7 +52,7 @@ export const insertManyIn = ({
     ORDER BY position ON CONFLICT DO NOTHING RETURNING concat_ws(' ', id, key_id, previous_key_id) AS ids`
   return (stored) => {
     if (stored.length === 0) return Effect.succeed([])
-    // A statement doesn't see what it inserts itself, and an index sees one column.
+    // A statement doesn't see the rows of its own insert, and an index sees one column.
     const clashes = clashesAmong(stored.map(({ apiKey }) => apiKey))
     const clear = clashes.size === 0 ? stored : stored.filter((_, index) => !clashes.has(index))
     return Effect.map(sql.unsafe<{ ids: string }>(text, toArrays(clear)), (rows) => {
@@ -76,7 +76,7 @@ export const findTakenIn =
     )
   }
 
-/** The records with a key id that an earlier one has in another place: as its current one, or as its previous one. */
+/** The records with a key id that an earlier record has in the other place. The places are the current and the previous key id. */
 const clashesAmong = (keys: ReadonlyArray<ApiKey>): ReadonlySet<number> => {
   const clashes = new Set<number>()
   const [current, previous] = [new Set<string>(), new Set<string>()]

@@ -54,7 +54,7 @@ export const toArray = (values: ReadonlyArray<Value>): string => {
 
 /**
  * The id of a sealing key is kept with the key id of the token that it sealed. A node of a version without seals replaces a token and leaves the
- * column as it is, which then says nothing of the new token.
+ * column. The old key id in the column keeps the seal from counting for the new token.
  */
 export const toSealColumn = (keyId: string, sealId: string | null): string | null => (sealId === null ? null : `${keyId} ${sealId}`)
 

@@ -1,5 +1,5 @@
 /**
- * The folder of the embedded database: its owner, its state, and the files in it. This module is apart from `Pglite.ts`, so that a look at the
+ * The folder of the embedded database: its owner, its state, and the files in it. The module is apart from `Pglite.ts`, so that a look at the
  * folder doesn't load PGlite.
  *
  * A database is made in `pgdata.new` and renamed to `pgdata` once it is whole. A folder with `pgdata.new` alone never held a key; one of ours
@@ -13,7 +13,7 @@ import { safeLine } from "../text/safe.ts"
 
 const nameOf = (dataDir: string): string => `${safeLine(dataDir)} (API_KEY_DATA_DIR, or the option dataDir)`
 
-/** The folder holds files, and none of them is of an embedded database. Nothing was changed. @category errors @since 0.1.0 */
+/** The folder holds files, and none of them is of an embedded database. The folder was left unchanged. @category errors @since 0.1.0 */
 export class ForeignDataDir extends Schema.TaggedError<ForeignDataDir>()("ForeignDataDir", {
   dataDir: Schema.String,
   /** The names of up to three files. */
@@ -30,10 +30,10 @@ export class ForeignDataDir extends Schema.TaggedError<ForeignDataDir>()("Foreig
   }
 }
 
-/** The embedded database isn't whole, or it is of another version of PostgreSQL. Nothing was made anew. @category errors @since 0.1.0 */
+/** The embedded database isn't whole, or it is of another version of PostgreSQL. No database was made anew. @category errors @since 0.1.0 */
 export class DamagedDataDir extends Schema.TaggedError<DamagedDataDir>()("DamagedDataDir", {
   dataDir: Schema.String,
-  /** What is wrong with it, for the operator. */
+  /** The damage, in words for the operator. */
   reason: Schema.String,
   /** The version in `PG_VERSION`, where it isn't the one that this version of PGlite reads. */
   otherVersion: Schema.optionalKey(Schema.String),
@@ -51,10 +51,10 @@ export class DamagedDataDir extends Schema.TaggedError<DamagedDataDir>()("Damage
   }
 }
 
-/** The operating system refuses what has to be done in the folder. @category errors @since 0.1.0 */
+/** The operating system refuses an operation in the folder. @category errors @since 0.1.0 */
 export class DataDirUnusable extends Schema.TaggedError<DataDirUnusable>()("DataDirUnusable", {
   dataDir: Schema.String,
-  /** What the operating system says. */
+  /** The operating system's message. */
   reason: Schema.String,
 }) {
   get found(): string {
@@ -87,7 +87,7 @@ export const look = (dataDir: string): Effect.Effect<DataDirState, DataDirProble
     const hasDatabase = entries.includes("pgdata")
     if (!hasDatabase && entries.includes("pgdata.new")) return "unfinished"
     const others = entries.filter((entry) => !/^(?:pgdata(?:\.new)?|lock\.sqlite(?:-journal)?|pepper(?:\.[0-9a-f-]{36})?)$/.test(entry))
-    // A file named `pepper` may be another program's, so it counts only beside a database.
+    // A file named `pepper` may be another program's, so the file counts only beside a database.
     const isOurs = entries.includes("lock.sqlite") || (hasDatabase && entries.includes("pepper"))
     if (others.length > 0 && !isOurs) {
       return yield* new ForeignDataDir({ dataDir, entries: others.slice(0, 3) })
@@ -119,7 +119,7 @@ const checkFiles = Effect.fnUntraced(function* (dataDir: string) {
 /** PostgreSQL's `PG_CONTROL_FILE_SIZE`. */
 const controlBytes = 8192
 
-/** The major version of PostgreSQL in this version of PGlite. It is used for the message about a database that can't be opened. */
+/** The major version of PostgreSQL in this version of PGlite. The message about a database that can't be opened names the version. */
 export const pgliteMajor = "18"
 
 /** The error for a database that looks whole and that PGlite can't open. */
@@ -142,7 +142,7 @@ export const explainUnopened = (dataDir: string, message: string): Effect.Effect
   )
 
 /**
- * Makes a missing folder, and begins a database in an empty one, so that the files beside it don't look foreign later. A folder that exists
+ * Makes a missing folder, and begins a database in an empty folder. Files beside a begun database don't look foreign later. A folder that exists
  * keeps its mode.
  */
 export const claim = (dataDir: string): Effect.Effect<DataDirState, DataDirProblem> =>
@@ -161,8 +161,8 @@ export const claim = (dataDir: string): Effect.Effect<DataDirState, DataDirProbl
   )
 
 /**
- * The warning for a folder in which other users could replace the database or its pepper. It isn't refused, as volumes of containers are often
- * open to all users.
+ * The warning for a folder in which other users could replace the database or its pepper. The folder isn't refused, as volumes of containers are
+ * often open to all users.
  */
 export const othersMayWrite = (dataDir: string): Effect.Effect<string | undefined> =>
   Effect.promise(() => stat(dataDir).catch(() => undefined)).pipe(
@@ -176,7 +176,7 @@ export const othersMayWrite = (dataDir: string): Effect.Effect<string | undefine
     }),
   )
 
-/** Empties `pgdata.new` after a broken-off attempt. The folder stays: it says that the database is unfinished. */
+/** Empties `pgdata.new` after a broken-off attempt. The folder stays, and marks the database as unfinished. */
 export const clearDraft = (dataDir: string): Effect.Effect<void, DataDirUnusable> =>
   attempt(dataDir, async () => {
     await mkdir(draft(dataDir), { mode: 0o700 }).catch(unless("EEXIST"))

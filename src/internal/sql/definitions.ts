@@ -17,7 +17,7 @@ export interface MadeColumn {
 
 type SideTable = keyof typeof sideTables
 
-/** The tables beside the keys, by the end of their names: the register of nodes, the reports that were carried out, the peppers. */
+/** The tables beside the keys, by the end of their names. The tables hold the register of nodes, the reports carried out, and the peppers. */
 const sideTables = {
   _nodes: { since: "0002_announce_changes", columns: { node: 'text COLLATE "C" PRIMARY KEY', live_until: "timestamptz NOT NULL" } },
   _reports: {
@@ -81,7 +81,7 @@ const kindIndex = (token: "" | "previous_"): string => `((${kindOf(token).seal})
 const indexes = {
   created: "(created_at, id)",
   name: "(name, id)",
-  // An index with nulls last can't be read backwards with nulls last, so the columns that may be null have two.
+  // An index with nulls last can't be read backwards with nulls last. Columns that may be null have two indexes.
   expires_asc: "(expires_at, id)",
   expires_desc: "(expires_at DESC NULLS LAST, id DESC)",
   last_used_asc: "(last_used_at, id)",
@@ -101,7 +101,7 @@ export const indexNames = Object.keys(indexes) as ReadonlyArray<IndexName>
 export const createIndex = (table: string, qualified: string, name: IndexName): string =>
   `CREATE ${name === "previous" ? "UNIQUE " : ""}INDEX "${table}_${name}_idx" ON ${qualified} ${indexes[name]}`
 
-/** The function that the triggers run. The messages are those of `internal/nodes/message.ts`. */
+/** The function that the triggers run. The messages are written as in `internal/nodes/message.ts`. */
 export const replaceTell = (tell: string): string => {
   // PostgreSQL sends equal messages of a transaction once.
   const notify = (keyId: string) =>

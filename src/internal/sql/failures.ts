@@ -23,8 +23,8 @@ export class StoreFailure extends Schema.TaggedError<StoreFailure>()("StoreFailu
 }
 
 /**
- * Names a failed operation. The driver's error and a row that doesn't decode may hold values, hashes among them, so only words about them
- * go on; `secrets` are blotted out of those too.
+ * Names a failed operation. The driver's error and a row that doesn't decode may hold values, hashes among them. Only a description goes on,
+ * with `secrets` blotted out of the driver's.
  */
 export const toRepositoryError =
   (operation: string, secrets: ReadonlyArray<string> = []) =>
@@ -54,7 +54,7 @@ export const toRepositoryError =
 export const hashesOf = ({ hash, previousHash }: Pick<StoredApiKey, "hash" | "previousHash">): ReadonlyArray<string> =>
   [hash, previousHash].flatMap((some) => (some === null ? [] : [Redacted.value(some)]))
 
-/** Connections that break, resources that are used up, and a server that is being stopped or started: all of them pass. */
+/** Connections that break, resources that are used up, and a server that stops or starts are passing states. */
 const isPassing = (sqlState: string): boolean => /^(?:08|53|57P0)/.test(sqlState)
 
 /** Of `character with byte sequence 0xe2 0x82 0xac in encoding "UTF8" has no equivalent in encoding "LATIN1"`, in whichever language. */

@@ -17,13 +17,13 @@ const valueOf = (column: KeptColumn): string => {
 
 const names = allColumns.map(({ name }) => name).join(", ")
 
-/** The names of the columns, and what they are selected from: rows `given` with a `position`, of a parameter for each column. */
+/** The names of the columns, and their source: rows `given` with a `position`, made of a parameter for each column. */
 export const insertColumns = {
   names,
   source: `(SELECT ${allColumns.map((column) => `${valueOf(column)} AS ${column.name}`).join(", ")}, position FROM unnest(${allColumns.map((column, index) => `$${index + 1}::text::${elementType(column)}[]`).join(", ")}) WITH ORDINALITY AS element (${names}, position)) AS given`,
 }
 
-/** The parameters of {@link insertColumns}, for the database alone: they show the hashes. */
+/** The parameters of {@link insertColumns}, for the database alone: the parameters show the hashes. */
 export const toArrays = (keys: ReadonlyArray<StoredApiKey>): ReadonlyArray<string> =>
   allColumns.map(({ of, kind, isNullable }) =>
     toArray(

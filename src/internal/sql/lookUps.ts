@@ -19,8 +19,8 @@ type Row = Readonly<Record<string, unknown>>
 class LookUp extends Request.Class<{ readonly keyId: KeyId }, Option.Option<StoredApiKey>, RepositoryError> {}
 
 export const make = ({ sql, table, isInTransaction }: Store): LookUps => {
-  // A span keeps the result of its effect, and these rows hold hashes; the caller's span tells of the look-up. One text for any number of
-  // key ids stays one prepared statement.
+  // A span keeps the result of its effect, and the rows hold hashes, so the statements have no span. The caller's span tells of the look-up. A
+  // text that is the same for any number of key ids stays one prepared statement.
   const selectStored = (condition: string) => {
     const text = `SELECT ${storedColumnList} FROM ${table.qualified} WHERE ${condition}`
     return (value: string | ReadonlyArray<string>) => Effect.withTracerEnabled(sql.unsafe<Row>(text, [value]), false)
@@ -52,7 +52,7 @@ export const make = ({ sql, table, isInTransaction }: Store): LookUps => {
         isLookingUp = true
         return lookUp
       }),
-      // Of two that began as one, the first to end lets others in, which costs no more than a statement of their own.
+      // Of two look-ups that began together, the first to end lets others in. A look-up let in costs at most a statement of its own.
       () => {
         isLookingUp = false
         return Effect.void

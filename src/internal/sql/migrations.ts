@@ -1,6 +1,6 @@
 /**
- * The migrations, each as the statements that it runs. A migration has run somewhere, so its file is never edited, and reads no other
- * definitions than the names of the tables.
+ * The migrations, each as the statements that it runs. A released migration has run somewhere, so its file is never edited. The file reads no
+ * definitions but the names of the tables.
  */
 import { announceChanges } from "./migrations/0002_announce_changes.ts"
 import { createApiKeys } from "./migrations/0001_create_api_keys.ts"

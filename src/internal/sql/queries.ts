@@ -25,7 +25,7 @@ export const make = (store: Store): Queries => {
   const readAfter = (operation: string, filter: Filter, sort: Sort, position: Cursor.Position, count: number) =>
     sql`${rowsAfter(filter, sort, position, count)}`.pipe(Effect.flatMap(decodeKeys), Effect.mapError(toRepositoryError(operation)))
 
-  /** Up to `count` keys after a position: those with a value, then those without, each read along the index. */
+  /** Up to `count` keys after a position. Keys with a value come first, then keys without, each group read along the index. */
   const rowsAfter = (filter: Filter, sort: Sort, { value, id }: Cursor.Position, count: number): Fragment => {
     const { column, isNullable, direction } = orderOf(sort)
     const beyond = sql.literal(sort.order === "asc" ? ">" : "<")
@@ -41,7 +41,7 @@ export const make = (store: Store): Queries => {
     return sql`SELECT * FROM (${all}) AS rest ORDER BY ${sql.literal(`${column} ${direction} NULLS LAST, id ${direction}`)} LIMIT ${count}::int8`
   }
 
-  /** The page and the total of one moment, in one statement; the total has a row of its own where the page is empty. */
+  /** The page and the total of one moment, in one statement. The total has a row of its own where the page is empty. */
   const readOffset = (filter: Filter, sort: Sort, count: number, offset: number) =>
     sql`SELECT total.total, page.* FROM (SELECT count(*)::int4 AS total FROM ${keys} WHERE ${where(filter)}) AS total
       LEFT JOIN (SELECT ${columns} FROM ${keys} WHERE ${where(filter)} ORDER BY ${sql.literal(orderBy(sort))}

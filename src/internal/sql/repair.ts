@@ -1,4 +1,4 @@
-/** Finds and restores parts of the database that the migrations made and somebody has taken away since: they don't run again for those. */
+/** Finds and restores parts of the database that the migrations made and that are missing now. A migration doesn't run again for a missing part. */
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"

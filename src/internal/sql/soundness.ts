@@ -1,14 +1,14 @@
 /**
- * Whether tables have lost rows. PostgreSQL takes a table whose file was cut for a short one, and says nothing; the index of its primary key
- * knows the rows that were there.
+ * Whether tables have lost rows. PostgreSQL takes a table whose file was cut for a short table, without a message. The index of the primary key
+ * still knows the lost rows.
  */
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 
 /**
- * Reads the first and the last row of each table by its primary key, or `every` row; a row that is lost is an `SqlError`. The ends cost
- * nothing; every row takes a second for some hundred thousand.
+ * Reads the first and the last row of each table by its primary key, or `every` row. A lost row is an `SqlError`. The ends cost nothing; every
+ * row takes a second for some hundred thousand.
  */
 export const readByPrimaryKeys = (rows: "ends" | "every"): Effect.Effect<void, SqlError, SqlClient> =>
   Effect.gen(function* () {
@@ -26,7 +26,7 @@ export const readByPrimaryKeys = (rows: "ends" | "every"): Effect.Effect<void, S
       GROUP BY i.indrelid ORDER BY 1`
     yield* sql.withTransaction(
       Effect.gen(function* () {
-        // Neither the table alone nor the index alone would do.
+        // A scan of the table alone, or of the index alone, would miss a lost row.
         yield* sql`SET LOCAL enable_seqscan = off`
         yield* sql`SET LOCAL enable_bitmapscan = off`
         yield* sql`SET LOCAL enable_indexonlyscan = off`

@@ -1,4 +1,4 @@
-/** The table of keys as the facets of the repository use it: its client, its names, and the conditions that several facets share. */
+/** The table of keys for the facets of the repository: client, names, and the conditions that several facets share. */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
@@ -14,7 +14,7 @@ import { columnList } from "./columns.ts"
 import type { Table } from "./table.ts"
 
 export interface Store {
-  /** Without the application's transforms: names are literals and rows are taken as they come. */
+  /** The client is without the application's transforms: names are literals, and rows are taken untransformed. */
   readonly sql: SqlClient
   readonly table: Table
   /** The table of keys. */
@@ -23,14 +23,14 @@ export interface Store {
   readonly columns: Fragment
   readonly isInTransaction: (context: Context.Context<never>) => boolean
   /**
-   * Runs the effect in a transaction, within the caller's if there is one. A transaction of its own is bounded: its statements wait for a lock, and it
-   * for its client, no longer than {@link longest}. So a change whose answer is lost has taken place, or never will, before that counts as known. In a
-   * transaction of the caller's the bound is the caller's to set.
+   * Runs the effect in a transaction, within the caller's if there is one. A transaction of its own is bounded. Statements wait for a lock, and
+   * the transaction for its client, no longer than {@link longest}. A change whose answer is lost has taken place, or never will, before the
+   * outcome counts as known. In a transaction of the caller's the bound is the caller's to set.
    */
   readonly transact: <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RepositoryError, R>
-  /** Runs a write in the caller's transaction as it is, or in a bounded one of its own. */
+  /** Runs a write in the caller's transaction, or in a bounded transaction of its own. */
   readonly alone: <A, E>(operation: string, write: Effect.Effect<A, E | RepositoryError>) => Effect.Effect<A, E | RepositoryError>
-  /** The condition for one record, at one version if that is given. */
+  /** The condition for one record, at `ifVersion` where a version is given. */
   readonly only: (id: ApiKeyId, ifVersion: number | undefined) => Fragment
   /** Fails for the reason why {@link only} matched no row. */
   readonly conflictOrAbsence: (
@@ -54,7 +54,8 @@ export const make = (client: SqlClient, table: Table): Store => {
       sql.withTransaction(isInTransaction(context) ? effect : Effect.andThen(sql.unsafe(boundText), effect)).pipe(
         // Transactions of the caller's may begin otherwise, read-only say.
         Effect.provideService(BeginTransaction, undefined),
-        // The rollback on a lost connection fails too, beside the failure that it was for: which is passed on only if it was undone.
+        // The rollback on a lost connection fails too, beside the failure that caused the rollback. Only a failure whose writes were undone is
+        // passed on.
         Effect.catchCause((cause): Effect.Effect<never, E | SqlError | RepositoryError> => {
           const lost = failedRollback(cause)
           return lost === undefined ? Effect.failCause(cause) : Effect.fail(toRepositoryError(operation)(lost))

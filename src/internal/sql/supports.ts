@@ -53,7 +53,7 @@ const reportSupport = ({ sql, table }: Store): ReportSupport => {
   }
 }
 
-/** The statements have no spans: a span keeps the result of its effect, and by a check a weak pepper can be guessed. */
+/** The statements have no spans. A span keeps the result of its effect, and a check lets a weak pepper be guessed. */
 const pepperSupport = ({ sql, table }: Store): PepperSupport => {
   const peppers = sql.literal(table.peppers)
   return {
@@ -77,7 +77,7 @@ const nodeRegister = ({ sql, table }: Store): NodeRegister =>
     sql.unsafe<Register.Rows[number]>(text, params).pipe(
       Effect.withTracerEnabled(false),
       Effect.mapError(toRepositoryError(operation)),
-      // The driver would wait for the end of a statement that is interrupted, on a connection that has gone silent too.
+      // The driver would wait for the end of an interrupted statement, on a connection that has gone silent too.
       (statement) => Effect.forkDetach(statement, { startImmediately: true }),
       // The statement is told to end, but not waited for.
       Effect.flatMap((fiber) => Effect.onInterrupt(Fiber.join(fiber), () => Effect.sync(() => fiber.interruptUnsafe()))),

@@ -13,14 +13,14 @@ export interface TableOptions {
   readonly schema?: string | undefined
 }
 
-/** A table or schema has a name that isn't letters, digits and `_`, or is too long. @category errors @since 0.1.0 */
+/** The name of a table or schema is too long, or has characters beside letters, digits and `_`. @category errors @since 0.1.0 */
 export class InvalidIdentifier extends Schema.TaggedError<InvalidIdentifier>()("InvalidIdentifier", { identifier: Schema.String }) {
   override get message(): string {
     return `"${this.identifier}" isn't a name for a table or schema`
   }
 }
 
-/** Names that are safe to write into SQL, as they passed {@link resolve}. */
+/** Names that are safe to write into SQL, as {@link resolve} has checked each. */
 export interface Table {
   readonly table: string
   readonly schema: string | undefined
@@ -37,8 +37,8 @@ export interface Table {
 }
 
 /**
- * The SQL for the channel of a table's changes, by the SQL for the table's identity. A connection that finds the table has the channel, by
- * whatever search path, and no other connection has.
+ * The SQL for the channel of a table's changes, by the SQL for the table's identity. A connection that finds the table by any search path has
+ * the channel. Connections to other tables have other channels.
  */
 export const channelOf = (oid: string): string => `'effect_api_key_' || ${oid}`
 

@@ -8,8 +8,8 @@ import { migrationNames } from "./migrations.ts"
 import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./table.ts"
 
 /**
- * The database lacks what migrations make, each with its columns as `table.column`: it has fallen behind this version, or the application
- * doesn't run all of them.
+ * The database lacks tables or columns of migrations, named as `table.column`. The database has fallen behind this version, or the application
+ * doesn't run all migrations.
  * @category errors
  * @since 0.1.0
  */
@@ -59,7 +59,9 @@ export const findUnmigrated = (
 export const logOf = (options: TableOptions, table: string): string =>
   options.table === undefined ? "effect_api_key_migrations" : `${table}_migrations`
 
-/** Whether the table of keys is there without the list of its migrations, as where an application runs them among its own. */
+/**
+ * Whether the table of keys is there without the list of its migrations. An application that runs our migrations among its own has no such list.
+ */
 export const isMountedElsewhere = (options: TableOptions = {}): Effect.Effect<boolean, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
     const { table, schema, qualified } = yield* resolve(options)

@@ -15,8 +15,8 @@ import { type Store, toDate } from "./store.ts"
 
 export const make = ({ sql, keys, columns, alone, previousIsLive }: Store): Upkeep => {
   /**
-   * The scheme of a hash string, as `ApiKeyHasher.scheme` gives it: its label, its algorithm and its parameters. The patterns are
-   * parameters, as `standard_conforming_strings` decides what a literal's backslashes mean.
+   * The scheme of a hash string, as `ApiKeyHasher.scheme` gives it: its label, its algorithm and its parameters. The patterns are parameters, as
+   * `standard_conforming_strings` decides the meaning of a literal's backslashes.
    */
   const schemeOf = (column: "hash" | "previous_hash"): Fragment => {
     const hash = sql.literal(column)
@@ -25,7 +25,7 @@ export const make = ({ sql, keys, columns, alone, previousIsLive }: Store): Upke
   }
 
   return {
-    // The rows are locked in the order of their ids, so that two nodes can't wait for each other.
+    // The rows are locked in the order of their ids, so two nodes can't block each other.
     touch: (uses) =>
       uses.length === 0
         ? Effect.succeed([])
