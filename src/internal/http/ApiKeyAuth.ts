@@ -1,7 +1,7 @@
 /**
  * Protects endpoints of an `HttpApi` with API keys: {@link ApiKeyAuth}, {@link requireScopes}, {@link CurrentApiKey}.
  *
- * This is the definition, fit for a browser; `effect-api-key/http/implementation` has the layers that carry it out.
+ * The module is the definition, fit for a browser. `effect-api-key/http/implementation` has the layers that carry out the definition.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -36,7 +36,7 @@ export type { CredentialOptions } from "./credentials.ts"
 /** The key that a request was made with. @category services @since 0.1.0 */
 export class CurrentApiKey extends Context.Service<CurrentApiKey, ApiKeyModel.ApiKey>()("effect-api-key/http/CurrentApiKey") {}
 
-/** The key that a request was made with, if it carried one. @category services @since 0.1.0 */
+/** The key that a request carried, if any. @category services @since 0.1.0 */
 export class OptionalApiKey extends Context.Service<OptionalApiKey, Option.Option<ApiKeyModel.ApiKey>>()(
   "effect-api-key/http/OptionalApiKey",
 ) {}
@@ -62,8 +62,8 @@ export const authProblems = [
 ] as const
 
 /**
- * What {@link ApiKeyAuth} and {@link OptionalApiKeyAuth} say of a request that they refuse: a derived client of an endpoint that they protect
- * fails with these, besides the endpoint's own.
+ * The refusals of {@link ApiKeyAuth} and {@link OptionalApiKeyAuth}. A derived client of a protected endpoint fails with these refusals, besides
+ * the endpoint's own failures.
  * @category models
  * @since 0.1.0
  */
@@ -79,8 +79,8 @@ const security = {
  * Lets a request through only with a good API key, from `Authorization: Bearer …` or `X-API-Key` unless {@link acceptCredentials} says
  * otherwise, and provides {@link CurrentApiKey}.
  *
- * The answer to a request with the token from before a rotation has `Deprecation` (RFC 9745) and, once it is known when that token ends,
- * `Sunset` (RFC 8594).
+ * The answer to a request with the token from before a rotation has `Deprecation` (RFC 9745). Once the end of that token is known, the answer
+ * has `Sunset` (RFC 8594) too.
  *
  * Add it after the endpoints it is to cover: `.middleware(ApiKeyAuth)` doesn't reach those added later.
  * @category middleware
@@ -92,8 +92,8 @@ export class ApiKeyAuth extends HttpApiMiddleware.Service<ApiKeyAuth, { provides
   requiredForClient: true,
 }) {
   /**
-   * Makes a derived client send `token` in the first place where its api takes it, or in the one that is named: `"X-API-Key"`, say, for a
-   * client whose requests have another `Authorization`. Throws on one that isn't written as in {@link CredentialOptions}.
+   * Makes a derived client send `token` in the first place where its api takes keys, or in the named place. `"X-API-Key"` is for a client whose
+   * requests have another `Authorization`. Throws on a place that isn't written as in {@link CredentialOptions}.
    */
   static layerClient(token: Redacted.Redacted, place?: string): Layer.Layer<HttpApiMiddleware.ForClient<ApiKeyAuth>> {
     const named = place === undefined ? undefined : credentialsFrom({ accept: [place] })
@@ -123,7 +123,7 @@ export class OptionalApiKeyAuth extends HttpApiMiddleware.Service<OptionalApiKey
 
 /**
  * Says where the requests to an api carry their keys, for all groups that the api has by then: {@link ApiKeyAuth}, {@link OptionalApiKeyAuth},
- * challenges, OpenAPI and derived clients follow. Throws if `accept` isn't written as it should be.
+ * challenges, OpenAPI and derived clients follow. Throws on an `accept` that isn't well-formed.
  *
  * As with {@link requireScopes}, give `HttpApiBuilder.group` the same api that you serve.
  * @example
@@ -165,10 +165,10 @@ const rebuild = (api: HttpApi.Top, change: (group: HttpApiGroup.Top) => HttpApiG
 const RequiredScopes = Context.Reference<ReadonlyArray<Scope.Scope>>("effect-api-key/http/RequiredScopes", { defaultValue: () => [] })
 
 /**
- * Requires scopes on an endpoint, on a group, or on all groups that an api has by then, besides those required already. OpenAPI
- * shows them. Throws on a scope that isn't well-formed.
+ * Requires scopes on an endpoint, a group, or all groups that an api has by then. Scopes that are required already stay required. OpenAPI shows
+ * them. Throws on a scope that isn't well-formed.
  *
- * It takes effect through {@link ApiKeyAuth} or {@link OptionalApiKeyAuth}, on the endpoint and group that the *handlers* are built from: give
+ * {@link ApiKeyAuth} or {@link OptionalApiKeyAuth} enforces the scopes, on the endpoint and group that the *handlers* are built from. Give
  * `HttpApiBuilder.group` the same api that you serve, and let {@link assertProtected} see to the rest.
  * @category combinators
  * @since 0.1.0
@@ -176,7 +176,7 @@ const RequiredScopes = Context.Reference<ReadonlyArray<Scope.Scope>>("effect-api
 export const requireScopes =
   (...scopes: ReadonlyArray<string>) =>
   <A extends HttpApi.Constraint | HttpApiGroup.Constraint | HttpApiEndpoint.Constraint>(self: A): A =>
-    // Annotating changes neither the shape nor the type of what is annotated.
+    // An annotation changes neither the shape nor the type of its subject.
     annotate(self as unknown as Annotated, Scope.set(...scopes)) as unknown as A
 
 /** The scopes that {@link requireScopes} put on an endpoint and its group. @category combinators @since 0.1.0 */
@@ -187,8 +187,8 @@ export const requiredScopes = (options: {
   Scope.set(...Context.get(options.group.annotations, RequiredScopes), ...Context.get(options.endpoint.annotations, RequiredScopes))
 
 /**
- * Throws if an endpoint requires scopes and has no middleware to enforce them, which happens when it was added to its group after
- * `.middleware(ApiKeyAuth)`. Call it once with the api that you serve; `layerHandlers` does so for the api it is given.
+ * Throws if an endpoint requires scopes and has no middleware to enforce them. An endpoint added to its group after `.middleware(ApiKeyAuth)`
+ * has none. Call it once with the api that you serve; `layerHandlers` does so for the api it is given.
  * @category combinators
  * @since 0.1.0
  */

@@ -297,8 +297,8 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
 export class ApiKeysGroup extends make("/api-keys") {}
 
 /**
- * The failures of each endpoint of the group, by the endpoint's name: a derived client fails with these, besides `HttpClientError`
- * and `SchemaError`. The tag of each is its class's name in `Problem`.
+ * The failures of each endpoint of the group, by the endpoint's name. A derived client fails with these failures, besides `HttpClientError` and
+ * `SchemaError`. The tag of each is its class's name in `Problem`.
  * @category models
  * @since 0.1.0
  */

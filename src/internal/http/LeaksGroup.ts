@@ -1,7 +1,7 @@
 /**
  * The HTTP interface for tokens that were found where they shouldn't be: {@link LeaksGroup}, to be added to an `HttpApi` of your own.
  *
- * None of its endpoints takes an API key. Both are off until `layerLeaks` of `effect-api-key/http/implementation` turns them on.
+ * The endpoints take no API key. The two endpoints are off until `layerLeaks` of `effect-api-key/http/implementation` turns them on.
  * @since 0.1.0
  */
 import * as HttpApi from "effect/http-api/HttpApi"
@@ -33,8 +33,8 @@ export const LeakReport = Schema.Array(
 ).annotate({ identifier: "LeakReport" })
 
 /**
- * The verdict on each token, in the order of the report: `true_positive` if it was one of ours, whether it still worked or not. `token_hash` is the
- * SHA-256 of the token in base64, so that the answer doesn't repeat it. `token_type` is empty where the report named none.
+ * The verdict on each token, in the order of the report: `true_positive` for a token of ours, working or ended. `token_hash` is the SHA-256 of
+ * the token in base64, so the answer doesn't repeat the token. `token_type` is empty where the report named none.
  * @category schemas
  * @since 0.1.0
  */

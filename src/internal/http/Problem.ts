@@ -1,5 +1,5 @@
 /**
- * Refusals as they go over the wire: RFC 9457 problems, each of type `urn:effect-api-key:problem:…`.
+ * Refusals on the wire: RFC 9457 problems, each of type `urn:effect-api-key:problem:…`.
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
@@ -20,7 +20,7 @@ export class InvalidRequestProblem extends HttpApiError.Problem<InvalidRequestPr
 /** The caller has the key's present state already (RFC 9110 §15.4.5), of which `If-None-Match` named the tag. @category problems @since 0.1.0 */
 export class NotModified extends Schema.TaggedError<NotModified>()("NotModified", {}, { httpApiStatus: 304 }) {}
 
-/** {@link NotModified} as it is sent: without a body. @category problems @since 0.1.0 */
+/** {@link NotModified} on the wire: without a body. @category problems @since 0.1.0 */
 export const NotModifiedNoContent = NotModified.pipe(HttpApiSchema.asNoContent({ decode: () => new NotModified() }))
 
 /** The body is longer than the endpoint reads. @category problems @since 0.1.0 */
@@ -30,7 +30,7 @@ export class BodyTooLargeProblem extends HttpApiError.Problem<BodyTooLargeProble
   title: "Body too large",
 }) {}
 
-/** The body isn't JSON, by what `Content-Type` says of it. @category problems @since 0.1.0 */
+/** The body isn't JSON, by its `Content-Type`. @category problems @since 0.1.0 */
 export class UnsupportedMediaTypeProblem extends HttpApiError.Problem<UnsupportedMediaTypeProblem>()("UnsupportedMediaTypeProblem", {
   type: urn("unsupported-media-type"),
   status: 415,
@@ -116,7 +116,7 @@ export class GraceRunningProblem extends HttpApiError.Problem<GraceRunningProble
   { id: Schema.String, expiresAt: Schema.NullOr(Instant) },
 ) {}
 
-/** A key's previous token was used for what takes the current one. @category problems @since 0.1.0 */
+/** A key's previous token was used for an operation that takes the current token. @category problems @since 0.1.0 */
 export class PreviousTokenProblem extends HttpApiError.Problem<PreviousTokenProblem>()("PreviousTokenProblem", {
   type: urn("previous-token"),
   status: 403,
@@ -152,8 +152,8 @@ export class OverloadedProblem extends HttpApiError.Problem<OverloadedProblem>()
 ) {}
 
 /**
- * The change was made and stands, but the nodes in `nodes` haven't confirmed within the time asked for that they applied it; without any,
- * it couldn't be found out which nodes live.
+ * The change was made and stands. The nodes in `nodes` haven't confirmed within the requested time that they applied the change. Empty `nodes`
+ * mean that the living nodes couldn't be found out.
  * @category problems
  * @since 0.1.0
  */

@@ -1,4 +1,4 @@
-/** Why a server didn't do what it was asked for. None of these holds a request or an answer, in which there are tokens. */
+/** Reasons why a server didn't carry out a request. The failures hold no request or answer, as both may hold tokens. */
 import * as Schema from "effect/Schema"
 import { Overloaded } from "../../ApiKeyError.ts"
 
@@ -12,7 +12,11 @@ export class ServerUnreachable extends Schema.TaggedError<ServerUnreachable>()("
   }
 }
 
-/** The answer isn't one of a server of API keys of this version: something else listens there, or stands in front of it. @category errors @since 0.1.0 */
+/**
+ * The answer isn't from a server of API keys of this version. Another program listens there, or stands in front of the server.
+ * @category errors
+ * @since 0.1.0
+ */
 export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("UnexpectedAnswer", {
   url: Schema.String,
   reason: Schema.String,
@@ -34,8 +38,9 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthoriz
 }
 
 /**
- * The client's own token isn't allowed to do this: it lacks `scopes` (`InsufficientScope`), would hand out `scopes` that it doesn't hold
- * (`ScopeNotHeld`), was replaced by a rotation (`PreviousToken`), or is kept from it by a policy (`PolicyRefused`).
+ * The client's own token isn't allowed to do the operation. `InsufficientScope`: the token lacks `scopes`. `ScopeNotHeld`: the operation would
+ * hand out `scopes` that the token doesn't hold. `PreviousToken`: a rotation replaced the token. `PolicyRefused`: a policy refuses the
+ * operation.
  * @category errors
  * @since 0.1.0
  */

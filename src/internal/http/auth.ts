@@ -1,8 +1,8 @@
 /**
  * Carries out {@link ApiKeyAuth} and {@link OptionalApiKeyAuth} with the `ApiKeys` service.
  *
- * All of it runs at each request, so it makes do without generators, and with one context, one span attribute or log line only where there
- * is somebody to read it, and refusals that are made once.
+ * The code runs at each request, so it has no generators, and makes a single context. A span attribute or log line is made only where a reader
+ * is present. Refusals are made once.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -79,7 +79,7 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
         }),
       ),
     ),
-    // Handlers are built with what this layer gives, and so refuse in its name.
+    // Handlers are built with the realm of this layer, and so refuse in its name.
     Layer.succeed(Realm, realm),
   )
 }
@@ -119,7 +119,7 @@ export const challengeScopes = (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyA
     ["scope", scopes.join(" ")],
   ])
 
-/** Refuses the caller's key, with the challenge for it, where a handler knows better than what it was let in by. */
+/** Refuses the caller's key with its challenge, where a handler has a newer state of the key than the middleware. */
 export const refuseKey = <Refusal extends Problem.InactiveProblem | Problem.ExpiredProblem>(
   endpoint: HttpApiEndpoint.Top,
   problem: Refusal,
@@ -142,8 +142,8 @@ const addChallenge = (
   })
 
 /**
- * A challenge for each scheme that `Authorization` is taken with. Keys in other headers have no scheme of HTTP's; where there are no others,
- * their headers' names stand for it, as a 401 must challenge (RFC 9110 §15.5.2).
+ * A challenge for each scheme that `Authorization` is taken with. Keys in other headers have no scheme of HTTP's. Without any scheme, the
+ * headers' names stand in the challenge, as a 401 must challenge (RFC 9110 §15.5.2).
  */
 const makeChallenge = (credentials: Credentials, realm: string): ((parameters: Parameters) => string) => {
   const ofHttp = credentials.places.flatMap((place) => (isAuthorization(place) && place.scheme !== undefined ? [place.scheme] : []))
@@ -170,17 +170,17 @@ interface Schemes<Provided> {
   readonly apiKey: Scheme<Provided>
 }
 
-/** What a middleware provides. */
+/** The provision of a middleware to its handlers. */
 interface Provision<Provided> {
   readonly provide: (context: Context.Context<never>, apiKey: ApiKey) => Context.Context<Provided>
-  /** How the handler goes on without a key, if it may. */
+  /** Runs the handler without a key; `undefined` where a key is required. */
   readonly withoutKey: (<E>(next: Effect.Effect<Response, E, Provided>) => Effect.Effect<Response, E>) | undefined
 }
 
 /**
- * Effect tries the schemes in turn, and any failure leads to the next one. The first does the work of all, as most requests are good and
- * then have no need of the others, which repeat what the first one found wrong. Which schemes there are, and under which names, is the api's
- * to say: {@link acceptCredentials}, whose endpoints go by the `Way` instead.
+ * Effect tries the schemes in turn, and any failure leads to the next one. The first scheme does the work of all. A good request needs no other
+ * scheme, and most requests are good. The other schemes repeat the first one's refusal. Which schemes there are, and under which names, is the
+ * api's to say: {@link acceptCredentials}, whose endpoints go by the `Way` instead.
  */
 const makeService = <Provided>(
   apiKeys: ApiKeys["Service"],
@@ -197,7 +197,7 @@ const makeService = <Provided>(
   })
 }
 
-/** Checks the key of a fiber's request, and goes on to `next` if it is good. */
+/** Checks the key of a fiber's request, and goes on to `next` with a good key. */
 const makeCheck = <Provided>(apiKeys: ApiKeys["Service"], { provide, withoutKey }: Provision<Provided>) => {
   const recall = recallOf(apiKeys.verify)
   return <E>(
@@ -220,7 +220,7 @@ const makeCheck = <Provided>(apiKeys: ApiKeys["Service"], { provide, withoutKey 
       // As `updateContext` does, in one step with the headers.
       fiber.setContext(provide(mention(context, fiber.cache.span, known, door), known.apiKey))
       return Effect.onExitPrimitive(
-        // What it needs is in the fiber's context now.
+        // The services that `next` needs are in the fiber's context now.
         next as Effect.Effect<Response, E>,
         () => {
           fiber.setContext(context)
@@ -251,7 +251,7 @@ interface Demands {
   readonly group: HttpApiGroup.Top
   readonly scopes: ReadonlyArray<Scope>
   readonly door: Door
-  /** Tells caches that the answer is for who sent the key, too. */
+  /** Tells caches also that the answer is for the sender of the key alone. */
   readonly keepPrivate: HttpEffect.PreResponseHandler
 }
 
@@ -259,15 +259,18 @@ interface Demands {
 interface Door {
   readonly read: ReadCredential
   readonly refuse: Refuse
-  /** Those whose values Effect shows, unless told otherwise. */
+  /** The headers whose values Effect shows, unless told otherwise. */
   readonly unusualHeaders: ReadonlyArray<string>
-  /** As they were written. */
+  /** The headers' names in the spelling of the options. */
   readonly vary: ReadonlyArray<string>
   /** Tells caches by which headers the answer differs. */
   readonly tellApart: HttpEffect.PreResponseHandler
 }
 
-/** What an endpoint asks of a key, and where it takes it. An endpoint may be in several groups, which ask for more. */
+/**
+ * The scopes that an endpoint asks of a key, and the places where the endpoint takes keys. An endpoint may be in several groups, which ask for
+ * more.
+ */
 const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target: Target) => Demands) => {
   const demands = new WeakMap<HttpApiEndpoint.Top, Demands>()
   const doors = new WeakMap<Credentials, Door>()
@@ -296,7 +299,7 @@ const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target:
   }
 }
 
-/** Adds it when the answer is there, and so behind what a handler does to the response itself. */
+/** Adds the handler once the answer is there, and so behind a handler's own changes of the response. */
 const addOnExit = <A, E, R>(
   context: Context.Context<never>,
   handler: HttpEffect.PreResponseHandler,
@@ -307,13 +310,13 @@ const addOnExit = <A, E, R>(
     return undefined
   })
 
-/** RFC 9111 §3.5 keeps answers to `Authorization` from shared caches, and those to other headers only if they say so. */
+/** RFC 9111 §3.5 keeps answers to `Authorization` from shared caches, and answers to keys in other headers only by their `Cache-Control`. */
 const tellCaches = (names: ReadonlyArray<string>, cacheControl: "private" | "no-store" | undefined): HttpEffect.PreResponseHandler => {
   const usual = { vary: names.join(", "), ...(cacheControl !== undefined && { "cache-control": cacheControl }) }
   return (_request, response) => {
     const { vary, "cache-control": said } = response.headers
     if (vary === undefined && said === undefined) {
-      // One by one, which costs less than all by `setHeaders`.
+      // Single calls of `setHeader` cost less than `setHeaders`.
       const told = HttpServerResponse.setHeader(response, "vary", usual.vary)
       return Effect.succeed(cacheControl === undefined ? told : HttpServerResponse.setHeader(told, "cache-control", cacheControl))
     }
@@ -336,7 +339,7 @@ const addToVary = (vary: string, names: ReadonlyArray<string>): string => {
 
 const usualHeaders = new Set(["authorization", "x-api-key"])
 
-/** Tells of the key in the request's span, in the logs of what is run with the context, and to the caller if its token is about to end. */
+/** Names the key in the request's span and in the logs under the context. A caller whose token is about to end is told so. */
 const mention = (
   context: Context.Context<never>,
   span: Tracer.AnySpan | undefined,
@@ -401,7 +404,7 @@ const makeRefuse = (challenge: (parameters: Parameters) => string): Refuse => {
   const ambiguous = new WeakMap<Problem.InvalidRequestProblem, Refusal>()
   const busy = new Map<number, Refusal>()
 
-  /** What the wire is told (RFC 6750 §3): malformed, unknown and wrong secret are the same. */
+  /** The refusal on the wire (RFC 6750 §3): malformed, unknown and wrong secret are the same. */
   const toRefusal = (error: Exclude<Refused, RepositoryError | HasherError>): Refusal => {
     switch (error._tag) {
       case "MissingApiKey":
@@ -474,9 +477,9 @@ export const overloaded = ({
   return Effect.andThen(HttpEffect.appendPreResponseHandler(retryAfter(problem)), Effect.fail(problem))
 }
 
-/** Tells the operator what failed, and the caller that it did. */
+/** Logs the failure for the operator. The caller gets 503 without the cause. */
 export const unavailable = (error: RepositoryError | HasherError): Effect.Effect<Problem.ServiceUnavailableProblem> =>
   Effect.as(Effect.logError(error.message, error.cause), new Problem.ServiceUnavailableProblem())
 
-/** A quoted-string of RFC 9110 §5.6.4, with what a header can't hold left out. */
+/** A quoted-string of RFC 9110 §5.6.4, without characters that a header can't hold. */
 const quote = (text: string): string => `"${text.replace(/[^\t\x20-\x7e]/g, "").replace(/["\\]/g, "\\$&")}"`

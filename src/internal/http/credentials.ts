@@ -1,6 +1,6 @@
 /**
- * Where a request carries its key: in which headers, and after which schemes. The definition's half, fit for a browser: how it is written
- * down, and what OpenAPI and a derived client make of it.
+ * The places where a request carries its key: headers, and schemes in them. The module is the definition's half, fit for a browser: the
+ * notation, OpenAPI and derived clients.
  */
 import * as Context from "effect/Context"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -11,7 +11,7 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import * as Redacted from "effect/Redacted"
 
 /**
- * In which headers a key is taken, and what is made of an `Authorization` that holds something else.
+ * The headers in which a key is taken, and the treatment of an `Authorization` without a key.
  * @category models
  * @since 0.1.0
  */
@@ -22,13 +22,13 @@ export interface CredentialOptions {
    */
   readonly accept?: ReadonlyArray<string> | undefined
   /**
-   * What becomes of an `Authorization` that has not the form of a key, beside a key in another header: it may be a user's own token, and so
-   * none of ours (`ignore`), or two credentials (`refuse`, with 400). Default: `ignore`.
+   * The treatment of an `Authorization` that hasn't the form of a key, beside a key in another header. `ignore` takes the header for a user's
+   * own token. `refuse` takes the request for one with two credentials, and answers 400. Default: `ignore`.
    */
   readonly foreignAuthorization?: "ignore" | "refuse" | undefined
 }
 
-/** One place where a key may be, as it was written. */
+/** A place where a key may be, in the spelling of the options. */
 export interface Place {
   readonly header: string
   /** Absent where the header holds the key alone. */
@@ -53,7 +53,7 @@ const parsePlace = (text: string): Place | undefined => {
 
 const identify = ({ header, scheme = "" }: Place): string => `${header}:${scheme}`.toLowerCase()
 
-/** Gives nothing unless each is written as it should be, none is there twice, and there is at least one. */
+/** Gives `undefined` for no text, for a malformed text, for a place named twice, and for too many places. */
 export const parsePlaces = (texts: ReadonlyArray<string>): Credentials["places"] | undefined => {
   const [first, ...rest] = texts.flatMap((text) => parsePlace(text) ?? [])
   if (first === undefined || rest.length + 1 !== texts.length || texts.length > maxPlaces) return undefined
@@ -61,7 +61,7 @@ export const parsePlaces = (texts: ReadonlyArray<string>): Credentials["places"]
   return new Set(places.map(identify)).size === places.length ? places : undefined
 }
 
-/** As they are written. */
+/** The notation of a place, as {@link CredentialOptions} takes it. */
 export const formatPlace = ({ header, scheme }: Place): string => (scheme === undefined ? header : `${header}: ${scheme}`)
 
 export const credentialsFrom = ({
@@ -102,7 +102,7 @@ export const headersOf = (credentials: Credentials): ReadonlyArray<string> => va
  */
 export const CacheControl = Context.Reference<"private" | "no-store">("effect-api-key/http/CacheControl", { defaultValue: () => "private" })
 
-/** The headers by whose values answers differ, as they were written. */
+/** The headers by whose values answers differ, in the spelling of the options. */
 export const varyOf = ({ places }: Credentials): ReadonlyArray<string> =>
   places
     .map(({ header }) => header)

@@ -8,7 +8,7 @@ interface Explanation {
   /** In a few words, as a heading. */
   readonly summary: string
   readonly description: string
-  /** A request's body, as it is sent. */
+  /** An example of a request's body on the wire. */
   readonly example?: Schema.Json | undefined
 }
 
@@ -16,7 +16,7 @@ interface Explanation {
 export const explain =
   ({ summary, description, example }: Explanation) =>
   <Endpoint extends HttpApiEndpoint.Constraint>(endpoint: Endpoint): Endpoint => {
-    // Annotating changes neither the shape nor the type of what is annotated.
+    // An annotation changes neither the shape nor the type of its subject.
     const explained = (endpoint as unknown as HttpApiEndpoint.Top)
       .annotate(OpenApi.Summary, summary)
       .annotate(OpenApi.Description, description)

@@ -62,7 +62,7 @@ import { writeVerified } from "./writtenAnswers.ts"
 export const layerHandlers = <ApiId extends string, Groups extends HttpApiGroup.Constraint>(
   api: HttpApi.HttpApi<ApiId, Groups>,
 ): Layer.Layer<HttpApiGroup.Service<ApiId, "apiKeys">, never, ApiKeys | ApiKeyAuth | RequestProblems> =>
-  // The group that `api` holds under this name is ours; it may have gained a path prefix, middleware or annotations, but no endpoints.
+  // The group that `api` holds under this name is ours. A path prefix, middleware or annotations may have been added, but no endpoints.
   Layer.suspend(() => {
     assertProtected(api)
     return makeHandlers(api as unknown as typeof ApiKeysApi) as Layer.Layer<
@@ -79,7 +79,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
     Effect.fnUntraced(function* (handlers) {
       const apiKeys = yield* ApiKeys
 
-      /** Binds a request with preconditions to the version for which they hold, so that no other version is written. */
+      /** Binds a request with preconditions to the version for which the preconditions hold. No other version is written. */
       const judge = Effect.fnUntraced(function* (id: ApiKeyId, headers: Preconditions) {
         if (areUnconditional(headers)) return {}
         const current = yield* apiKeys.get(id)
@@ -87,7 +87,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
         return { ifVersion: current.version }
       })
 
-      /** A longer life, or another one, is a grant of the scopes that the key has; only those that were checked may get it. */
+      /** A longer or a new life is a grant of the scopes that the key has. The version binds the grant to the checked scopes. */
       const checkCovered = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, id: ApiKeyId) {
         const { scopes, version } = yield* apiKeys.get(id)
         yield* checkGrant(endpoint, scopes)
@@ -96,8 +96,8 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
 
       /**
        * Lets through a caller that may write keys, and a key that may rotate itself. Gives the key as the store has it, by which a key that
-       * rotates itself is judged. The previous token is never good for its own key, as it may be the one that leaked; the store is asked
-       * because this node may not have heard yet that it is the previous one.
+       * rotates itself is judged. The previous token is never good for its own key, as the previous token may be the leaked one. The store is
+       * asked, as news of a rotation may not have reached this node yet.
        */
       const authorizeRotation = Effect.fnUntraced(function* (id: ApiKeyId, endpoint: HttpApiEndpoint.Top) {
         const caller = yield* CurrentApiKey
@@ -161,7 +161,8 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
             Effect.catchIf(isRefusal, (error) => Effect.succeed(unstored({ valid: false, error }))),
           ),
         revoke: ({ payload: { token, reason, report } }) =>
-          // A report that a caller names is none of those that scanners sign, whatever it is called: those are digests.
+          // A report that a caller names can't collide with a report that scanners sign. The name gets a prefix, and signed reports are named by
+          // digests.
           byCaller(apiKeys.revoke(token, { reason, report: report === undefined ? undefined : `api-keys ${report}` })).pipe(
             Effect.map(({ apiKey, usedToken, isEnded }): typeof RevokedBody.Type => ({ valid: true, apiKey, usedToken, isEnded })),
             Effect.catchTags({
@@ -245,7 +246,7 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           Effect.gen(function* () {
             const { isSelf, target } = yield* authorizeRotation(params.id, endpoint)
             yield* checkPreconditions(target, headers)
-            // The key's own token was the current one of this version; after another rotation it is the one whose grace would end.
+            // The key's own token was the current one of this version. After another rotation, the grace of that same token would end.
             const guard = isSelf || !areUnconditional(headers) ? { ifVersion: target.version } : {}
             return tagged(yield* byCaller(apiKeys.endGrace(params.id, { ...query, ...guard })))
           }).pipe(Effect.catchTags(changeProblems)),
@@ -265,8 +266,8 @@ const byCaller = <A, E, R>(change: Effect.Effect<A, E, R>) =>
   })
 
 /**
- * Refuses to grant scopes that the caller's own key doesn't cover, and any to a caller whose own key has policies: the other key would be without
- * them, and the stronger one.
+ * Refuses to grant scopes that the caller's own key doesn't cover. A caller whose own key has policies may grant none: the other key, without
+ * policies, would be stronger.
  */
 const checkGrant = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, scopes: ReadonlyArray<Scope> | undefined) {
   if (scopes === undefined) return

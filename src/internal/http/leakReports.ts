@@ -36,15 +36,15 @@ export interface SigningKey {
 
 /** @category models @since 0.1.0 */
 export interface LeakOptions {
-  /** Whose reports are taken. Default: nobody's, and `POST /leaks` isn't offered. */
+  /** The keys that sign the accepted reports. Default: no keys, and `POST /leaks` isn't offered. */
   readonly signingKeys?: ReadonlyArray<SigningKey> | undefined
   /** Whether a reported token that works is ended, or only logged. Default: `end`. */
   readonly onReport?: "end" | "log" | undefined
   /** Whether the holder of a token can end it (`POST /leaks/revoke`). Default: no. */
   readonly revokeByPossession?: boolean | undefined
   /**
-   * How many tokens of keys that exist are looked at by possession in a second, whoever sends them; up to 1,000 more wait. What names no key
-   * costs a look-up alone. Default: 10, at least 0.1.
+   * The number of tokens of existing keys that are looked at by possession in a second, over all senders. Up to 1,000 more wait. A token that
+   * names no key costs a look-up alone. Default: 10, at least 0.1.
    */
   readonly revocationsPerSecond?: number | undefined
 }
@@ -72,14 +72,14 @@ export const layerLeaks = <ApiId extends string, Groups extends HttpApiGroup.Con
     ApiKeys | RequestProblems
   >
 
-/** Reported tokens that are looked at at a time, so that other look-ups have their turn at hashing. */
+/** The number of reported tokens looked at at a time. Other look-ups have their turn at hashing. */
 const concurrency = 4
 /** Reports come in the size that their sender likes, but have to fit into memory. */
 const maxReportBytes = 10 * 1024 * 1024
 /** The bytes of unchecked bodies that are read at a time, but for small ones. Only a whole body tells whether it is signed. */
 const maxUnsignedBytes = 4 * maxReportBytes
 const smallReportBytes = 64 * 1024
-/** Of the places where a token was found, those that are logged, and how much of each. */
+/** The number of places of a token that are logged, and the logged length of each. */
 const maxPlaces = 8
 const maxPlaceLength = 512
 
@@ -98,7 +98,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
       const turns = yield* Semaphore.make(concurrency)
       const readBody = makeReadBody()
 
-      // Nothing that the caller could see or time says what a token was, as all of it happens later.
+      // The check of a token happens after the answer, so neither answer nor time tells the caller of the token's state.
       const rate = Math.max(revocationsPerSecond, 0.1)
       const revokePresented = (token: Redacted.Redacted) =>
         apiKeys.revoke(token, { reason: "possession" }).pipe(
@@ -168,7 +168,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
         )
       }
 
-      /** Each token once, as it may have been found in many places; and all of them, though one fails. */
+      /** A token may have been found in many places, and is looked at once. All tokens are looked at, though one look fails. */
       const label = Effect.fnUntraced(function* (report: ReadonlyArray<Leak>, digest: string) {
         const byHash = new Map<string, Array<Leak>>()
         const hashes = report.map(({ token }) => Possession.hashOf(token))
@@ -201,7 +201,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
             if (isSigned === undefined) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
             const body = yield* readBody
             const signature = Buffer.from(headers["github-public-key-signature"] ?? "", "base64")
-            // The signature is over the bytes that were sent, so they are checked before anything reads them.
+            // The signature is over the bytes on the wire, so the bytes are checked before a parser reads the body.
             if (!isSigned(body, signature)) return yield* Effect.fail(new Problem.InvalidSignatureProblem())
             const report = yield* Effect.mapError(decodeReport(body.toString("utf8")), ({ issue }) => misshapen(issue))
             // A report counts, though its sender doesn't wait for the answer.
@@ -220,7 +220,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
     }),
   )
 
-/** Whatever reads bodies on this server, and however much of them. */
+/** The bounds hold beside any other reader and limit of bodies on the server. */
 const makeReadBody = () => {
   let unsigned = 0
   return Effect.gen(function* () {
@@ -246,7 +246,7 @@ const makeReadBody = () => {
   })
 }
 
-/** Of the body alone: one body has many signatures by the same key, and from each of them another one can be computed. */
+/** The digest is of the body alone. A body has many signatures by a key, and each signature gives a further one. */
 const digestOf = (body: Buffer): string => createHash("sha256").update(body).digest("base64")
 
 const describePlaces = (leaks: ReadonlyArray<Leak>) => {
@@ -275,7 +275,7 @@ const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 /** Whether a body's signature is a key's. */
 type IsSigned = (body: Uint8Array, signature: Uint8Array) => boolean
 
-/** The check of signatures by the key, if it is one that signs reports. */
+/** The check of signatures by the key, if the key is of the kind that signs reports. */
 export const readKey = (identifier: string, pem: string): Effect.Effect<IsSigned, InvalidSigningKey> => {
   const invalid = new InvalidSigningKey({ identifier })
   return Effect.flatMap(Effect.try({ try: () => createPublicKey(pem), catch: () => invalid }), (key) =>
@@ -285,7 +285,7 @@ export const readKey = (identifier: string, pem: string): Effect.Effect<IsSigned
   )
 }
 
-/** RFC 3279 §2.2.3: the signature is DER. Other bytes are no signature. */
+/** RFC 3279 §2.2.3: the signature is DER. Bytes that aren't DER are no signature. */
 const isSignedBy =
   (key: KeyObject): IsSigned =>
   (body, signature) =>

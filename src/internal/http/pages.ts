@@ -19,8 +19,8 @@ interface Options<A, E, E2> {
 }
 
 /**
- * All items, by cursor. Each page must end further on than the page before: pages that go round, of a proxy that drops the query say, would
- * be read for ever, whatever their cursors are.
+ * All items, by cursor. Each page must end further on than the page before. A proxy that drops the query gives the same page again, and a client
+ * would read for ever.
  */
 export const readPages = <A, E, E2>({ read, isAfter, fail }: Options<A, E, E2>): Stream.Stream<A, E | E2> =>
   Stream.paginate({ cursor: "", end: undefined as A | undefined }, ({ cursor, end }) =>
@@ -40,7 +40,7 @@ const isEarlier = (instant: number, id: string, other: number, otherId: string):
 export const isNewer = (key: ApiKey, other: ApiKey): boolean =>
   isEarlier(other.createdAt.epochMilliseconds, other.id, key.createdAt.epochMilliseconds, key.id)
 
-/** Those that expire before those that come of age, each by when. */
+/** Expiring keys come before keys that come of age, each group by time. */
 export const isLater = (one: Upcoming, other: Upcoming): boolean =>
   one.reason === other.reason
     ? isEarlier(other.at.epochMilliseconds, other.apiKey.id, one.at.epochMilliseconds, one.apiKey.id)

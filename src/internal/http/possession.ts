@@ -9,13 +9,13 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { ApiKeyNotFound, isRefusal, type RepositoryError, type VerifyError } from "../../ApiKeyError.ts"
 
-/** How many tokens may wait to be looked up, and how many of keys that exist may wait for their turn. */
+/** The number of tokens that may wait for the look-up, and of existing keys' tokens that may wait for their turn. */
 export const capacity = 1_000
 /** Tokens looked up at a time. */
 const batchSize = 64
 
 export interface Possession {
-  /** Whether there is room for the token. One that waits already takes no second place. */
+  /** Whether the token has a place. A token that waits already takes no second place. */
   readonly offer: (token: Redacted.Redacted) => boolean
 }
 
@@ -29,7 +29,7 @@ export const isPassing = (error: VerifyError | RepositoryError | { readonly _tag
 /** About a minute, as long as databases take to fail over. */
 const patience = { while: isPassing, schedule: Schedule.exponential("200 millis"), times: 8 }
 
-/** For what is left when the server stops, whose own requests have ended by then. */
+/** The time for tokens that are left when the server stops. The server's requests have ended by then. */
 const drainTime = "10 seconds"
 const drainConcurrency = 4
 
@@ -40,16 +40,16 @@ export interface Dependencies {
 }
 
 /**
- * Ends tokens one by one, so many a second; and what is left when the scope closes at once.
+ * Ends tokens one by one, `perSecond` a second. Tokens that are left when the scope closes are ended without pauses.
  *
- * An invented token names no key, so its look-up is all that it costs. Keys take turns, and of too many tokens those go that name the key
- * with the most: a flood for one key holds up no other.
+ * An invented token names no key, so the token costs a look-up alone. Keys take turns. When tokens are too many, the key with the most tokens
+ * loses some. A flood for one key holds up no other.
  */
 export const make = Effect.fnUntraced(function* (
   { identify, revoke }: Dependencies,
   perSecond: number,
 ): Effect.fn.Return<Possession, never, Scope.Scope> {
-  // By their hashes, so that many posts of one token take one place.
+  // The tokens by their hashes: many posts of a token take a single place.
   const arrived = new Map<string, Redacted.Redacted>()
   const turns = makeTurns()
   const arrival = yield* Latch.make()
@@ -81,7 +81,7 @@ export const make = Effect.fnUntraced(function* (
       : Effect.forEach(Array.from(arrived).slice(0, batchSize), (each) => lookUp(...each), { concurrency: batchSize, discard: true })
   })
 
-  /** Whatever happens to a token, the next one has its turn. */
+  /** After an ended token and after a failure alike, the next token has its turn. */
   const end = ({ key, hash, token }: Turn): Effect.Effect<void> =>
     revoke(token).pipe(
       Effect.retry(patience),
@@ -112,7 +112,7 @@ export const make = Effect.fnUntraced(function* (
       }),
     ),
   )
-  // Before the fibers, so that they have ended by then.
+  // The finalizer is added before the fibers start, so the fibers have ended when the drain runs.
   yield* Effect.addFinalizer(() => drain)
   yield* Effect.forkScoped(Effect.forever(lookUpNext))
   yield* Effect.forkScoped(Effect.forever(endNext))

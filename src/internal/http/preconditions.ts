@@ -1,8 +1,8 @@
-/** The preconditions of a request (RFC 9110 §13): the entity-tags that it names, and what they mean for the state that a key is in. */
+/** The preconditions of a request (RFC 9110 §13): the entity-tags of its headers, and their meaning for the state of a key. */
 import * as Schema from "effect/Schema"
 import type { ApiKey } from "../../ApiKey.ts"
 
-// Each repetition begins with a comma and tags hold no quotes, so there is one way to read a field, in time linear in its length.
+// Each repetition begins with a comma, and tags hold no quotes. A field has a single reading, in time linear in its length.
 const tag = '(?:W\\/)?"[!#-~\\u0080-\\u00FF]*"'
 const fieldPattern = new RegExp(`^(?:\\*|(?:${tag})?(?:[ \\t]*,(?:[ \\t]*${tag})?)*)[ \\t]*$`, "u")
 

@@ -1,6 +1,6 @@
 /**
- * Answers what goes wrong outside the handlers as problems too: requests that don't fit, unknown routes, wrong methods, bodies too
- * large, defects.
+ * Answers failures outside the handlers as problems too. Examples are requests that don't fit, unknown routes, wrong methods, bodies too large,
+ * and defects.
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -43,8 +43,8 @@ const toSegment = (segment: PropertyKey | { readonly key: PropertyKey }): string
 }
 
 /**
- * A middleware for a whole router: whatever fails outside a handler, and every error response without a body of its own, becomes a
- * problem. A defect is logged, and its answer says nothing of it.
+ * A middleware for a whole router. A failure outside a handler, and an error response without a body of its own, becomes a problem. A defect is
+ * logged, and the answer gives no detail of the defect.
  * @category layers
  * @since 0.1.0
  */

@@ -4,7 +4,7 @@ import { MissingApiKey } from "../../ApiKeyError.ts"
 import { type Credentials, headersOf, isAuthorization } from "./credentials.ts"
 import * as Problem from "./Problem.ts"
 
-/** Gives the credential, or what is wrong. `isToken` says whether a text has the form of a token. */
+/** Gives the credential, or the refusal of the request. `isToken` says whether a text has the form of a token. */
 export type ReadCredential = (
   request: HttpServerRequest.HttpServerRequest,
   isToken: (text: string) => boolean,
@@ -59,13 +59,13 @@ export const makeReadCredential = (credentials: Credentials): ReadCredential => 
 }
 
 /**
- * Node gives one value of a header that was sent twice, the first one of `Authorization`; a proxy in front may have judged the other. Only the
- * lines as they came tell, which a web request doesn't have.
+ * Node gives a single value of a header that was sent twice: of `Authorization`, the first. A proxy in front may have judged the other value.
+ * Only the raw lines show both, and a web request has no raw lines.
  */
 const isSentTwice = (source: object, names: ReadonlyArray<string>): boolean => {
   if (!("rawHeaders" in source) || !Array.isArray(source.rawHeaders)) return false
   const lines: ReadonlyArray<unknown> = source.rawHeaders
-  // Node leaves out what is beyond: 1,000 headers in some versions, unless told otherwise.
+  // Node leaves out headers beyond 1,000 in some versions, unless told otherwise.
   if (lines.length >= maxLines) return true
   let seen = 0
   // Names and values in turn.
@@ -84,7 +84,7 @@ const isSentTwice = (source: object, names: ReadonlyArray<string>): boolean => {
 /** Names and values. */
 const maxLines = 2_000
 
-/** Whether a value with a comma holds a credential of ours and something else. Other schemes, such as `Digest`, have lists of their own. */
+/** Whether a value with a comma holds a credential of ours and something else. Foreign schemes, such as `Digest`, have lists of their own. */
 const isList = ({ schemes, isBare }: Door, value: string, credential: string | undefined, isToken: (text: string) => boolean): boolean => {
   if (credential !== undefined) return !isToken(credential)
   const elements = value.split(",").map((element) => element.trim())

@@ -30,13 +30,13 @@ interface Asked {
   readonly tokenName: string
 }
 
-/** What is said of a failure, without a part of the token: `fetch` repeats a header that it can't send. */
+/** The message of a failure, without a part of the token. `fetch` repeats a header that can't be sent. */
 const describeFailure = (error: unknown, token: Redacted.Redacted): string =>
   Redacted.value(token)
     .split(/\s+/)
     .reduce((text, part) => (part.length < 4 ? text : text.replaceAll(part, "…")), rootMessage(error))
 
-/** Whether a request can't have reached the server, so that nothing was changed. */
+/** Whether a request can't have reached the server. No change was made then. */
 export const isUnsent = (error: unknown): boolean =>
   error instanceof HttpClientError && error.response === undefined && /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(rootMessage(error))
 
@@ -76,7 +76,7 @@ export const isPassing = (failure: ServerFailure, error: unknown): boolean => {
     case "Overloaded":
       return true
     case "UnexpectedAnswer": {
-      // Of something in front of the server, while that is started say.
+      // A proxy in front of the server gives such a status, while the server starts for example.
       const status = error instanceof HttpClientError ? error.response?.status : undefined
       return status !== undefined && (status === 429 || status >= 500)
     }
@@ -87,8 +87,8 @@ export const isPassing = (failure: ServerFailure, error: unknown): boolean => {
 }
 
 /**
- * The first issue has a path of the request, of which the service knows the last parts; its reason tells of the others too. The server's texts may
- * hold whatever it was sent, or chose to send.
+ * The first issue has a path of the request, and the service knows the last parts of the path. The reason tells of the other issues too. The
+ * server's texts may repeat a request, or hold any other text.
  */
 export const toInvalidInput = ({ errors = [], message }: Problem.InvalidRequestProblem): InvalidInput => {
   const issues = errors.map(({ path, message }) => ({ field: safeLine(fieldOf(path)), reason: safeLine(message) }))

@@ -10,8 +10,8 @@ const explanations = {
 } as const
 
 /**
- * The client wasn't built, as its `url` is none that tokens may be sent to. The url isn't told, as there may be a password in it.
- * `Plaintext`: it is `http:` and no loopback address (see `plaintext` of the options).
+ * The client wasn't built, as its `url` is none that tokens may be sent to. The url isn't told, as there may be a password in it. `Plaintext`:
+ * the url is `http:` and no loopback address (see `plaintext` of the options).
  * @category errors
  * @since 0.1.0
  */
@@ -32,7 +32,7 @@ export const checkServerUrl = (url: string, plaintext: Plaintext = "loopback"): 
 }
 
 const whyRefused = (url: string, plaintext: Plaintext): InvalidServerUrl["reason"] | undefined => {
-  // The parser would mend backslashes, spaces, and missing or further slashes; the paths are added to the text as it is.
+  // The parser would mend backslashes, spaces, and missing or further slashes. The paths are added to the unmended text.
   if (!/^https?:\/\/[^\s\\/][^\s\\]*$/i.test(url) || !URL.canParse(url)) return "Malformed"
   if (/^[^/]*\/\/[^/?#]*@/.test(url)) return "Credentials"
   if (/[?#]/.test(url)) return "QueryOrFragment"

@@ -1,4 +1,4 @@
-/** The schemas of what the management group takes and answers: bodies, queries, and texts that stand for durations and numbers. */
+/** The schemas of the management group's requests and answers: bodies, queries, and texts for durations and numbers. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -13,7 +13,7 @@ import { type FaceCreateField, faceCreateFields, type FaceUpdateField, faceUpdat
 import { documented } from "../schema/documented.ts"
 import { formatDuration, parseDuration } from "../time/durations.ts"
 
-/** Some fields as a body may hold them. */
+/** The named fields, each optional in a body. */
 const optionalFields = <const Names extends ReadonlyArray<FaceCreateField | FaceUpdateField>>(names: Names) =>
   Struct.map(Struct.pick(Model.ApiKey.fields, names), Schema.optionalKey)
 
@@ -73,7 +73,7 @@ export const MaxAge = durationText(
   "2 seconds",
 ).check(Schema.makeFilter((age: Duration.Duration) => Duration.isGreaterThanOrEqualTo(age, Duration.zero) || "must not be negative"))
 
-/** How long to wait for the nodes: a duration of more than 0 and at most 30 seconds. @category schemas @since 0.1.0 */
+/** The time to wait for the nodes: more than 0 and at most 30 seconds. @category schemas @since 0.1.0 */
 export const ConfirmWithin = durationText(
   `^(?:(?:[1-9]\\d{0,3}|[12]\\d{4}|30000) ?${millis}|(?:[1-9]|[12]\\d|30) ?${seconds})$`,
   "How long to wait until every node has applied the change: `2 seconds` or `500 millis`, say; up to 30 seconds",
@@ -87,7 +87,7 @@ export const ConfirmWithin = durationText(
 )
 
 // Not `FiniteFromString`, which takes "" for 0.
-/** To the document, `pattern` is all of it; what else is wrong is told in words. */
+/** The document has `pattern` alone. A refusal of other faults has words. */
 const wholeNumber = (pattern: string, description: string, example: string) =>
   Schema.String.check(Schema.isPattern(/^\d{1,9}$/u, { expected: "a whole number", toJsonSchema: () => ({ pattern }) }))
     .annotate({ description, examples: [example] })
@@ -132,7 +132,7 @@ export const UpcomingBody = Schema.Struct({
 })
 
 /**
- * A token to be ended by a caller who manages keys, as `RevokeOptions` of the service.
+ * A token that a manager of keys ends, as `RevokeOptions` of the service.
  * @category schemas
  * @since 0.1.0
  */

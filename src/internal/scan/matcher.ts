@@ -14,7 +14,7 @@ export interface Pattern {
   readonly separator: string
 }
 
-/** A token whose checksum holds. `offset` counts to its first byte. */
+/** A token whose checksum holds. `offset` points to its first byte. */
 export interface Match {
   readonly offset: number
   readonly encoding: Encoding

@@ -30,7 +30,7 @@ export class ForeignDataDir extends Schema.TaggedError<ForeignDataDir>()("Foreig
   }
 }
 
-/** The embedded database isn't whole, or it is of another version of PostgreSQL. No database was made anew. @category errors @since 0.1.0 */
+/** The embedded database isn't whole, or is of another version of PostgreSQL. No database was made anew. @category errors @since 0.1.0 */
 export class DamagedDataDir extends Schema.TaggedError<DamagedDataDir>()("DamagedDataDir", {
   dataDir: Schema.String,
   /** The damage, in words for the operator. */
