@@ -44,10 +44,10 @@ import { channelOf, type InvalidIdentifier, resolve, type Table, type TableOptio
 export { InvalidIdentifier, type TableOptions } from "../internal/sql/table.ts"
 
 /**
- * Through PostgreSQL. The options are those of the repository.
+ * Through PostgreSQL. The options are the repository's.
  *
- * Two connections are made with the client's options beside its pool: one listens, the other publishes. So neither a busy pool nor a silent
- * connection makes a caller wait, and a heartbeat that arrives proves that other nodes' messages arrive too.
+ * Two connections are made with the client's options beside its pool: one listens, the other publishes. A busy pool or a silent connection makes
+ * no caller wait. A heartbeat that arrives proves that messages of other nodes arrive too.
  *
  * A pooler between the program and the database has to pool sessions. In PgBouncer's transaction mode no message arrives: each request asks the
  * database, and a warning says so. Behind such a pooler give this layer a client of its own, with the URL of PostgreSQL itself:
@@ -82,7 +82,7 @@ export const layerPostgres = (options: TableOptions = {}): Layer.Layer<ApiKeyInv
         })
       const open = openSession(connect(client.config))
       // A pooler gives a notification to the client that uses the server's connection at that moment. A connection that publishes would hear its
-      // own messages alone there and seem connected, so the listening one never publishes (decision 0024).
+      // own messages alone there and seem connected. The listening connection never publishes (decision 0024).
       const pair = Effect.map(Effect.all([open, open]), ([{ listen }, { ask }]): Session => ({ listen, ask }))
       const begin = Effect.acquireRelease(
         Effect.tap(pair, (session) => Effect.sync(() => sessions.add(session))),
@@ -95,7 +95,8 @@ export const layerPostgres = (options: TableOptions = {}): Layer.Layer<ApiKeyInv
 /**
  * Through PGlite, for several services in one process on the same database, and for changes by hand.
  *
- * Within a transaction each operation of this service fails at once: it joins no transaction, and the transaction has PGlite's only session.
+ * Within a transaction each operation of this service fails at once. An operation joins no transaction, and the transaction has PGlite's only
+ * session.
  * @category layers
  * @since 0.1.0
  */
@@ -161,9 +162,9 @@ const askThrough = (client: SqlClient): Ask => {
 }
 
 /**
- * Opens a connection that ends at once when its scope closes or it stops answering. The driver would wait for the answers to `UNLISTEN` and to an
- * interrupted statement. A pinned connection that is released during a statement is destroyed, so it is released first, and statements are
- * never interrupted.
+ * Opens a connection that ends at once when its scope closes or it stops answering. The driver would wait for the answers to `UNLISTEN` and to
+ * an interrupted statement. A pinned connection that is released during a statement is destroyed. The connection is released first, and
+ * statements are never interrupted.
  */
 const openSession = Effect.fnUntraced(function* (
   connect: Effect.Effect<PgConnection.PgConnection, SqlError, Scope.Scope>,
@@ -202,7 +203,7 @@ const make = (
     const [named] = yield* session.ask("subscribe", `SELECT ${channelOf("$1::regclass::oid")} AS channel`, [qualified])
     const source = yield* session.listen(String(named?.["channel"]))
     const heard = yield* MessageQueue.make
-    // The client's queue has no bound, so messages are moved to the bounded one as they arrive.
+    // The client's queue has no bound, so arriving messages are moved to the bounded queue at once.
     yield* Queue.takeAll(source).pipe(
       Effect.map((notifications) => {
         for (const { payload } of notifications) MessageQueue.offerUnsafe(heard, payload)

@@ -1,6 +1,6 @@
 /**
- * Creates the table of API keys and the triggers that announce its changes. {@link layer} runs the migrations when the program starts;
- * {@link migrations} is for an application that runs them together with its own.
+ * Creates the table of API keys and the triggers that announce its changes. {@link layer} runs the migrations when the program starts.
+ * {@link migrations} is for an application that runs ours together with its own.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
 /**
  * The migrations as data, for `Migrator.fromRecord`.
  *
- * Effect's migrator skips numbers below the last one that ran, so an application with migrations of its own gives each of these the next free
+ * Effect's migrator skips numbers below the last number that ran. An application with migrations of its own gives each of ours the next free
  * number:
  *
  * ```ts
@@ -48,13 +48,14 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  *
  * The schema has to exist then. {@link check} fails if one of them hasn't run.
  *
- * `0001_create_api_keys` makes the table. All text is collated "C", so the database's locale changes nothing. Each look-up and each sort order has
- * an index, except a search for part of a name: no index of PostgreSQL's own serves it, so it reads every key that passes the other
- * filters. `pg_trgm` isn't required, as it often isn't allowed.
+ * `0001_create_api_keys` makes the table. All text is collated "C", so the database's locale changes nothing. Each look-up and each sort order
+ * has an index, except a search for part of a name. No index of PostgreSQL's own serves such a search, so every key that passes the other
+ * filters is read. `pg_trgm` isn't required, as many databases don't allow the extension.
  *
- * `0002_announce_changes` makes the triggers that announce every committed change by `NOTIFY`, also one by hand in psql, and the table
- * `<table>_nodes`, in which nodes register. A change of `last_used_at` alone isn't announced, and neither are changes while triggers are disabled.
- * `NOTIFY` makes transactions that change keys commit one at a time, and they can't be prepared for a commit in two phases.
+ * `0002_announce_changes` makes the triggers that announce every committed change by `NOTIFY`, also a change by hand in psql. The table
+ * `<table>_nodes`, in which nodes register, comes with the same migration. A change of `last_used_at` alone isn't announced, and neither are
+ * changes while triggers are disabled. `NOTIFY` makes transactions that change keys commit one at a time. Such transactions can't be prepared
+ * for a commit in two phases.
  *
  * `0003_rotate_tokens` adds the columns of a previous token, and announces changes by its key id too. Nodes of the version before go on working
  * afterwards, but don't know previous tokens: rotate once all nodes are new. The table is locked while an index over it is built, a second
@@ -62,13 +63,13 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  *
  * `0004_note_deactivation` adds the time and reason of a deactivation.
  *
- * `0006_remember_reports` makes the table `<table>_reports` of the reports of leaks that were carried out: a report that is sent again must not
- * end a key that was activated since. It grows by a row for each leaked token of a report; no row is deleted.
+ * `0006_remember_reports` makes the table `<table>_reports` of the reports of leaks that were carried out. A report that is sent again must not
+ * end a key that was activated since. The table grows by a row for each leaked token of a report, and no row is deleted.
  *
  * `0008_note_peppers` makes the table `<table>_peppers`, which recognises the peppers of the hashes.
  *
  * `0009_keep_policies` adds the column `policies`. From then on changes of all columns but `last_used_at` and `previous_last_used_at` are
- * announced, also of columns that an application adds. Nodes of the version before go on working afterwards, but ignore policies: give the first
+ * announced, also of columns that an application adds. Nodes of the version before go on working afterwards, but ignore policies. Give the first
  * key a policy once all nodes are new.
  *
  * `0010_note_seals` adds the ids of the keys that sealed a record's tokens. Nodes of the version before go on working beside it.
@@ -85,8 +86,8 @@ export const migrations = (options: TableOptions = {}): Readonly<Record<Migratio
 /**
  * Runs the migrations that haven't run yet, in one transaction, and gives their numbers and names.
  *
- * They are counted in `effect_api_key_migrations`, or in `<table>_migrations` for another table than `api_keys`. The schema is created
- * if it is missing. Nodes that start together wait for each other.
+ * The migrations are counted in `effect_api_key_migrations`, or in `<table>_migrations` for another table than `api_keys`. A missing schema is
+ * created. Nodes that start together wait for each other.
  *
  * A table without that list means that an application runs the migrations among its own. Then none is run here, and missing ones fail with a
  * `MigrationError` of the kind `BadState`, which names them.
@@ -134,8 +135,8 @@ export const layer = (options: TableOptions = {}): Layer.Layer<never, Migrator.M
   Layer.effectDiscard(migrate(options))
 
 /**
- * Fails if the database lacks a table or column that a migration makes, and names both. `SqlRepository`'s layers check it when they are built;
- * this function is for an earlier check, such as in a test of the application's own migrations.
+ * Fails if the database lacks a table or column that a migration makes, and names both. `SqlRepository`'s layers check the database when built.
+ * The function is for an earlier check, such as in a test of the application's own migrations.
  *
  * ```ts
  * import { Layer } from "effect"

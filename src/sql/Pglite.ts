@@ -1,8 +1,9 @@
 /**
- * PostgreSQL inside the process: an `SqlClient` over PGlite's own API, in memory or on a folder that one process at a time may use.
+ * PostgreSQL inside the process: an `SqlClient` over PGlite's own API. The database is in memory, or in a folder that one process at a time may
+ * use.
  *
- * Written data survives a killed process. PGlite can't make the disk write it at once, so the last moments before a power cut may be lost: use
- * PostgreSQL where they mustn't.
+ * Written data survives a killed process. PGlite can't make the disk write at once, so a power cut may lose the last moments. Use PostgreSQL
+ * where no moment may be lost.
  *
  * Needs the package `@electric-sql/pglite`, and Node 22.13 or later for the folder's lock.
  * @since 0.1.0
@@ -68,17 +69,17 @@ export type PgliteError = DataDirLocked | DataDirProblem | PgliteUnavailable
 /** @category models @since 0.1.0 */
 export interface PgliteOptions {
   /**
-   * The folder: a new one, which is made with mode 0700; an empty one, which keeps its mode; or one with a database that was made here. Without
-   * one the database lives in memory.
+   * The folder. A new folder is made with mode 0700, and an empty folder keeps its mode. A folder with files must hold a database that was made
+   * here. Without a folder the database lives in memory.
    */
   readonly dataDir?: string | undefined
 }
 
 /**
- * The client. A second one on the same folder fails with {@link DataDirLocked}; the lock goes with the process, even one that is killed.
+ * The client. A second client on the same folder fails with {@link DataDirLocked}. The lock goes with the process, even a killed one.
  *
- * A database is made only in a folder that is new or empty. One that holds other files is a `ForeignDataDir`, and one whose database isn't whole
- * a `DamagedDataDir`; neither is changed.
+ * A database is made only in a folder that is new or empty. A folder with other files gives `ForeignDataDir`, and a database that isn't whole
+ * gives `DamagedDataDir`. The folder stays unchanged in both cases.
  * @category layers
  * @since 0.1.0
  * @example
@@ -99,7 +100,7 @@ export const layer = (options: PgliteOptions = {}): Layer.Layer<PgliteClient | S
   Layer.effectContext(
     Effect.gen(function* () {
       const pglite = yield* open(options)
-      // PGlite has one session: a transaction keeps every other statement out while it lasts.
+      // PGlite has one session: a running transaction keeps every other statement out.
       const session = yield* Semaphore.make(1)
       const client = yield* makeClient(pglite, session)
       if (options.dataDir !== undefined) yield* checkRows(resolve(options.dataDir), client)
@@ -142,7 +143,7 @@ const open = Effect.fnUntraced(function* ({ dataDir }: PgliteOptions): Effect.fn
   yield* lock(folder)
   const warning = yield* othersMayWrite(folder)
   if (warning !== undefined) yield* Effect.logWarning(warning)
-  // Another process may have made the database while it held the lock.
+  // Another process may have made the database while holding the lock.
   if ((yield* claim(folder)) === "unfinished") yield* makeDatabase(folder)
   yield* attempt(folder, async () => {
     await rm(draft(folder), { recursive: true, force: true })
@@ -185,7 +186,7 @@ const makeDatabase = Effect.fnUntraced(function* (folder: string): Effect.fn.Ret
 /** PGlite has no lock. An exclusive transaction of SQLite is one, which the operating system releases with the process. */
 const lock = (dataDir: string): Effect.Effect<void, DataDirLocked | DataDirUnusable, Scope.Scope> =>
   Effect.gen(function* () {
-    // The file is made here, as SQLite's own would be readable for all users, who could then lock it.
+    // The file is made here, as SQLite would make the file readable for all users. Any user could then lock the database.
     yield* attempt(dataDir, async () => (await openFile(lockFile(dataDir), "a", 0o600)).close())
     yield* Effect.acquireRelease(
       Effect.try({
@@ -296,7 +297,7 @@ const compiler = Statement.makeCompiler({
 /**
  * The error for a SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html).
  *
- * PGlite's error holds the statement's parameters and the row's values. Its message and code alone are passed on.
+ * PGlite's error holds the statement's parameters and the row's values. The message and code of the error alone are passed on.
  */
 const toSqlError = (error: unknown, operation: string): SqlError.SqlError => {
   const code = textOf(error, "code")

@@ -1,5 +1,5 @@
 /**
- * Keeps API keys in PostgreSQL or PGlite, through whatever `SqlClient` the application has.
+ * Keeps API keys in PostgreSQL or PGlite, through the application's `SqlClient`.
  *
  * {@link layer} uses the table that `effect-api-key/sql/Migrations` creates. Statements join the application's `sql.withTransaction`; a key
  * id that is taken doesn't abort it.
@@ -28,8 +28,8 @@ export { MissingMigrations } from "../internal/sql/unmigrated.ts"
 /**
  * The repository on a table of another name or in a schema.
  *
- * Fails with `MissingMigrations` if the database lacks a table or column that a migration makes. A database that can't be asked fails nothing:
- * a warning says so, and it is asked at the first use.
+ * Fails with `MissingMigrations` if the database lacks a table or column that a migration makes. A database that can't be asked doesn't fail the
+ * layer. A warning is logged, and the database is asked at the first use.
  * @category layers
  * @since 0.1.0
  * @example

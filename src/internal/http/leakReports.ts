@@ -98,7 +98,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
       const turns = yield* Semaphore.make(concurrency)
       const readBody = makeReadBody()
 
-      // The check of a token happens after the answer, so neither answer nor time tells the caller of the token's state.
+      // The check of a token happens after the answer. Neither answer nor time tells the caller of the token's state.
       const rate = Math.max(revocationsPerSecond, 0.1)
       const revokePresented = (token: Redacted.Redacted) =>
         apiKeys.revoke(token, { reason: "possession" }).pipe(

@@ -9,7 +9,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { ApiKeyNotFound, isRefusal, type RepositoryError, type VerifyError } from "../../ApiKeyError.ts"
 
-/** The number of tokens that may wait for the look-up, and of existing keys' tokens that may wait for their turn. */
+/** The number of tokens that may wait for the look-up, and of existing keys' tokens that may wait to be ended. */
 export const capacity = 1_000
 /** Tokens looked up at a time. */
 const batchSize = 64
