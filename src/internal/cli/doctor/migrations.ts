@@ -1,11 +1,11 @@
-/** How far the database has come. */
+/** Compares the database's migrations with those of this version. */
 import * as Migrations from "../../../sql/Migrations.ts"
 import { type Finding, ok, warning, error } from "./finding.ts"
 
 const plan = Object.keys(Migrations.migrations()).map((name) => ({ id: Number.parseInt(name), name: name.replace(/^\d+_/, "") }))
 const newest = Math.max(...plan.map(({ id }) => id))
 
-/** How far the database has come, and whether what was made is still there. */
+/** The migrations that have run, and whether the table that they made is still there. */
 export const checkMigrations = (
   ids: ReadonlySet<number> | undefined,
   hasTable: boolean,
@@ -35,13 +35,7 @@ export const checkMigrations = (
       "If it was renamed, rename it back; if it was lost, restore it from a backup. To begin anew: DROP TABLE IF EXISTS api_keys_nodes, api_keys_reports, api_keys_peppers, effect_api_key_migrations; DROP FUNCTION IF EXISTS api_keys_tell; and effect-api-key migrate",
     )
   }
-  if (last > newest)
-    return warning(
-      "migrations",
-      `The database is at migration ${last}, and this version knows those up to ${newest}`,
-      "Update effect-api-key",
-    )
-  // Those below the last one are never run.
+  // The migrator never runs a migration below the last one, so a gap matters even on a newer database.
   const left = plan.filter(({ id }) => id < last && !ids.has(id))
   if (left.length > 0) {
     return error(
@@ -50,7 +44,13 @@ export const checkMigrations = (
       `Restore the database from a backup; or, if only the list was changed: INSERT INTO effect_api_key_migrations (migration_id, name) VALUES ${left.map(({ id, name }) => `(${id}, '${name}')`).join(", ")}`,
     )
   }
-  // A table beside it is made anew by a repair, and judged by what needs it.
+  if (last > newest)
+    return warning(
+      "migrations",
+      `The database is at migration ${last}, and this version knows those up to ${newest}`,
+      "Update effect-api-key",
+    )
+  // A repair makes the tables beside `api_keys` anew, and other checks judge those tables.
   if (last === newest && unmigrated?.migrations.some(({ columns }) => columns.some((column) => column.startsWith("api_keys.")))) {
     return error("migrations", `All ${plan.length} have run. ${unmigrated.message}`, "Restore the database from a backup")
   }
