@@ -1,7 +1,7 @@
 /**
- * Events of changes of keys: the actor, the time, and the record before and after. None carries a token, a secret or a hash.
+ * Events of changes of keys: the actor, the time, and the record before and after. No event carries a token, a secret or a hash.
  *
- * A program listens with {@link layer}, and says for whom it changes keys with {@link CurrentActor}.
+ * A program listens with {@link layer}, and names the actor of its changes with {@link CurrentActor}.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -14,7 +14,7 @@ import { ApiKey, ApiKeyId, DeactivationReason, Instant, KeyId } from "./ApiKey.t
 import type { RepositoryError } from "./ApiKeyError.ts"
 
 /**
- * For whom a key is changed:
+ * The actor of a change:
  *
  * - `Application`: the program itself, or the user whom it names;
  * - `Key`: an API key that manages keys over HTTP, by the token with this key id;
@@ -37,7 +37,7 @@ export const Actor = Schema.Union([
 export type Actor = typeof Actor.Type
 
 /**
- * The actor of the changes that are made in this context: the application, unless it says otherwise.
+ * The actor of the changes that are made in this context. Default: the application.
  * @category references
  * @since 0.1.0
  * @example
@@ -55,7 +55,7 @@ export const CurrentActor: Context.Reference<Actor> = Context.Reference<Actor>("
   defaultValue: () => ({ _tag: "Application" }),
 })
 
-/** The operation of the service that made a change; `use` and `rehash` are its own. @category schemas @since 0.1.0 */
+/** The operation of the service that made a change; `use` and `rehash` are the service's own writes. @category schemas @since 0.1.0 */
 export const Operation = Schema.Literals([
   "create",
   "update",
@@ -76,14 +76,14 @@ const ofChange = { at: Instant, actor: Actor, operation: Operation }
 
 const ofRecord = {
   id: ApiKeyId,
-  /** The key ids for which something has changed: of the record's tokens, and of one that leads to it no longer. */
+  /** The key ids concerned: those of the record's tokens, and a key id that no longer leads to the record. */
   keyIds: Schema.Array(KeyId),
   ...ofChange,
 }
 
 /**
- * The record before the change. `null` where it wasn't read: it is there when a listener is in the transaction, and where the operation reads it
- * anyway (`rotate`, `delete`, `deactivate`).
+ * The record before the change. `null` if the record wasn't read. The record is read if a listener is in the transaction, and by `rotate`,
+ * `delete` and `deactivate`.
  */
 const before = Schema.NullOr(ApiKey)
 
@@ -108,8 +108,8 @@ export const KeyDeleted = Schema.TaggedStruct("KeyDeleted", { ...ofRecord, befor
 /** The hash of a token was made anew; `keyIds` has the token's. `from` and `to` are as `ApiKeyHasher.scheme` gives them. @category events @since 0.1.0 */
 export const KeyRehashed = Schema.TaggedStruct("KeyRehashed", { ...ofRecord, from: Schema.String, to: Schema.String })
 /**
- * When tokens were last used: those that were since the last such event, up to 10,000 at a time. A use is noted some seconds after it was made, so
- * `uses` may have keys that were deleted meanwhile, and tokens that a rotation has replaced.
+ * The times of last use of the tokens used since the last such event, up to 10,000 at a time. A use is noted some seconds late, so `uses` may
+ * name deleted keys and replaced tokens.
  * @category events
  * @since 0.1.0
  */
@@ -140,27 +140,27 @@ export const ApiKeyEvent = Schema.Union([
 export type ApiKeyEvent = typeof ApiKeyEvent.Type
 
 /**
- * Hears of changes: each call brings the events of one change, many of which an import or a batch of uses has. It runs with the references of the
- * change's caller, {@link CurrentActor} say.
+ * Hears of changes: each call brings the events of one change. An import, or a batch of uses, has many events. The listener runs with the
+ * references of the change's caller, such as {@link CurrentActor}.
  * @category models
  * @since 0.1.0
  */
 export interface Listener {
   /**
-   * Runs in the transaction of the change, and undoes the change by failing, or by taking more than 10 seconds. In a store without transactions it
-   * runs after the write, which then stands although the call fails, and which `afterCommit` hears of. An event may be heard again when the change is
-   * tried again.
+   * Runs in the transaction of the change, and undoes the change by failing, or by taking more than 10 seconds. In a store without transactions
+   * the listener runs after the write. If the listener fails there, the call fails, but the write stands and `afterCommit` hears of the change.
+   * An event may be heard again when the change is tried again.
    */
   readonly inTransaction?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void, RepositoryError>) | undefined
   /**
-   * Runs after the commit, for the changes of a node one after another, in the order of their answers. The change's caller
-   * waits for it, for a second at most, waiting for changes before this one included; then it is interrupted, and a warning names the event and the
-   * key id. Longer work belongs into a queue. An event is heard once at most: not where the answer to the commit was lost.
+   * Runs after the commit, for the changes of a node one after another, in the order of their answers. The change's caller waits for the
+   * listener, and for earlier changes, for a second at most. After that the listener is interrupted, and a warning names the event and the key
+   * id. Longer work belongs into a queue. An event is heard once at most: not where the answer to the commit was lost.
    */
   readonly afterCommit?: ((events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void>) | undefined
 }
 
-/** The listeners of a layer, under a key of its own in the context, so that those of merged layers stand side by side. */
+/** The listeners of a layer, under their own key in the context, so merged layers keep the listeners of all. */
 class Provided {
   readonly listeners: ReadonlyArray<Listener>
   isTaken = false
@@ -198,15 +198,15 @@ export const listeners: Effect.Effect<ReadonlyArray<Listener>> = Effect.contextW
   ),
 )
 
-/** How long a service may take to be built: it waits for a database, say. */
+/** The time that building a service may take, while waiting for a database for example. */
 const longestBuild = "1 minute"
 
 /**
- * Adds listeners to the services that it is provided to, by `Layer.provide`. All such layers of a service count, those of one array or merged with
- * each other included. Those further out hear first; then it goes by the order of the array, and of the arguments of one layer.
+ * Adds listeners to a service, by `Layer.provide`. All such layers of a service count, also several in an array or merged with each other.
+ * Listeners further out hear first. Within an array or a layer, listeners hear in the given order.
  *
- * A layer that stands beside `ApiKeys`, instead of being provided to it, isn't heard by it: after a minute, and when its scope closes, a warning says
- * that no service took its listeners.
+ * A layer beside `ApiKeys`, not provided to `ApiKeys`, hears of no change. After a minute, and when its scope closes, a warning says that no
+ * service took its listeners.
  * @category layers
  * @since 0.1.0
  * @example
@@ -238,7 +238,7 @@ export const layer = <E = never, R = never>(
         isTold = true
         return Effect.logWarning("No service tells the listeners of a layer of ApiKeyEvents of its changes: provide that layer to ApiKeys")
       })
-      // What has failed to start has said so.
+      // A service that failed to start has reported the failure.
       yield* Effect.addFinalizer((exit) => (Exit.isSuccess(exit) ? warn : Effect.void))
       yield* Effect.forkScoped(Effect.delay(warn, longestBuild))
       return Context.make(key, taken)

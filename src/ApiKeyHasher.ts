@@ -17,18 +17,18 @@ import type { SealingKey, SealingKeys } from "./internal/token/seal.ts"
 export type { SealingKey, SealingKeys }
 
 /**
- * A pepper that a hasher is configured with, by what tells it from others. Its value stays in the hasher.
+ * A pepper that a hasher is configured with, by what tells it from others. The pepper's value stays in the hasher.
  * @category models
  * @since 0.1.0
  */
 export interface ConfiguredPepper {
-  /** Its id, `""` for the one without a label. */
+  /** The pepper's id, `""` for the pepper without a label. */
   readonly id: string
-  /** What hashes under it begin with, algorithm included, and a {@link scheme} too: `$argon2id`, `$pepper=2026a$hmac-sha256`. */
+  /** The beginning of each hash and each {@link scheme} under the pepper, algorithm included: `$argon2id`, `$pepper=2026a$hmac-sha256`. */
   readonly start: string
-  /** Whether new hashes are made under it. */
+  /** Whether new hashes are made under the pepper. */
   readonly isCurrent: boolean
-  /** Whether it is the built-in one, which anybody can read. */
+  /** Whether the pepper is the built-in one, which is public. */
   readonly isBuiltIn: boolean
   /** A value to keep beside the hashes, by which the pepper is known again. A guess at the pepper by it costs tens of milliseconds. */
   readonly makeCheck: Effect.Effect<string, HasherError>
@@ -39,7 +39,7 @@ export interface ConfiguredPepper {
 /**
  * Hashes secrets and checks them against hash strings that describe themselves (PHC string format where one exists).
  *
- * `verify` gives `false` only for a wrong secret, in constant time; a hash string that it can't judge is a `HasherError`.
+ * `verify` gives `false` only for a wrong secret, in constant time. A hash string that can't be judged is a `HasherError`.
  * @category services
  * @since 0.1.0
  */
@@ -49,42 +49,47 @@ export class ApiKeyHasher extends Context.Service<
     readonly hash: (secret: Redacted.Redacted) => Effect.Effect<Redacted.Redacted, HasherError>
     readonly verify: (secret: Redacted.Redacted, hash: Redacted.Redacted) => Effect.Effect<boolean, HasherError>
     /**
-     * How many threads one hash keeps busy, from which follows how many run at a time. Default: 1. With 0 it is computed at once, in the thread
-     * that asks for it, and waits for no turn.
+     * The number of threads that a hash keeps busy, which bounds the hashes that run at a time. Default: 1. With 0 a hash is computed at once,
+     * in the calling thread, and waits for no turn.
      */
     readonly threads?: number
     /**
-     * The {@link scheme} of what `hash` would write now: its algorithm, parameters and pepper. Read at each look-up, so it should cost nothing.
-     * Default: that of the first hash that the service makes.
+     * The {@link scheme} of the hashes that `hash` writes now: algorithm, parameters and pepper. The scheme is read at each look-up, so reading
+     * should cost nothing. Default: the scheme of the first hash that the service makes.
      */
     readonly currentScheme?: Effect.Effect<string, HasherError>
     /**
-     * The id of the pepper without which a hash of this {@link scheme} can't be checked, `""` for the unlabelled one, if it isn't there now. As
-     * `verify` does, it fails with `UnsupportedHash` for one that isn't its own. Without it nobody can tell, and no pepper counts as missing.
+     * The id of the missing pepper that hashes of this {@link scheme} need, `""` for the unlabelled pepper. The value is `undefined` if no
+     * pepper is missing. Fails with `UnsupportedHash` for another hasher's scheme, as `verify` does. Without `missingPepper` no pepper counts as
+     * missing.
      */
     readonly missingPepper?: (scheme: string) => Effect.Effect<string | undefined, HasherError>
     /**
-     * The peppers that are configured now, the current one first. Without it nobody can tell whether they are those that the keys in a store
-     * were made under.
+     * The peppers that are configured now, the current one first. Without `peppers` the service can't compare them with the peppers of the
+     * stored hashes.
      */
     readonly peppers?: Effect.Effect<ReadonlyArray<ConfiguredPepper>, HasherError>
-    /** The sealing keys that come of the peppers. Read often, so it should cost nothing. Without it, and without sealing keys of their own, tokens bear no seal. */
+    /**
+     * The sealing keys derived from the peppers. The keys are read often, so reading should cost nothing. Without `sealingKeys` and without a
+     * layer of `ApiKeySeals`, tokens bear no seal.
+     */
     readonly sealingKeys?: Effect.Effect<SealingKeys, HasherError>
   }
 >()("effect-api-key/ApiKeyHasher") {}
 
 /**
- * Writes with the first hasher and checks with all: a hash string that one of them doesn't support goes to the next. Which one checks
- * follows from the hash string alone.
+ * Writes with the first hasher and checks with all. A hash string that a hasher doesn't support goes to the next. The hash string alone decides
+ * which hasher checks.
  *
- * `currentScheme` is the first's, `threads` the most of any, `missingPepper` that of the one that checks, and `peppers` those of all.
+ * `currentScheme` and `sealingKeys` are the first hasher's; `threads` is the highest number of all. `missingPepper` asks the hasher that checks;
+ * `peppers` lists the peppers of all.
  * @category constructors
  * @since 0.1.0
  */
 export const several = (first: ApiKeyHasher["Service"], ...others: ReadonlyArray<ApiKeyHasher["Service"]>): ApiKeyHasher["Service"] => {
   const all = [first, ...others]
   const { currentScheme } = first
-  /** Asks the first that supports what it is about. */
+  /** Asks the hashers in order, until one supports the hash or scheme. */
   const ask = <A>(question: (hasher: ApiKeyHasher["Service"]) => Effect.Effect<A, HasherError>): Effect.Effect<A, HasherError> =>
     others.reduce((asked, next) => Effect.catchIf(asked, isUnsupported, () => question(next)), question(first))
   return {
@@ -109,7 +114,7 @@ export const several = (first: ApiKeyHasher["Service"], ...others: ReadonlyArray
 const isUnsupported = ({ reason }: HasherError): boolean => reason === "UnsupportedHash"
 
 /**
- * As {@link several}, of layers: the first one writes, all check.
+ * Joins the hashers of several layers, as {@link several} does: the first one writes, all check.
  * @category layers
  * @since 0.1.0
  * @example
@@ -145,7 +150,7 @@ export const layerSeveral = <
 }
 
 /**
- * HMAC-SHA-256 under a random key that lives as long as the layer: fast and sound, but a hash means nothing after a restart.
+ * HMAC-SHA-256 under a random key that lives as long as the layer. The hash is fast and sound, but can't be checked after a restart.
  *
  * For tests and first steps, together with an in-memory repository.
  * @category layers
@@ -180,11 +185,11 @@ export const layerEphemeral: Layer.Layer<ApiKeyHasher> = Layer.effect(
 const ephemeralPrefix = "$hmac-sha256-ephemeral$"
 
 /**
- * What is said of a hash string without showing it: its algorithm and parameters, for example `$argon2id$v=19$m=19456,t=2,p=1` or, under a
- * labelled pepper, `$pepper=2026a$2b$12`.
+ * The algorithm and parameters of a hash string, without the hash itself. Examples: `$argon2id$v=19$m=19456,t=2,p=1`, and `$pepper=2026a$2b$12`
+ * under a labelled pepper.
  *
- * That is the first segment, or two behind `$legacy-…`, and those after it that are a number or `x=y`, but never the last one. A string that
- * doesn't begin with `$` gives `""`.
+ * The scheme is the first segment, or two behind `$legacy-…`, and the following segments that are a number or `x=y`. The last segment is never
+ * part of the scheme. A string that doesn't begin with `$` gives `""`.
  * @category hash strings
  * @since 0.1.0
  */
@@ -196,8 +201,8 @@ export const scheme = (hash: string): string => {
 const schemeStart = new RegExp(schemePattern)
 
 /**
- * The parts of a {@link scheme}, for people. `pepper` is the pepper's id, `""` for the unlabelled one, and `null` where a pepper means
- * nothing: hashes that another system made (`$legacy-…`) and ephemeral ones.
+ * The parts of a {@link scheme}, for people. `pepper` is the pepper's id, `""` for the unlabelled one. `pepper` is `null` for hashes without
+ * peppers: those of other systems (`$legacy-…`) and ephemeral ones.
  * @category hash strings
  * @since 0.1.0
  */
@@ -220,7 +225,7 @@ export const parseScheme = (
 export const label = (pepper: string, hash: string): string => (pepper === "" ? hash : `${labelStart}${pepper}${hash}`)
 
 /**
- * What {@link label} put together. A string without a label, or with a broken one, is all `inner`.
+ * The two parts that {@link label} put together. A string without a label, or with a broken one, is all `inner`.
  * @category hash strings
  * @since 0.1.0
  */

@@ -1,7 +1,7 @@
 /**
- * How nodes hear of each other's changes. Provide one of these layers along with `ApiKeys` wherever more than one node, or anything but
- * this program, writes the keys: `layerPostgres` or `layerPglite` of `effect-api-key/sql/Invalidation`, or `layerRedis` of
- * `effect-api-key/redis/Invalidation`. Without one, a node hears of its own changes only, and of others' when what it cached has expired.
+ * The channel on which nodes hear of each other's changes. Provide a layer along with `ApiKeys` if several nodes, or other programs, write the
+ * keys: `layerPostgres` or `layerPglite` of `effect-api-key/sql/Invalidation`, or `layerRedis` of `effect-api-key/redis/Invalidation`. Without a
+ * layer, a node hears of its own changes only. Other nodes' changes take effect when the cached entries expire.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -11,7 +11,7 @@ import type * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 
-/** Changes of keys can't be told or heard: what connects the nodes, if there are several, is away. @category errors @since 0.1.0 */
+/** Changes of keys can't be told or heard, as the channel between the nodes is away. @category errors @since 0.1.0 */
 export class InvalidationError extends Schema.TaggedError<InvalidationError>()("InvalidationError", {
   operation: Schema.String,
   cause: Schema.Defect(),
@@ -32,11 +32,12 @@ export class ApiKeyInvalidation extends Context.Service<
   {
     /** Whether a write to the table tells the nodes by itself, as a trigger does. Otherwise the service publishes what it has changed. */
     readonly announcesWrites: boolean
-    /** Sends a message to every node that listens, this one included. */
+    /** Sends a message to every node that listens, the sender included. */
     readonly publish: (message: string) => Effect.Effect<void, InvalidationError>
     /**
-     * Listens until the scope closes, which must not wait for whoever doesn't answer. What is published after this returns arrives in the
-     * queue; the queue fails when a message may have been missed. Those that a listener has no room for may be replaced by one `everything`.
+     * Listens until the scope closes; the closing must not wait for a server that doesn't answer. Messages published after `subscribe` returns
+     * arrive in the queue. The queue fails when a message may have been missed. Messages without room in the queue may be replaced by a single
+     * `everything`.
      */
     readonly subscribe: Effect.Effect<Queue.Dequeue<string, InvalidationError>, InvalidationError, Scope.Scope>
     /** Counts a node as live for that long, by a clock that all nodes share. */
@@ -45,11 +46,11 @@ export class ApiKeyInvalidation extends Context.Service<
     /** The nodes that are live now. */
     readonly nodes: Effect.Effect<ReadonlyArray<string>, InvalidationError>
     /**
-     * How long ago the register began, of one that may be lost: nodes that were in the one before may be missing in it, and don't know.
-     * Left out where it is kept as safely as the keys.
+     * The age of a register that may be lost. Nodes of a lost register may be missing in the new one, without knowing that. Left out if the
+     * register is kept as safely as the keys.
      */
     readonly registerAge?: Effect.Effect<Duration.Duration, InvalidationError>
-    /** What is wrong, most likely, and what to do about it, where messages are sent and none is heard although nothing fails. For people. */
+    /** The likely fault and its remedy, for people, if messages are sent and none is heard although no call fails. */
     readonly advice?: string
   }
 >()("effect-api-key/ApiKeyInvalidation") {}

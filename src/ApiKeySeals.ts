@@ -1,7 +1,7 @@
 /**
- * Sealing keys of their own, by which a token is known as one that was issued. Provide one of the layers of `effect-api-key/hasher/Seals` along with
- * `ApiKeys`. Without one the sealing keys come of the peppers, and go with them: a pepper can be taken away once no hash needs it, but tokens keep
- * their seals for as long as they are in use.
+ * A ring of sealing keys, which tell issued tokens from invented ones. Provide one of the layers of `effect-api-key/hasher/Seals` along with
+ * `ApiKeys`. Without such a layer the sealing keys are derived from the peppers, and are lost with the peppers. A pepper can be taken away once
+ * no hash needs it. Tokens keep their seals for as long as they are in use.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -12,7 +12,7 @@ import type { SealingKeys } from "./internal/token/seal.ts"
 export type { SealingKey, SealingKeys } from "./internal/token/seal.ts"
 
 /**
- * The ring of sealing keys. `ApiKeys` seals new tokens by its current one, and knows the seals of all of them, and of those of the peppers.
+ * The ring of sealing keys. `ApiKeys` seals new tokens by the ring's current key, and accepts the seals of all keys of ring and peppers.
  * @category services
  * @since 0.1.0
  * @example
@@ -29,9 +29,12 @@ export type { SealingKey, SealingKeys } from "./internal/token/seal.ts"
 export class ApiKeySeals extends Context.Service<
   ApiKeySeals,
   {
-    /** `undefined`: there is no ring, and those of the peppers serve. Read often, so it should cost nothing and give the same object until something changes. */
+    /**
+     * The ring, or `undefined` without one; the keys of the peppers serve then. `keys` is read often, so reading should cost nothing, and give
+     * the same object until a change.
+     */
     readonly keys: Effect.Effect<SealingKeys | undefined, HasherError>
-    /** Reads the keys again, where they come from somewhere. If that fails, they stay as they are and a warning is logged. */
+    /** Reads the keys again from their source. If the reading fails, the keys stay in use and a warning is logged. */
     readonly reload?: Effect.Effect<void>
   }
 >()("effect-api-key/ApiKeySeals") {}

@@ -173,11 +173,12 @@ export const layerConfigWith = (
 > => Layer.unwrap(Effect.map(readOptions, (options) => layerWith({ ...options, ...given })))
 
 /**
- * As {@link layerWith}, from configuration. How keys are issued: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`, `API_KEY_DEFAULT_LIFETIME` and
- * `API_KEY_MAXIMUM_LIFETIME` (times such as `90 days` or `30d`). How old their tokens grow: `API_KEY_MAXIMUM_AGE` and `API_KEY_REFUSE_AGED`
- * (`true`). Whether a pepper may be missing, or the built-in one: `API_KEY_ACCEPT_MISSING_PEPPERS` and `API_KEY_ACCEPT_BUILT_IN_PEPPER` (`true`). How they are verified: `API_KEY_CACHE` (`on` or `off`), `API_KEY_CACHE_ENTRIES`,
- * `API_KEY_CACHE_BYTES`, `API_KEY_CACHE_TIME_TO_LIVE`, `API_KEY_HASHING_PERMITS`, `API_KEY_HASHING_QUEUE`, `API_KEY_HASHING_MAX_WAIT`,
- * `API_KEY_LAST_USED_INTERVAL`, `API_KEY_TELEMETRY` and `API_KEY_NODE_NAME`.
+ * The service of {@link layerWith}, with its options from configuration. Issuing: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`,
+ * `API_KEY_DEFAULT_LIFETIME` and `API_KEY_MAXIMUM_LIFETIME` (times such as `90 days` or `30d`). Age of tokens: `API_KEY_MAXIMUM_AGE` and
+ * `API_KEY_REFUSE_AGED` (`true`). Peppers: `API_KEY_ACCEPT_MISSING_PEPPERS` and `API_KEY_ACCEPT_BUILT_IN_PEPPER` (`true`). Seals:
+ * `API_KEY_SEAL_RULE` (`preferred` or `required`) and `API_KEY_REFUSE_UNSEALED` (`true`). Verification: `API_KEY_CACHE` (`on` or `off`),
+ * `API_KEY_CACHE_ENTRIES`, `API_KEY_CACHE_BYTES`, `API_KEY_CACHE_TIME_TO_LIVE`, `API_KEY_HASHING_PERMITS`, `API_KEY_HASHING_QUEUE`,
+ * `API_KEY_HASHING_MAX_WAIT`, `API_KEY_LAST_USED_INTERVAL`, `API_KEY_TELEMETRY` and `API_KEY_NODE_NAME`.
  * @category layers
  * @since 0.1.0
  */
@@ -208,7 +209,7 @@ export const layerConfig: Layer.Layer<
  * @since 0.1.0
  */
 export const layerMemoryWith = (options: Options): Layer.Layer<ApiKeys, ApiKeyToken.InvalidTokenConfig | InvalidOptions> =>
-  // Its hasher always hashes; a failure would mean a runtime without WebCrypto.
+  // The ephemeral hasher always hashes; a failure would mean a runtime without WebCrypto.
   Layer.catchTag(layerWith(options), ["HasherError", "MissingPeppers", "OtherPeppers", "BuiltInPepper", "UnsealedTokens"], (error) =>
     Layer.effectContext(Effect.die(error)),
   ).pipe(Layer.provide([layerEphemeral, Repository.layerMemory]))
@@ -236,8 +237,8 @@ export const layerMemory: Layer.Layer<ApiKeys> = Layer.suspend(() =>
 )
 
 /**
- * The service of {@link layerWith} as a value, over the hasher and repository of the context. It works as long as the
- * scope is open. A second space of keys in the same program is a second one, over a table of its own say, under a tag of the program's.
+ * The service of {@link layerWith} as a value, over the hasher and repository of the context. The service works as long as the scope is open. A
+ * second space of keys in a program is a second service with its own repository, under the program's own tag.
  * @category constructors
  * @since 0.1.0
  * @example
@@ -274,10 +275,10 @@ const build = Effect.fnUntraced(function* (options: Options) {
   const policies = yield* decodePolicies(options)
   const generate = Effect.provideService(format.generate, SecureRandom, random)
 
-  // The decoy is checked when there is no record, so that an unknown key id costs as much as a wrong secret.
+  // The decoy is checked if no record is found, so an unknown key id costs as much as a wrong secret.
   const { secret: decoySecret } = yield* generate
   const decoy = yield* hasher.hash(decoySecret)
-  // A hasher that can't check its own hashes, because of its bounds say, shows itself now and not at the first request.
+  // A hasher may refuse its own hashes, because of its bounds for example. The build fails then, not the first request.
   if (!(yield* hasher.verify(decoySecret, decoy))) return yield* new HasherError({ reason: "Failed" })
   const currentScheme = hasher.currentScheme ?? Effect.succeed(scheme(Redacted.value(decoy)))
 
@@ -304,7 +305,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     },
     recordChanged: (id: string) => {
       verification.recordChanged(id)
-      // Its key ids aren't known.
+      // The record's key ids aren't known.
       standings?.everythingChanged()
     },
     everythingChanged: () => {
@@ -337,7 +338,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
           repository,
           rule: options.seals,
           mayRevive: doubts.mayRevive,
-          // Nothing is heard of others' changes without a channel.
+          // Without a channel, other nodes' changes aren't heard.
           isInTouch: Option.isSome(channel) || repository.isExclusive === true ? (now) => nodes.isInTouch(now) : () => false,
         })
   if (options.seals === "required") yield* requireSeals(repository, standings && sealingKeys, options.refuseUnsealed === true)
@@ -428,7 +429,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
   })
 })
 
-/** The application's hasher, and those of other systems, which only check. */
+/** The application's hasher, joined with the adapters of other systems, which only check. */
 const withLegacy = (hasher: ApiKeyHasher["Service"], legacy: ReadonlyArray<LegacyTokens>): ApiKeyHasher["Service"] =>
   several(hasher, ...legacy.map(({ verify }) => ({ hash: hasher.hash, verify })))
 

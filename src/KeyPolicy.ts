@@ -1,8 +1,8 @@
 /**
- * Policies: what a key may do beyond its scopes, kept in its record as `{ [kind]: value }`.
+ * Policies: the bounds of a key beyond its scopes, kept in its record as `{ [kind]: value }`.
  *
- * A kind is defined once with {@link make} and given to the service (`ApiKeys.Options.policies`). A record whose kind of policy a node doesn't
- * know, or whose value it can't read, is refused there, with a `RepositoryError` whose cause is `UnknownPolicy`: a policy is never ignored.
+ * A kind is defined once with {@link make} and given to the service (`ApiKeys.Options.policies`). A node refuses a record with an unknown kind
+ * of policy, or with a value that can't be read. The failure is a `RepositoryError` whose cause is `UnknownPolicy`, so no policy is ignored.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import type { ApiKey, UsedToken } from "./ApiKey.ts"
 import type { InvalidKey, RepositoryError } from "./ApiKeyError.ts"
 
 /**
- * The key that is judged: its record, and which of its tokens was presented.
+ * The key that is judged: its record, and the token that was presented, the current or the previous one.
  * @category models
  * @since 0.1.0
  */
@@ -32,17 +32,17 @@ export interface Presented {
 }
 
 /**
- * Judges a key at a moment, in milliseconds since 1970, without I/O: why it is refused, or `undefined`. It runs at each verification, remembered
- * keys included, so it should allocate nothing but a refusal.
+ * Judges a key at a moment, in milliseconds since 1970, without I/O. Gives the refusal, or `undefined`. A rule runs at each verification,
+ * remembered keys included, so a rule should allocate nothing but a refusal.
  * @category models
  * @since 0.1.0
  */
 export type Rule = (subject: Subject, use: Presented, now: number) => InvalidKey | undefined
 
 /**
- * Takes a unit for a use of a key, and may wait for it. It is asked last, when no rule has refused the key, for each use and each look of `verify`. State belongs outside of `compile`, by the key's id:
- * policies are compiled anew now and then. The effect that it gives takes the
- * unit back: it runs if another meter of the key refuses, so that all units of a use are taken together or none is.
+ * Takes a unit for a use of a key, and may wait for it. Meters are asked last, when no rule has refused the key, for each use and each look of
+ * `verify`. State belongs outside of `compile`, by the key's id: policies are compiled anew now and then. The resulting effect takes the unit
+ * back, and runs if another meter of the key refuses. The units of a use are therefore all taken, or all given back.
  * @category models
  * @since 0.1.0
  */
@@ -59,20 +59,20 @@ export interface Compiled {
 }
 
 /**
- * A kind of policy. It is compiled once for all remembered keys with the same policies, and shared by them.
+ * A kind of policy. A policy is compiled once for all remembered keys with the same policies, which share the result.
  * @category models
  * @since 0.1.0
  */
 export interface KeyPolicy {
-  /** The name under which records hold it: `[a-z][A-Za-z0-9]{0,31}`. */
+  /** The name under which records hold the policy's value: `[a-z][A-Za-z0-9]{0,31}`. */
   readonly kind: string
   /** The value's rule and meter; a failure, or a defect, if the value isn't one of this kind. */
   readonly compile: (value: unknown) => Exit.Exit<Compiled, Schema.SchemaError>
 }
 
 /**
- * Defines a kind of policy by the schema of its value, as JSON, and by the rule or meter that a value means. A value for which `compile` throws isn't
- * one of this kind: no key is given it, and a record that has it is refused.
+ * Defines a kind of policy by the schema of its value, as JSON, and by the value's rule or meter. A value for which `compile` throws isn't of
+ * this kind. No key is given such a value, and a record with such a value is refused.
  * @category constructors
  * @since 0.1.0
  * @example

@@ -1,9 +1,9 @@
 /**
  * Keys of other systems that go on working after a move: the customers' tokens stay as they are.
  *
- * A {@link LegacyTokens} says what a token of one other system may be, checks its secret against that system's own hash, and reads the rows
- * of its table. There is one for each system in `effect-api-key/legacy/*`: `FastapiApiKey`, `Unkey`, `BetterAuth`, `Keypal`,
- * `PrefixedApiKey`, `Django`, and `Sha256` for home-made tables. This module holds no code, so that a browser may import it.
+ * A {@link LegacyTokens} parses the tokens of another system, checks secrets against the system's own hashes, and reads the system's rows. The
+ * adapters are in `effect-api-key/legacy/*`: `FastapiApiKey`, `Unkey`, `BetterAuth`, `Keypal`, `PrefixedApiKey`, `Django`, and `Sha256` for
+ * home-made tables. The module holds no code, so a browser may import it.
  * @since 0.1.0
  */
 import type * as DateTime from "effect/DateTime"
@@ -16,25 +16,22 @@ import type { HasherError, InvalidInput } from "./ApiKeyError.ts"
 import type { Scope } from "./Scope.ts"
 
 /**
- * What a token of another system may be: the key id of its record here, and the secret to check.
+ * A reading of another system's token: the key id of its record here, and the secret to check.
  * @category models
  * @since 0.1.0
  */
 export interface Candidate {
   readonly keyId: KeyId
   readonly secret: Redacted.Redacted
-  /**
-   * Whether the key id is a digest of the token. Then nobody needs to be kept from learning that it is unknown, and its refusal costs no hash.
-   * Default: no.
-   */
+  /** Whether the key id is a digest of the token. An unknown key id then needs no secrecy, and its refusal costs no hash. Default: no. */
   readonly isDerived?: boolean | undefined
 }
 
 /**
  * A key of another system as it is kept here.
  *
- * `id` is made of the other system's id and the time of creation, so a row that is read again has the same one. `hint` is empty where the
- * other table doesn't know how the secret ends, `prefix` where it doesn't know how the token starts.
+ * `id` is made of the other system's id and the time of creation. A row read again has the same `id`. `hint` is empty if the other table doesn't
+ * hold the secret's end. `prefix` is empty if the other table doesn't hold the token's start.
  * @category models
  * @since 0.1.0
  */
@@ -53,7 +50,7 @@ export interface LegacyRecord {
   readonly updatedAt: DateTime.Utc
   readonly lastUsedAt: DateTime.Utc | null
   readonly hint: string
-  /** The other system's hash behind a label of ours: `$legacy-sha256$…`, `$legacy-django$…`, `$legacy-fastapi$…`. */
+  /** The other system's hash behind a label of this package: `$legacy-sha256$…`, `$legacy-django$…`, `$legacy-fastapi$…`. */
   readonly hash: Redacted.Redacted
 }
 
@@ -65,23 +62,23 @@ export interface LegacyRecord {
 export interface LegacyTokens {
   readonly name: string
   /**
-   * Gives nothing if it can't be a token of this system; usually one candidate, at most four. Takes any string, and reads at most 512
-   * characters.
+   * Gives an empty list for a text that can't be a token of this system. Other texts have one to four candidates, usually one. Takes any string,
+   * and reads at most 512 characters.
    */
   readonly parse: (token: string) => ReadonlyArray<Candidate>
   /**
-   * `false` only for a wrong secret. A hash string of another kind is an `UnsupportedHash`, a broken one a `MalformedHash`, and one that
-   * asks for too much work is refused before any is done.
+   * `false` only for a wrong secret. A hash string of another kind is an `UnsupportedHash`; a broken hash string is a `MalformedHash`. A hash
+   * that asks for too much work is refused before the work.
    */
   readonly verify: (secret: Redacted.Redacted, hash: Redacted.Redacted) => Effect.Effect<boolean, HasherError>
   /**
-   * Whether only this very secret matches the hash, of a secret that matched. Only then is the hash replaced by one of ours, lest a variant of a
-   * customer's token that the other system takes too becomes the only good one. Absent: always.
+   * Whether only this very secret matches the hash, of a secret that matched. An inexact hash isn't replaced by one of the service's hasher.
+   * Otherwise a variant of the customer's token would become the only good token. Absent: always exact.
    */
   readonly isExact?: (secret: Redacted.Redacted, hash: Redacted.Redacted) => Effect.Effect<boolean, HasherError>
   /**
-   * Reads a row of the system's own table: from a driver, from JSON, or from CSV, where all is text. What can't be kept is refused; the
-   * error names the column and never quotes its value.
+   * Reads a row of the system's own table: from a driver, from JSON, or from CSV, where all is text. A row with a value that can't be kept is
+   * refused. The error names the column and never quotes its value.
    *
    * A time without a zone is UTC. A row without a name becomes `Imported key`. Limits of rates and uses have no counterpart here and are
    * ignored.

@@ -1,8 +1,8 @@
 /**
- * What a key may do: `invoices:read`, `invoices:*`, `*`.
+ * The scopes of a key, which say what the key may do: `invoices:read`, `invoices:*`, `*`.
  *
- * A scope is one or more segments joined by `:`. A segment is `[a-z0-9._-]+`; the last one may be `*`, which stands for
- * everything below. Start with {@link satisfies}.
+ * A scope is one or more segments joined by `:`. A segment is `[a-z0-9._-]+`; the last one may be `*`, which stands for everything below. Start
+ * with {@link satisfies}.
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
@@ -54,8 +54,8 @@ export const set = (...scopes: ReadonlyArray<string>): ReadonlyArray<Scope> => t
 /**
  * Whether `granted` covers every one of `required`.
  *
- * `*` covers everything, `invoices:*` everything below `invoices:` (not `invoices` itself), any other scope just itself.
- * Nothing granted covers nothing; nothing required is always covered.
+ * `*` covers everything, `invoices:*` everything below `invoices:` (not `invoices` itself), any other scope just itself. An empty `granted`
+ * covers no scope; an empty `required` is always covered.
  * @category predicates
  * @since 0.1.0
  * @example

@@ -1,31 +1,31 @@
 /**
- * How verification remembers: good tokens for up to a minute, refused ones for a few seconds. It is on unless `ApiKeys.Options` say
- * `cache: "off"`.
+ * The cache of verification: good tokens are remembered for up to a minute, refused tokens for a few seconds. The option `cache: "off"` of
+ * `ApiKeys.Options` turns the cache off.
  *
- * An entry is the record and SHA-256 digests of the token and of the stored hash, never a token, secret or hash. Expiry, deactivation and
- * scopes are judged at each use. An entry is used until its time is over, or until the node hears of a change of its key. Then the record is read
- * from the database again. The secret is hashed again only if the stored hash has changed.
+ * An entry holds the record, and SHA-256 digests of the token and of the stored hash. No entry holds a token, secret or hash. Expiry,
+ * deactivation and scopes are judged at each use. An entry is used until its time is over, or until the node hears of a change of its key. Then
+ * the record is read from the database again. The secret is hashed again only if the stored hash has changed.
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
 
 /**
- * How much is remembered, and for how long.
+ * The bounds of the cache: numbers of entries, bytes, and times to live.
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** How many keys. Default: 100,000. */
+  /** The number of keys. Default: 100,000. */
   readonly entries?: number | undefined
-  /** Bytes of memory for them, as an estimate. Default: 128 MiB. */
+  /** The estimated bytes of memory for the keys. Default: 128 MiB. */
   readonly bytes?: number | undefined
   /**
-   * How long an answer holds that no change has been heard of. It is the last resort where changes aren't heard, and so the longest time
-   * that a revoked key may go on working there. Default: 60 seconds.
+   * The time to live of an entry whose key has no known change. Where changes aren't heard, a revoked key may go on working for this time.
+   * Default: 60 seconds.
    */
   readonly timeToLive?: Duration.Input | undefined
-  /** How many refused tokens (unknown key id or wrong secret). Default: 10,000. */
+  /** The number of refused tokens (unknown key id or wrong secret). Default: 10,000. */
   readonly refusals?: number | undefined
-  /** How long a refused token is refused again unasked, at most `timeToLive`. Default: 5 seconds. */
+  /** The time for which a refused token is refused again without asking the store, at most `timeToLive`. Default: 5 seconds. */
   readonly refusalTimeToLive?: Duration.Input | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * The commands that manage API keys, for a command line of your own: {@link command} over the `ApiKeys` of your program, in its process or
+ * The commands that manage API keys, for a command line of your own. {@link command} runs on the `ApiKeys` of your program, in its process or
  * over HTTP (`effect-api-key/http/client`). The package's own command line, `effect-api-key`, has them too.
  *
  * ```ts
@@ -13,8 +13,8 @@
  * )
  * ```
  *
- * `runMain` of `effect-api-key/cli/CommandLine` runs such a command line as the package's own runs. With `NodeRuntime.runMain` what fails is a
- * {@link CliFailure}, which bears the exit code; but wrong usage is Effect's, and ends with its exit code 1 and the command's help.
+ * `runMain` of `effect-api-key/cli/CommandLine` runs such a command line as the package's own runs. With `NodeRuntime.runMain` a failure is a
+ * {@link CliFailure}, which bears the exit code. Wrong usage is Effect's own failure, and ends with exit code 1 and the command's help.
  * @since 0.1.0
  */
 import * as Command from "effect/cli/Command"
@@ -68,7 +68,7 @@ export { TokenFormat } from "./internal/cli/settings.ts"
 export const globalFlags = [Settings.Json, Settings.NoColor] as const
 
 /**
- * All of them, under `api-keys`, on the `ApiKeys` provided.
+ * All commands, under `api-keys`, on the `ApiKeys` provided.
  * @category commands
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * The core: records, scopes, tokens, errors, and the services with their in-memory layers. It loads no optional package.
+ * The core: records, scopes, tokens, errors, and the services with their in-memory layers. The module loads no optional package.
  * @since 0.1.0
  */
 export * as ApiKey from "./ApiKey.ts"

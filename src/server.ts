@@ -62,11 +62,11 @@ export interface Options {
   readonly limits?: Partial<Limits> | undefined
   /** The kinds of policies that keys may hold: see `KeyPolicy`. A key with another kind is refused. Default: none. */
   readonly policies?: ReadonlyArray<KeyPolicy> | undefined
-  /** Takes the administrator's key that is made on an empty table; `url` is the server's. Default: it is printed, for people. */
+  /** Takes the administrator's key that is made on an empty table; `url` is the server's. Default: the key is printed, for people. */
   readonly onFirstKey?: ((created: ApiKeys.Created, url: string) => Effect.Effect<void>) | undefined
 }
 
-/** The keys, and what connects the nodes that share them. */
+/** The store of the keys, and the channel between the nodes that share the store. */
 const layerStorage = ({
   databaseUrl,
   redisUrl,
@@ -90,13 +90,13 @@ const layerStorage = ({
     : Layer.mergeAll(layerMigratedRepository, Invalidation.layerPglite()).pipe(Layer.provideMerge(layerEmbedded(dataDir)))
 
 /**
- * The whole server, configured by `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `REDIS_URL`, `API_KEY_DATA_DIR`
- * (`.effect-api-key`), the peppers that `Pepper.loadConfig` and the sealing keys that `Seals.loadConfig` reads (each minute anew),
+ * The whole server. The peppers that `Pepper.loadConfig` reads, and the sealing keys that `Seals.loadConfig` reads, are read anew each minute.
+ * Other variables: `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `REDIS_URL`, `API_KEY_DATA_DIR` (`.effect-api-key`),
  * `API_KEY_LEAK_SIGNING_KEYS_FILE`, `API_KEY_LEAKS`, `API_KEY_REVOKE_BY_POSSESSION`, `API_KEY_REVOCATIONS_PER_SECOND`, `API_KEY_CREDENTIALS`,
- * `API_KEY_FOREIGN_AUTHORIZATION`, and what `ApiKeys.layerConfig` reads. It migrates, makes an administrator's key on an empty table, and serves. When
- * its scope closes, requests in flight get up to 10 seconds.
+ * `API_KEY_FOREIGN_AUTHORIZATION`, and the variables of `ApiKeys.layerConfig`. The server migrates, makes an administrator's key on an empty
+ * table, and serves. When its scope closes, requests in flight get up to 10 seconds.
  *
- * Listeners that are provided to it (`ApiKeyEvents.layer`) hear of its changes.
+ * Listeners that are provided to the layer (`ApiKeyEvents.layer`) hear of its changes.
  * @category layers
  * @since 0.1.0
  * @example
@@ -120,7 +120,7 @@ export const layerWith = (options: Options) =>
       const config = yield* serverSettings
       const credentials = yield* readCredentialOptions
       for (const warning of misspelt()) yield* Effect.logWarning(warning)
-      // Peppers and sealing keys are loaded before a database is made, so that a first start that fails leaves none behind.
+      // Peppers and sealing keys are loaded before a database is made. A first start that fails on them leaves no database behind.
       yield* loadPeppers(config)
       yield* Seals.loadConfig
       // A folder that disappears while the server runs, such as a volume, isn't made again.
