@@ -1,8 +1,8 @@
 /**
- * The record of an API key: who it is for, what it may do, and until when.
+ * The record of an API key: its owner, its scopes and bounds, and its expiry.
  *
- * `verify` gives an {@link ApiKey}, which travels over HTTP too. A repository keeps a {@link StoredApiKey}; it holds the hash and is a type of
- * its own, so that a hash can't reach a response by mistake.
+ * `verify` gives an {@link ApiKey}, which travels over HTTP too. A repository keeps a {@link StoredApiKey}, which holds the hash. The separate
+ * type keeps hashes out of responses.
  * @since 0.1.0
  */
 import * as DateTime from "effect/DateTime"
@@ -17,7 +17,7 @@ import { isStorableText } from "./internal/text/storable.ts"
 import { ScopeSet } from "./Scope.ts"
 
 /**
- * The record's own identifier, a UUIDv7 in lower case. It stays when the secret changes.
+ * The record's own identifier, a UUIDv7 in lower case. The id stays when the secret changes.
  * @category schemas
  * @since 0.1.0
  */
@@ -30,8 +30,8 @@ export const ApiKeyId: Schema.brand<Schema.String, "ApiKeyId"> = Schema.String.c
 export type ApiKeyId = typeof ApiKeyId.Type
 
 /**
- * The public part of a token that finds the record. Our own format makes 16 hex digits; a custom one may use up to 128
- * visible ASCII characters.
+ * The public part of a token that finds the record. The built-in format makes 16 hex digits; a custom format may use up to 128 visible ASCII
+ * characters.
  * @category schemas
  * @since 0.1.0
  */
@@ -64,10 +64,10 @@ export const Name: Schema.Codec<string> = Schema.String.check(
 /** Up to 1,000 characters. @category schemas @since 0.1.0 */
 export const Description: Schema.Codec<string> = Schema.String.check(Schema.isMaxCodePoints(1_000), isStorable)
 
-/** Whom the key belongs to in the application's terms: 1 to 200 characters. @category schemas @since 0.1.0 */
+/** The key's owner in the application's terms: 1 to 200 characters. @category schemas @since 0.1.0 */
 export const OwnerId: Schema.Codec<string> = Schema.String.check(Schema.isNonEmpty(), Schema.isMaxCodePoints(200), isStorable)
 
-/** How large metadata may be: bytes of its JSON in UTF-8, and levels of nesting. @category models @since 0.1.0 */
+/** The bounds of metadata: bytes of its JSON in UTF-8, and levels of nesting. @category models @since 0.1.0 */
 export const metadataLimits = { bytes: 8_192, depth: 32 } as const
 
 /**
@@ -89,8 +89,8 @@ export const Metadata: Schema.Codec<Schema.JsonObject> = Schema.declare(
 )
 
 /**
- * The bounds of a key beyond its scopes: a JSON object of a value for each kind of policy, at least one, and at most 8 KiB and 32 levels in all.
- * A kind is a lower-case letter and up to 31 letters and digits. Its `KeyPolicy` gives a value its meaning.
+ * The bounds of a key beyond its scopes: a JSON object with a value for each kind of policy. The object has at least one kind, at most 8 KiB and
+ * 32 levels. A kind is a lower-case letter and up to 31 letters and digits. The kind's `KeyPolicy` gives a value its meaning.
  * @category schemas
  * @since 0.1.0
  */
@@ -113,7 +113,7 @@ export const Policies: Schema.Codec<Schema.JsonObject> = Schema.declare(
 /** Names within metadata. Names that begin with `__` are left out, as one of them, `__proto__`, is refused. */
 const namesInMetadata = { propertyNames: { pattern: `^_?(?:[^_\\u0000\\uD800-\\uDFFF]${storable}*)?$` } }
 
-/** To documents alone: it would overflow the stack on deeply nested input. */
+/** The schema serves documents alone: decoding deeply nested input would overflow the stack. */
 const MetadataValue: Schema.Codec<Schema.Json> = Schema.Union([
   Schema.Null,
   Schema.Boolean,
@@ -154,13 +154,13 @@ const PoliciesOnWire: Schema.Codec<Schema.JsonObject> = Schema.Record(
 )
 
 const dayAndTime = "-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])[Tt ](?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,9})?"
-// An offset may lead out of the first year and of the last ones, so with one the document keeps away from them.
+// An offset may lead out of the first and the last years, so the pattern excludes these years for offsets.
 const instantPattern = `^(?:19[7-9]\\d|[2-9]\\d{3})${dayAndTime}[Zz]$|^(?:19[89]\\d|2\\d{3})${dayAndTime}[+-](?:[01]\\d|2[0-3]):[0-5]\\d$`
 const instantExpected = "an instant such as 2027-01-31T00:00:00Z: with a day that there is, a time, and Z or an offset"
 
 /**
- * A moment from 1970 to the end of 9999, written in ISO 8601 as RFC 3339 has it: with a time, and with `Z` or an offset. Digits beyond
- * milliseconds are cut off; both JavaScript and PostgreSQL keep the rest exactly.
+ * A moment from 1970 to the end of 9999. The text follows RFC 3339: with a time, and with `Z` or an offset. Digits beyond milliseconds are cut
+ * off; both JavaScript and PostgreSQL keep the rest exactly.
  * @category schemas
  * @since 0.1.0
  */
@@ -185,7 +185,7 @@ export const Instant: Schema.Codec<DateTime.Utc, string> = Schema.String.annotat
   .check(isInRange())
 
 /**
- * An instant as a caller may have it: an Effect `DateTime.Utc`, a `Date`, or text as {@link Instant} reads it, `2027-01-31T00:00:00Z` say.
+ * An instant in a caller's input: a `DateTime.Utc`, a `Date`, or text for {@link Instant}, such as `2027-01-31T00:00:00Z`.
  * @category models
  * @since 0.1.0
  */
@@ -203,7 +203,7 @@ export function isInRange() {
 }
 
 /**
- * Why a key was deactivated: by somebody who manages keys, because it was found where it shouldn't be, or by somebody who had its token.
+ * The reason of a deactivation: `manual` by a manager of keys, `leaked` for a leaked token, `possession` by a holder of the token.
  * @category schemas
  * @since 0.1.0
  */
@@ -225,13 +225,16 @@ export const maxGraceSeconds = 7_776_000
  */
 export class PreviousToken extends Schema.Class<PreviousToken>("PreviousToken")({
   keyId: KeyId,
-  /** The last 4 characters of its secret's random part. */
+  /** The last 4 characters of the secret's random part. */
   hint: Schema.String,
-  /** The first moment at which it no longer works, or the latest that it can be if the grace waits for the new token's first use. */
+  /** The first moment at which the token no longer works. If the grace waits for the new token's first use, the latest possible moment. */
   expiresAt: Schema.NullOr(Instant),
-  /** How long it works on after the new token's first use; `null` once that is settled in `expiresAt`. If both are, it has ended. */
+  /**
+   * The grace after the new token's first use, in seconds; `null` once the end is settled in `expiresAt`. If both fields are `null`, the token
+   * has ended.
+   */
   graceSeconds: Schema.NullOr(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxGraceSeconds }))),
-  /** When it was last used since the rotation. */
+  /** The last use since the rotation. */
   lastUsedAt: Schema.NullOr(Instant),
 }) {}
 
@@ -249,10 +252,10 @@ export class ApiKey extends Schema.Class<ApiKey>("ApiKey")({
   ownerId: Schema.NullOr(OwnerId),
   scopes: ScopeSet,
   metadata: Metadata,
-  /** Its bounds beyond the scopes; `null` if there are none. */
+  /** The key's bounds beyond the scopes; `null` without such bounds. */
   policies: Schema.NullOr(Policies),
   isActive: Schema.Boolean,
-  /** When it was deactivated, and why; `null` while it is active, or where that isn't known. */
+  /** The time of the deactivation; the reason follows. Both are `null` while the key is active, or if they aren't known. */
   deactivatedAt: Schema.NullOr(Instant),
   deactivationReason: Schema.NullOr(DeactivationReason),
   /** The first moment at which the key no longer works; `null` if it never expires. */
@@ -262,18 +265,18 @@ export class ApiKey extends Schema.Class<ApiKey>("ApiKey")({
   lastUsedAt: Schema.NullOr(Instant),
   /** The last 4 characters of the secret's random part. */
   hint: Schema.String,
-  /** Starts at 1 and grows by 1 with each change; uses, and a hash made anew, don't count as one. */
+  /** Starts at 1 and grows by 1 with each change. Uses and renewed hashes don't count. */
   version: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)),
-  /** When the current token was made, if it isn't the first one. */
+  /** The time of the last rotation; `null` if the current token is the first one. */
   rotatedAt: Schema.NullOr(Instant),
   /** The token before the current one, which may still work. */
   previous: Schema.NullOr(PreviousToken),
 }) {}
 
-/** Which of a key's tokens: the newest, or the one before. @category models @since 0.1.0 */
+/** One of a key's tokens: the newest, or the one before. @category models @since 0.1.0 */
 export type UsedToken = "current" | "previous"
 
-/** When the current token was made. Its age counts from then. @category models @since 0.1.0 */
+/** When the current token was made. The token's age counts from this moment. @category models @since 0.1.0 */
 export const tokenCreatedAt = ({ rotatedAt, createdAt }: Pick<ApiKey, "rotatedAt" | "createdAt">): DateTime.Utc => rotatedAt ?? createdAt
 
 /** Every key id that leads to the record. @category models @since 0.1.0 */
@@ -283,7 +286,7 @@ export const keyIdsOf = ({ keyId, previous }: Pick<ApiKey, "keyId" | "previous">
 const SealId = Schema.NullOr(Schema.String).pipe(Schema.withConstructorDefault(Effect.succeed(null)))
 
 /**
- * A record as a repository keeps it: with the hash of its secret, and the hash of the previous one. Its JSON codec refuses to write them.
+ * A record as a repository keeps it: with the hash of its secret, and the hash of the previous one. The JSON codec refuses to write the hashes.
  * @category models
  * @since 0.1.0
  */
@@ -294,7 +297,7 @@ export class StoredApiKey extends Schema.Class<StoredApiKey>("StoredApiKey")({
   previousHash: Schema.NullOr(Schema.Redacted(Schema.String, { disallowJsonEncode: true })),
   /** The id of the key that sealed the token; `null` for a token without a seal. */
   sealId: SealId,
-  /** That of the previous token. */
+  /** The id of the key that sealed the previous token. */
   previousSealId: SealId,
 }) {}
 

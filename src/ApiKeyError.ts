@@ -1,5 +1,5 @@
 /**
- * The ways to fail that several modules share: one class per way, caught by tag. None carries a secret or a hash.
+ * The ways to fail that several modules share: one class per way, caught by tag. No error carries a secret or a hash.
  *
  * Verification fails with exactly {@link VerifyError}, in the order of its members.
  * @since 0.1.0
@@ -15,11 +15,11 @@ export class MissingApiKey extends Schema.TaggedError<MissingApiKey>()("MissingA
   }
 }
 
-/** The string isn't a token of our format: wrong shape, wrong prefix or wrong checksum. @category errors @since 0.1.0 */
+/** The string isn't a token of the service's format: wrong shape, wrong prefix or wrong checksum. @category errors @since 0.1.0 */
 export class MalformedToken extends Schema.TaggedError<MalformedToken>()("MalformedToken", {
-  /** With `seal`, a token of our format that none of the configured keys has sealed, while all that work are sealed. */
+  /** `seal`: the token has the format, but no seal of a configured key, and seals are required. */
   reason: Schema.Literals(["length", "format", "prefix", "checksum", "seal"]),
-  /** With `prefix`, of our own format: what tokens begin with, the separator included. */
+  /** The beginning of the built-in format's tokens, separator included. Present if `reason` is `prefix`. */
   expected: Schema.optionalKey(Schema.String),
 }) {
   override get message(): string {
@@ -68,7 +68,7 @@ export class InsufficientScope extends Schema.TaggedError<InsufficientScope>()("
   }
 }
 
-/** The key is valid and holds the scopes, but a policy of its record refuses this use. @category errors @since 0.1.0 */
+/** The key is valid and holds the scopes, but a policy of its record refuses the use. @category errors @since 0.1.0 */
 export class PolicyRefused extends Schema.TaggedError<PolicyRefused>()("PolicyRefused", {
   keyId: KeyId,
   /** The policy's kind. */
@@ -82,8 +82,8 @@ export class PolicyRefused extends Schema.TaggedError<PolicyRefused>()("PolicyRe
 }
 
 /**
- * The cause of a `RepositoryError` where a record holds kinds of policies that this node doesn't know, or values that it can't read. The key is
- * refused here; another node, of a later version say, may know them.
+ * The cause of a `RepositoryError` if this node doesn't know a record's kind of policy, or can't read its value. The key is refused here; a node
+ * of a later version may know the policy.
  * @category errors
  * @since 0.1.0
  */
@@ -121,7 +121,7 @@ export class DuplicateKeyId extends Schema.TaggedError<DuplicateKeyId>()("Duplic
   }
 }
 
-/** What the caller asked for breaks a rule of the record. `field` names the culprit. @category errors @since 0.1.0 */
+/** The caller's input breaks a rule of the record. `field` names the culprit. @category errors @since 0.1.0 */
 export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInput", {
   field: Schema.String,
   reason: Schema.String,
@@ -132,8 +132,8 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInp
 }
 
 /**
- * The cause of a `RepositoryError` where the store's encoding has no such character, as a database in LATIN1 has none of `€`. The service makes
- * {@link InvalidInput} of it, as the same call fails again.
+ * The cause of a `RepositoryError` if the store's encoding lacks the character, as LATIN1 lacks `€`. The service makes {@link InvalidInput} of
+ * it, as the same call fails again.
  * @category errors
  * @since 0.1.0
  */
@@ -162,8 +162,8 @@ export class RepositoryError extends Schema.TaggedError<RepositoryError>()("Repo
 }
 
 /**
- * A secret couldn't be hashed or checked: the hash string belongs to another hasher, is broken, asks for more work than is
- * allowed, was made under a pepper that isn't there, or the hasher itself failed. Never means "wrong secret".
+ * A secret couldn't be hashed or checked. The hash string belongs to another hasher, is broken, asks for too much work, or needs a missing
+ * pepper. Otherwise the hasher itself failed. Never means "wrong secret".
  * @category errors
  * @since 0.1.0
  */
@@ -182,8 +182,8 @@ export class HasherError extends Schema.TaggedError<HasherError>()("HasherError"
 }
 
 /**
- * More secrets are waiting to be hashed than the queue holds, or this one waited too long. Nothing is said of the token; the caller may
- * try again after `retryAfterSeconds`.
+ * The queue of secrets to hash is full, or the secret waited too long. The token wasn't judged; the caller may try again after
+ * `retryAfterSeconds`.
  * @category errors
  * @since 0.1.0
  */
@@ -194,8 +194,8 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
 }
 
 /**
- * The change was made and stands, but not every live node has said that it applied it. Those in `nodes` haven't; without any, it couldn't
- * be found out which nodes live.
+ * The change was made and stands, but not every live node has confirmed the change. The nodes in `nodes` haven't confirmed. An empty `nodes`
+ * means that the live nodes couldn't be found out.
  * @category errors
  * @since 0.1.0
  */
@@ -212,8 +212,8 @@ export class Unconfirmed extends Schema.TaggedError<Unconfirmed>()("Unconfirmed"
 }
 
 /**
- * The key was rotated before, and the token that was replaced then still works: until `expiresAt`, or for a time after the new one's first
- * use if that is `null`. Rotate with `ifPrevious: "end"` to end it at once.
+ * An earlier rotation's previous token still works. The token works until `expiresAt`; with `null`, for a time after the new token's first use.
+ * Rotate with `ifPrevious: "end"` to end it at once.
  * @category errors
  * @since 0.1.0
  */
@@ -227,8 +227,8 @@ export class GraceRunning extends Schema.TaggedError<GraceRunning>()("GraceRunni
 }
 
 /**
- * Keys have hashes under peppers that aren't configured, so the service wasn't built. `id` is the pepper's, `""` for the one without a label
- * (`API_KEY_PEPPER`); `count` says how many keys need it, for the current token or for a previous one that works.
+ * Keys have hashes under peppers that aren't configured, so the service wasn't built. `id` is the pepper's id, `""` for the pepper without a
+ * label (`API_KEY_PEPPER`). `count` is the number of keys whose current token, or working previous token, needs the pepper.
  * @category errors
  * @since 0.1.0
  */
@@ -242,7 +242,7 @@ export class MissingPeppers extends Schema.TaggedError<MissingPeppers>()("Missin
 }
 
 /**
- * Tokens that work have no seal by a configured key, and would be refused as seals are required, so the service wasn't built. `count` says how many.
+ * Required seals would refuse `count` working tokens without a seal of a configured key, so the service wasn't built.
  * @category errors
  * @since 0.1.0
  */
@@ -253,7 +253,7 @@ export class UnsealedTokens extends Schema.TaggedError<UnsealedTokens>()("Unseal
 }
 
 /**
- * New keys would be hashed with the built-in pepper, which anybody can read, in a store that outlives the program, so the service wasn't built.
+ * New keys in a store that outlives the program would be hashed with the public, built-in pepper. The service wasn't built.
  * @category errors
  * @since 0.1.0
  */
@@ -270,8 +270,8 @@ export class BuiltInPepper extends Schema.TaggedError<BuiltInPepper>()("BuiltInP
 }
 
 /**
- * Peppers have the ids of those that the keys in the store were made under, and aren't those, so the service wasn't built. `start` is what the
- * hashes begin with, and says which row of the store notes the pepper; `count` says how many keys need it.
+ * Configured peppers have the ids of the stored keys' peppers, but other values, so the service wasn't built. `start` is the beginning of the
+ * hashes, and names the row of the store that notes the pepper. `count` is the number of keys that need the pepper.
  * @category errors
  * @since 0.1.0
  */
@@ -302,7 +302,7 @@ export const InvalidKey = Schema.Union(refusals)
 /** @since 0.1.0 */
 export type InvalidKey = typeof InvalidKey.Type
 
-/** Everything that `verify` can fail with. @category models @since 0.1.0 */
+/** The failures of `verify`. @category models @since 0.1.0 */
 export type VerifyError = InvalidKey | InstanceType<(typeof failures)[number]>
 
 const tagOf = <Tag extends string>({ fields }: { readonly fields: { readonly _tag: Schema.tag<Tag> } }): Tag => fields._tag.schema.literal
@@ -310,7 +310,7 @@ const tagOf = <Tag extends string>({ fields }: { readonly fields: { readonly _ta
 /** The tags of {@link InvalidKey}, in the order of the checks. @category constants @since 0.1.0 */
 export const refusalTags: ReadonlyArray<InvalidKey["_tag"]> = refusals.map((refusal) => tagOf<InvalidKey["_tag"]>(refusal))
 
-/** The tags of {@link VerifyError}: those of refusals, then those of infrastructure. @category constants @since 0.1.0 */
+/** The tags of {@link VerifyError}: first the refusals, then the failures of infrastructure. @category constants @since 0.1.0 */
 export const verifyErrorTags: ReadonlyArray<VerifyError["_tag"]> = [...refusals, ...failures].map((failure) =>
   tagOf<VerifyError["_tag"]>(failure),
 )
@@ -334,7 +334,7 @@ export const isUnknownPolicy = (error: unknown): error is RepositoryError =>
   error instanceof RepositoryError && error.cause instanceof UnknownPolicy
 
 /**
- * Whether a failure says that a token isn't good. One of infrastructure says nothing of the token.
+ * Whether a failure says that a token isn't good. A failure of infrastructure says nothing of the token.
  * @category guards
  * @since 0.1.0
  * @example

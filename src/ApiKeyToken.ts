@@ -48,9 +48,9 @@ export interface TokenParts {
 }
 
 /**
- * How tokens are written and read. {@link make} gives ours; build one by hand to keep keys of another format in circulation.
+ * The writing and reading of tokens. {@link make} gives the built-in format. A custom format keeps keys of another format in circulation.
  *
- * `parse` sees at most 512 characters. What it throws counts as malformed.
+ * `parse` sees at most 512 characters. An exception of `parse` counts as malformed.
  * @category models
  * @since 0.1.0
  */
@@ -59,14 +59,14 @@ export interface TokenFormat {
   readonly prefix: string
   readonly parse: (token: string) => Result.Result<TokenParts, MalformedToken>
   /**
-   * The key id of any token that `parse` accepts, and `undefined` for most others, without making the parts, which costs more than the rest
-   * of a warm verification. Without it each token is parsed.
+   * The key id of any token that `parse` accepts, and `undefined` for most other texts. `keyIdOf` doesn't make the parts, which would cost more
+   * than the rest of a warm verification. Without `keyIdOf` each token is parsed.
    */
   readonly keyIdOf?: (token: string) => string | undefined
   readonly format: (parts: TokenParts) => Redacted.Redacted
   /** Makes a new key id and secret. */
   readonly generate: Effect.Effect<TokenParts, never, SecureRandom>
-  /** What of the secret may be shown, to tell two keys apart. */
+  /** The part of the secret that may be shown, to tell two keys apart. */
   readonly hint: (secret: Redacted.Redacted) => string
 }
 
@@ -75,8 +75,8 @@ const refuse = (reason: MalformedToken["reason"]) => Result.fail(new MalformedTo
 const malformed = { length: refuse("length"), format: refuse("format"), checksum: refuse("checksum") }
 
 /**
- * The prefix (default `ak`) matches `[A-Za-z][A-Za-z0-9_]*`, up to 32 characters. The separator (default `-`) is one of `- _ . ~ :`, and may
- * be in the prefix too, as in `sk_live_…`: key id and secret have fixed lengths, so that each token is read in one way.
+ * The prefix (default `ak`) matches `[A-Za-z][A-Za-z0-9_]*`, up to 32 characters. The separator (default `-`) is one of `- _ . ~ :`, and may be
+ * in the prefix too, as in `sk_live_…`. Key id and secret have fixed lengths, so each token is read in one way.
  * @category models
  * @since 0.1.0
  */
@@ -209,8 +209,8 @@ export const schema = (format: TokenFormat = defaultFormat): Schema.Codec<TokenP
 const Parts = Schema.Struct({ prefix: Schema.String, keyId: Schema.toType(KeyId), secret: Schema.Redacted(Schema.String) })
 
 /**
- * A regular expression (global, linear) that finds tokens in text, for secret scanners. It can't check the checksum: pass what
- * it finds to {@link parse}.
+ * A regular expression (global, linear) that finds tokens in text, for secret scanners. The expression can't check the checksum: pass each match
+ * to {@link parse}.
  * @category scanning
  * @since 0.1.0
  */
@@ -249,10 +249,10 @@ function updateCrc(state: number, text: string, from: number, to: number): numbe
 
 const finishCrc = (state: number): number => (state ^ 0xffffffff) >>> 0
 
-/** What base-62 digits stand for. Six of them can stand for more than 32 bits hold, and then for no checksum. */
+/** The number that base-62 digits stand for. Six of them can stand for more than 32 bits hold, and then for no checksum. */
 const digitsValue = (text: string, from: number, to: number): number => {
   let value = 0
-  // What isn't a digit makes NaN, which no checksum equals.
+  // A character that isn't a digit makes NaN, which no checksum equals.
   for (let i = from; i < to; i++) value = value * 62 + (digitValues[text.charCodeAt(i)] ?? Number.NaN)
   return value
 }

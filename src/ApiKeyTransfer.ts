@@ -1,8 +1,8 @@
 /**
- * Keys as lines of text, to move them between databases and systems: what `ApiKeys.export` writes, and what `ApiKeys.import` reads.
+ * Keys as lines of text, to move keys between databases and systems. `ApiKeys.export` writes the lines, `ApiKeys.import` reads them.
  *
  * A line is an {@link ExportedKey} in JSON. Rows of other systems come by {@link fromCsv} or {@link fromJson} and one of the adapters in
- * `effect-api-key/legacy/*`. This module needs nothing of Node, so that a browser may import it.
+ * `effect-api-key/legacy/*`. The module needs no module of Node, so a browser may import it.
  * @since 0.1.0
  */
 import type * as Redacted from "effect/Redacted"
@@ -76,15 +76,15 @@ const toHashes = ({ apiKey, hash, previousHash, sealId, previousSealId }: Stored
 })
 
 /**
- * Reads an object that {@link encodeLine} wrote. One without a hash, of another version or with a field that version 1 doesn't have is
- * refused; the error names the field and never quotes its value.
+ * Reads an object that {@link encodeLine} wrote. A line without a hash, of another version, or with a field that version 1 doesn't have is
+ * refused. The error names the field and never quotes its value.
  * @category combinators
  * @since 0.1.0
  */
 export const readRow = (row: unknown): Result.Result<StoredApiKey, InvalidInput> => readLine(row)
 
 /**
- * What reads the rows of an import: a `LegacyTokens`, or a reader of your own.
+ * The reader of an import's rows: a `LegacyTokens`, or a reader of your own.
  * @category models
  * @since 0.1.0
  */
@@ -93,7 +93,7 @@ export interface RowReader {
 }
 
 /**
- * Reads a row as an import does: by `reader`, or as a line of ours without one.
+ * Reads a row as an import does: by `reader`, or without a reader as a line of `export`.
  * @category combinators
  * @since 0.1.0
  * @example
@@ -112,8 +112,8 @@ export const readRowBy = (row: unknown, reader: RowReader | undefined): Result.R
 }
 
 /**
- * A row that wasn't kept, and why. `row` counts from 1, rows that were skipped included; `field` is a field of a line of ours, a column of
- * another system's row, or `row` for all of it. Neither quotes a hash.
+ * A refused row, with the reason. `row` counts from 1, skipped rows included. `field` is the field of an exported line, the column of another
+ * system's row, or `row` for the whole row. `field` and `reason` never quote a hash.
  * @category models
  * @since 0.1.0
  */
@@ -125,14 +125,14 @@ export interface Refused {
 }
 
 /**
- * How far an import has come. What it tells of is in the database for good, so that an import that breaks off goes on after `read` rows. The
- * others count since its start: rows that are kept now, whose key was there already (and which were left as they are), and that were refused.
+ * The progress of an import. The counted rows are committed, so an import that broke off may go on after `read` rows. `inserted`, `present` and
+ * `refused` count since the start: rows kept, rows whose key was present and left alone, and refused rows.
  * @category models
  * @since 0.1.0
  */
 export interface Progress {
   readonly _tag: "Progress"
-  /** Rows so far, those that were skipped included. */
+  /** Rows so far, skipped rows included. */
   readonly read: number
   readonly inserted: number
   readonly present: number
@@ -148,27 +148,27 @@ export type ImportEvent = Refused | Progress
  * @since 0.1.0
  */
 export interface ImportOptions {
-  /** What reads the rows: an adapter of `effect-api-key/legacy/*`, say. Default: lines that `export` wrote. */
+  /** The reader of the rows, such as an adapter of `effect-api-key/legacy/*`. Default: a reader of the lines of `export`. */
   readonly from?: RowReader | undefined
   /**
-   * Whether to only tell what an import would do. It keeps the ids of all rows in memory, some 500 bytes for each, as none of them gets into
-   * the database to be found there. Default: no.
+   * Whether to predict the import without writing. A dry run keeps the ids of all rows in memory, some 500 bytes for each, as the database
+   * doesn't hold the rows. Default: no.
    */
   readonly dryRun?: boolean | undefined
-  /** How many rows to pass over: `read` of the last `Progress`. Default: 0. */
+  /** The number of rows to pass over: `read` of the last `Progress`. Default: 0. */
   readonly skip?: number | undefined
   /**
-   * Whether lines are kept whose hash no hasher and no adapter of the service can check: for an import where the application's own aren't at
-   * hand. Rows of other systems are. Default: `refuse`.
+   * Whether lines are kept whose hash no hasher and no adapter of the service can check. `accept` serves an import without the application's own
+   * hashers. Rows of other systems are always kept. Default: `refuse`.
    */
   readonly unknownHashes?: "refuse" | "accept" | undefined
-  /** How many rows are written in one statement, while up to twice as many are read ahead: 1 to 10,000. Default: 1,000. */
+  /** The rows of a statement: 1 to 10,000. Up to twice as many rows are read ahead. Default: 1,000. */
   readonly batchSize?: number | undefined
 }
 
 /** @category models @since 0.1.0 */
 export interface LineOptions {
-  /** How long a line, or a record of CSV, may be: bytes, or UTF-16 units of strings. A longer one is refused. Default: 1,048,576. */
+  /** The longest line, or record of CSV, in bytes, or in UTF-16 units of strings. A longer line is refused. Default: 1,048,576. */
   readonly maxLineLength?: number | undefined
 }
 
@@ -177,15 +177,15 @@ export interface CsvOptions extends LineOptions {
   /** Default: `,`. */
   readonly delimiter?: "," | ";" | "\t" | "|" | undefined
   /**
-   * What a backslash is that stands before the quotes with which a cell ends, or may end. RFC 4180 has it for one of the cell's characters,
-   * `plain`; for MySQL's `INTO OUTFILE` and PHP's `fputcsv` it takes the quote behind it into the cell. Default: `refuse`, as the file doesn't
-   * tell, and whoever chose the cell's text could choose the rows after it.
+   * The meaning of a backslash before quotes that end a cell, or may end one. In RFC 4180 the backslash is a character of the cell: `plain`. In
+   * MySQL's `INTO OUTFILE` and PHP's `fputcsv` the backslash takes the quote into the cell. Default: `refuse`, as the file doesn't tell the
+   * meaning. With the wrong meaning, the author of the cell's text could choose the following rows.
    */
   readonly backslash?: "refuse" | "plain" | undefined
 }
 
 /**
- * The rows of a text with a JSON object a line. A line that isn't one becomes an {@link UnreadableRow}. Empty lines are none.
+ * The rows of a text with a JSON object a line. A line that isn't a JSON object becomes an {@link UnreadableRow}. Empty lines are passed over.
  * @category constructors
  * @since 0.1.0
  */
@@ -195,8 +195,8 @@ export const fromNdjson = <E, R>(
 ): Stream.Stream<unknown, E, R> => parseRecords(input, () => Json.lines(maxLineLength))
 
 /**
- * The rows of a JSON array, as `sqlite3 -json` and many exports write it, or of a JSON object a line: the first character tells which. What isn't
- * JSON becomes an {@link UnreadableRow}, and so does an array that doesn't end. Several arrays may follow each other.
+ * The rows of a JSON array, as `sqlite3 -json` and many exports write, or of a JSON object a line. The first character decides. Text that isn't
+ * JSON becomes an {@link UnreadableRow}, as does an array that doesn't end. Several arrays may follow each other.
  * @category constructors
  * @since 0.1.0
  * @example
@@ -214,8 +214,8 @@ export const fromJson = <E, R>(
 ): Stream.Stream<unknown, E, R> => parseRecords(input, () => Json.elements(maxLineLength))
 
 /**
- * The rows of a CSV (RFC 4180) whose first record names the columns, as objects of texts. A record that can't be read becomes an
- * {@link UnreadableRow}, and so do all lines after one of which it isn't clear where it ends. Empty lines are none.
+ * The rows of a CSV (RFC 4180) whose first record names the columns, as objects of texts. A record that can't be read becomes an {@link UnreadableRow}.
+ * So do all lines after a record without a clear end. Empty lines are passed over.
  * @category constructors
  * @since 0.1.0
  */
