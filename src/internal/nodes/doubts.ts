@@ -1,9 +1,9 @@
 /**
- * Which records may be other than the store says, as a change of them has been sent and it isn't known yet whether it took place.
+ * The records in doubt: a change was sent, and its outcome isn't known yet.
  *
- * What is in doubt is looked up for each request and not remembered, here and on the nodes that were told. The others are told before a change
- * is sent, as the node may die in between. It ends with its answer. Without one it ends when no statement can still be under way: the store
- * bounds its own to less than {@link patience}, and says of a caller's transaction whether it goes on.
+ * A record in doubt is looked up for each request and not remembered, here and on the nodes that were told. The others are told before a change
+ * is sent, as the node may die in between. A doubt ends with the answer. Without an answer the doubt ends when no statement can still be under
+ * way. The store bounds its own statements to less than {@link patience}, and tells whether a caller's transaction goes on.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -15,11 +15,14 @@ import * as Message from "./message.ts"
 
 /** A change whose answer isn't known. */
 export interface Doubt {
-  /** Ends it at once: it took place for these key ids, or for those of the record if `undefined`. Gives what tells the others. */
+  /**
+   * Ends the doubt at once: the change took place for these key ids, or for the record's key ids if `undefined`. Gives the effect that tells the
+   * others.
+   */
   readonly settleUnsafe: (keyIds: ReadonlyArray<KeyId> | undefined) => Effect.Effect<void>
   /** The answer is waited for, and may never come. */
   readonly waitUnsafe: () => void
-  /** There is none: it may have taken place. Gives what tells the others. */
+  /** The answer is missing, so the change may have taken place. Gives the effect that tells the others. */
   readonly leaveUnsafe: () => Effect.Effect<void>
 }
 
@@ -28,13 +31,13 @@ export interface Doubts {
   readonly has: (id: string) => boolean
   /** Whether one of the changes may let a token work that didn't. */
   readonly mayRevive: () => boolean
-  /** Called before the change is sent, which may let a token work that doesn't if it `revives`. */
+  /** Called before the change is sent. A change that `revives` may let a token work that doesn't work yet. */
   readonly begin: (id: ApiKeyId, revives: boolean) => Effect.Effect<Doubt>
-  /** Another node tells of a change that has begun, or goes on. */
+  /** Called when a node tells of a change that has begun, or goes on. */
   readonly doubtful: (id: ApiKeyId, change: string, revives: boolean) => void
-  /** Another node tells that it has ended: for these key ids, or for those of the record. */
+  /** Called when a node tells of a change that has ended, for these key ids or for the record's. */
   readonly settled: (id: ApiKeyId, change: string, keyIds: ReadonlyArray<string> | undefined) => void
-  /** Ends what stays without an answer. */
+  /** Ends the doubts that stay without an answer. */
   readonly watch: Effect.Effect<never>
 }
 
@@ -51,12 +54,12 @@ export interface Dependencies {
   readonly isChanging: (id: ApiKeyId) => Effect.Effect<boolean, RepositoryError>
 }
 
-/** How long a change without an answer is waited for, in nanoseconds: longer than the store's own statements take at most. */
+/** The wait for a missing answer, in nanoseconds: longer than the store's own statements may take. */
 const patience = 30_000_000_000n
-/** How often others are told meanwhile: some may have joined, or missed it. */
+/** The interval of telling others meanwhile, as nodes may have joined, or missed the message. */
 const tellAgain = 5_000_000_000n
 const watchInterval = "1 seconds"
-/** How many changes others may have in doubt until everything is. */
+/** The number of other nodes' changes in doubt; beyond that every record is in doubt. */
 const capacity = 10_000
 
 interface Change {
@@ -82,14 +85,17 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
   let count = 0
   /** How many changes are in doubt. */
   let size = 0
-  /** While it lies ahead there is more in doubt than fits, and so everything. */
+  /** Until this time more changes are in doubt than fit, so every record is in doubt. */
   let overflowsUntil = 0n
   let isOverflowing = false
 
-  // By a clock that nobody sets: one that is set back would prolong a doubt here, and keep the others from being told of it.
+  // The monotonic clock can't be set. A clock set back would prolong doubts, and delay telling the others.
   const now = (): bigint => clock.monotonicTimeNanosUnsafe()
 
-  /** For a while at most and whatever happens, or a channel would keep changes from ending; and not in the caller's transaction. */
+  /**
+   * Tells the others within a bounded time and without failing, as a channel must not keep changes from ending. The caller's transaction isn't
+   * used.
+   */
   const say = (message: string): Effect.Effect<void> =>
     tell(message).pipe(
       Effect.timeoutOption("5 seconds"),
@@ -114,7 +120,7 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
   }
   const isThere = ({ id, change }: Change): boolean => records.get(id)?.has(change) === true
 
-  /** Nothing that was read before is used: neither what was remembered nor what is being looked up. */
+  /** Voids remembered records, and records that are being looked up. */
   const apply = (id: string, keyIds: ReadonlyArray<string> | undefined): void => {
     if (keyIds === undefined) listener.recordChanged(id)
     else keyIds.forEach(listener.changed)
@@ -135,10 +141,10 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
     Effect.gen(function* () {
       const change: Change = { id, change: `${node}/${++count}`, isOwn: true, revives, toldAt: now(), leftAt: undefined }
       add(change)
-      // The write needn't wait for it. What is told last must come last.
+      // The write needn't wait for the message. The message of the end waits for this one, as the order counts.
       const telling = yield* Effect.forkDetach(tellUnsafe(change), { startImmediately: true })
       const waitUnsafe = (): void => {
-        // One that is waited for from now on stands for those that have been waited for.
+        // The latest doubt without an answer stands for the earlier ones.
         for (const earlier of records.get(id)?.values() ?? []) {
           if (!earlier.isOwn || earlier.leftAt === undefined) continue
           change.revives ||= earlier.revives
@@ -152,7 +158,7 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
         waitUnsafe,
         leaveUnsafe: () => {
           waitUnsafe()
-          // It may have taken place, and look-ups that are under way may have read what was before.
+          // The change may have taken place, so look-ups under way may have read the old record.
           listener.recordChanged(id)
           return Effect.andThen(Fiber.await(telling), tellUnsafe(change))
         },
@@ -207,7 +213,7 @@ export const make = Effect.fnUntraced(function* ({ node, listener, tell, isChang
     mayRevive: () => isOverflowing || reviving.size > 0,
     begin,
     doubtful: (id, change, revives) => {
-      // It is known here, or has ended before its message came back.
+      // This node's own change is known here, or has ended before its message came back.
       if (isOfThisNode(change)) return
       if (size >= capacity && records.get(id)?.has(change) !== true) {
         isOverflowing = true

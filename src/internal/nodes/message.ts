@@ -6,17 +6,17 @@ export type Message =
   | { readonly _tag: "Changed"; readonly keyId: string }
   /** Any record may have changed. */
   | { readonly _tag: "Everything" }
-  /** A change of the record with this id is under way, or may be; `revives` says whether it may let a token work that doesn't. */
+  /** A change of the record with this id is under way, or may be. A change that `revives` may let a token work that doesn't work yet. */
   | { readonly _tag: "Doubtful"; readonly id: ApiKeyId; readonly change: string; readonly revives: boolean }
-  /** It has ended. Changed are the records with these key ids, or the one with the id if they aren't known. */
+  /** The change has ended. Changed are the records with these key ids, or the record with the id if no key ids are known. */
   | { readonly _tag: "Settled"; readonly id: ApiKeyId; readonly change: string; readonly keyIds: ReadonlyArray<string> | undefined }
   | { readonly _tag: "Beat"; readonly node: string; readonly beat: string }
-  /** As `Changed`, and whoever has applied it is to say so to the node that asks. */
+  /** The record has changed, as for `Changed`; each node answers `Confirmed` after applying the change. */
   | { readonly _tag: "Confirm"; readonly change: string; readonly keyId: string }
   | { readonly _tag: "Confirmed"; readonly change: string; readonly node: string }
-  /** The node has stopped, and uses nothing any more of what it remembered. */
+  /** The node has stopped, and no longer uses its memory. */
   | { readonly _tag: "Left"; readonly node: string }
-  /** Of a newer node, and no change of a record. */
+  /** A newer node's message that isn't a change of a record. */
   | { readonly _tag: "Ignored" }
 
 export const changed = (keyId: KeyId): string => `changed ${keyId}`

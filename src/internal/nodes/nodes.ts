@@ -1,9 +1,9 @@
 /**
  * Keeps a node in touch with the others: hears their changes, tells its own, and confirms.
  *
- * A node uses its cache only under a lease, which its own heartbeat renews when it comes back over the channel: so a connection that was cut,
- * or that has gone silent, ends it. The register counts a node as live for longer than its lease, so whoever has vanished from the register has
- * stopped using its cache.
+ * A node uses its cache only under a lease. The node's own heartbeat renews the lease when it comes back over the channel, so a cut or silent
+ * connection ends the lease. The register counts a node as live for longer than the lease. A node that has vanished from the register has
+ * therefore stopped using its cache.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -32,15 +32,15 @@ export interface Listener {
 }
 
 export interface Nodes {
-  /** Tells the others of a change that was made and applied here. It doesn't fail: what can't be told now is told later. */
+  /** Tells the others of a change that was made and applied here. `tell` doesn't fail: a change that can't be told now is told later. */
   readonly tell: (message: string) => Effect.Effect<void>
   /** Returns when every live node has said that it applied the change. */
   readonly confirm: (id: ApiKeyId, keyId: KeyId, within: Duration.Duration) => Effect.Effect<void, Unconfirmed>
-  /** Whether changes that are made elsewhere are sure to be heard at this time (in milliseconds), so that the cache is used. */
+  /** Whether other nodes' changes are sure to be heard at this time (in milliseconds), so that the cache is used. */
   readonly isInTouch: (now: number) => boolean
 }
 
-/** A node that knows of no others. Who asks it to have others confirm may have forgotten to connect them, and is told so once. */
+/** A node that knows of no others. A call with `confirmWithin` suggests a forgotten channel, so the first such call logs a warning. */
 export const alone = (): Nodes => {
   let hasWarned = false
   return {
@@ -56,24 +56,24 @@ export const alone = (): Nodes => {
 }
 
 const heartbeat = Duration.seconds(2)
-/** How long a node goes on without hearing its own heartbeat, in milliseconds. */
+/** The time that a node goes on without hearing its own heartbeat, in milliseconds. */
 const lease = 10_000
 const leaseTicks = BigInt(lease) * 1_000_000n
-/** Answers that wait to be given; beyond it they are left out, and asked for again. */
+/** The number of answers that wait to be given. Further answers are left out, and asked for again. */
 const maxAnswers = 1_000
-/** How long the register counts it: longer, as clocks don't run alike. */
+/** The time for which the register counts a node: longer than the lease, as clocks don't run alike. */
 const registered = Duration.seconds(20)
 /** The failure of a connection that has heard no heartbeat at all. */
 const unheard = "hear any heartbeat"
-/** In a warning, in `/readyz`, and in `doctor`. */
+/** The text of a warning, `/readyz` and `doctor`. */
 export const notHeard = "Changes made elsewhere aren't heard, so each request asks the database"
 const never = { from: Number.POSITIVE_INFINITY, until: Number.NEGATIVE_INFINITY }
-/** Asked again meanwhile, in case that a message is lost. */
+/** The interval of asking for confirmations again, in case a message is lost. */
 const askAgain = Duration.millis(500)
-/** Sooner at first, as whoever has just begun is registered in a moment. */
+/** The register is read again sooner at first, as a node that has just begun is registered in a moment. */
 const readAgain = Schedule.min([Schedule.exponential("20 millis"), Schedule.spaced(askAgain)])
 
-/** The channel with the store's register, in the place of one that it may lose, or that may be split. */
+/** The channel with the store's register, in the place of a register that may be lost or split. */
 export const withRegister = (channel: ApiKeyInvalidation["Service"], register: NodeRegister | undefined): ApiKeyInvalidation["Service"] => {
   if (register === undefined || channel.registerAge === undefined) return channel
   const { registerAge: _, ...rest } = channel
@@ -87,7 +87,7 @@ export const withRegister = (channel: ApiKeyInvalidation["Service"], register: N
   }
 }
 
-/** `remembered` is how long any node uses what it has read. */
+/** `remembered` is the longest time that any node uses a record after reading it. */
 export const make = Effect.fnUntraced(function* (
   invalidation: ApiKeyInvalidation["Service"],
   node: string,
@@ -98,7 +98,7 @@ export const make = Effect.fnUntraced(function* (
   // A register that is kept as safely as the keys, and for all nodes, knows all of them.
   const known = invalidation.registerAge === undefined ? undefined : makeKnown(clock, registered, remembered)
   const waiting = new Map<string, Confirmation>()
-  /** Between which moments what others change is sure to be heard, in milliseconds. */
+  /** The span in which other nodes' changes are sure to be heard, in milliseconds. */
   let trusted = never
   /** The warning of an outage that goes on. */
   let told: "nothing" | "outage" | "unheard" = "nothing"
@@ -130,16 +130,17 @@ export const make = Effect.fnUntraced(function* (
         const count = Number(message.beat)
         const heard = message.node === node ? sent.get(count) : undefined
         if (heard === undefined) return
-        // Those before it came back too, or are lost; neither says more.
+        // Earlier heartbeats came back too, or are lost; their leases are shorter.
         for (const earlier of sent.keys()) if (earlier <= count) sent.delete(earlier)
         trusted = heard
-        // By the wall clock, as others don't go on while the machine sleeps; and from a moment on, as this one may be set back. What was
-        // read before the register knew this node isn't kept: who asked for a confirmation may not have asked it.
+        // The lease is by the wall clock, as other clocks stop while the machine sleeps. The lease has a beginning, as the wall clock may be set
+        // back. Records read before the register knew this node aren't kept: confirmations may not have asked this node.
         return listener.trust(heard.from, heard.until)
       }
       case "Confirm":
         listener.changed(message.keyId)
-        // Later messages mustn't wait until the answer got through. A node that asks asks again, and counts this one as silent without an answer.
+        // Later messages mustn't wait until the answer got through. The asking node asks again, and counts this node as silent without an
+        // answer.
         Queue.offerUnsafe(answers, Message.confirmed(message.change, node))
         return
       case "Confirmed":
@@ -153,7 +154,7 @@ export const make = Effect.fnUntraced(function* (
     }
   }
 
-  /** Changes that couldn't be told are made up for. */
+  /** Makes up for changes that couldn't be told, by the message `everything`. */
   const tellMissed = Effect.suspend(() => {
     if (!hasMissed) return Effect.void
     hasMissed = false
@@ -192,14 +193,14 @@ export const make = Effect.fnUntraced(function* (
       Effect.forever(Effect.andThen(beat(sent), Effect.sleep(heartbeat))),
     ])
   }).pipe(
-    // Whatever ends it, it is begun anew: a defect in a channel mustn't leave the node alone for good.
+    // A session begins anew after any end, as a defect in a channel mustn't leave the node alone for good.
     Effect.catchCause((cause) => Effect.fail(new InvalidationError({ operation: "stay in touch", cause: Cause.squash(cause) }))),
     Effect.tapError((error) =>
       Effect.suspend(() => {
         // A cache that isn't trusted needn't be distrusted again: each time makes all look-ups under way begin anew.
         if (trusted !== never) distrust()
         const { advice } = invalidation
-        // Nothing has failed, so the cause tells nobody what to do.
+        // No call has failed, so the advice is logged in place of the cause.
         const isUnheard = advice !== undefined && error.cause instanceof InvalidationError && error.cause.operation === unheard
         if (told === "unheard" || (told === "outage" && !isUnheard)) return Effect.logDebug(notHeard, Cause.fail(error))
         const count = told === "nothing" ? Metric.update(ApiKeyMetrics.outages, 1) : Effect.void
@@ -212,7 +213,7 @@ export const make = Effect.fnUntraced(function* (
   )
   const stayInTouch = Effect.retry(session, Schedule.jittered(Schedule.spaced("250 millis")))
 
-  // Nothing is cached before the first heartbeat has come back.
+  // The cache isn't used before the first heartbeat has come back.
   distrust()
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
@@ -223,12 +224,12 @@ export const make = Effect.fnUntraced(function* (
   )
   yield* Effect.forkScoped(stayInTouch)
 
-  /** All nodes that may have in memory what was read before now. */
+  /** The nodes that may remember records read before now. */
   const live = Effect.gen(function* () {
     const nodes = yield* invalidation.nodes
-    // A node that has only begun isn't in the register yet, and a register that doesn't know us any more has lost others too.
+    // A node that has only begun isn't in the register yet. A register that has lost this node has lost others too.
     if (!nodes.includes(node)) return yield* new InvalidationError({ operation: "find itself among the nodes", cause: "unknown" })
-    // Nor has one that is younger than a lease heard from all who still use theirs. It is asked last, so that a loss in between shows.
+    // A register younger than a lease may lack nodes whose leases go on. The age is read last, so a loss in between shows.
     const age = invalidation.registerAge === undefined ? Duration.infinity : yield* invalidation.registerAge
     if (Duration.toMillis(age) < lease) return yield* new InvalidationError({ operation: "find all nodes", cause: "a new register" })
     if (known === undefined) return nodes
@@ -238,10 +239,10 @@ export const make = Effect.fnUntraced(function* (
 
   const askAll = (change: string, keyId: KeyId, confirmation: Confirmation) =>
     Effect.gen(function* () {
-      // Until it succeeds.
+      // The retry goes on until `live` succeeds, so no failure is left.
       const nodes = yield* Effect.orDie(Effect.retry(live, readAgain))
       for (const other of nodes) confirmation.expect(other)
-      // It was applied here before it was told.
+      // The change was applied here before the others are asked.
       confirmation.hear(node)
       const ask = Effect.andThen(Effect.ignore(invalidation.publish(Message.confirm(change, keyId))), Effect.sleep(askAgain))
       yield* Effect.raceFirst(confirmation.done, Effect.forever(ask))
@@ -272,7 +273,10 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-/** Between which moments a heartbeat lets the cache be used, in milliseconds of the wall clock; and when it was sent, by one that nobody sets. */
+/**
+ * The span in which a heartbeat lets the cache be used, in milliseconds of the wall clock. `ticks` is the time of sending, by the monotonic
+ * clock.
+ */
 interface Sent {
   readonly from: number
   readonly until: number
@@ -280,11 +284,11 @@ interface Sent {
   readonly ticks: bigint
 }
 
-/** Nodes that were seen, of which one may vanish from the register without having stopped: when Redis is split, say. */
+/** The nodes that were seen. A node may vanish from the register without having stopped, for example when Redis is split. */
 interface Known {
   readonly hear: (node: string) => void
   readonly leave: (node: string) => void
-  /** All but those that have left, or whose entry in the register, and then all that they may have remembered, has expired. */
+  /** The nodes that haven't left, and were seen within the time of registration plus the time of remembering. */
   readonly all: () => ReadonlyArray<string>
 }
 

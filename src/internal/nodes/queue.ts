@@ -1,11 +1,11 @@
-/** A queue for messages whose senders can't wait, and that no listener may miss unnoticed. */
+/** A queue for messages whose senders can't wait. No listener misses a message unnoticed. */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { InvalidationError } from "../../ApiKeyInvalidation.ts"
 import { everything } from "./message.ts"
 
-/** How many messages a listener may be behind. */
+/** The number of messages that may wait for a listener. */
 const capacity = 10_000
 
 export type MessageQueue = Queue.Queue<string, InvalidationError>
@@ -17,8 +17,8 @@ export const make: Effect.Effect<MessageQueue, never, Scope.Scope> = Effect.acqu
 )
 
 /**
- * Adds a message. Where there is no room, one message that covers all of them takes the place of those that wait. Questions are asked again by
- * their senders, and more heartbeats follow.
+ * Adds a message. Without room, the message `everything` takes the place of all waiting messages. Questions are asked again by their senders,
+ * and more heartbeats follow.
  */
 export const offerUnsafe = (queue: MessageQueue, message: string): void => {
   if (Queue.offerUnsafe(queue, message) || queue.state._tag !== "Open") return
