@@ -126,7 +126,7 @@ export interface Refused {
 
 /**
  * The progress of an import. The counted rows are committed, so an import that broke off may go on after `read` rows. `inserted`, `present` and
- * `refused` count since the start: rows kept, rows whose key was present and left alone, and refused rows.
+ * `refused` count since the start: rows kept, rows left alone as present, and refused rows.
  * @category models
  * @since 0.1.0
  */
@@ -151,8 +151,8 @@ export interface ImportOptions {
   /** The reader of the rows, such as an adapter of `effect-api-key/legacy/*`. Default: a reader of the lines of `export`. */
   readonly from?: RowReader | undefined
   /**
-   * Whether to predict the import without writing. A dry run keeps the ids of all rows in memory, some 500 bytes for each, as the database
-   * doesn't hold the rows. Default: no.
+   * Whether to predict the import without writing. A dry run keeps the ids of all rows in memory, some 500 bytes each, as the database lacks the
+   * rows. Default: no.
    */
   readonly dryRun?: boolean | undefined
   /** The number of rows to pass over: `read` of the last `Progress`. Default: 0. */
@@ -215,7 +215,7 @@ export const fromJson = <E, R>(
 
 /**
  * The rows of a CSV (RFC 4180) whose first record names the columns, as objects of texts. A record that can't be read becomes an {@link UnreadableRow}.
- * So do all lines after a record without a clear end. Empty lines are passed over.
+ * All lines after a record without a clear end become unreadable rows too. Empty lines are passed over.
  * @category constructors
  * @since 0.1.0
  */

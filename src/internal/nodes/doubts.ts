@@ -1,9 +1,9 @@
 /**
  * The records in doubt: a change was sent, and its outcome isn't known yet.
  *
- * A record in doubt is looked up for each request and not remembered, here and on the nodes that were told. The others are told before a change
- * is sent, as the node may die in between. A doubt ends with the answer. Without an answer the doubt ends when no statement can still be under
- * way. The store bounds its own statements to less than {@link patience}, and tells whether a caller's transaction goes on.
+ * A record in doubt is looked up for each request, here and on the nodes that were told. The others are told before a change is sent, as the
+ * node may die in between. A doubt ends with the answer. Without an answer the doubt ends when no statement can still be under way. The store
+ * bounds its own statements to less than {@link patience}, and tells whether a caller's transaction goes on.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -16,8 +16,7 @@ import * as Message from "./message.ts"
 /** A change whose answer isn't known. */
 export interface Doubt {
   /**
-   * Ends the doubt at once: the change took place for these key ids, or for the record's key ids if `undefined`. Gives the effect that tells the
-   * others.
+   * Ends the doubt at once: the change took place for these key ids, or for the record's if `undefined`. Gives the effect that tells the others.
    */
   readonly settleUnsafe: (keyIds: ReadonlyArray<KeyId> | undefined) => Effect.Effect<void>
   /** The answer is waited for, and may never come. */

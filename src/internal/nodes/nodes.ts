@@ -1,9 +1,9 @@
 /**
  * Keeps a node in touch with the others: hears their changes, tells its own, and confirms.
  *
- * A node uses its cache only under a lease. The node's own heartbeat renews the lease when it comes back over the channel, so a cut or silent
- * connection ends the lease. The register counts a node as live for longer than the lease. A node that has vanished from the register has
- * therefore stopped using its cache.
+ * A node uses its cache only under a lease. The node's own heartbeat, back over the channel, renews the lease, so a cut or silent connection
+ * ends the lease. The register counts a node as live for longer than the lease. A node that has vanished from the register has therefore stopped
+ * using its cache.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
