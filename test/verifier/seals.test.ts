@@ -238,6 +238,38 @@ describe("What all tokens' being sealed is known of", () => {
     ),
   )
 
+  it.effect("is believed no longer because the next look fails", () =>
+    withStore(
+      Effect.gen(function* () {
+        const repository = yield* ApiKeyRepository
+        const other = yield* startNode({}, pepper("b"))
+        const { apiKey, token } = yield* create(other)
+        const stored = Option.getOrThrow(yield* repository.findById(apiKey.id))
+        yield* repository.delete(apiKey.id)
+        let isFailing = false
+        const away = Effect.fail(new RepositoryError({ operation: "count", isRetryable: true, cause: "too slow" }))
+        const failing = Layer.succeed(ApiKeyRepository, {
+          ...repository,
+          countSeals: (at) => Effect.suspend(() => (isFailing ? away : repository.countSeals(at))),
+        })
+        const node = yield* Effect.provide(startNode(), failing)
+        yield* repository.insert(stored)
+        isFailing = true
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual(yield* node.ask(token), "seal")
+        yield* TestClock.adjust("59 seconds")
+        yield* settled
+        assert.strictEqual(yield* node.ask(token), "seal")
+        yield* TestClock.adjust("1 seconds")
+        assert.strictEqual(yield* node.ask(token), "HasherError")
+        isFailing = false
+        yield* repository.delete(apiKey.id)
+        yield* lookedAtAll
+        assert.strictEqual(yield* node.ask(invented()), "seal")
+      }),
+    ),
+  )
+
   it.effect("ends with the clock that it was told by: one that is set back makes expired keys work again", () =>
     withStore(
       Effect.gen(function* () {

@@ -62,8 +62,10 @@ const capacity = 10_000
 /** Between two looks at the whole store, which reads each record where the store can't tell kinds of tokens. */
 const lookInterval = Duration.seconds(60)
 const lookIntervalNanos = Duration.toNanosUnsafe(lookInterval)
-/** How long a look at everything is believed, in milliseconds, once it refuses tokens: what was never announced is found by another one. */
+/** How old a look at everything grows, in milliseconds, before another one is made: what was never announced is found by that. */
 const believed = 600_000
+/** How old it grows at most: the next look waits its turn, and may fail or hang. */
+const believedAtMost = believed + Duration.toMillis(lookInterval)
 /** Before changed keys are looked at, so that many are looked at together. */
 const gather = "1 second"
 
@@ -131,12 +133,12 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
     // What such a change has come to is looked at when it has ended.
     if (keys !== complete || mayRevive() || news.has(keyId) || !isInTouch(now)) return false
     // A clock that was set back makes keys work again that had expired.
-    const isBefore = now < foundAt
-    if (isBefore || now - foundAt >= believed) {
+    const age = now - foundAt
+    if (age < 0 || age >= believed) {
       isStale = true
       isNews.openUnsafe()
     }
-    return !isBefore
+    return age >= 0 && age < believedAtMost
   }
 
   const tell = (isComplete: boolean): Effect.Effect<void> => {
