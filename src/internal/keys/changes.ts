@@ -1,8 +1,8 @@
 /**
  * The one way for every change: commits it, and hands its outcome to the listeners.
  *
- * Invalidation is the first listener: it hears of a change before it is written, and of one without an answer. The application's listeners hear of
- * changes that took place, in the transaction or after the commit.
+ * Invalidation is the first listener. Changes about to be written, and changes without an answer, are told to invalidation alone. The
+ * application's listeners hear of changes that took place, in the transaction or after the commit.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -21,15 +21,15 @@ import type { Invalidation, Outcome, Pending } from "./invalidation.ts"
 /** A change that is about to be written. */
 export interface Change<A> {
   /**
-   * The record that is changed. It is in doubt from before the write until its answer, and is read for the listeners. The change goes on when its
-   * caller gives up, lest it take place and nobody hear of it; in a transaction of the caller's it ends with that.
+   * The record that is changed. The record is in doubt from before the write until its answer, and is read for the listeners. The change goes on
+   * when its caller gives up, so every change that takes place is told. A change in the caller's transaction ends with the transaction.
    */
   readonly record?: ApiKeyId | undefined
-  /** Records that may change along with many others. They are in doubt too. */
+  /** Records that may change along with many others. The records are in doubt too. */
   readonly records?: ReadonlyArray<ApiKeyId> | undefined
   /** Records that may be inserted. */
   readonly inserts?: ReadonlyArray<ApiKey> | undefined
-  /** Whether it may let a token work that somebody has and that doesn't work. Default: no. */
+  /** Whether the change may let a token work that is in use elsewhere and doesn't work yet. Default: no. */
   readonly revives?: boolean | undefined
   /** The record as it was, where the write reads it anyway. */
   readonly before?: ((written: A) => ApiKey | null) | undefined
@@ -76,7 +76,7 @@ export const make = Effect.fnUntraced(function* (
     outcomes: change.outcomes(written, { actor, before: read ?? change.before?.(written) ?? null }),
   })
 
-  /** Writes, and has the listeners within the transaction hear of it. Without any it writes, and that is all. */
+  /** Writes, and tells the listeners within the transaction. */
   const writeHeard = <A, E>(
     change: Change<A>,
     write: Effect.Effect<A, E>,
@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function* (
       const events = outcomes.filter(isEvent)
       return events.length === 0 ? [] : inTransaction.map((listen) => bounded(Effect.suspend(() => listen(events))))
     }
-    // Nothing undoes the change: the call fails for the first listener that does, and all hear of the change.
+    // Without transactions the change can't be undone: all listeners hear of the change. The call fails with the first listener's failure.
     if (transaction === undefined) {
       return Effect.flatMap(writing, (written) =>
         Effect.map(Effect.forEach(hear(written), Effect.exit), (exits) => ({
@@ -189,7 +189,7 @@ const failureOf = (reason: Cause.Reason<unknown>): unknown =>
 
 const isEvent = (outcome: Outcome): outcome is ApiKeyEvent => outcome._tag !== "KeyUnchanged"
 
-/** Whether a write is sure not to have taken place: the store has said why not, or it was rolled back. */
+/** Whether a write certainly didn't take place: the store gave a reason, or the transaction was rolled back. */
 const isRefused = (cause: Cause.Cause<{ readonly _tag: string }>, undone: Undone): boolean =>
   cause.reasons.every((reason) => (Cause.isFailReason(reason) && reason.error._tag !== "RepositoryError") || undone.has(reason))
 
@@ -206,8 +206,8 @@ const bounded = (listening: Effect.Effect<void, RepositoryError>): Effect.Effect
 type Deliver = (events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<Effect.Effect<unknown>>
 
 /**
- * Has the listeners hear of changes one after another, although their callers give up. The effect that it gives waits for that, for a second at
- * most: a change that a listener doesn't hear in time is lost to it.
+ * Tells the listeners of changes one after another, although their callers give up. The resulting effect waits for the listeners, for a second
+ * at most. A listener that isn't told in time misses the change.
  */
 const makeDeliver = Effect.fnUntraced(function* (
   listeners: ReadonlyArray<(events: ReadonlyArray<ApiKeyEvent>) => Effect.Effect<void>>,
@@ -226,7 +226,7 @@ const makeDeliver = Effect.fnUntraced(function* (
             ),
       ),
     )
-  // A defect of one listener is no other's.
+  // A defect of one listener doesn't reach the others.
   const safely = (events: ReadonlyArray<ApiKeyEvent>, listening: Effect.Effect<void>) =>
     Effect.catchCause(listening, (cause) => Effect.logError(`A listener of API keys failed to hear of ${outlineOf(events)}`, cause))
   const hear = (events: ReadonlyArray<ApiKeyEvent>) =>
@@ -261,7 +261,7 @@ const makeDeliver = Effect.fnUntraced(function* (
         )
 })
 
-/** What was lost, for a log: the first event, and how many more. A key id is no secret. */
+/** The first of the lost events and the number of the others, for a log. A key id is no secret. */
 const outlineOf = ([first, ...others]: ReadonlyArray<ApiKeyEvent>): string => {
   if (first === undefined) return "nothing"
   const keyIds = first._tag === "KeysUsed" ? first.uses.map(({ keyId }) => keyId) : first.keyIds

@@ -11,7 +11,7 @@ import type { ConfirmWithin } from "./model.ts"
 /** Waits for the confirmation of a change, and gives the record. `keyIds` are those that the change was of. */
 export type Waiting = (apiKey: Model.ApiKey, keyIds?: ReadonlyArray<Model.KeyId>) => Effect.Effect<Model.ApiKey, Unconfirmed>
 
-/** Checks the options, which is done before the change, and gives what waits after it: not at all where nobody asked for that. */
+/** Checks the options before the change, and gives the effect that waits after the change. Without `confirmWithin` the effect doesn't wait. */
 export type Confirm = (options: ConfirmWithin | undefined) => Effect.Effect<Waiting, InvalidInput>
 
 export const make =

@@ -25,7 +25,7 @@ export const ofRecord = (
 
 export const unchanged = (apiKey: ApiKey): KeyUnchanged => ({ _tag: "KeyUnchanged", id: apiKey.id, keyIds: keyIdsOf(apiKey) })
 
-/** The record as it was read, if no other change came between it and the one that it became by this change. */
+/** The record before this change; `null` if another change came between the read and the write. */
 export const exactly = (before: ApiKey | null, after: ApiKey): ApiKey | null =>
   before !== null && before.version + 1 === after.version ? before : null
 

@@ -40,7 +40,7 @@ export const make = ({ repository, changes, hasher, hashQueue, secret, acceptMis
       changes.commit(
         {
           inserts: keys.map(({ apiKey }) => apiKey),
-          // Tokens of imported keys are in use elsewhere already. One record stands for all.
+          // Tokens of imported keys are in use elsewhere already. A single record in doubt stands for all.
           records: keys.slice(0, 1).map(({ apiKey }) => apiKey.id),
           revives: true,
           outcomes: (inserted: ReadonlyArray<boolean>, { actor }) =>
@@ -54,9 +54,9 @@ export const make = ({ repository, changes, hasher, hashQueue, secret, acceptMis
       ),
     )
 
-  /** Why a hash can't be kept: one that nobody can check, imported unnoticed, would keep the service from starting again. */
+  /** The reason that a hash can't be kept. An imported hash that no hasher can check would keep the service from starting again. */
   const whyNot = Effect.fnUntraced(function* (hash: Redacted.Redacted, { from, unknownHashes }: ApiKeyTransfer.ImportOptions) {
-    // Peppers that can't be read now say nothing against it.
+    // Peppers that can't be read now are no reason to refuse the hash.
     const pepper = yield* Effect.orElseSucceed(missingPepper(hasher, scheme(Redacted.value(hash))), () => undefined)
     if (pepper !== undefined && !acceptMissingPeppers) {
       return `It needs a pepper that isn't configured (${pepper || "the one without a label"})`
@@ -75,7 +75,7 @@ export const make = ({ repository, changes, hasher, hashQueue, secret, acceptMis
 
 type Refusal = Pick<InvalidInput, "field" | "reason">
 
-/** The record that has the key's id or key id already, and which of them. */
+/** The record that conflicts with the key, and the field in conflict. */
 interface Conflict {
   readonly what: "id" | "keyId" | "hash"
   readonly there: Repository.Taken
@@ -116,7 +116,7 @@ const importKeys = <E, R>(
         for (const row of batch) {
           read++
           if (row === undefined) continue
-          // There is an outcome for each row that could be read.
+          // Each row that could be read has an outcome.
           const settled = Result.isFailure(row) ? row.failure : conclude(row.success, outcomes[next++]!, read, seen)
           if (settled === "inserted" || settled === "present") {
             counts[settled]++
@@ -131,8 +131,8 @@ const importKeys = <E, R>(
     )
 
     return rows.pipe(
-      // Rows become records at once, which are bounded, so that a batch is. After each chunk the store has its turn: it would wait for all
-      // rows that are at hand otherwise, and they for it.
+      // Rows become records at once; records are bounded, so batches are too. The yield after each chunk lets the store work. Otherwise the
+      // store would wait for all rows at hand, and the rows for the store.
       Stream.mapArrayEffect((chunk) =>
         Effect.as(
           Effect.yieldNow,
@@ -140,7 +140,7 @@ const importKeys = <E, R>(
         ),
       ),
       Stream.grouped(batchSize),
-      // The next batches are read while the store is at work: one that waits, and one that is to wait after it.
+      // The next two batches are read while the store is at work: the buffer holds a batch, the other follows.
       Stream.buffer({ capacity: 1 }),
       Stream.mapEffect(write),
       Stream.flattenArray,
@@ -161,13 +161,13 @@ const add = ({ byId, byKeyId }: Index, taken: Repository.Taken): void => {
   for (const keyId of taken.keyIds) byKeyId.set(keyId, taken)
 }
 
-/** The outcome of a key among these records; nothing if its ids are free. */
+/** The outcome of a key among these records; `undefined` if its ids are free. */
 const verdict = ({ apiKey, hash }: Model.StoredApiKey, isOther: boolean, ...indexes: ReadonlyArray<Index>): Outcome | undefined => {
   const own = Model.keyIdsOf(apiKey)
   for (const { byId } of indexes) {
     const there = byId.get(apiKey.id)
     if (there === undefined) continue
-    // A rotation replaced the key id by which it came.
+    // A rotation replaced the key id that was imported.
     return there.rotatedAt !== null || own.some((keyId) => there.keyIds.includes(keyId)) ? "present" : { what: "id", there }
   }
   for (const keyId of own) {
@@ -183,8 +183,8 @@ const verdict = ({ apiKey, hash }: Model.StoredApiKey, isOther: boolean, ...inde
 }
 
 /**
- * Whether two ids were made of one row of another system. They begin with the time of creation, which a driver in another time zone gives
- * otherwise; the rest is a digest of the row's own id.
+ * Whether two ids were made of one row of another system. The ids begin with the time of creation, and a driver in another time zone reads
+ * another time. The rest is a digest of the row's own id.
  */
 const isOneRow = (one: string, other: string): boolean => one.slice(timeLength) === other.slice(timeLength)
 
@@ -201,7 +201,7 @@ const conclude = (key: Model.StoredApiKey, outcome: Outcome, row: number, seen: 
     for (const keyId of Model.keyIdsOf(key.apiKey)) seen.add(keyId, { row, content })
     return outcome
   }
-  // The first of several rows alone would lose the others' word: that the key is inactive, or another owner's.
+  // Keeping only the first of several rows would lose facts of the others: an inactive key, or another owner.
   return before.content === content
     ? "present"
     : { field: "row", reason: `Row ${before.row} is of the same API key (${key.apiKey.id}), and says something else of it` }
@@ -220,7 +220,7 @@ const explain = ({ id, keyId }: Model.ApiKey, { what, there }: Conflict, seen: S
   }
 }
 
-/** The content of a row, in 20 bits, without its times of creation and use: the former depends on the reader, the latter goes on. */
+/** The content of a row, in 20 bits. The time of creation is left out as it depends on the reader; the time of use, as it advances. */
 const contentOf = ({ apiKey, hash }: Model.StoredApiKey): number => {
   const { name, description, ownerId, isActive, expiresAt, scopes, metadata, policies, deactivatedAt } = apiKey
   const end = expiresAt?.epochMilliseconds ?? null
@@ -255,7 +255,7 @@ const makeSeen = (): Seen => {
   const shards = Array.from({ length: 64 }, () => new Map<string, number>())
   const locate = (keyId: string) => {
     const key = sha256 === undefined ? keyId : sha256(keyId).slice(0, 8)
-    // There are as many as remainders.
+    // The remainder is less than the number of shards, so the shard exists.
     return { key, shard: shards[key.charCodeAt(0) % shards.length]! }
   }
   return {
@@ -302,7 +302,7 @@ const insertAll =
       return outcomes.map((outcome) => outcome ?? "elusive")
     })
 
-/** Predicts {@link insertAll}. The rows that it would have inserted aren't in the store to be found there, so they are kept here. */
+/** Predicts {@link insertAll}. The rows of a dry run aren't in the store, so `predicted` holds them. */
 const predictOutcomes = ({ findTaken }: Store, isOther: boolean): Insert => {
   const predicted = emptyIndex()
   return (keys) =>
@@ -321,7 +321,7 @@ type WhyNot = (hash: Redacted.Redacted) => Effect.Effect<string | undefined>
 
 type Row = Result.Result<Model.StoredApiKey, InvalidInput> | undefined
 
-/** Refuses rows whose hashes can't be kept. One hash of each scheme is looked at. */
+/** Refuses rows whose hashes can't be kept. The first hash of each scheme decides for all others, up to 100 schemes. */
 const judgeHashes = (whyNot: WhyNot) => {
   const known = new Map<string, string | undefined>()
   const look = Effect.fnUntraced(function* (name: string, hash: Redacted.Redacted) {

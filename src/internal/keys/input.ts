@@ -19,7 +19,7 @@ const decodeText = Schema.decodeUnknownEffect(Model.Instant)
 const decodeDate = Schema.decodeUnknownEffect(Schema.DateTimeUtcFromDate.check(Model.isInRange()))
 const decodeUtc = Schema.decodeUnknownEffect(Schema.toType(Model.Instant))
 
-/** An `InstantInput`. A union of the three would tell of the first one alone. */
+/** An `InstantInput`. The message of a union would name the first of the three types alone. */
 const Instant: Schema.Codec<DateTime.Utc, unknown> = Schema.Unknown.pipe(
   Schema.decodeTo(Schema.toType(Model.Instant), {
     decode: SchemaGetter.transformEffect((input: unknown) => {
@@ -31,7 +31,7 @@ const Instant: Schema.Codec<DateTime.Utc, unknown> = Schema.Unknown.pipe(
 )
 const instantExpected = "must be an instant from 1970 to 9999: a DateTime.Utc, a Date, or text such as 2027-01-31T00:00:00Z"
 
-/** Some fields as a caller may give them, or leave them out. */
+/** The fields named, each optional, as callers give them. */
 const optionalFields = <const Names extends ReadonlyArray<CreateField | UpdateField>>(names: Names) => ({
   ...Struct.map(Struct.pick(Model.ApiKey.fields, names), Schema.optional),
   ...instants,
@@ -59,7 +59,7 @@ export const decodeId = (text: string): Effect.Effect<Model.ApiKeyId, InvalidInp
   return isId(id) ? Effect.succeed(id) : Effect.fail(new InvalidInput({ field: "id", reason: "must be the id of an API key, a UUIDv7" }))
 }
 
-/** As {@link decodeId}, for the public part of a token. */
+/** Decodes the public part of a token. The error doesn't repeat the text, which may be a whole token by mistake. */
 export const decodeKeyId = (text: string, isToken: (text: string) => boolean): Effect.Effect<Model.KeyId, InvalidInput> => {
   const invalid = (reason: string) => Effect.fail(new InvalidInput({ field: "keyId", reason }))
   if (!isKeyId(text)) return invalid("must be 1 to 128 visible ASCII characters")
@@ -84,7 +84,7 @@ const decodeFilterFields = decoder(
     scopes: Schema.optional(ScopeSet),
     name: Schema.optional(Model.Description),
     keyId: Schema.optional(Model.KeyId),
-    // A beginning of an id is one of a key id too.
+    // `KeyId` accepts the beginnings of ids as well as those of key ids.
     startsWith: Schema.optional(Model.KeyId),
     ...perBound(Moment),
     neverUsed: Schema.optional(Schema.Boolean),

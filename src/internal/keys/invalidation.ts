@@ -5,7 +5,7 @@ import type { ApiKeyEvent } from "../../ApiKeyEvents.ts"
 import type { Doubts } from "../nodes/doubts.ts"
 import * as Message from "../nodes/message.ts"
 
-/** The record is as it was, and is looked up again all the same. */
+/** The record is unchanged, and is looked up again all the same. */
 export interface KeyUnchanged {
   readonly _tag: "KeyUnchanged"
   readonly id: Model.ApiKeyId
@@ -16,23 +16,23 @@ export type Outcome = ApiKeyEvent | KeyUnchanged
 
 /** The records that a change may be of. */
 export interface Scope {
-  /** Records that are there, which are in doubt from before the write until its answer. */
+  /** Existing records, in doubt from before the write until its answer. */
   readonly records: ReadonlyArray<Model.ApiKeyId>
-  /** Records that it may insert. */
+  /** Records that the change may insert. */
   readonly inserts: ReadonlyArray<Model.ApiKey>
-  /** Whether it may let a token work that doesn't. */
+  /** Whether the change may let a token work that doesn't work yet. */
   readonly revives: boolean
 }
 
-/** A change whose answer isn't known. Each way to end it applies here at once, and gives what tells the other nodes. */
+/** A change whose answer isn't known. Each method ends the change here at once, and gives the effect that tells the other nodes. */
 export interface Pending {
-  /** The store has said why not. */
+  /** The store refused the change and gave the reason. */
   readonly refusedUnsafe: () => Effect.Effect<void>
-  /** There is no answer: it may have taken place. */
+  /** The answer is missing, so the change may have taken place. */
   readonly failedUnsafe: () => Effect.Effect<void>
-  /** It took place. */
+  /** The change took place. */
   readonly committedUnsafe: (outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
-  /** A transaction of the caller's was committed after it had failed within. */
+  /** The caller's transaction was committed although the change failed within. */
   readonly committedUnknownUnsafe: () => Effect.Effect<void>
   /** The commit of the caller's transaction is waited for, and may never come. Records that it inserts are seen within it already. */
   readonly waitUnsafe: (outcomes: ReadonlyArray<Outcome> | undefined) => void
@@ -59,14 +59,14 @@ export const make = ({ doubts, changed, everythingChanged, tell }: Dependencies)
         const ids = new Set<string>(records)
         const settleUnsafe = (keyIdsOf: (id: Model.ApiKeyId) => ReadonlyArray<Model.KeyId> | undefined) =>
           begun.map(({ id, doubt }) => doubt.settleUnsafe(keyIdsOf(id)))
-        // A refusal of their key ids may be remembered: from before they were committed, or of a format whose tokens can be foreseen.
+        // A refusal of these key ids may be remembered from before the commit. Formats with foreseeable tokens allow such refusals at any time.
         const noticeInserts = () => inserts.forEach((apiKey) => Model.keyIdsOf(apiKey).forEach(changed))
 
         return {
           refusedUnsafe: () => tellAll(settleUnsafe(() => [])),
           failedUnsafe: () => {
             noticeInserts()
-            // Each would look through all that is remembered.
+            // `leaveUnsafe` looks through all that is remembered, once for each doubt.
             if (begun.length <= maxLookedThrough) return tellAll(begun.map(({ doubt }) => doubt.leaveUnsafe()))
             begun.forEach(({ doubt }) => doubt.waitUnsafe())
             everythingChanged()

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { InvalidInput } from "../../ApiKeyError.ts"
 import type { Lifetimes } from "./options.ts"
 
-/** When a key that is created now expires: as it was asked for, or by the default. */
+/** The expiry of a key created now: the given one, or the default's. */
 export const expiryFor = Effect.fnUntraced(function* (
   { defaultLifetime, maximumLifetime }: Lifetimes,
   now: DateTime.Utc,

@@ -9,14 +9,14 @@ import { sealOf } from "../token/seal.ts"
 
 export interface Minted {
   readonly parts: TokenParts
-  /** The id of the key that sealed it. */
+  /** The id of the key that sealed the token. */
   readonly sealId: string | null
 }
 
 export interface Dependencies {
   readonly format: TokenFormat
   readonly generate: Effect.Effect<TokenParts>
-  /** A token of a format of one's own bears no seal, as nothing says which of its characters are free. */
+  /** A token of a custom format bears no seal, as the format doesn't tell which characters are free. */
   readonly sealingKeys: Effect.Effect<SealingKeys, HasherError> | undefined
 }
 

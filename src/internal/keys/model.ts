@@ -16,8 +16,8 @@ type Given<Value> = Value extends DateTime.Utc ? Model.InstantInput : Value exte
 type Optional<Name extends CreateField | UpdateField> = { readonly [Field in Name]?: Given<Model.ApiKey[Field]> | undefined }
 
 /**
- * What a new key is made from. `expiresAt` left out means the default lifetime, `null` means for ever; another field that is left out is
- * empty, and `isActive` is true.
+ * The fields of a new key. Without `expiresAt` the key has the default lifetime; with `null` the key never expires. `isActive` is `true` unless
+ * given; the other fields are empty unless given.
  * @category models
  * @since 0.1.0
  */
@@ -36,15 +36,16 @@ export interface Created {
 
 type InstantBounds = { readonly [Name in Bound]?: Model.InstantInput | undefined }
 
-/** As the repository's filter, with `expired` judged at the moment of the call. @category models @since 0.1.0 */
+/** The repository's filter, with `expired` judged at the moment of the call. @category models @since 0.1.0 */
 export interface Filter extends Omit<Repository.Filter, "expired" | "keyId" | Bound>, InstantBounds {
   readonly keyId?: string | undefined
   readonly expired?: boolean | undefined
 }
 
 /**
- * The page to read, by `offset` (default 0) or by the `cursor` of the page before (empty for the first page). A page by offset has the total, which
- * the store counts each time. A page by cursor takes as long on a large table as on a small one. `limit` is 1 to 200, 50 unless given.
+ * The page to read, by `offset` (default 0) or by `cursor`. The cursor comes from the page before, and is empty for the first page. A page by
+ * offset has the total, which the store counts each time. A page by cursor takes as long on a large table as on a small one. `limit` is 1 to
+ * 200, 50 unless given.
  * @category models
  * @since 0.1.0
  */
@@ -61,18 +62,19 @@ export interface SearchInput extends Filter {
  * @since 0.1.0
  */
 export interface RotateOptions extends IfVersion, ConfirmWithin {
-  /** How long the token so far works on: 0 to 90 days, in whole seconds rounded up, and not beyond the key's own expiry. Default: 24 hours. */
-  readonly grace?: Duration.Input | undefined
   /**
-   * From when on the grace counts: from now, or from the new token's first use, as it is noted (within `lastUsedInterval`). Default: `now`.
+   * The time for which the replaced token works on: 0 to 90 days, in whole seconds, rounded up. The key's own expiry ends the grace earlier.
+   * Default: 24 hours.
    */
+  readonly grace?: Duration.Input | undefined
+  /** The start of the grace: now, or the first use of the new token. The first use is noted within `lastUsedInterval`. Default: `now`. */
   readonly graceFrom?: "now" | "firstUse" | undefined
-  /** What becomes of the token before that, if it still works: `end` ends it at once, `refuse` fails with `GraceRunning`. Default: `refuse`. */
+  /** The fate of an older token in its grace: `end` ends the token at once, `refuse` fails with `GraceRunning`. Default: `refuse`. */
   readonly ifPrevious?: "end" | "refuse" | undefined
 }
 
 /**
- * A key that is about to stop working, or to need a new token: when its expiry comes, or when its token comes of age.
+ * A key that expires soon, or whose token comes of age soon. An expired key stops working; a token of age needs a rotation.
  * @category models
  * @since 0.1.0
  */
@@ -83,17 +85,17 @@ export interface Upcoming {
 }
 
 /**
- * How far ahead to look for keys that are about to stop working: up to 36,500 days.
+ * The time ahead to look for keys that are about to stop working: up to 36,500 days.
  * @category models
  * @since 0.1.0
  */
 export interface UpcomingOptions {
   readonly within: Duration.Input
-  /** When a token comes of age. Default: the service's `maximumAge`; without one, only keys that expire are told of. */
+  /** The age at which a token comes of age. Default: the service's `maximumAge`; without it, only keys that expire are listed. */
   readonly maximumAge?: Duration.Input | undefined
 }
 
-/** As {@link UpcomingOptions}, page by page. `limit` is 1 to 200, 50 unless given. @category models @since 0.1.0 */
+/** The page of {@link UpcomingOptions} to read. `limit` is 1 to 200, 50 unless given. @category models @since 0.1.0 */
 export interface SearchUpcomingInput extends UpcomingOptions {
   readonly limit?: number | undefined
   /** `nextCursor` of the page before. Default: empty, for the first page. */
@@ -103,30 +105,30 @@ export interface SearchUpcomingInput extends UpcomingOptions {
 /** @category models @since 0.1.0 */
 export interface UpcomingPage {
   readonly items: ReadonlyArray<Upcoming>
-  /** Leads to the next page; `null` on the last one. */
+  /** The cursor of the next page; `null` on the last page. */
   readonly nextCursor: string | null
 }
 
-/** The end of a token that was presented for it. @category models @since 0.1.0 */
+/** The result of `revoke`. @category models @since 0.1.0 */
 export interface Revoked {
   readonly apiKey: Model.ApiKey
   /** `"previous"`: only the grace was ended, and the key's current token works on. */
   readonly usedToken: Model.UsedToken
-  /** `false`: the report was carried out before, and the token works again since, so it was left alone. */
+  /** `false` if the report was carried out before and the token works again; the token is left alone then. */
   readonly isEnded: boolean
 }
 
-/** How a token that was presented is ended. @category models @since 0.1.0 */
+/** The reason for ending the presented token, and the report that asks for the end. @category models @since 0.1.0 */
 export interface RevokeOptions {
   readonly reason: Model.DeactivationReason
   /**
-   * What tells one report of a leak from all others, such as a digest of it. A report ends a token once: sent again, it doesn't undo that
-   * somebody has activated the key since. Default: none, and the token is ended whenever it works.
+   * A text that identifies the report of a leak, such as its digest. A report ends a token once: a repeated report leaves a key alone that was
+   * activated since. Default: none, so each call ends a working token.
    */
   readonly report?: string | undefined
 }
 
-/** How many hashes there are of one kind. @category models @since 0.1.0 */
+/** The number of hashes of a kind. @category models @since 0.1.0 */
 export interface HashUsage {
   /** For example `argon2id`. */
   readonly algorithm: string
@@ -139,28 +141,28 @@ export interface HashUsage {
   readonly isCurrent: boolean
 }
 
-/** How many tokens that work one key has sealed. @category models @since 0.1.0 */
+/** The number of working tokens that a key has sealed. @category models @since 0.1.0 */
 export interface SealUsage {
-  /** The key's label (that of a pepper after `~`) and a digest of its value; `null` for tokens without a seal. */
+  /** The key's label and a digest of its value; `null` for tokens without a seal. The label of a pepper follows `~`. */
   readonly sealId: string | null
   readonly count: number
-  /** Whether the key is in the ring, so that these seals are good. One that isn't is still needed. */
+  /** Whether the key is in the ring, so that these seals are good. A key outside of the ring is still needed. */
   readonly isConfigured: boolean
-  /** Whether it seals new tokens. */
+  /** Whether the key seals new tokens. */
   readonly isCurrent: boolean
 }
 
-/** Only if the record is still at this version. @category models @since 0.1.0 */
+/** The version that the record must still have; another version fails with `VersionConflict`. @category models @since 0.1.0 */
 export interface IfVersion {
   readonly ifVersion?: number | undefined
 }
 
 /**
- * To return only when every live node has said that it applied the change, or fail with `Unconfirmed` after that time; the change stands
- * either way. In a transaction of the caller's it fails at once, as no node can see the change before the commit.
+ * The time to wait until every live node confirms the change; `Unconfirmed` after that. The change stands either way. In the caller's
+ * transaction the call fails at once, as no node sees the change before the commit.
  *
- * Without a layer of `ApiKeyInvalidation` a node knows of no others: it succeeds at once, whatever other nodes there are, and logs a warning
- * the first time.
+ * Without a layer of `ApiKeyInvalidation` a node knows of no other nodes. The call succeeds at once, whether other nodes exist or not; the first
+ * such call logs a warning.
  * @category models
  * @since 0.1.0
  */
@@ -168,86 +170,91 @@ export interface ConfirmWithin {
   readonly confirmWithin?: Duration.Input | undefined
 }
 
-/** Which keys are exported, and whether with their hashes. @category models @since 0.1.0 */
+/** The keys to export, with or without their hashes. @category models @since 0.1.0 */
 export interface ExportOptions {
-  /** An export with hashes is as secret as the table, and only it can be imported. Default: no. */
+  /** An export with hashes is as secret as the table. Only an export with hashes can be imported. Default: no. */
   readonly hashes?: boolean | undefined
   /** Default: all. */
   readonly filter?: Filter | undefined
 }
 
-/** Why a key is deactivated, for the record. Default: `manual`. @category models @since 0.1.0 */
+/** The reason for deactivating a key, kept in the record. Default: `manual`. @category models @since 0.1.0 */
 export interface DeactivateOptions {
   readonly reason?: Model.DeactivationReason | undefined
 }
 
 /**
- * How much hashing may go on, and wait.
+ * The bounds of hashing: hashes at a time, and hashes that wait.
  * @category models
  * @since 0.1.0
  */
 export interface HashingOptions {
   /**
    * Secrets hashed at a time. Default: the number of cores, divided by the threads that a hash takes. At least one thread of libuv's pool
-   * (`UV_THREADPOOL_SIZE`, 4 unless set) stays free, as file reads and name look-ups share the pool with the hashers.
+   * (`UV_THREADPOOL_SIZE`, 4 unless set) stays free. File reads and name look-ups share the pool with the hashers.
    */
   readonly permits?: number | undefined
   /**
-   * How many may wait, of those with a known key id and of those with an unknown one. Default: 64 for each permit. Whoever bounds the
-   * requests that are worked on allows for more than twice that many, lest those that wait leave no place for others.
+   * The number of hashes that may wait, counted apart for known and for unknown key ids. Default: 64 for each permit. A bound on concurrent
+   * requests should exceed twice this number. Otherwise waiting hashes leave no place for other requests.
    */
   readonly queue?: number | undefined
-  /** How long one may wait before it fails with `Overloaded`. Default: 2 seconds. */
+  /** The time that a hash may wait before the call fails with `Overloaded`. Default: 2 seconds. */
   readonly maxWait?: Duration.Input | undefined
 }
 
 /**
- * How keys are issued and verified.
+ * The options of issuing and verifying keys.
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** The token format, or the prefix and separator of ours. Default: `ak` and `-`. */
+  /** A token format, or the prefix and separator of the built-in format. Default: `ak` and `-`. */
   readonly token?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
-  /** How long a key lives whose creator doesn't say. Default: for ever. */
+  /** The lifetime of a key that is created without `expiresAt`. Default: `maximumLifetime`; without it, for ever. */
   readonly defaultLifetime?: Duration.Input | undefined
-  /** How long a key may live at most, from its creation. Default: without limit. */
+  /** The longest lifetime of a key, from its creation. Default: without limit. */
   readonly maximumLifetime?: Duration.Input | undefined
-  /** How old a token should grow, from its creation or the key's last rotation: see `upcoming`. Default: without limit. */
+  /** The age at which a token should be replaced, from its creation or the last rotation: see `upcoming`. Default: without limit. */
   readonly maximumAge?: Duration.Input | undefined
   /** Whether a token that is older than `maximumAge` is refused, with `Expired`. Default: no. */
   readonly refuseAged?: boolean | undefined
   /**
-   * Systems whose tokens work too, tried in this order when a token isn't of our format: see `effect-api-key/legacy/*`. Their keys come in by
-   * `import`, and get a hash of ours at their first use.
+   * Other systems whose tokens work too, tried in this order when a token isn't of the service's format. The adapters are in
+   * `effect-api-key/legacy/*`. Keys of other systems come in by `import`, and get a hash of the service's hasher at their first use.
    */
   readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
-  /** The kinds of policies that records may hold: see `KeyPolicy`. A key with another kind is refused. Default: none. */
+  /** The kinds of policies that records may hold: see `KeyPolicy`. A key with another kind of policy is refused. Default: none. */
   readonly policies?: ReadonlyArray<KeyPolicy> | undefined
   /** Whether to start although hashes need a pepper that isn't configured, whose keys then fail with `HasherError`. Default: no. */
   readonly acceptMissingPeppers?: boolean | undefined
   /**
-   * Whether to start although new keys are hashed with the built-in pepper, which anybody can read, in a store that outlives the program. For
-   * trials. Default: no.
+   * Whether to start with the built-in pepper on a store that outlives the program. The built-in pepper is public, so the option is for trials.
+   * Default: no.
    */
   readonly acceptBuiltInPepper?: boolean | undefined
-  /** How often `lastUsedAt` is written, in one statement for all keys. Default: 10 seconds. */
+  /** The interval at which `lastUsedAt` is written, in one statement for all keys. Default: 10 seconds. */
   readonly lastUsedInterval?: Duration.Input | undefined
-  /** What verification remembers. Default: 100,000 keys for 60 seconds each, {@link VerificationCache.Options}. */
+  /** The bounds of the keys that verification remembers: {@link VerificationCache.Options}. Default: 100,000 keys for 60 seconds each. */
   readonly cache?: VerificationCache.Options | "off" | undefined
   readonly hashing?: HashingOptions | undefined
   /**
-   * Whether a token of our format without a good seal is looked up, after all others (`"preferred"`), or refused as `MalformedToken` without a look-up or a
-   * hash (`"required"`). Default: `"required"` as long as each token that works is known to be sealed by a configured key, else `"preferred"`.
+   * The treatment of a token of the service's format without a good seal. `"preferred"` looks the token up, after all others. `"required"`
+   * refuses the token as `MalformedToken`, without a look-up or a hash. Default: `"required"` as long as each working token is known to be
+   * sealed by a configured key, else `"preferred"`.
    */
   readonly seals?: "preferred" | "required" | undefined
-  /** Whether to start with `seals: "required"` although it refuses tokens that work. Default: no. */
+  /** Whether to start with `seals: "required"` although tokens that work are refused by that. Default: no. */
   readonly refuseUnsealed?: boolean | undefined
   /**
-   * What is told of each verification, on top of the counters of `ApiKeyMetrics` and the spans of look-ups: `"metrics"` adds how long it
-   * took, `"traces"` also a span, warm ones included. Default: `"counters"`, as both cost more than a warm verification itself.
+   * The telemetry of each verification, on top of the counters of `ApiKeyMetrics` and the spans of look-ups. `"metrics"` adds the duration;
+   * `"traces"` adds the duration and a span, also for warm verifications. Default: `"counters"`, as both others cost more than a warm
+   * verification itself.
    */
   readonly telemetry?: "counters" | "metrics" | "traces" | undefined
-  /** Names this node to people, in `Unconfirmed` say; a random part is added. `[A-Za-z0-9._-]`, up to 64 characters. Default: `node`. */
+  /**
+   * The name of this node for people, such as in `Unconfirmed`; a random part is added. Up to 64 characters of `[A-Za-z0-9._-]`. Default:
+   * `node`.
+   */
   readonly nodeName?: string | undefined
 }

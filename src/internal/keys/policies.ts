@@ -1,4 +1,4 @@
-/** Checks the policies that a caller gives a key: each of a kind that the service knows, with a value of its kind. */
+/** Checks the policies of a caller's input: the service must know each kind, and the kind must accept the value. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -7,7 +7,7 @@ import { countSeals } from "../record/usedSeals.ts"
 import { knownIds, type SealingKeys } from "../token/seal.ts"
 import { InvalidOptions } from "./options.ts"
 
-/** Fails where it would refuse tokens that work, unless `refuses` says that it shall. */
+/** Fails if required seals would refuse tokens that work, unless `refuses` accepts that. */
 export const requireSeals = Effect.fnUntraced(
   function* (
     repository: ApiKeyRepository["Service"],

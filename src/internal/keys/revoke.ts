@@ -29,18 +29,18 @@ export const make = ({ prove, reports, digests, endPrevious, deactivate }: Depen
     const nameFor = (keyId: Model.KeyId) => `${digest} ${keyId}`
     const remember = (keyId: Model.KeyId) =>
       digest === undefined ? Effect.void : Effect.flatMap(DateTime.now, (at) => reports.remember(nameFor(keyId), at))
-    // Each turn ends only the state that it has judged: a rotation in between makes the token the previous one.
+    // A turn ends only the state that was judged: a rotation in between makes the token the previous one.
     const revokeOnce = Effect.gen(function* () {
       const { apiKey, usedToken } = yield* prove(token)
       const { id, version: ifVersion, previous } = apiKey
       const keyId = usedToken === "previous" && previous !== null ? previous.keyId : apiKey.keyId
-      // After the key was read: one that was activated since is at another version.
+      // The report is looked for after the key was read: a key that is activated since is at another version.
       if (digest !== undefined && (yield* reports.isKnown(nameFor(keyId)))) return { apiKey, usedToken, isEnded: false }
       const ended = yield* usedToken === "previous" ? endPrevious("revoke", id, { keyId }) : deactivate("revoke", id, { reason, ifVersion })
       yield* remember(keyId)
       return { apiKey: ended, usedToken, isEnded: true }
     })
-    // Where the token had ended already, the report has told no news, and tells none when it is sent again.
+    // The report is remembered for a token that had ended already, so a repeated report doesn't end the token again.
     return yield* Effect.tapError(again(revokeOnce), (error) =>
       error._tag === "Inactive" || error._tag === "Expired" ? remember(error.keyId) : Effect.void,
     )

@@ -51,7 +51,7 @@ export const make = ({ repository, changes, confirm, format, mint, hash: hashSec
     return { ...minted, hash: yield* hashSecret(minted.parts.secret) }
   })
 
-  /** Judges the record as it is, and writes only if it still is at that version. */
+  /** Judges the record, and writes only if the record is still at the judged version. */
   const rotateOnce = Effect.fnUntraced(function* (
     id: Model.ApiKeyId,
     { parts, sealId, hash }: Effect.Success<typeof mintAndHash>,
@@ -129,7 +129,7 @@ export const make = ({ repository, changes, confirm, format, mint, hash: hashSec
   })
 
   return {
-    /** Ends the previous token with the key id `keyId`, of a record at `ifVersion`, if those are given. */
+    /** Ends the previous token. `keyId` and `ifVersion`, if given, must match the previous token and the record. */
     endPrevious,
     rotate: Effect.fn("ApiKeys.rotate")(function* (
       text: string,
@@ -140,7 +140,7 @@ export const make = ({ repository, changes, confirm, format, mint, hash: hashSec
       const confirmed = yield* confirm(options)
       const { created, keyIds } = yield* rotate(id, options)
       yield* confirmed(created.apiKey, keyIds).pipe(
-        // Nobody else has it.
+        // The new token exists nowhere else, so the error carries the token.
         Effect.mapError(({ id, nodes }) => new Unconfirmed({ id, nodes, token: created.token })),
       )
       return created

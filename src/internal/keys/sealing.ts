@@ -1,4 +1,4 @@
-/** The sealing keys of the service: those of a ring of their own, and those that come of the peppers. */
+/** The sealing keys of the service: the keys of `ApiKeySeals`, and the keys derived from the peppers. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
@@ -15,8 +15,8 @@ import type { SealRule } from "../verifier/standing.ts"
 export type CurrentSealingKeys = Effect.Effect<SealingKeys, HasherError> | undefined
 
 /**
- * The ring first; behind it the keys of the peppers, so that setting a ring ends none of their seals. It is read often, so the two are joined once for
- * each pair that there is.
+ * Joins the ring and the keys of the peppers, so that setting a ring ends none of the peppers' seals. The join is read often, so the result for
+ * the latest pair is kept.
  */
 export const combine = Effect.fnUntraced(function* (
   seals: ApiKeySeals["Service"] | undefined,
@@ -27,7 +27,7 @@ export const combine = Effect.fnUntraced(function* (
     const first = yield* seals.keys
     if (first === undefined) return undefined
     let known = first
-    // A ring that is taken away stays where nothing else makes seals.
+    // A ring that is taken away stays in use where peppers give no sealing keys.
     return Effect.map(seals.keys, (ring) => (known = ring ?? known))
   }
   let latest: { readonly ring: SealingKeys; readonly derived: SealingKeys; readonly keys: SealingKeys } | undefined
@@ -46,7 +46,7 @@ const join = (ring: SealingKeys, { current, older, isPublic = false }: SealingKe
   older: [...ring.older, ...(isPublic ? [] : [current]), ...older],
 })
 
-/** Which sealing keys tokens need and are missing. Never why a program doesn't start. */
+/** Warns of missing sealing keys that tokens need. A failed look is logged, and doesn't keep a program from starting. */
 export const warnOfMissing = (
   repository: ApiKeyRepository["Service"],
   sealingKeys: CurrentSealingKeys,
@@ -66,7 +66,7 @@ export const tellMissing = (missing: ReadonlyArray<Pick<SealCount, "sealId" | "c
   return `Tokens that work were sealed by keys that aren't configured, ${named.join(", ")}${more}: ${consequence(rule)}`
 }
 
-/** What becomes of tokens without a good seal. */
+/** The consequence for tokens without a good seal. */
 export const consequence = (rule: SealRule | undefined): string =>
   rule === "required" ? "they are refused, as seals are required" : "they go on working, but are looked up after tokens with a good seal"
 

@@ -43,29 +43,32 @@ import type {
 /**
  * The service.
  *
- * `verify` checks, in this order: the token's form and checksum, that the key exists, its secret, that it is active, its expiry, its
- * scopes. An unknown key id costs the same hashing as a wrong secret. It never writes the record.
+ * `verify` checks in this order: the token's form and checksum, the key's existence, secret, status, expiry and scopes. An unknown key id costs
+ * the same hashing as a wrong secret. `verify` doesn't wait for a write of the record.
  *
- * Ids and key ids are taken as text, and instants as {@link Model.InstantInput}: other values fail with `InvalidInput`.
+ * Ids and key ids are given as text, and instants as {@link Model.InstantInput}: other values fail with `InvalidInput`.
  * @category services
  * @since 0.1.0
  */
 export class ApiKeys extends Context.Service<
   ApiKeys,
   {
-    /** Issues a key. It is durable when this returns, unless the caller's own transaction rolls back. */
+    /** Issues a key. The key is durable when `create` returns, unless the caller's own transaction rolls back. */
     readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | RepositoryError | HasherError>
     /** Gives the record of a token that is good and whose key holds all of `scopes`. */
     readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
-    /** Whether the text has a token's form, ours or a legacy one. Nothing is looked up, so it says nothing of whether it works. */
+    /**
+     * Whether the text has the form of a token, of the service's format or a legacy one. The store isn't asked, so a token of that form may not
+     * work.
+     */
     readonly isToken: (token: string | Redacted.Redacted) => boolean
     /**
-     * The key ids that the text stands for as a token: one if it is of our format, and possibly several of a legacy one. None if it has no
-     * token's form. Nothing is looked up.
+     * The key ids that the text stands for as a token. A token of the service's format has a single key id; a legacy token may have several. A
+     * text without a token's form has none. The store isn't asked.
      */
     readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<Model.KeyId>
     readonly get: (id: string) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | RepositoryError>
-    /** The record that a key id leads to: that of its current token, or of the previous one, whether that still works or not. */
+    /** The record with the key id of its current or previous token. The previous token may have ended. */
     readonly getByKeyId: (keyId: string) => Effect.Effect<Model.ApiKey, InvalidInput | NotFound | RepositoryError>
     readonly search: (input?: SearchInput) => Effect.Effect<Repository.Page, InvalidInput | InvalidCursor | RepositoryError>
     readonly count: (filter?: Filter) => Effect.Effect<number, InvalidInput | RepositoryError>
@@ -80,7 +83,7 @@ export class ApiKeys extends Context.Service<
       id: string,
       options?: IfVersion & ConfirmWithin,
     ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
-    /** Ends the key until it is activated. One that is inactive already keeps when and why it was deactivated. */
+    /** Ends the key until it is activated. A key that is inactive already keeps the time and reason of its deactivation. */
     readonly deactivate: (
       id: string,
       options?: IfVersion & ConfirmWithin & DeactivateOptions,
@@ -90,8 +93,8 @@ export class ApiKeys extends Context.Service<
       options?: IfVersion & ConfirmWithin,
     ) => Effect.Effect<void, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     /**
-     * Replaces the key's token. The record stays, with a new key id and hint; the token so far works on until its grace ends, and is refused
-     * as `Expired` then. One token before the current one is kept, not more. Where it isn't confirmed in time, the new token is in `Unconfirmed`.
+     * Replaces the key's token. The record stays, with a new key id and hint. The replaced token works on until its grace ends, and is refused
+     * as `Expired` then. The record keeps a single previous token. If nodes don't confirm in time, the new token is in `Unconfirmed`.
      */
     readonly rotate: (
       id: string,
@@ -100,40 +103,42 @@ export class ApiKeys extends Context.Service<
       Created,
       InvalidInput | ApiKeyNotFound | VersionConflict | GraceRunning | RepositoryError | HasherError | Unconfirmed
     >
-    /** Ends the previous token at once. Where none works any more it changes nothing, but is confirmed all the same. */
+    /**
+     * Ends the previous token at once. Without a working previous token the record is unchanged, but `confirmWithin` is honoured all the same.
+     */
     readonly endGrace: (
       id: string,
       options?: IfVersion & ConfirmWithin,
     ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     /**
-     * Ends the token that somebody presents, if it works: deactivates its key, or ends its grace if it is the previous one. Asks the store;
-     * fails as `verify` does if the token doesn't work. Presenting it is no use of it. The token is judged again if its key changes meanwhile:
-     * one that a rotation has just replaced ends alone, and its key's new token works on.
+     * Ends the presented token: deactivates the key of a current token, or ends the grace of a previous token. Asks the store; fails as `verify`
+     * does if the token doesn't work. Presenting the token doesn't count as a use. The token is judged again if its key changes meanwhile. A
+     * token that a rotation has just replaced ends alone, and the new token works on.
      */
     readonly revoke: (token: string | Redacted.Redacted, options: RevokeOptions) => Effect.Effect<Revoked, VerifyError | ApiKeyNotFound>
     /**
-     * Keys that expire within a time from now, then those whose tokens come of age (`maximumAge`, here or of the service) within it: up to
-     * 36,500 days each. Those that have expired or are inactive don't work as it is, and aren't among them.
+     * Keys that expire `within` a time from now, then keys whose tokens come of age within that time. The age is `maximumAge`, of the options or
+     * of the service. Both durations are at most 36,500 days. Expired and inactive keys are left out, as they don't work.
      */
     readonly upcoming: (options: UpcomingOptions) => Stream.Stream<Upcoming, InvalidInput | RepositoryError>
-    /** The same, page by page. */
+    /** The keys of `upcoming`, page by page. */
     readonly searchUpcoming: (input: SearchUpcomingInput) => Effect.Effect<UpcomingPage, InvalidInput | InvalidCursor | RepositoryError>
     /**
-     * Whether this node hears what is changed elsewhere, and so answers from memory: `true` where no layer of `ApiKeyInvalidation` connects it to
-     * others. While it is `false`, each verification asks the store, so that none answers by a record that has changed.
+     * Whether this node hears of changes on other nodes, and so answers from memory. The value is `true` without a layer of
+     * `ApiKeyInvalidation`. While the value is `false`, each verification asks the store, so no changed record is answered from memory.
      */
     readonly isInTouch: Effect.Effect<boolean>
-    /** How many hashes there are of each algorithm, parameters and pepper. It reads the whole table, once for callers at the same time. */
+    /** The number of hashes of each algorithm, parameters and pepper. The report reads the whole table, once for callers at the same time. */
     readonly hashReport: Effect.Effect<ReadonlyArray<HashUsage>, RepositoryError | HasherError>
     /**
-     * How many tokens that work each sealing key has sealed, and how many have no seal; those of other systems don't count. A key that isn't among
-     * them can be taken out of its ring. It reads the whole table, once for callers at the same time.
+     * The number of working tokens for each sealing key, and of those without a seal. Tokens of other systems don't count. A key that isn't in
+     * the report can be taken out of its ring. The report reads the whole table, once for callers at the same time.
      */
     readonly sealReport: Effect.Effect<ReadonlyArray<SealUsage>, RepositoryError | HasherError>
     /**
-     * Keeps keys of another database or system, batch by batch, and tells of each row that it refused and, after each batch, how far it has
-     * come. A key whose id is there already is left as it is, so that an import may be run again; one whose key id belongs to another
-     * record is refused. See `ApiKeyTransfer` for the rows. Fails with `InvalidInput` for `skip` and `batchSize` that make no sense.
+     * Imports keys of another database or system in batches. The stream has an event for each refused row, and the progress after each batch. An
+     * import may be run again, as keys that are present are left alone. A row is refused if its key id belongs to another record. See
+     * `ApiKeyTransfer` for the rows. Fails with `InvalidInput` if `skip` or `batchSize` is out of range.
      */
     readonly import: <E, R>(
       rows: Stream.Stream<unknown, E, R>,

@@ -1,7 +1,7 @@
 /** Text that the store's encoding can't hold. */
 import { InvalidInput, RepositoryError, UnstorableText } from "../../ApiKeyError.ts"
 
-/** Such a text fails the same way again, so it is the caller's to change. Names the field that holds the character. */
+/** Turns the failure into `InvalidInput`, as a retry with the same text would fail again. Names the field that holds the character. */
 export const refuseUnstorable =
   (fields: object) =>
   <E>(error: E): E | InvalidInput => {

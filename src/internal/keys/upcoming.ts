@@ -13,7 +13,7 @@ export const isLifetime = (duration: Duration.Duration): boolean => {
   return days > 0 && days <= 36_500
 }
 
-/** Keys that expire within a time from now, then those whose tokens come of age within it, of those that work. */
+/** Working keys that expire within a time from now, then those whose tokens come of age within that time. */
 export const upcoming = (
   repository: ApiKeyRepository["Service"],
   options: UpcomingOptions,
@@ -25,7 +25,7 @@ export const upcoming = (
     }),
   )
 
-/** A page of {@link upcoming}. Its cursor is the repository's behind the name of the window that the page ended in. */
+/** A page of {@link upcoming}. The cursor is the name of the window in which the page ended, followed by the repository's cursor. */
 export const searchUpcoming = Effect.fnUntraced(function* (
   repository: ApiKeyRepository["Service"],
   { limit = 50, cursor = "", ...options }: SearchUpcomingInput,
@@ -57,7 +57,7 @@ const named = (reason: Upcoming["reason"], { items, nextCursor }: UpcomingPage):
   nextCursor: nextCursor === null ? null : `${reason}.${nextCursor}`,
 })
 
-/** One of the two reasons, as a search. */
+/** The search for a reason, `expires` or `comesOfAge`. */
 interface Window {
   readonly filter: Filter
   readonly sort: Sort

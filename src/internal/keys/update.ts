@@ -47,7 +47,9 @@ export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }:
     )
   })
 
-  /** Gives the record as it was too; one that is inactive already keeps when and why it became so, as an inquiry into a leak needs that. */
+  /**
+   * Gives the record before the write too. An inactive record keeps the time and reason of its deactivation, as inquiries into leaks need them.
+   */
   const deactivateOnce = Effect.fnUntraced(function* (
     id: Model.ApiKeyId,
     at: DateTime.Utc,
@@ -138,7 +140,7 @@ export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }:
 
 interface Deactivated {
   readonly before: Model.ApiKey | null
-  /** The same where it was inactive already. */
+  /** The same record as `before` if it was inactive already. */
   readonly after: Model.ApiKey
 }
 

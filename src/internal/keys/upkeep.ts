@@ -27,7 +27,7 @@ export const make = (repository: ApiKeyRepository["Service"], changes: Changes):
       changes.commit(
         {
           records: beginning,
-          // Possibly of other records too, whose graces another node has let begin.
+          // The settled records may include others, whose graces began on another node.
           outcomes: (settled: ReadonlyArray<ApiKey>, { actor }) => [
             ...(uses.length === 0 ? [] : [{ _tag: "KeysUsed" as const, operation: "use" as const, at, actor, uses }]),
             ...settled.map((after) => ({
@@ -44,7 +44,7 @@ export const make = (repository: ApiKeyRepository["Service"], changes: Changes):
     byItself((at) =>
       changes.commit(
         {
-          // No record needs to be looked up again: a proof by the hash before still holds.
+          // No record needs to be looked up again: a proof by the replaced hash still holds.
           outcomes: (isReplaced: boolean, { actor }) =>
             isReplaced
               ? [
