@@ -202,6 +202,33 @@ describe("A change whose answer is lost", () => {
       }),
     )
 
+    it.effect("may be that of a record that an older transaction has inserted, and nobody else sees", () =>
+      Effect.gen(function* () {
+        const { a, b } = yield* start
+        const [inserted, end] = [yield* Deferred.make<ApiKeyId>(), yield* Deferred.make<void>()]
+        const holding = yield* Effect.forkChild(
+          b.sql.withTransaction(
+            b.apiKeys.create({ name: "new" }).pipe(
+              Effect.andThen(({ apiKey }) => Deferred.succeed(inserted, apiKey.id)),
+              Effect.andThen(Deferred.await(end)),
+            ),
+          ),
+        )
+        const id = yield* Deferred.await(inserted)
+        const isChanging = a.repository.transaction?.isChanging?.(id) ?? Effect.die("there is no such member")
+        // It began after what is asked about.
+        assert.isFalse(yield* isChanging)
+        // Another role isn't told when it began.
+        yield* b.sql`CREATE ROLE looker`
+        yield* b.sql`GRANT SELECT, UPDATE ON api_keys TO looker`
+        const asOther = a.sql.withTransaction(Effect.andThen(a.sql`SET LOCAL ROLE looker`, isChanging))
+        assert.isTrue(yield* asOther)
+        yield* Deferred.succeed(end, undefined)
+        yield* Fiber.join(holding)
+        assert.isFalse(yield* asOther)
+      }),
+    )
+
     it.effect("because the transaction was rolled back is remembered again", () =>
       Effect.gen(function* () {
         const { a, apiKey, token, ask, remember } = yield* start

@@ -2,12 +2,26 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Fiber, Latch } from "effect"
 import { TestClock } from "effect/testing"
+import type { ApiKeyId } from "../../src/ApiKey.ts"
 import { RepositoryError } from "../../src/ApiKeyError.ts"
 import { ApiKeyInvalidation } from "../../src/ApiKeyInvalidation.ts"
 import { ApiKeyRepository } from "../../src/ApiKeyRepository.ts"
 import type * as ApiKeys from "../../src/ApiKeys.ts"
+import type * as Pepper from "../../src/hasher/Pepper.ts"
 import { makeHub, settled } from "../support/nodes.ts"
-import { create, invented, lookedAtAll, pepper, runImport, startNode, unsealedLine, withStore } from "./sealedNodes.ts"
+import {
+  create,
+  InTransaction,
+  invented,
+  lookedAtAll,
+  type Node,
+  pepper,
+  runImport,
+  startNode,
+  transactional,
+  unsealedLine,
+  withStore,
+} from "./sealedNodes.ts"
 
 type Store = ApiKeyRepository["Service"]
 type Write = <A, E>(write: Effect.Effect<A, E>) => Effect.Effect<A, E | RepositoryError>
@@ -175,3 +189,35 @@ it.effect("A change under way that lets no token work refuses strangers all the 
     }),
   ),
 )
+
+const issues = [
+  ["creates a key", ({ apiKeys }: Node) => apiKeys.create({ name: "new" })],
+  ["rotates a key", ({ apiKeys }: Node, id: ApiKeyId) => apiKeys.rotate(id, { grace: 0 })],
+] as const
+
+for (const [what, issue] of issues) {
+  it.effect(`A transaction that ${what}, and whose commit has no answer, has its token refused by no node`, () =>
+    withStore(
+      Effect.gen(function* () {
+        const hub = yield* Effect.provide(ApiKeyInvalidation, makeHub())
+        const start = (...ring: readonly [Pepper.Pepper, ...ReadonlyArray<Pepper.Pepper>]) =>
+          Effect.provideService(startNode({ acceptMissingPeppers: true }, ...ring), ApiKeyInvalidation, hub)
+        const one = yield* Effect.provide(start(pepper("b"), pepper("a")), transactional(yield* ApiKeyRepository))
+        const two = yield* start(pepper("b"))
+        const { apiKey } = yield* create(one)
+        yield* TestClock.adjust("5 seconds")
+        yield* lookedAtAll
+        assert.strictEqual(yield* two.ask(invented()), "seal")
+        // The first node seals by a key that the second one lacks.
+        one.setRing(pepper("a"), pepper("b"))
+        yield* second
+        const { token } = yield* Effect.provideService(issue(one, apiKey.id), InTransaction, true)
+        yield* settled
+        for (let passed = 0; passed < 150; passed++) {
+          assert.strictEqual(yield* two.ask(token), "HasherError", `after ${passed} s`)
+          yield* second
+        }
+      }),
+    ),
+  )
+}

@@ -31,6 +31,11 @@ export interface Change<A> {
   readonly inserts?: ReadonlyArray<ApiKey> | undefined
   /** Whether the change may let a token work that is in use elsewhere and doesn't work yet. Default: no. */
   readonly revives?: boolean | undefined
+  /**
+   * Whether it makes a token. In a transaction of the caller's, the caller has the token before the commit, whose answer may be lost: then the records
+   * that may be inserted are in doubt too, and the change revives. Default: no.
+   */
+  readonly issues?: boolean | undefined
   /** The record as it was, where the write reads it anyway. */
   readonly before?: ((written: A) => ApiKey | null) | undefined
   /** The outcomes of the write. */
@@ -109,8 +114,10 @@ export const make = Effect.fnUntraced(function* (
   return {
     commit: (change, write) =>
       Effect.contextWith((context: Context.Context<never>) => {
-        const { record, records = [], inserts = [], revives = false } = change
+        const { record, inserts = [] } = change
         const isOpen = transaction?.isOpen(context) === true
+        const isOut = isOpen && change.issues === true
+        const { records = isOut ? inserts.map(({ id }) => id) : [], revives = isOut } = change
         let telling: Effect.Effect<unknown> = Effect.void
         const undone = makeUndone()
 

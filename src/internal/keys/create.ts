@@ -39,6 +39,7 @@ export const make = ({ repository, changes, lifetimes, format, mint, hash: hashS
       .commit(
         {
           inserts: [apiKey],
+          issues: true,
           outcomes: (_, { actor }) => [{ _tag: "KeyCreated", ...ofRecord(occasion, actor, apiKey), after: apiKey }],
         },
         write,

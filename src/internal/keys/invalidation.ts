@@ -79,7 +79,7 @@ export const make = ({ doubts, changed, everythingChanged, tell }: Dependencies)
             const hasImported = outcomes.some(({ _tag }) => _tag === "KeyImported")
             const telling = settleUnsafe((id) => (hasImported ? undefined : (keyIds.get(id) ?? [])))
             for (const outcome of outcomes) {
-              if (!isNew(outcome) && (outcome._tag !== "GraceSettled" || ids.has(outcome.id))) continue
+              if ((!isNew(outcome) && outcome._tag !== "GraceSettled") || ids.has(outcome.id)) continue
               outcome.keyIds.forEach(changed)
               // Where no trigger tells of them, refusals of imported keys grow too old.
               if (outcome._tag !== "KeyImported") telling.push(...outcome.keyIds.map((keyId) => tell(Message.changed(keyId))))

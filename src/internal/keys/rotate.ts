@@ -82,6 +82,7 @@ export const make = ({ repository, changes, confirm, format, mint, hash: hashSec
     const written = yield* changes.commit(
       {
         record: id,
+        issues: true,
         before: () => apiKey,
         outcomes: (after, { actor, before }) => [
           {

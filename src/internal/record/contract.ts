@@ -100,8 +100,8 @@ export interface TransactionSupport {
   /** Runs the effect after the caller's transaction has committed, or now when there is none. */
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
   /**
-   * Whether a transaction that hasn't ended may still change the record. It is asked of a change whose answer was lost, 30 seconds after it
-   * and then each second, and until it says no the record is looked up for each request. Without it such a change counts as ended by then.
+   * Whether a transaction that hasn't ended may still change the record, or insert it if it isn't there. It is asked of a change whose answer was lost, 30
+   * seconds after it and then each second, and until it says no the record is looked up for each request. Without it such a change counts as ended by then.
    */
   readonly isChanging?: (id: ApiKeyId) => Effect.Effect<boolean, RepositoryError>
 }

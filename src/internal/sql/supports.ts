@@ -19,7 +19,7 @@ export const make = (store: Store): Required<Omit<Supports, "isExclusive">> => (
   kinds: Kinds.make(store),
 })
 
-const transactionSupport = ({ sql, keys, columns, isInTransaction, transact }: Store): TransactionSupport => ({
+const transactionSupport = ({ sql, table, keys, columns, isInTransaction, transact }: Store): TransactionSupport => ({
   isOpen: isInTransaction,
   run: (effect) => transact("change", effect),
   lock: (id) =>
@@ -29,10 +29,17 @@ const transactionSupport = ({ sql, keys, columns, isInTransaction, transact }: S
       Effect.mapError(toRepositoryError("lock")),
     ),
   afterCommit: sql.afterCommit,
-  // A transaction that changes a record holds its lock, and a record that is gone has none.
+  // A transaction that changes a record holds its lock. One that inserts a record, which nobody else sees, holds a lock of the table, as all that write
+  // do. Those that are younger than the question can't be meant; of other roles' and of prepared ones the age isn't told.
   isChanging: (id) =>
     sql`WITH free AS (SELECT id FROM ${keys} WHERE id = ${id}::uuid FOR NO KEY UPDATE SKIP LOCKED)
-      SELECT (SELECT count(*) FROM ${keys} WHERE id = ${id}::uuid) > (SELECT count(*) FROM free) AS "isChanging"`.pipe(
+      SELECT CASE WHEN EXISTS (SELECT FROM ${keys} WHERE id = ${id}::uuid) THEN NOT EXISTS (SELECT FROM free)
+        ELSE EXISTS (
+          SELECT FROM pg_locks AS held LEFT JOIN pg_stat_activity AS holder USING (pid)
+          WHERE held.mode = 'RowExclusiveLock' AND held.relation = ${table.qualified}::text::regclass
+            AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND coalesce(holder.xact_start < clock_timestamp() - interval '25 seconds', true)
+        ) END AS "isChanging"`.pipe(
       Effect.flatMap(decodeChanging),
       Effect.map(([row]) => row?.isChanging ?? false),
       Effect.mapError(toRepositoryError("look whether a key is being changed")),
