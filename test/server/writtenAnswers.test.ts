@@ -1,4 +1,6 @@
 /** Answers that the server writes by itself, against what the schemas make of the same values. */
+import { execFile } from "node:child_process"
+import { promisify } from "node:util"
 import { assert, it } from "@effect/vitest"
 import { DateTime, Effect, Layer, Logger, Schema } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
@@ -7,6 +9,7 @@ import * as ApiKeyRepository from "../../src/ApiKeyRepository.ts"
 import { ApiKeys } from "../../src/ApiKeys.ts"
 import { routes } from "../../src/server.ts"
 import { arbitraries, makeStoredApiKey } from "../../src/testing.ts"
+import { compileCache } from "../support/node.ts"
 
 interface Answer {
   readonly apiKey: ApiKey
@@ -86,6 +89,66 @@ it.effect.prop(
     }),
   { arbitrary: { runs: 100 } },
 )
+
+it.effect("say the scopes of a record as its schema does, whatever their order in the store", () =>
+  Effect.gen(function* () {
+    const apiKey = instanceOf({ ...fitting, scopes: ["b", "a", "b"] })
+    answer = { apiKey, usedToken: "current", checkedAt: fitting.createdAt }
+    const { text } = yield* server.protected
+    assert.strictEqual(text, JSON.stringify({ message: `Hello, ${apiKey.name}`, apiKey: encodeKey(apiKey) }))
+    assert.include(text, '"scopes":["a","b"]')
+  }),
+)
+
+it.effect("say what a record says now, if it is frozen without all that it holds", () =>
+  Effect.gen(function* () {
+    const metadata = Object.freeze({ team: { name: "before" } })
+    answer = { apiKey: Object.freeze(instanceOf({ ...fitting, metadata })), usedToken: "current", checkedAt: fitting.createdAt }
+    assert.include((yield* server.protected).text, '"before"')
+    metadata.team.name = "after"
+    assert.include((yield* server.protected).text, '"after"')
+  }),
+)
+
+/** A process that may not make code of texts, as in Cloudflare's workers. */
+const program = `
+import { Effect, Layer, Redacted, Scope } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import * as ApiKeyRepository from "./src/ApiKeyRepository.ts"
+import { ApiKeys, layerMemory } from "./src/ApiKeys.ts"
+import { routes } from "./src/server.ts"
+let refused = false
+try { new Function("return 1") } catch { refused = true }
+const keys = await Effect.runPromise(Layer.buildWithScope(layerMemory, Effect.runSync(Scope.make())))
+const { handler } = HttpRouter.toWebHandler(
+  routes.pipe(Layer.provide([Layer.succeedContext(keys), ApiKeyRepository.layerMemory, HttpServer.layerServices])),
+  { disableLogger: true },
+)
+const { token } = await Effect.runPromise(ApiKeys.use((keys) => keys.create({ name: "Ada" })).pipe(Effect.provide(keys)))
+const headers = { authorization: "Bearer " + Redacted.value(token) }
+const answers = []
+for (const _ of [1, 2]) {
+  const response = await handler(new Request("http://127.0.0.1/protected", { headers }))
+  answers.push([response.status, (await response.json()).apiKey.name])
+}
+console.log(JSON.stringify({ refused, answers }))
+process.exit(0)
+`
+
+it("are given where the runtime makes no code of texts", async () => {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--disallow-code-generation-from-strings", "--input-type=module", "-e", program],
+    { cwd: new URL("../..", import.meta.url).pathname, env: { ...process.env, ...compileCache } },
+  )
+  assert.deepStrictEqual(JSON.parse(stdout), {
+    refused: true,
+    answers: [
+      [200, "Ada"],
+      [200, "Ada"],
+    ],
+  })
+})
 
 const { apiKey: fitting } = makeStoredApiKey({ name: "a name" })
 const previous = {

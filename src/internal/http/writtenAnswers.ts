@@ -7,6 +7,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { ApiKey, Instant, PreviousToken } from "../../ApiKey.ts"
+import { set } from "../../Scope.ts"
 import { setBounded } from "../collection/bounded.ts"
 import type { VerifiedBody } from "./wire.ts"
 
@@ -40,9 +41,20 @@ const writeRecord = (apiKey: ApiKey): string | undefined => {
   if (!isRecord(apiKey)) return undefined
   const text = JSON.stringify(encode(apiKey))
   // The cache of `verify` hands out the same record, frozen with all that it holds, until it looks the key up again.
-  if (Object.isFrozen(apiKey) && text.length <= maxLength) setBounded(written, maxWritten, apiKey, text)
+  if (isFrozen(apiKey) && text.length <= maxLength) setBounded(written, maxWritten, apiKey, text)
   return text
 }
+
+/** Whether nothing of the record can change, but for its instants. */
+const isFrozen = (apiKey: ApiKey): boolean =>
+  Object.isFrozen(apiKey) &&
+  Object.isFrozen(apiKey.scopes) &&
+  Object.isFrozen(apiKey.previous) &&
+  isFrozenJson(apiKey.metadata) &&
+  isFrozenJson(apiKey.policies)
+
+const isFrozenJson = (json: Schema.Json): boolean =>
+  Object.isFrozen(json) && (typeof json !== "object" || json === null || Object.values(json).every(isFrozenJson))
 
 /** Tells whether a value is as the schema has it, by generated code where the runtime allows that, and by the interpreter elsewhere. */
 const compileIs = <Fields extends Schema.Struct.Fields>(fields: Fields) => {
@@ -65,7 +77,7 @@ const encode = (apiKey: ApiKey): typeof ApiKey.Encoded => ({
   name: apiKey.name,
   description: apiKey.description,
   ownerId: apiKey.ownerId,
-  scopes: apiKey.scopes,
+  scopes: set(...apiKey.scopes),
   metadata: apiKey.metadata,
   policies: apiKey.policies,
   isActive: apiKey.isActive,
