@@ -20,6 +20,7 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   { name: "lookups", program: "run/lookups.ts", cores: "one", needsPostgres: true },
   { name: "cold-argon2", program: "run/cold-argon2.ts", cores: "all" },
   { name: "http", program: "run/http.ts", cores: "one" },
+  { name: "server", program: "run/server.ts", cores: "one", needsPostgres: true },
   { name: "guesses", program: "run/guesses.ts", cores: "own" },
   { name: "flood", program: "run/flood.ts", cores: "own" },
   { name: "flood-cold", program: "run/flood-cold.ts", cores: "all" },

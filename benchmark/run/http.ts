@@ -16,13 +16,13 @@ const [line] = await once(createInterface({ input: server.stdout }), "line")
 // The server's one line is what it prints there.
 const { port, tokens } = JSON.parse(String(line)) as { readonly port: number; readonly tokens: ReadonlyArray<string> }
 
-const load = (path: string) => makeLoad({ port, path, tokens, connections })
+const load = (path: string) => makeLoad({ port, requests: tokens.map((token) => ({ path, token })), connections })
 const loads = {
-  protected: await load("/protected"),
-  byScheme: await load("/by-scheme"),
-  scheme: await load("/scheme"),
-  nothing: await load("/nothing"),
-  open: await load("/open"),
+  protected: load("/protected"),
+  byScheme: load("/by-scheme"),
+  scheme: load("/scheme"),
+  nothing: load("/nothing"),
+  open: load("/open"),
 }
 const { ofProcessorTime, ofTime } = await measureServed({
   protected: { server, run: loads.protected.run },
