@@ -14,6 +14,8 @@ import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { type ApiKey, type ApiKeyId, status } from "../../ApiKey.ts"
 import {
   type ApiKeyNotFound,
@@ -26,10 +28,11 @@ import {
   type Unconfirmed,
   type VersionConflict,
 } from "../../ApiKeyError.ts"
-import { ApiKeys } from "../../ApiKeys.ts"
+import { ApiKeys, type Verified } from "../../ApiKeys.ts"
 import { CurrentActor } from "../../ApiKeyEvents.ts"
 import type { Sort } from "../../ApiKeyRepository.ts"
 import { satisfies, type Scope, set } from "../../Scope.ts"
+import { recallOf } from "../verifier/recall.ts"
 import { type ApiKeyAuth, assertProtected, CurrentApiKey, UsedToken } from "./ApiKeyAuth.ts"
 import { ApiKeysApi, type RequestProblems } from "./ApiKeysGroup.ts"
 import type { RevokedBody, SortQuery, VerifiedBody } from "./wire.ts"
@@ -72,12 +75,14 @@ export const layerHandlers = <ApiId extends string, Groups extends HttpApiGroup.
     >
   })
 
-const makeHandlers = (api: typeof ApiKeysApi) =>
-  HttpApiBuilder.group(
+const makeHandlers = (api: typeof ApiKeysApi) => {
+  compilePayloads(api.groups.apiKeys)
+  return HttpApiBuilder.group(
     api,
     "apiKeys",
     Effect.fnUntraced(function* (handlers) {
       const apiKeys = yield* ApiKeys
+      const recall = recallOf(apiKeys.verify)
 
       /** Binds a request with preconditions to the version for which the preconditions hold. No other version is written. */
       const judge = Effect.fnUntraced(function* (id: ApiKeyId, headers: Preconditions) {
@@ -150,16 +155,15 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
           Effect.map(apiKeys.count(query), (count) => ({ count })).pipe(
             Effect.catchTags({ InvalidInput: invalidInput, RepositoryError: failUnavailable }),
           ),
-        verify: ({ payload: { token, ...options } }) =>
-          apiKeys.verify(token, options).pipe(
-            Effect.map(({ apiKey, usedToken, checkedAt }) => {
-              const body = { valid: true, apiKey, usedToken, checkedAt } as const
-              const response = writeVerified(body)
-              return response === undefined ? unstored(body) : HttpServerResponse.setHeaders(response, noStore)
-            }),
-            Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded }),
-            Effect.catchIf(isRefusal, (error) => Effect.succeed(unstored({ valid: false, error }))),
-          ),
+        verify: ({ payload: { token, maxAge, ...options } }) =>
+          Effect.withFiber(({ context }) => {
+            const known = maxAge === undefined ? recall(Redacted.value(token), options, context) : undefined
+            if (known !== undefined) return Effect.succeed(answerVerified(known))
+            return Effect.map(apiKeys.verify(token, maxAge === undefined ? options : { ...options, maxAge }), answerVerified).pipe(
+              Effect.catchTags({ RepositoryError: failUnavailable, HasherError: failUnavailable, Overloaded: overloaded }),
+              Effect.catchIf(isRefusal, (error) => Effect.succeed(unstored({ valid: false, error }))),
+            )
+          }),
         revoke: ({ payload: { token, reason, report } }) =>
           // A report that a caller names can't collide with a report that scanners sign. The name gets a prefix, and signed reports are named by
           // digests.
@@ -253,9 +257,23 @@ const makeHandlers = (api: typeof ApiKeysApi) =>
       })
     }),
   )
+}
+
+/** Has payloads decoded by generated code where the runtime allows that, and by the interpreter elsewhere. */
+const compilePayloads = ({ endpoints }: { readonly endpoints: Readonly<Record<string, Pick<HttpApiEndpoint.Top, "payload">>> }): void => {
+  for (const { payload } of Object.values(endpoints)) {
+    for (const { schemas } of payload.values()) for (const { ast } of schemas) SchemaJITCompiler.enable(ast)
+  }
+}
 
 const noStore = { "cache-control": "no-store" }
 const unstored = (body: typeof VerifiedBody.Type) => HttpApiSchema.withHeaders({ body, headers: noStore })
+
+const answerVerified = ({ apiKey, usedToken, checkedAt }: Verified) => {
+  const body = { valid: true, apiKey, usedToken, checkedAt } as const
+  const response = writeVerified(body)
+  return response === undefined ? unstored(body) : HttpServerResponse.setHeaders(response, noStore)
+}
 
 /** The change is made for the key that the request came with, by the token that it came with. */
 const byCaller = <A, E, R>(change: Effect.Effect<A, E, R>) =>
