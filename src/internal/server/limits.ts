@@ -165,23 +165,26 @@ export const layerRequestLimits = (limits: Limits): Layer.Layer<never, never, Ht
   HttpRouter.use((router) => {
     let open = 0
     // Node hands out all requests that a connection has sent, before the first ones are answered.
-    const openOf = new WeakMap<Socket, number>()
+    const openOf = new WeakMap<Socket, { open: number }>()
     return router.addGlobalMiddleware((effect) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
         const { socket, url = "" } = NodeHttpServerRequest.toIncomingMessage(request)
         if (url.length > limits.urlLength) return Effect.succeed(uriTooLong)
         // Probes are let through: a busy process must not look dead.
         if (url === "/healthz") return effect
-        const ofSocket = openOf.get(socket) ?? 0
-        if (open >= limits.requests || ofSocket >= limits.requestsPerConnection) return Effect.succeed(tooManyRequests)
+        let ofSocket = openOf.get(socket)
+        if (ofSocket === undefined) {
+          ofSocket = { open: 0 }
+          openOf.set(socket, ofSocket)
+        }
+        if (open >= limits.requests || ofSocket.open >= limits.requestsPerConnection) return Effect.succeed(tooManyRequests)
         open++
-        openOf.set(socket, ofSocket + 1)
-        return Effect.onExit(effect, () =>
-          Effect.sync(() => {
-            open--
-            openOf.set(socket, (openOf.get(socket) ?? 1) - 1)
-          }),
-        )
+        ofSocket.open++
+        return Effect.onExitPrimitive(effect, () => {
+          open--
+          ofSocket.open--
+          return undefined
+        })
       }),
     )
   })
