@@ -1,6 +1,6 @@
 /**
- * `ApiKeys` of a server: the same service, over HTTP. A program manages the keys of a server as it manages its own, and takes the one for the
- * other by another layer.
+ * `ApiKeys` of a server: the same service, over HTTP. A program manages the keys of a server like keys of its own. Another layer is the only
+ * difference.
  *
  * The server's problems become the service's own errors. A server that can't be asked is a `RepositoryError`, whose cause is a
  * {@link ServerFailure}. Hashes don't travel: `import`, and `export` with hashes, fail with `InvalidInput`.
@@ -85,15 +85,18 @@ export { InvalidOptions } from "../internal/keys/options.ts"
 /** @category models @since 0.1.0 */
 export interface Options {
   /**
-   * Of the server, without the path of its group: `https://keys.example.com`. It has no user, password, query or fragment, and is `https:`
-   * unless {@link Options.plaintext} allows `http:` there.
+   * The server's url, without the path of its group: `https://keys.example.com`. The url has no user, password, query or fragment. Only
+   * {@link Options.plaintext} allows `http:` in place of `https:`.
    */
   readonly url: string
-  /** The client's own. It needs the scopes `api-keys:read`, `api-keys:write` and `api-keys:verify`, or those of what it does. */
+  /**
+   * The client's own token. All operations together need the scopes `api-keys:read`, `api-keys:write` and `api-keys:verify`. A single operation
+   * needs its own scope alone.
+   */
   readonly token: Redacted.Redacted
-  /** Its name in messages. Default: `the client's own token`. */
+  /** The token's name in messages. Default: `the client's own token`. */
   readonly tokenName?: string | undefined
-  /** Where the server takes it, such as `X-API-Key`. Default: `Authorization: Bearer`. */
+  /** The place where the server takes the token, such as `X-API-Key`. Default: `Authorization: Bearer`. */
   readonly place?: string | undefined
   /** The format of the server's tokens, for `isToken` and `keyIdsOf`, which send no request. Default: `ak` and `-`. */
   readonly tokenFormat?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
@@ -104,18 +107,18 @@ export interface Options {
   /** How much of an answer's body is read at most, after decompression. Default: 16 MiB, twice a page of the largest keys. */
   readonly maxAnswerSize?: ByteSize.Input | undefined
   /**
-   * Where a `url` may be `http:`, so that tokens travel in plaintext: at `loopback` addresses, or `anywhere` (in a network that encrypts by itself).
-   * Default: `loopback`.
+   * The addresses at which a `url` may be `http:`, so that tokens travel in plaintext. `loopback`: the own machine. `anywhere`: for networks
+   * that encrypt by themselves. Default: `loopback`.
    */
   readonly plaintext?: Plaintext | undefined
 }
 
 /**
- * `ApiKeys` of the server at `url`, over the `HttpClient` provided. Nothing is sent before the first call, and no request twice. `fetch` is told
- * to follow no redirection; a client that was made to follow them (`HttpClient.followRedirects`) sends the token to wherever they lead.
+ * `ApiKeys` of the server at `url`, over the `HttpClient` provided. No request is sent before the first call, and no request twice. `fetch` is
+ * told to follow no redirection. A client made with `HttpClient.followRedirects` sends the token to the target of each redirection.
  *
- * Fails with `InvalidServerUrl` for a url that tokens aren't sent to, with `InvalidTokenConfig` for a bad prefix or separator, and with
- * `InvalidOptions` for an `answerWithin` or a `maxAnswerSize` that is none.
+ * Fails with `InvalidServerUrl` for a url that tokens aren't sent to. `InvalidTokenConfig` means a bad prefix or separator. `InvalidOptions`
+ * means an `answerWithin` that is no duration, or a `maxAnswerSize` that is no size.
  * @category layers
  * @since 0.1.0
  */
@@ -220,7 +223,7 @@ export const make = Effect.fnUntraced(function* (
       fail: (reason) => strange("search", url, reason),
     }).pipe(Stream.catchTag("InvalidCursor", (error) => Stream.fail(strange("search", url, error.message))))
 
-  /** A change of one record: its id, what it is bound to, and how long the server waits. */
+  /** A change of one record: the id, the version that binds the change, and the time that the server waits. */
   const change = Effect.fnUntraced(function* (text: string, { ifVersion, confirmWithin }: IfVersion & ConfirmWithin = {}) {
     const id = yield* decodeId(text)
     const query = yield* checked(
@@ -380,7 +383,7 @@ export const make = Effect.fnUntraced(function* (
   })
 })
 
-/** Whether doing it twice comes to the same: another rotation would end the token that the first one left a grace. */
+/** Whether doing an operation twice has the effect of one. A second rotation would end the token that the first rotation left in grace. */
 const isRepeatable = (operation: string): boolean => operation !== "create" && operation !== "rotate"
 
 /** Whether the server has said that it did nothing, or can't have been asked. */
@@ -397,7 +400,7 @@ const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.HttpClient 
 
 const textOf = (token: string | Redacted.Redacted): string => (typeof token === "string" ? token : Redacted.value(token))
 
-/** Refuses what the request has no place for, lest it be lost on the way, and what can't be written. */
+/** Refuses fields without a place in the request, which would be lost, and values that can't be written. */
 const checked = <A, I>(schema: Schema.Codec<A, I>, value: unknown): Effect.Effect<A, InvalidInput> =>
   Schema.decodeUnknownEffect(Schema.toType(schema), { onExcessProperty: "error" })(value).pipe(
     Effect.tap((checked) => Schema.encodeEffect(schema)(checked)),
@@ -407,10 +410,10 @@ const checked = <A, I>(schema: Schema.Codec<A, I>, value: unknown): Effect.Effec
     }),
   )
 
-/** What is no duration is refused elsewhere, or asks the server's store, as 0 does. */
+/** A value that is no duration is refused elsewhere, or asks the server's store, as 0 does. */
 const orZero = (input: Duration.Input): Duration.Duration => Option.getOrElse(Duration.fromInput(input), () => Duration.zero)
 
-/** Without what is `undefined`, which a request has no way to say. */
+/** The fields without `undefined`, which a request can't express. */
 const compact = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 const toPayload = <Fields extends Schema.Struct.Fields, I>(
@@ -440,7 +443,7 @@ const toFilterQuery = (filter: Filter, isToken: (text: string) => boolean) =>
 
 const isTooLong = (cursor: string | undefined): boolean => cursor !== undefined && cursor.length > 4_096
 
-/** One of the literals, if the sort is one of the service's. */
+/** A literal of the endpoint, for a sort of the service. */
 const toSortQuery = (sort: SearchInput["sort"]): string | undefined =>
   sort === undefined ? undefined : `${sort.order === "desc" ? "-" : ""}${sort.by}`
 
