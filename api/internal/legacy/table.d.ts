@@ -69,30 +69,7 @@ export declare const usualNames: {
     readonly updatedAt: readonly ["updated_at", "updated"]
     readonly lastUsedAt: readonly ["last_used_at", "last_used"]
   }
-  readonly inactive: readonly [
-    "revoked",
-    "is_revoked",
-    "revoked_at",
-    "revoked_on",
-    "revocation_date",
-    "disabled",
-    "is_disabled",
-    "disabled_at",
-    "deactivated_at",
-    "deleted",
-    "is_deleted",
-    "deleted_at",
-    "deleted_on",
-    "archived",
-    "is_archived",
-    "archived_at",
-    "suspended",
-    "is_suspended",
-    "suspended_at",
-    "blocked",
-    "is_blocked",
-    "blocked_at",
-  ]
+  readonly inactive: readonly [...string[], "revocation_date", "inactive", "is_inactive", "expired", "is_expired"]
   readonly status: readonly ["status", "state", "key_status"]
   readonly needsState: true
   readonly ownersDiffer: true

@@ -60,6 +60,8 @@ export interface Table {
   readonly isActiveByDefault?: boolean | undefined
 }
 
+const endingWords = "revoked disabled deactivated deleted removed archived suspended blocked banned locked canceled cancelled".split(" ")
+
 /** The usual names of columns in home-made tables. */
 export const usualNames = {
   columns: {
@@ -90,28 +92,13 @@ export const usualNames = {
     lastUsedAt: ["last_used_at", "last_used"],
   },
   inactive: [
-    "revoked",
-    "is_revoked",
-    "revoked_at",
-    "revoked_on",
+    ...endingWords.flatMap((word) => [word, `is_${word}`, `${word}_at`, `${word}_on`]),
     "revocation_date",
-    "disabled",
-    "is_disabled",
-    "disabled_at",
-    "deactivated_at",
-    "deleted",
-    "is_deleted",
-    "deleted_at",
-    "deleted_on",
-    "archived",
-    "is_archived",
-    "archived_at",
-    "suspended",
-    "is_suspended",
-    "suspended_at",
-    "blocked",
-    "is_blocked",
-    "blocked_at",
+    "inactive",
+    "is_inactive",
+    // `expired_at` may be a time in the future.
+    "expired",
+    "is_expired",
   ],
   status: ["status", "state", "key_status"],
   needsState: true,
