@@ -1,8 +1,8 @@
 /**
  * Argon2id through the `argon2` package: the default choice. The pepper is Argon2's own secret input.
  *
- * Needs the package `argon2`. `effect-api-key/hasher/Argon2Node` does the same without it on Node 24.7 and later; each checks what the
- * other wrote.
+ * Needs the package `argon2`. On Node 24.7 and later, `effect-api-key/hasher/Argon2Node` does the same without it. Each module checks the
+ * other's hashes.
  * @since 0.1.0
  */
 import argon2 from "argon2"
@@ -51,7 +51,7 @@ export const layerConfig = (
   options: Omit<Argon2id.Options, "pepper"> = {},
 ): Layer.Layer<ApiKeyHasher, Pepper.PepperError | Config.ConfigError> => Layer.provide(layerPeppers(options), Pepper.layerConfig)
 
-// The addon computes in libuv's pool. An interrupted fiber ends at once; the computation under way runs out unseen.
+// The addon computes in libuv's pool. An interrupted fiber ends at once, but its computation runs on, and the result is dropped.
 const computeTag: Argon2id.ComputeTag = ({ secret, pepper, salt, length, parameters }) =>
   Effect.tryPromise({
     try: () =>

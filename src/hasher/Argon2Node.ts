@@ -1,5 +1,6 @@
 /**
- * Argon2id through `node:crypto`, on Node 24.7 and later: the same hash strings as `effect-api-key/hasher/Argon2`, without a native addon.
+ * Argon2id through `node:crypto`, on Node 24.7 and later. It needs no native addon, and its hash strings are the same as those of
+ * `effect-api-key/hasher/Argon2`.
  * @since 0.1.0
  */
 import * as crypto from "node:crypto"
@@ -65,7 +66,7 @@ const available: Layer.Layer<never, Argon2Unavailable> = Layer.effectDiscard(
   ),
 )
 
-// Node computes in libuv's pool. An interrupted fiber ends at once; the computation under way runs out unseen.
+// Node computes in libuv's pool. An interrupted fiber ends at once, but its computation runs on, and the result is dropped.
 const computeTag: Argon2id.ComputeTag = ({ secret, pepper, salt, length, parameters }) =>
   Effect.tryPromise({
     try: () =>

@@ -1,6 +1,8 @@
 /**
- * bcrypt through `@node-rs/bcrypt`, for those who must. The secret is hashed with HMAC-SHA-256 under the pepper first, and that in base64
- * (44 characters) is what bcrypt sees, since bcrypt cuts its input at 72 bytes and at NUL.
+ * bcrypt through `@node-rs/bcrypt`, for programs that must use it.
+ *
+ * bcrypt cuts its input at 72 bytes and at NUL. So the secret is first hashed with HMAC-SHA-256 under the pepper. bcrypt gets the result in
+ * base64, which has 44 characters.
  * @since 0.1.0
  */
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto"
@@ -57,7 +59,7 @@ export const layerConfig = (options: Omit<Options, "pepper"> = {}): Layer.Layer<
 
 const algorithm = (options: Omit<Options, "pepper">): Keyring.Algorithm<KeyObject, string> => {
   const { cost: ownCost = 12 } = options
-  // A hasher that refused what it wrote itself would lock every new key out.
+  // A hasher that refused its own hashes would lock every new key out.
   const maximumCost = Math.max(options.maximumCost ?? defaultMaximumCost, ownCost)
   const prehash = (secret: Redacted.Redacted, key: KeyObject) =>
     createHmac("sha256", key).update(Redacted.value(secret), "utf8").digest("base64")

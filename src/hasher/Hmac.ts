@@ -1,10 +1,11 @@
 /**
  * HMAC-SHA-256 keyed with the pepper: verification in microseconds instead of tens of milliseconds.
  *
- * A secret of ours has 280 random bits at least, so nobody guesses it from its hash, however fast the hash is, even with the pepper in hand. What a
- * slow hash adds is protection for secrets with little randomness: keys that users chose or that another system made. Don't use this one
- * for those. If pepper and table both leak, whoever holds them can test candidates at full speed, which is hopeless against 280 bits, and
- * can forge a row for a token of their own if they can also write the table, as with any other hasher.
+ * This library's secrets have at least 280 random bits. Nobody can guess such a secret from a fast hash, even with the pepper. A slow hash
+ * protects secrets with little randomness: keys chosen by users or made by another system. Don't use this hasher for those.
+ *
+ * If pepper and table both leak, a thief can test candidates at full speed, which is hopeless against 280 bits. With the right to write the
+ * table, a thief can also forge a row for a token, as with any other hasher.
  * @since 0.1.0
  */
 import type * as Config from "effect/Config"
@@ -59,7 +60,7 @@ const start = `${ownScheme}$`
 
 const sign = (secret: Redacted.Redacted, pads: Pads): string => hmac(Redacted.value(secret), pads, "base64url")
 
-/** 32 bytes in base64url, without bits that decoding would pass over. */
+/** 32 bytes in base64url. The last character's two unused bits must be zero, as a decoder would ignore them. */
 const tagPattern = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/
 
 const algorithm: Keyring.Algorithm<Pads, string> = {

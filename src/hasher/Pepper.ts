@@ -1,9 +1,10 @@
 /**
- * A pepper is a secret of the server that goes into every hash and lives outside the database: who steals the table alone can't test
+ * A pepper is a secret of the server, which goes into every hash and lives outside the database. A thief of the table alone can't test
  * guesses.
  *
- * One is enough, in `API_KEY_PEPPER` or as an option of a hasher's `layer`. To change it later there is a ring of them, {@link Peppers}: the
- * current one hashes, and the older ones check what they hashed. Each has an id, which is stored in front of the hash; the id isn't secret.
+ * One pepper is enough, in `API_KEY_PEPPER` or as an option of a hasher's `layer`. A ring of peppers, {@link Peppers}, lets the pepper
+ * change later. The current pepper makes new hashes, and each older one checks the hashes that it made. Each pepper has an id, which is
+ * stored in front of the hash and isn't secret.
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
@@ -17,42 +18,46 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Ring from "../internal/hasher/ring.ts"
 
-/** How short a pepper may be, in bytes of UTF-8. @category models @since 0.1.0 */
+/** The least length of a pepper, in bytes of UTF-8. @category models @since 0.1.0 */
 export const minimumBytes: number = Ring.minimumBytes
 
 /** @category models @since 0.1.0 */
 export interface PepperOptions {
-  /** At least 16 bytes of UTF-8, random. Without it a built-in one is used, which protects nothing: with a warning, and where keys are kept for good only if it is accepted. */
+  /**
+   * At least 16 bytes of UTF-8, random. Without it the built-in pepper is used, which protects nothing, and a warning is logged. Where keys
+   * are kept for good, `acceptBuiltInPepper` of `ApiKeys` must allow the built-in pepper.
+   */
   readonly pepper?: Redacted.Redacted | undefined
 }
 
 /** @category models @since 0.1.0 */
 export interface Pepper {
-  /** 1 to 32 of `A-Z a-z 0-9 _ -`, or `""` for the one whose hashes bear no label. Stored with each hash. */
+  /** 1 to 32 of `A-Z a-z 0-9 _ -`, stored with each hash. `""` is the id of a pepper whose hashes bear no label. */
   readonly id: string
   /** At least 16 bytes of UTF-8, random. */
   readonly value: Redacted.Redacted
 }
 
-/** The pepper that new hashes are made with, and those that old hashes need. @category models @since 0.1.0 */
+/** The pepper that makes new hashes, and the older ones that stored hashes need. @category models @since 0.1.0 */
 export interface PepperRing {
   readonly current: Pepper
   readonly older: ReadonlyArray<Pepper>
 }
 
 /**
- * The built-in pepper, which anybody can read: what hashed when none was configured. As an older one it lets those hashes be left behind.
+ * The built-in pepper, which anybody can read. It is used if no pepper is configured. As an older pepper of a ring it checks the hashes
+ * that it made, so the server can move to a secret one.
  * @category models
  * @since 0.1.0
  */
 export const builtIn: Pepper = { id: "", value: Redacted.make("effect-api-key: built-in pepper, protects nothing", { label: "pepper" }) }
 
-// None of these shows a word of the configuration, not even an id: where somebody wrote `value:id`, the id is the secret.
+// The errors show no word of the configuration, not even an id. In an item written as `value:id` by mistake, the id is the secret.
 
 /** A pepper is shorter than {@link minimumBytes}. @category errors @since 0.1.0 */
 export class PepperTooShort extends Schema.TaggedError<PepperTooShort>()("PepperTooShort", {
   actualBytes: Schema.Int,
-  /** In a ring: which one, counted from 1 on, the current one first. */
+  /** The pepper's place in a ring, counted from 1. The current pepper is the first. */
   position: Schema.optionalKey(Schema.Int),
 }) {
   override get message(): string {
@@ -64,7 +69,7 @@ export class PepperTooShort extends Schema.TaggedError<PepperTooShort>()("Pepper
 /** The peppers don't make a ring. @category errors @since 0.1.0 */
 export class InvalidPeppers extends Schema.TaggedError<InvalidPeppers>()("InvalidPeppers", {
   reason: Schema.Literals(["Malformed", "InvalidId", "DuplicateId", "DuplicateValue", "Empty", "TwoSources"]),
-  /** Which one, counted from 1 on, the current one first; lines that are blank or comments don't count. */
+  /** The pepper's place in the ring, counted from 1. The current pepper is the first, and blank lines and comments don't count. */
   position: Schema.optionalKey(Schema.Int),
 }) {
   override get message(): string {
@@ -97,11 +102,11 @@ export class PeppersUnavailable extends Schema.TaggedError<PeppersUnavailable>()
 export type PepperError = PepperTooShort | InvalidPeppers | PeppersUnavailable
 
 /**
- * The ring of peppers. Hashers read it for each hash that they make or check, so it may change while they run; what they prepare of a
- * pepper they keep for as long as it is in the ring.
+ * The ring of peppers. Hashers read it for each hash that they make or check, so it may change while they run. A hasher prepares each
+ * pepper once, and keeps the result as long as the pepper is in the ring.
  *
- * In a service of one's own, `ring` should cost nothing and give the same object until something changes: {@link layerReloading} does that
- * over anything that is slower.
+ * In a service of your own, `ring` should cost nothing, and give the same object until the peppers change. {@link layerReloading} makes
+ * such a service from a slower source.
  * @category services
  * @since 0.1.0
  */
@@ -109,13 +114,13 @@ export class Peppers extends Context.Service<
   Peppers,
   {
     readonly ring: Effect.Effect<PepperRing, PepperError>
-    /** Reads the peppers again, where they come from somewhere. If that fails, the ring stays as it is and a warning is logged. */
+    /** Reads the peppers again, if they have a source. If that fails, the ring stays as it is and a warning is logged. */
     readonly reload?: Effect.Effect<void>
   }
 >()("effect-api-key/Peppers") {}
 
 /**
- * Gives the ring back if it is sound: every id and value of the right form, and none of them twice.
+ * Gives the ring back if it is sound: every id and value has the right form, and none occurs twice.
  * @category constructors
  * @since 0.1.0
  */
@@ -138,14 +143,14 @@ export const config: Config.Config<PepperOptions> = Config.option(Config.Redacte
 )
 
 /**
- * Reads the ring from the configuration; a file is read anew each time.
+ * Reads the ring from the configuration. A file is read anew each time.
  *
  * - `API_KEY_PEPPERS`: the peppers as `id:value`, separated by commas, the current one first.
- * - `API_KEY_PEPPERS_FILE`: instead of it, a file with one a line; blank lines and lines that begin with `#` don't count.
- * - `API_KEY_PEPPER`: the one without a label, and the last of the ring; the only one if neither of the others is set.
+ * - `API_KEY_PEPPERS_FILE`: instead of it, a file with one pepper a line. Blank lines and lines that begin with `#` don't count.
+ * - `API_KEY_PEPPER`: the pepper without a label. It is the last of the ring, or the only one if neither of the others is set.
  *
- * In a list, `API_KEY_PEPPER` stands for that variable's, which gives it another place, and `built-in` for {@link builtIn}, which is also
- * what there is if nothing is set.
+ * In a list, the item `API_KEY_PEPPER` stands for that variable's pepper, which gives it another place. The item `built-in` stands for
+ * {@link builtIn}. If nothing is set, the ring is {@link builtIn} alone.
  * @category config
  * @since 0.1.0
  */
@@ -163,7 +168,7 @@ export const loadConfig: Effect.Effect<PepperRing, PepperError | Config.ConfigEr
     return pepper === undefined ? Effect.fail(new InvalidPeppers({ reason: "Malformed", position: index + 1 })) : Effect.succeed(pepper)
   })
   const [current, ...older] = unlabelled === undefined || named.includes(unlabelled) ? named : [...named, unlabelled]
-  // Of a file without a pepper.
+  // A file without a pepper is an error, even if `API_KEY_PEPPER` is set.
   if (current === undefined || items.length === 0) return yield* new InvalidPeppers({ reason: "Empty" })
   return yield* checkRing({ current, older })
 })
@@ -184,7 +189,7 @@ const readItems = (source: Ring.Source) =>
 export const layerRing = (ring: PepperRing): Layer.Layer<Peppers, PepperTooShort | InvalidPeppers> => Layer.effect(Peppers, fixed(ring))
 
 /**
- * The ring that {@link loadConfig} reads, once.
+ * The ring of {@link loadConfig}, which is read once.
  * @category layers
  * @since 0.1.0
  */
@@ -194,11 +199,12 @@ export const layerConfig: Layer.Layer<Peppers, PepperError | Config.ConfigError>
 )
 
 /**
- * A ring that is loaded, from a key management service say, before the layer is there, and again at an interval and by {@link reload}.
+ * A ring from a source such as a key management service. It is loaded before the layer is there, and again at an interval and by
+ * {@link reload}.
  *
- * If the first load fails, so does the layer. If a later one fails or gives an unsound ring, the last sound one stays and a warning is
- * logged, which names the error's tag but shows nothing else of an error that isn't ours, lest it quote what it couldn't read. Loads don't
- * overlap; one that may hang should have a timeout of its own.
+ * If the first load fails, so does the layer. If a later load fails or gives an unsound ring, the last sound ring stays, and a warning is
+ * logged. Of an error other than {@link PepperError} the warning shows the tag alone, as its text may quote a secret. Loads don't overlap.
+ * A load that may hang should have a timeout of its own.
  * @category layers
  * @since 0.1.0
  * @example
@@ -213,7 +219,7 @@ export const layerConfig: Layer.Layer<Peppers, PepperError | Config.ConfigError>
  */
 export const layerReloading = <E, R>(options: {
   readonly load: Effect.Effect<PepperRing, E, R>
-  /** How long to wait between two loads. */
+  /** The wait between two loads. */
   readonly every: Duration.Input
 }): Layer.Layer<Peppers, E | PepperTooShort | InvalidPeppers, Exclude<R, Scope.Scope>> =>
   Layer.effect(
@@ -232,14 +238,15 @@ export const layerReloading = <E, R>(options: {
   )
 
 /**
- * Reads the peppers again, where they come from somewhere ({@link layerReloading}).
+ * Reads the peppers again, if they have a source ({@link layerReloading}).
  * @category combinators
  * @since 0.1.0
  */
 export const reload: Effect.Effect<void, never, Peppers> = Peppers.use((peppers) => peppers.reload ?? Effect.void)
 
 /**
- * Gives the pepper's bytes. Without a pepper it gives the built-in one and logs a warning, once each time it runs: each layer runs it once.
+ * Gives the pepper's bytes. Without a pepper it gives those of the built-in one, and logs a warning each time it runs. Each layer runs it
+ * once.
  * @category constructors
  * @since 0.1.0
  */

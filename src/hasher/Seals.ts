@@ -1,6 +1,8 @@
 /**
- * A ring of keys that seal tokens, apart from the peppers: `API_KEY_SEALS`, or a file. Its current key seals new tokens, and seals of the older ones
- * stay good, so a key stays in the ring for as long as tokens that it sealed are in use (`sealReport` of `ApiKeys` counts them). The ids aren't secret.
+ * A ring of keys that seal tokens, apart from the peppers: `API_KEY_SEALS`, or a file.
+ *
+ * The current key seals new tokens, and the seals of older keys stay good. So a key stays in the ring as long as tokens with its seal are
+ * in use. `sealReport` of `ApiKeys` counts those tokens. The ids aren't secret.
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
@@ -16,26 +18,26 @@ import { make } from "../internal/hasher/sealingKeys.ts"
 
 /** @category models @since 0.1.0 */
 export interface SealKey {
-  /** 1 to 32 of `A-Z a-z 0-9 _ -`. Kept with each token that it sealed. */
+  /** 1 to 32 of `A-Z a-z 0-9 _ -`. Kept with each token that the key sealed. */
   readonly id: string
   /** At least 16 bytes of UTF-8, random. */
   readonly value: Redacted.Redacted
 }
 
-/** The key that seals new tokens, and those that sealed older ones. @category models @since 0.1.0 */
+/** The key that seals new tokens, and the keys of older seals. @category models @since 0.1.0 */
 export interface SealRing {
   readonly current: SealKey
   readonly older: ReadonlyArray<SealKey>
 }
 
-// Neither shows a word of the configuration, not even an id: where somebody wrote `value:id`, the id is the secret.
+// The errors show no word of the configuration, not even an id. In an item written as `value:id` by mistake, the id is the secret.
 
 /** The sealing keys don't make a ring. @category errors @since 0.1.0 */
 export class InvalidSeals extends Schema.TaggedError<InvalidSeals>()("InvalidSeals", {
   reason: Schema.Literals(["Malformed", "InvalidId", "DuplicateId", "DuplicateValue", "TooShort", "Empty", "TwoSources"]),
-  /** Which one, counted from 1 on, the current one first; lines that are blank or comments don't count. */
+  /** The key's place in the ring, counted from 1. The current key is the first, and blank lines and comments don't count. */
   position: Schema.optionalKey(Schema.Int),
-  /** Of one that is too short. */
+  /** The length of a key that is too short. */
   actualBytes: Schema.optionalKey(Schema.Int),
 }) {
   override get message(): string {
@@ -67,7 +69,7 @@ export class SealsUnavailable extends Schema.TaggedError<SealsUnavailable>()("Se
 }
 
 /**
- * Gives the ring back if it is sound: every id and value of the right form, and none of them twice.
+ * Gives the ring back if it is sound: every id and value has the right form, and none occurs twice.
  * @category constructors
  * @since 0.1.0
  */
@@ -77,10 +79,10 @@ export const checkRing = Effect.fnUntraced(function* (ring: SealRing): Effect.fn
 })
 
 /**
- * Reads the ring from the configuration; a file is read anew each time. `undefined` if neither variable is set.
+ * Reads the ring from the configuration, or gives `undefined` if neither variable is set. A file is read anew each time.
  *
  * - `API_KEY_SEALS`: the keys as `id:value`, separated by commas, the current one first.
- * - `API_KEY_SEALS_FILE`: instead of it, a file with one a line; blank lines and lines that begin with `#` don't count.
+ * - `API_KEY_SEALS_FILE`: instead of it, a file with one key a line. Blank lines and lines that begin with `#` don't count.
  * @category config
  * @since 0.1.0
  */
@@ -114,7 +116,7 @@ export const layerRing = (ring: SealRing): Layer.Layer<ApiKeySeals, InvalidSeals
   Layer.effect(ApiKeySeals, Effect.map(checkRing(ring), fixed))
 
 /**
- * The ring that {@link loadConfig} reads, once.
+ * The ring of {@link loadConfig}, which is read once.
  * @category layers
  * @since 0.1.0
  */
@@ -124,12 +126,12 @@ export const layerConfig: Layer.Layer<ApiKeySeals, InvalidSeals | SealsUnavailab
 )
 
 /**
- * A ring that is loaded, from a key management service say, before the layer is there, and again at an interval and by {@link reload}. A load that
- * gives `undefined` says that there is no ring.
+ * A ring from a source such as a key management service. It is loaded before the layer is there, and again at an interval and by
+ * {@link reload}. A load that gives `undefined` says that there is no ring.
  *
- * If the first load fails, so does the layer. If a later one fails or gives an unsound ring, the last sound one stays and a warning is logged, which
- * names the error's tag but shows nothing else of an error that isn't ours, lest it quote what it couldn't read. Loads don't overlap; one that may
- * hang should have a timeout of its own.
+ * If the first load fails, so does the layer. If a later load fails or gives an unsound ring, the last sound ring stays, and a warning is
+ * logged. Of an error of another module the warning shows the tag alone, as its text may quote a secret. Loads don't overlap. A load that
+ * may hang should have a timeout of its own.
  * @category layers
  * @since 0.1.0
  * @example
@@ -141,7 +143,7 @@ export const layerConfig: Layer.Layer<ApiKeySeals, InvalidSeals | SealsUnavailab
  */
 export const layerReloading = <E, R>(options: {
   readonly load: Effect.Effect<SealRing | undefined, E, R>
-  /** How long to wait between two loads. */
+  /** The wait between two loads. */
   readonly every: Duration.Input
 }): Layer.Layer<ApiKeySeals, E | InvalidSeals, Exclude<R, Scope.Scope>> =>
   Layer.effect(
@@ -160,19 +162,19 @@ export const layerReloading = <E, R>(options: {
   )
 
 /**
- * Reads the sealing keys again, where they come from somewhere ({@link layerReloading}).
+ * Reads the sealing keys again, if they have a source ({@link layerReloading}).
  * @category combinators
  * @since 0.1.0
  */
 export const reload: Effect.Effect<void, never, ApiKeySeals> = ApiKeySeals.use((seals) => seals.reload ?? Effect.void)
 
-// Suspended, since inspecting an effect shows what it is made of.
+// Suspended, as inspecting an effect shows the values in it.
 const fixed = (ring: SealRing | undefined): ApiKeySeals["Service"] => {
   const keys = prepare()(ring)
   return { keys: Effect.sync(() => keys) }
 }
 
-/** Makes the keys of a ring, once for each. */
+/** Makes the sealing keys of a ring, once as long as the ring is the same object. */
 const prepare = (): ((ring: SealRing | undefined) => SealingKeys | undefined) => {
   let latest: { readonly ring: SealRing; readonly keys: SealingKeys } | undefined
   return (ring) => {

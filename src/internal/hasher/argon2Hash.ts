@@ -1,7 +1,7 @@
 /** Argon2 hashes as strings, in the PHC string format: https://github.com/P-H-C/phc-string-format */
 import * as Result from "effect/Result"
 
-/** How much work a hash takes. @category models @since 0.1.0 */
+/** The work that a hash takes. @category models @since 0.1.0 */
 export interface Parameters {
   /** Memory in KiB. */
   readonly memory: number
@@ -26,7 +26,7 @@ const maxHashLength = 512
 const pattern =
   /^\$(argon2(?:id|i|d))\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,9})\$([A-Za-z0-9+/]{11,})\$([A-Za-z0-9+/]{6,})$/
 
-/** Judges the whole string before any work is done for it. */
+/** Judges the whole string before any hashing is done. */
 export const parse = (hash: string, bounds: Parameters): Result.Result<Argon2Hash, "MalformedHash" | "ParametersOutOfBounds"> => {
   if (hash.length > maxHashLength) return Result.fail("ParametersOutOfBounds")
   const [, name, memory, passes, parallelism, saltText, tagText] = pattern.exec(hash) ?? []
@@ -34,7 +34,7 @@ export const parse = (hash: string, bounds: Parameters): Result.Result<Argon2Has
   const parameters = { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism) }
   const salt = Buffer.from(saltText, "base64")
   const tag = Buffer.from(tagText, "base64")
-  // A lenient decoder would take several strings for the same bytes; and RFC 9106 §3.1 wants 8 KiB a lane.
+  // A lenient decoder would take several strings for the same bytes. RFC 9106 §3.1 requires 8 KiB a lane.
   if (base64(salt) !== saltText || base64(tag) !== tagText || parameters.memory < 8 * parameters.parallelism) {
     return Result.fail("MalformedHash")
   }
@@ -47,10 +47,10 @@ export const parse = (hash: string, bounds: Parameters): Result.Result<Argon2Has
   ) {
     return Result.fail("ParametersOutOfBounds")
   }
-  // RFC 9106 allows tags from 4 bytes on; one that short could be guessed.
+  // RFC 9106 allows tags of 4 bytes, which could be guessed.
   if (tag.length < 16) return Result.fail("MalformedHash")
   return Result.succeed({ algorithm: name === "argon2id" || name === "argon2i" ? name : "argon2d", parameters, salt, tag })
 }
 
-/** Without padding, as the format has it. */
+/** Without padding, as the PHC format requires. */
 export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64").replace(/=+$/, "")

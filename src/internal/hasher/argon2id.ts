@@ -1,4 +1,4 @@
-/** What the two Argon2 layers share: parameters and the hasher over a function that computes a raw tag. */
+/** The common part of the two Argon2 layers: the parameters, and the algorithm over a function that computes a raw tag. */
 import { randomBytes, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -21,8 +21,8 @@ export interface Options extends Pepper.PepperOptions {
   /** For new hashes. Default: `owasp`, after OWASP's Password Storage Cheat Sheet. */
   readonly parameters?: keyof typeof presets | Parameters | undefined
   /**
-   * What a stored hash may ask for at most, lest who writes the table makes us do unbounded work. Default: 256 MiB, 16 passes, 16 lanes.
-   * What `parameters` ask for is always allowed. Salt and tag may have up to 64 bytes, the whole string 512 characters.
+   * The highest parameters that a stored hash may ask for, lest a row in the table cause unbounded work. Default: 256 MiB, 16 passes, 16
+   * lanes. The values of `parameters` are always allowed. Salt and tag may have up to 64 bytes, and the whole string 512 characters.
    */
   readonly bounds?: Parameters | undefined
 }
@@ -44,14 +44,14 @@ export const algorithm = (
   { parameters: chosen = "owasp", bounds: configured = defaultBounds }: Omit<Options, "pepper">,
 ): Keyring.Algorithm<Uint8Array, Argon2Hash> => {
   const own = typeof chosen === "string" ? presets[chosen] : chosen
-  // A hasher that refused what it wrote itself would lock every new key out.
+  // A hasher that refused its own hashes would lock every new key out.
   const bounds: Parameters = {
     memory: Math.max(configured.memory, own.memory),
     passes: Math.max(configured.passes, own.passes),
     parallelism: Math.max(configured.parallelism, own.parallelism),
   }
   return {
-    // A pepper is Argon2's secret input as it is.
+    // The pepper's bytes are Argon2's secret input, unchanged.
     prepare: (pepper) => pepper,
     scheme: schemeOf(own),
     // Each lane is a thread.

@@ -1,4 +1,7 @@
-/** What the hashers share: the key that each makes of a pepper, prepared once, and the label that says which pepper a hash is of. */
+/**
+ * The common part of the hashers. A pepper is prepared once as an algorithm's key, and a label says which pepper made a hash
+ * (decision 0014).
+ */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -11,7 +14,7 @@ import { ofPeppers } from "./sealingKeys.ts"
 
 /** The peppers of a ring as keys of type `K`. */
 interface Keys<K> {
-  /** Of the same ring. */
+  /** The sealing keys that are derived from the same peppers. */
   readonly sealing: SealingKeys
   readonly ring: Pepper.PepperRing
   readonly currentId: string
@@ -21,22 +24,22 @@ interface Keys<K> {
 
 export type Keyring<K> = Effect.Effect<Keys<K>, HasherError>
 
-/** A way to hash under a key of type `K`. Hash strings and schemes are without their label here. */
+/** A way to hash under a key of type `K`. Its hash strings and schemes bear no label. */
 export interface Algorithm<K, Parsed> {
   /** Makes the key of a pepper's bytes. */
   readonly prepare: (pepper: Uint8Array) => K
-  /** Of what `hash` gives. */
+  /** The scheme of the hashes that `hash` makes. */
   readonly scheme: string
   /** Whether the hash string, or its scheme with a `$`, is of this algorithm. */
   readonly supports: (hash: string) => boolean
   readonly threads?: number
   readonly hash: (secret: Redacted.Redacted, key: K) => Effect.Effect<string, HasherError>
-  /** Judges the whole string, which is supported, before any work is done for it. */
+  /** Judges the whole string before any hashing is done. The string is one that `supports` accepts. */
   readonly parse: (hash: string) => Result.Result<Parsed, HasherError>
   readonly verify: (secret: Redacted.Redacted, parsed: Parsed, key: K) => Effect.Effect<boolean, HasherError>
 }
 
-/** Hashes under a pepper without a label, alone. */
+/** Hashes under one pepper, whose hashes bear no label. */
 export const layer = <K, Parsed>(
   algorithm: Algorithm<K, Parsed>,
   options: Pepper.PepperOptions,
@@ -47,7 +50,7 @@ export const layer = <K, Parsed>(
       const current = algorithm.prepare(bytes)
       const ring = { current: { id: "", value: options.pepper ?? Pepper.builtIn.value }, older: [] }
       const keys = { ring, sealing: ofPeppers(ring), currentId: "", current, byId: new Map([["", current]]) }
-      // Suspended, since inspecting an effect shows what it is made of.
+      // Suspended, as inspecting an effect shows the values in it.
       return {
         ...hasher(
           Effect.sync(() => keys),
@@ -65,7 +68,7 @@ export const layerPeppers = <K, Parsed>(algorithm: Algorithm<K, Parsed>): Layer.
     Effect.map(fromPeppers(algorithm.prepare), (keyring) => hasher(keyring, algorithm)),
   )
 
-/** The ring of the service, as it is at each use. */
+/** The keys of the service's ring, which is read at each use. */
 export const fromPeppers = Effect.fnUntraced(function* <K>(
   prepare: (pepper: Uint8Array) => K,
 ): Effect.fn.Return<Keyring<K>, Pepper.PepperError, Pepper.Peppers> {
@@ -78,7 +81,7 @@ export const fromPeppers = Effect.fnUntraced(function* <K>(
     }
     const current = entry(ring.current)
     const entries = [current, ...ring.older.map(entry)]
-    // Those that left the ring are forgotten.
+    // The keys of peppers that left the ring are dropped.
     prepared = new Map(entries.map(({ text, key }) => [text, key]))
     return {
       ring,
@@ -103,11 +106,11 @@ const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>)
     Effect.flatMap(keyring, ({ currentId, current }) =>
       Effect.map(algorithm.hash(secret, current), (hash) => Redacted.make(label(currentId, hash), { label: "hash" })),
     ),
-  // Suspended, lest inspecting it show the hash.
+  // Suspended, lest inspecting the effect show the hash.
   verify: (secret, hash) =>
     Effect.suspend(() => {
       const { pepper, inner } = splitLabel(Redacted.value(hash))
-      // First of all whether it is ours: another hasher may have the pepper that is missing here.
+      // An unsupported algorithm is reported before a missing pepper, as another hasher may have that pepper.
       if (!algorithm.supports(inner)) return unsupported
       const parsed = algorithm.parse(inner)
       if (Result.isFailure(parsed)) return Effect.fail(parsed.failure)
@@ -125,7 +128,7 @@ const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>)
     if (!algorithm.supports(`${inner}$`)) return unsupported
     return Effect.map(keyring, ({ byId }) => (byId.has(pepper) ? undefined : pepper))
   },
-  // Suspended, lest inspecting it show the ring.
+  // Suspended, lest inspecting the effect show the ring.
   peppers: Effect.suspend(() =>
     Effect.map(keyring, ({ ring }) =>
       [ring.current, ...ring.older].map((pepper) => ({
@@ -136,7 +139,7 @@ const hasher = <K, Parsed>(keyring: Keyring<K>, algorithm: Algorithm<K, Parsed>)
   ),
 })
 
-/** Its beginning without parameters: `$argon2id`. */
+/** The scheme without its parameters, such as `$argon2id`. */
 const nameOf = (scheme: string): string => /^\$[^$]*/.exec(scheme)?.[0] ?? ""
 
 const describe = ({ id, value }: Pepper.Pepper, name: string): Omit<ConfiguredPepper, "isCurrent"> => {

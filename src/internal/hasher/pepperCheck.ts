@@ -1,8 +1,9 @@
 /**
- * A value by which a pepper is known again, and from which it can't be told: `$scrypt$ln=15,r=8,p=1$<salt>$<tag>`.
+ * A check value of a pepper: `$scrypt$ln=15,r=8,p=1$<salt>$<tag>`. It tells whether a pepper is the same, but doesn't show it
+ * (decision 0040).
  *
- * It lies beside the hashes, so a weak pepper could be guessed by it. Each guess therefore costs what one at a hash of Argon2id by its defaults
- * does: 32 MiB, and some tens of milliseconds.
+ * It is stored beside the hashes, so a weak pepper could be guessed by it. Each guess therefore costs 32 MiB and some tens of milliseconds.
+ * A guess at a hash of Argon2id costs about as much by default.
  */
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
@@ -18,7 +19,7 @@ export const make = (pepper: Uint8Array): Effect.Effect<string, HasherError> =>
     return Effect.map(derive(pepper, salt), (tag) => `${prefix}${salt.toString("base64url")}$${tag.toString("base64url")}`)
   })
 
-/** Whether the value was made of this pepper. One of another form is a `HasherError`. */
+/** Whether the value was made of this pepper. A value of another form is a `HasherError`. */
 export const matches = (pepper: Uint8Array, check: string): Effect.Effect<boolean, HasherError> =>
   Effect.suspend(() => {
     const [, salt, tag] = /^\$scrypt\$ln=15,r=8,p=1\$([A-Za-z0-9_-]{22})\$([A-Za-z0-9_-]{43})$/.exec(check) ?? []

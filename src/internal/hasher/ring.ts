@@ -1,4 +1,4 @@
-/** A ring of secrets, the current one first: how it is read from the configuration, checked, and loaded again while the program runs. */
+/** A ring of secrets, the current one first. It is read from the configuration, checked, and loaded again while the program runs. */
 import { readFile } from "node:fs/promises"
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
@@ -20,7 +20,7 @@ export interface Ring {
   readonly older: ReadonlyArray<Entry>
 }
 
-/** Whether two rings say the same. */
+/** Whether two rings have the same ids and values, in the same order. */
 export const isSame = (a: Ring, b: Ring): boolean => {
   const others = [b.current, ...b.older]
   return (
@@ -32,12 +32,12 @@ export const isSame = (a: Ring, b: Ring): boolean => {
   )
 }
 
-/** In bytes of UTF-8. */
+/** The least length of a secret, in bytes of UTF-8. */
 export const minimumBytes = 16
 
-// A fault has no word of the configuration, not even an id: in `value:id` the id is the secret.
+// A fault has no word of the configuration, not even an id. In an item written as `value:id` by mistake, the id is the secret.
 
-/** The first entry that is unsound, counted from 1 on. */
+/** The first unsound entry of a ring. The current entry has position 1. */
 export type Fault =
   | { readonly reason: "InvalidId" | "DuplicateId" | "DuplicateValue"; readonly position: number }
   | { readonly reason: "TooShort"; readonly position: number; readonly actualBytes: number }
@@ -52,7 +52,7 @@ export const findFault = ({ current, older }: Ring, idPattern: RegExp): Fault | 
     const actualBytes = Buffer.byteLength(value, "utf8")
     if (actualBytes < minimumBytes) return { reason: "TooShort", position, actualBytes }
     if (ids.has(id)) return { reason: "DuplicateId", position }
-    // A value under two ids would let what it made be relabelled, and a change from one to the other would only look like one.
+    // With one value under two ids, a hash would be valid under either label. A change from one id to the other would change nothing.
     if (values.has(value)) return { reason: "DuplicateValue", position }
     ids.add(id)
     values.add(value)
@@ -60,7 +60,7 @@ export const findFault = ({ current, older }: Ring, idPattern: RegExp): Fault | 
   return undefined
 }
 
-/** Where a ring is configured: in a variable, or in the file that another one names. */
+/** The places in which a ring is configured: a variable, or the file that another variable names. */
 export interface Source {
   readonly list: Option.Option<Redacted.Redacted>
   readonly file: Option.Option<Redacted.Redacted>
@@ -71,10 +71,10 @@ export const source = (list: string, file: string): Config.Config<Source> =>
 
 export class TwoSources extends Schema.TaggedError<TwoSources>()("TwoSources", {}) {}
 
-/** The file can't be read. The whole error has its path, which is a secret if somebody mistook one variable for the other. */
+/** The file can't be read. Only the error's code is kept. Its path is a secret if the two variables were mixed up. */
 export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { code: Schema.String }) {}
 
-/** The items as they are written; `undefined` where no ring is configured. A file is read anew each time. */
+/** The items as they are written, or `undefined` where no ring is configured. A file is read anew each time. */
 export const readItems = ({ list, file }: Source): Effect.Effect<ReadonlyArray<string> | undefined, TwoSources | Unreadable> => {
   if (Option.isSome(list) && Option.isSome(file)) return Effect.fail(new TwoSources())
   if (Option.isSome(list)) {
@@ -99,7 +99,7 @@ export const readItems = ({ list, file }: Source): Effect.Effect<ReadonlyArray<s
   )
 }
 
-/** The entry of an item `id:value`; `undefined` of anything else. */
+/** The entry of an item `id:value`, or `undefined` for any other text. */
 export const parseItem = (item: string, label: string): Entry | undefined => {
   const colon = item.indexOf(":")
   return colon < 1 ? undefined : { id: item.slice(0, colon).trim(), value: Redacted.make(item.slice(colon + 1).trim(), { label }) }
@@ -112,23 +112,24 @@ export interface Reloading<A> {
 }
 
 /**
- * Loads a ring once, and then again at an interval until the scope closes. A later load that fails leaves what there is, and a warning is logged. It shows
- * the message of errors that `isOwn` knows, and of others the tag alone, lest they quote
- * what they couldn't read. As long as the ring says the same it is the same object.
+ * Loads a ring once, and then again at an interval until the scope closes. If a later load fails, the ring stays, and a warning is logged.
+ * The warning shows the message of an error that `isOwn` knows. Of other errors it shows the tag alone, as their text may quote a secret.
+ * As long as the ring has the same content, it is the same object.
  */
 export const reloading = Effect.fnUntraced(function* <A extends Ring | undefined, E, R>(options: {
   readonly load: Effect.Effect<A, E, R>
   readonly every: Duration.Input
-  /** The layer that is given `every`. */
+  /** The layer that takes `every`, as an error message names it. */
   readonly layer: string
-  /** What is loaded, at the beginning of a sentence. */
+  /** The plural that begins a log message, such as `The peppers`. */
   readonly subject: string
   readonly isOwn: (error: unknown) => error is Error
 }): Effect.fn.Return<Reloading<A>, E, Exclude<R, Scope.Scope> | Scope.Scope> {
   const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
   const load = options.load.pipe(Effect.scoped, Effect.provideContext(context))
   const semaphore = yield* Semaphore.make(1)
-  // Text that isn't checked by TypeScript fails the build: a fiber that fails later would leave the ring as it is, unnoticed.
+  // A text that TypeScript hasn't checked fails the build of the layer. In the fiber such a failure would go unnoticed, and the ring
+  // would never change.
   const every = Option.getOrUndefined(Duration.fromInput(options.every))
   if (every === undefined) return yield* Effect.die(new TypeError(`\`every\` of ${options.layer} must be a duration, such as 1 minute`))
   let latest = yield* load
