@@ -1,4 +1,4 @@
-/** A repository of keys, facet by facet. `ApiKeyRepository` exports it. */
+/** The interface of a repository, facet by facet. `ApiKeyRepository` exports the types. */
 import type * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
@@ -14,34 +14,34 @@ type ValueFilter = { readonly [Name in ValueField]?: NonNullable<ApiKey[Name]> |
 type RangeFilter = { readonly [Name in Bound]?: DateTime.Utc | undefined }
 
 /**
- * Which keys a search is about. Every field given must hold. Instants: `After` is inclusive, `Before` exclusive. `tokenCreated` is when the
- * current token was made: at the key's last rotation, or with the key.
+ * The condition on the keys of a search. Every given field must hold. `…After` is inclusive, `…Before` is exclusive. `tokenCreated…` bounds the
+ * time at which the current token was made: the key's last rotation, or else its creation.
  * @category models
  * @since 0.1.0
  */
 export interface Filter extends ValueFilter, RangeFilter {
-  /** Each of these is among the key's scopes, to the letter: `*` isn't expanded. */
+  /** Scopes that the key has, each to the letter: `*` isn't expanded. */
   readonly scopes?: ReadonlyArray<string> | undefined
   /** A substring of the name, in any letter case (Unicode's simple lower case). `%` and `_` mean themselves. */
   readonly name?: string | undefined
   /** The key id of the current token or of the previous one. */
   readonly keyId?: KeyId | undefined
-  /** The beginning of the id (in lower case), or of a key id: the current token's or the previous one's. Visible ASCII characters. */
+  /** The beginning of the id (in lower case), or of the key id of the current or the previous token. Visible ASCII characters. */
   readonly startsWith?: string | undefined
-  /** `true`: has never been used. `false`: has. */
+  /** `true`: the key has never been used. `false`: the key has been used. */
   readonly neverUsed?: boolean | undefined
-  /** Expired, or not, at the moment `at`. */
+  /** `is`: whether the key has expired at the moment `at`. */
   readonly expired?: { readonly is: boolean; readonly at: DateTime.Utc } | undefined
 }
 
 /**
- * Ties are broken by id, in the same direction. Keys without the instant come last, in either direction. Names compare as their
- * UTF-8 bytes.
+ * The order of a search. Ties are broken by id, in the same direction. Keys without the instant come last, in either direction. Names compare as
+ * their UTF-8 bytes.
  * @category models
  * @since 0.1.0
  */
 export interface Sort {
-  /** `tokenCreatedAt`: when the current token was made. */
+  /** `tokenCreatedAt`: the time at which the current token was made. */
   readonly by: SortField
   readonly order: "asc" | "desc"
 }
@@ -50,8 +50,8 @@ export interface Sort {
 export const defaultSort: Sort = { by: "createdAt", order: "desc" }
 
 /**
- * A page of a search: by `offset` with the total, or after a `cursor` from the page before, without counting. The empty cursor gives the
- * first page.
+ * A search for one page. A page by `offset` comes with the total. A page by `cursor` follows the page that gave the cursor, and counts nothing.
+ * The empty cursor gives the first page.
  * @category models
  * @since 0.1.0
  */
@@ -66,9 +66,9 @@ export interface Search {
 /** @category models @since 0.1.0 */
 export interface Page {
   readonly items: ReadonlyArray<ApiKey>
-  /** How many keys match in all; `null` on a page by cursor. */
+  /** The number of keys that match in all; `null` on a page by cursor. */
   readonly total: number | null
-  /** Leads to the next page; `null` on the last one. */
+  /** The cursor of the next page; `null` on the last page. */
   readonly nextCursor: string | null
 }
 
@@ -76,8 +76,8 @@ export interface Page {
 export type Changes = { readonly [Name in ChangedField]?: ApiKey[Name] | undefined }
 
 /**
- * What is read in a transaction may be undone, and what is written counts when it ends: so the first isn't cached, and the second is made known
- * then.
+ * Transactions that callers open. A record read in a transaction may be undone, so the record isn't cached. A change in a transaction counts from
+ * the commit on, so other nodes are told then.
  * @category models
  * @since 0.1.0
  */
@@ -85,30 +85,31 @@ export interface TransactionSupport {
   /** Whether a fiber with this context is inside a transaction of this store. */
   readonly isOpen: (context: Context.Context<never>) => boolean
   /**
-   * Runs the effect in a transaction, which its failure undoes: within the caller's, of which then nothing else is undone, or in one of its own, whose
-   * statements are bounded as those of single writes are.
+   * Runs the effect in a transaction, whose writes the effect's failure undoes. Within the caller's transaction, the caller's other writes stand.
+   * The statements of a transaction of its own are bounded like single writes.
    *
-   * The effect's failure is passed on, the same object, only where the rollback was confirmed: the change counts as undone then. Otherwise it fails with
-   * a `RepositoryError` of its own, and the change is in doubt.
+   * `run` fails with the effect's own failure, the same object, only after a confirmed rollback. The change then counts as undone. Any other
+   * failure is a `RepositoryError`, which leaves the change in doubt.
    */
   readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | RepositoryError, R>
   /**
-   * The record, which nobody else changes until the transaction has ended. It is asked where a listener in the transaction hears of a change, so that
-   * it is told what the record was before. Without it the record is read unlocked.
+   * Reads the record, and keeps others from changing it until the transaction has ended. Listeners in the transaction hear of the record as it was
+   * before the change, which `lock` reads. Without `lock`, the record is read unlocked.
    */
   readonly lock?: (id: ApiKeyId) => Effect.Effect<Option.Option<ApiKey>, RepositoryError>
-  /** Runs the effect after the caller's transaction has committed, or now when there is none. */
+  /** Runs the effect after the caller's transaction has committed, or at once without a transaction. */
   readonly afterCommit: (effect: Effect.Effect<void>) => Effect.Effect<void>
   /**
-   * Whether a transaction that hasn't ended may still change the record, or insert it if it isn't there. It is asked of a change whose answer was lost, 30
-   * seconds after it and then each second, and until it says no the record is looked up for each request. Without it such a change counts as ended by then.
+   * Whether a transaction that hasn't ended may still change the record, or insert a record that isn't there. The service asks 30 seconds after a
+   * change whose answer was lost, and then each second. Until the answer is `false`, each request looks the record up (decision 0029). Without
+   * `isChanging`, the change counts as ended after 30 seconds.
    */
   readonly isChanging?: (id: ApiKeyId) => Effect.Effect<boolean, RepositoryError>
 }
 
 /**
- * The reports that were carried out, each a text of up to 256 visible ASCII characters and spaces. Kept for as long as the keys are: a report
- * that is forgotten can be sent again, as its signature has no time.
+ * The reports of leaks that were carried out. Each report is a text of up to 256 visible ASCII characters and spaces. The store keeps the reports
+ * for as long as the keys. A forgotten report can be sent again, as its signature has no time (decision 0034).
  * @category models
  * @since 0.1.0
  */
@@ -118,18 +119,19 @@ export interface ReportSupport {
   readonly remember: (report: string, at: DateTime.Utc) => Effect.Effect<void, RepositoryError>
 }
 
-/** How one knows a pepper again that hashes in the store were made under. @category models @since 0.1.0 */
+/** A note by which a pepper of hashes in the store is known again. @category models @since 0.1.0 */
 export interface PepperNote {
-  /** The beginning of hashes under it: `ConfiguredPepper.start` of the hasher. At most 64 visible ASCII characters. */
+  /** The beginning of hashes under the pepper: `ConfiguredPepper.start` of the hasher. At most 64 visible ASCII characters. */
   readonly start: string
   /** `ConfiguredPepper.makeCheck` of the hasher. At most 256 visible ASCII characters. */
   readonly check: string
-  /** Whether there were hashes with that beginning already, so that it isn't known whether they were made under it. */
+  /** Whether hashes with that beginning were there before the note. The pepper of those hashes may have been another one. */
   readonly isAssumed: boolean
 }
 
 /**
- * The peppers that hashes in the store were made under. Kept for as long as the keys are, and restored with them.
+ * The notes of the peppers that hashes in the store were made under (decision 0040). The notes last as long as the keys, and a backup restores
+ * both together.
  * @category models
  * @since 0.1.0
  */
@@ -140,13 +142,16 @@ export interface PepperSupport {
 }
 
 /**
- * The register of the nodes that use the store, each with its lease, by a clock that all of them share. Where what connects the nodes may lose
- * its own register, or be split so that each part has one (as Redis may), confirmations ask this one: every node that can read a key is in it.
+ * The register of the nodes that use the store. Each node has a lease by a clock that all nodes share. A channel's own register may be lost, or be
+ * split with the channel, as in Redis. Confirmations ask the store's register instead, which has every node that can read a key (decision 0032).
  * @category models
  * @since 0.1.0
  */
 export interface NodeRegister {
-  /** Counts a node as live for that long. It is asked every two seconds, outside of any transaction, and doesn't wait for long. */
+  /**
+   * Counts a node as live for the time of the lease. Each node calls `register` every two seconds, outside of any transaction. A call must not
+   * wait for long.
+   */
   readonly register: (node: string, lease: Duration.Duration) => Effect.Effect<void, RepositoryError>
   readonly unregister: (node: string) => Effect.Effect<void, RepositoryError>
   /** The nodes that are live now. */
@@ -160,51 +165,51 @@ export interface Use {
   readonly lastUsedAt: DateTime.Utc
 }
 
-/** The part of a record that keeps another one from being inserted, and tells whether the two are one. @category models @since 0.1.0 */
+/** A record that keeps another one from being inserted. The fields also tell whether the two are the same record. @category models @since 0.1.0 */
 export interface Taken {
   readonly id: ApiKeyId
-  /** The current token's, and then the previous one's. */
+  /** The key id of the current token, then of the previous token. */
   readonly keyIds: ReadonlyArray<KeyId>
   readonly rotatedAt: DateTime.Utc | null
-  /** Of the current token. */
+  /** The hash of the current token. */
   readonly hash: Redacted.Redacted
 }
 
-/** How many keys have hashes of these schemes, as `ApiKeyHasher.scheme` gives them. @category models @since 0.1.0 */
+/** The number of keys with hashes of these schemes. `ApiKeyHasher.scheme` gives the scheme of a hash. @category models @since 0.1.0 */
 export interface SchemeCount {
   readonly scheme: string
-  /** The scheme of the previous token's hash; `null` if no such token works. */
+  /** The scheme of the previous token's hash; `null` if no previous token works. */
   readonly previousScheme: string | null
   readonly count: number
 }
 
-/** How many tokens the key with this id has sealed. @category models @since 0.1.0 */
+/** The number of tokens that the sealing key with this id has sealed. @category models @since 0.1.0 */
 export interface SealCount {
   /** `null`: tokens without a seal. */
   readonly sealId: string | null
   readonly count: number
 }
 
-/** A token that takes the place of a record's, and how long that one works on. @category models @since 0.1.0 */
+/** The new token of a rotation. `previous` tells how long the replaced token works on. @category models @since 0.1.0 */
 export interface NextToken {
   readonly keyId: KeyId
   readonly prefix: string
   readonly hint: string
   readonly hash: Redacted.Redacted
-  /** The id of the key that sealed it; `null` for a token without a seal. */
+  /** The id of the sealing key; `null` for a token without a seal. */
   readonly sealId: string | null
   readonly previous: Pick<PreviousToken, "expiresAt" | "graceSeconds">
 }
 
-/** A record, and whether its previous token was ended just now. @category models @since 0.1.0 */
+/** A record, and whether the call ended its previous token. @category models @since 0.1.0 */
 export interface EndedPrevious {
   readonly apiKey: ApiKey
-  /** `false` where there was nothing to end. */
+  /** `false` if there was nothing to end. */
   readonly isEnded: boolean
 }
 
 /**
- * Finds one record. A key id is compared byte by byte, and leads to a record whether it is the current token's or the previous one's.
+ * Finds one record. A key id is compared byte by byte. The key ids of the current and of the previous token both lead to the record.
  * @category facets
  * @since 0.1.0
  */
@@ -216,9 +221,11 @@ export interface LookUps {
 /**
  * Writes one record. No two records share a key id.
  *
- * `update` sets `updatedAt` to `at`, though not to before the end of a previous token that it had passed, adds 1 to `version`, and touches no field
- * that isn't in `changes`. With `isActive: false`, a record that is inactive already keeps its `deactivatedAt` and `deactivationReason`. With
- * `ifVersion`, a record at another version is left alone. `delete` gives the record that it deleted.
+ * `update` sets the fields in `changes`, sets `updatedAt` to `at`, and adds 1 to `version`. All other fields stay. An `updatedAt` that has reached
+ * the end of the previous token stays at or after that end (decision 0022). With `isActive: false`, a record that is inactive already keeps its
+ * `deactivatedAt` and `deactivationReason`.
+ *
+ * With `ifVersion`, a record at another version isn't changed. `delete` gives the deleted record.
  * @category facets
  * @since 0.1.0
  */
@@ -230,8 +237,8 @@ export interface Records {
     options: { readonly at: DateTime.Utc; readonly ifVersion?: number | undefined },
   ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | RepositoryError>
   /**
-   * Puts the token in the place of the record's, which becomes the previous one: with its hash and `sealId` as they are in the store then, and not
-   * used since. `rotatedAt` and `updatedAt` become `at`, and `version` grows by 1.
+   * Puts the new token in the place of the current token, which becomes the previous token. The previous token keeps the hash and the seal id that
+   * the store has at that moment. Its `lastUsedAt` becomes `null`. `rotatedAt` and `updatedAt` become `at`, and `version` grows by 1.
    */
   readonly rotate: (
     id: ApiKeyId,
@@ -239,12 +246,12 @@ export interface Records {
     options: { readonly at: DateTime.Utc; readonly ifVersion: number },
   ) => Effect.Effect<ApiKey, ApiKeyNotFound | VersionConflict | DuplicateKeyId | RepositoryError>
   /**
-   * Ends the previous token if it works at `at`, and has the key id `keyId` if that is given: its `expiresAt` and `updatedAt` become `at`, and
-   * `version` grows by 1. Gives the record as it is then, and whether it was changed. With `ifVersion`, a record at another version is left alone, and
-   * fails with `VersionConflict` also where there is nothing to end.
+   * Ends the previous token if it works at `at`. With `keyId`, only a previous token with that key id is ended. `updatedAt` and the token's
+   * `expiresAt` become `at`, its `graceSeconds` becomes `null`, and `version` grows by 1. Gives the record as it is after the call. With
+   * `ifVersion`, a record at another version fails with `VersionConflict`, even with nothing to end.
    *
-   * A previous token works until its `expiresAt`, but no longer once `updatedAt` has reached that; with neither `expiresAt` nor
-   * `graceSeconds` it doesn't.
+   * A previous token works until the clock or the record's `updatedAt` reaches its `expiresAt` (decision 0022). Without `expiresAt`, a previous
+   * token works only if it has `graceSeconds`.
    */
   readonly endPrevious: (
     id: ApiKeyId,
@@ -273,57 +280,67 @@ export interface Queries {
  * @since 0.1.0
  */
 export interface Bulk {
-  /** Inserts those whose id and key ids are free, in one statement, and gives whether it did, in the same order. The first of several wins. */
+  /**
+   * Inserts, in one statement, the records whose id and key ids are free. Gives for each record, in the same order, whether it was inserted. Of
+   * several records with one id or key id, the first is inserted.
+   */
   readonly insertMany: (keys: ReadonlyArray<StoredApiKey>) => Effect.Effect<ReadonlyArray<boolean>, RepositoryError>
-  /** The records that have the id of one of these, or one of its key ids, in whichever place. */
+  /** The records in the store with the id or a key id of a given record. A key id may be the current or the previous token's, on either side. */
   readonly findTaken: (keys: ReadonlyArray<StoredApiKey>) => Effect.Effect<ReadonlyArray<Taken>, RepositoryError>
-  /** As `stream`, oldest first, with the hashes. */
+  /** Like `stream`, oldest first, with the hashes. */
   readonly streamStored: (filter: Filter) => Stream.Stream<StoredApiKey, RepositoryError>
 }
 
 /**
- * Keeps records up to date beside their owners' changes: uses and hashes, which don't count as changes.
+ * Keeps the uses and the hashes of records up to date. These writes don't count as changes, so `version` and `updatedAt` stay.
  *
- * `touch` moves `lastUsedAt` forward, never back, and that of the previous token if its key id was used since the rotation. The first use of the
- * current token since a rotation whose grace waits for it settles the grace: `expiresAt` of the previous token, not after what it was or the key's
- * own. It changes nothing else; ids it doesn't know are passed over.
+ * `touch` moves `lastUsedAt` forward, never back. A use of the previous token since the rotation also moves that token's `lastUsedAt`. A grace may
+ * wait for the first use of the current token since the rotation, which settles it. The previous token then ends `graceSeconds` after that use,
+ * and `graceSeconds` becomes `null`. The end is no later than the end set before, and no later than the key's `expiresAt`. `touch` changes nothing
+ * else, and passes over unknown ids.
  * @category facets
  * @since 0.1.0
  */
 export interface Upkeep {
-  /** Gives the records whose grace it settled. */
+  /** Gives the records whose grace was settled. */
   readonly touch: (uses: ReadonlyArray<Use>) => Effect.Effect<ReadonlyArray<ApiKey>, RepositoryError>
-  /** Puts `to` in the place of `from`, of whichever token it is the hash, if it still is; gives whether it did. Nothing else changes, but that the seal id of a token becomes `other` whose hash began with `$legacy-`: it needs no seal. */
+  /**
+   * Replaces the hash `from` of the current or the previous token by `to`. Gives `false` if no token of the record has the hash `from`. Nothing
+   * else changes, except for a hash that began with `$legacy-`. Its token needs no seal, so the token's seal id becomes `other` (decision 0073).
+   */
   readonly replaceHash: (id: ApiKeyId, from: Redacted.Redacted, to: Redacted.Redacted) => Effect.Effect<boolean, RepositoryError>
-  /** How many keys there are with each pair of schemes; of previous tokens only those count that work at `at`. */
+  /** The number of keys with each pair of schemes. A previous token counts only if it works at `at`. */
   readonly countSchemes: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SchemeCount>, RepositoryError>
   /**
-   * How many tokens each sealing key has sealed, of those that work at `at`: current ones, and previous ones that work, of keys that are active and
-   * not expired. Tokens of other systems, whose hash begins with `$legacy-`, aren't counted.
+   * The number of tokens that each sealing key has sealed. Only tokens that work at `at` count, and only those of keys that are active and not
+   * expired. Tokens of other systems, whose hash begins with `$legacy-`, don't count.
    */
   readonly countSeals: (at: DateTime.Utc) => Effect.Effect<ReadonlyArray<SealCount>, RepositoryError>
 }
 
 /** The kinds of a store's tokens. @category models @since 0.1.0 */
 export interface TokenKinds {
-  /** Each scheme of a hash, current or previous, whether its token works or not. */
+  /** The scheme of each hash, current or previous, even of a token that doesn't work. */
   readonly schemes: ReadonlySet<string>
-  /** Each seal id of a token that may work; `null`: tokens without a seal. Tokens of other systems may be left out. */
+  /** The seal id of each token that may work; `null` for tokens without a seal. Tokens of other systems may be left out. */
   readonly sealIds: ReadonlySet<string | null>
 }
 
 /**
- * Tells kinds of tokens at a cost that doesn't grow with their number, such as by an index. Kinds may be named that no token has any more; none is
- * left out.
+ * Tells the kinds of tokens at a cost that doesn't grow with the number of tokens, by an index say. A kind may be named that no token has any
+ * more. No kind is left out (decision 0076).
  * @category facets
  * @since 0.1.0
  */
 export interface KindSupport {
-  /** `undefined` where they can't be told at that cost. All tokens are counted then. */
+  /** `undefined` if the kinds can't be told at that cost. All tokens are counted then. */
   readonly read: Effect.Effect<TokenKinds | undefined, RepositoryError>
-  /** Whether a hash has one of these schemes; of previous tokens only those count that work at `at`. Reads no further than the first one. */
+  /**
+   * Whether a hash has one of these schemes. The hash of a previous token counts only if the token works at `at`. Reads no further than the first
+   * such hash.
+   */
   readonly haveSchemes: (schemes: ReadonlySet<string>, at: DateTime.Utc) => Effect.Effect<boolean, RepositoryError>
-  /** Whether a token that `countSeals` counts has one of these seal ids. Reads no further than the first one. */
+  /** Whether a token that `countSeals` counts has one of these seal ids. Reads no further than the first such token. */
   readonly haveSeals: (sealIds: ReadonlySet<string | null>, at: DateTime.Utc) => Effect.Effect<boolean, RepositoryError>
 }
 
@@ -335,19 +352,20 @@ export interface KindSupport {
 export interface Supports {
   /** For a store whose caller can open transactions. */
   readonly transaction?: TransactionSupport
-  /** For a store that remembers the reports of leaks. Without it each node remembers the latest 10,000 in memory. */
+  /** For a store that remembers the reports of leaks. Without `reports`, each node remembers the latest 10,000 in memory. */
   readonly reports?: ReportSupport
   /**
-   * For a store that outlives the program. A pepper that isn't the one noted in it then keeps `ApiKeys` from being built. Without it nobody can tell.
+   * For a store that outlives the program. A pepper other than the noted one keeps `ApiKeys` from being built. Without `peppers`, a changed pepper
+   * goes unnoticed.
    */
   readonly peppers?: PepperSupport
-  /** For a store that registers the nodes. Without it their channel's register is the only one. */
+  /** For a store that registers the nodes. Without `nodeRegister`, the channel's register is the only one. */
   readonly nodeRegister?: NodeRegister
-  /** For a store of many keys. Without it a start counts them all. */
+  /** For a store of many keys. Without `kinds`, each start counts all keys. */
   readonly kinds?: KindSupport
   /**
-   * Whether the store lies in the program's own memory, so that nobody else changes it. Without it, and without a channel, the seals that the store's
-   * tokens bear are no reason to refuse others (`ApiKeys.Options.seals`).
+   * Whether the store lies in the program's own memory, so that no other program changes it. A node hears of other programs' new tokens only over
+   * a channel. With `isExclusive` or a channel, the seals of the known tokens may be a reason to refuse other tokens (`ApiKeys.Options.seals`).
    */
   readonly isExclusive?: boolean
 }

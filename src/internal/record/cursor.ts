@@ -1,4 +1,7 @@
-/** Opaque cursors: where a page ended, in which sort order. Shared by the repositories so that they agree on what a cursor means. */
+/**
+ * Opaque cursors. A cursor holds the position at which a page ended, and the sort order. The repositories share this file, so each understands the
+ * same cursors.
+ */
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -8,7 +11,7 @@ import { latestMillis } from "../time/instants.ts"
 import type { Sort } from "./contract.ts"
 import { type Column, fields, sortFields } from "./fields.ts"
 
-/** Where a page ended: the value sorted by (instants as epoch milliseconds) and the id. */
+/** The position at which a page ended: the value sorted by, and the id. An instant is in epoch milliseconds. */
 export interface Position {
   readonly value: string | number | null
   readonly id: ApiKeyId
@@ -21,7 +24,7 @@ const Tuple = Schema.fromJsonString(
 const decodeTuple = Schema.decodeUnknownResult(Tuple)
 const encodeTuple = Schema.encodeSync(Tuple)
 
-/** The value of `key` that `sort` looks at. */
+/** The value of `key` by which `sort` orders. */
 export const sortValue = (key: ApiKey, { by }: Sort): Position["value"] => {
   const value = by === "tokenCreatedAt" ? tokenCreatedAt(key) : key[by]
   return typeof value === "string" || value === null ? value : value.epochMilliseconds
@@ -30,7 +33,7 @@ export const sortValue = (key: ApiKey, { by }: Sort): Position["value"] => {
 export const encode = (key: ApiKey, sort: Sort): string =>
   Base64Url.encode(new TextEncoder().encode(encodeTuple([sort.by, sort.order, sortValue(key, sort), key.id])))
 
-/** `undefined` is before the first key. Fails for what isn't a cursor, or is one of another order. */
+/** The position of a cursor; `undefined` stands before the first key. Fails for any other text, and for a cursor of another order. */
 export const decode = (cursor: string, sort: Sort): Result.Result<Position | undefined, InvalidCursor> => {
   if (cursor === "") return Result.succeed(undefined)
   if (cursor.length > 4_096) return Result.fail(new InvalidCursor())
@@ -42,6 +45,6 @@ export const decode = (cursor: string, sort: Sort): Result.Result<Position | und
   return by === sort.by && order === sort.order && fits ? Result.succeed({ value, id }) : Result.fail(new InvalidCursor())
 }
 
-/** The column that a sort looks at. The time at which the current token was made is of two columns, of which one isn't null. */
+/** The column that a sort looks at. `tokenCreatedAt` is the rotation's time or else the creation's, so it is never null. */
 export const sortColumn = (by: Sort["by"]): Pick<Column, "isNullable" | "kind"> =>
   by === "tokenCreatedAt" ? { isNullable: false, kind: "instant" } : fields[by].column

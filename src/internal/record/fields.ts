@@ -1,8 +1,8 @@
 /**
- * The fields of a record, each described once: its column, its setters, and the searches that it serves. Columns, rows, statements, changes,
- * filters, sort orders and the lists of the faces derive from here.
+ * The fields of a record, each described once: its column, its setters, and the searches that it serves (decision 0050). Columns, rows,
+ * statements, changes, filters, sort orders and the field lists of HTTP and the command line derive from here.
  *
- * A new field is a line in `ApiKey` with its schema, an entry here, which the compiler then asks for, and a migration.
+ * A new field needs a line in `ApiKey` with its schema, an entry here, and a migration. The compiler asks for the entry.
  */
 import type * as DateTime from "effect/DateTime"
 import type { ApiKey, PreviousToken, StoredApiKey } from "../../ApiKey.ts"
@@ -29,34 +29,36 @@ export interface Column<Value = unknown> {
   readonly name: string
   readonly kind: unknown extends Value ? Kind : KindOf<NonNullable<Value>>
   readonly isNullable: unknown extends Value ? boolean : null extends Value ? true : false
-  /** The migration that makes it. */
+  /** The migration that makes the column. */
   readonly since: string
   readonly key?: "PRIMARY KEY" | "UNIQUE"
   /** The name of a further column, with the text in Unicode's simple lower case. */
   readonly lowerCase?: string
-  /** Its changes aren't announced: it is written on nearly every request, and cached by nobody. */
+  /**
+   * Whether the column holds a use. Nearly every request writes such a column, and no cache relies on its value. So its changes aren't announced.
+   */
   readonly isUse?: true
 }
 
-/** From few to many: the service alone, the application that calls it, or callers of HTTP and the command line too. */
+/** The parties that may set a field: the service alone, the calling application too, or also callers of HTTP and the command line. */
 type Setter = "service" | "application" | "faces"
 
 interface Field<Value = unknown> {
   readonly column: Column<Value>
-  /** Gives a new key the value. */
+  /** The party that sets the value of a new key. */
   readonly create: Setter
-  /** Changes it by `update`. */
+  /** The party that changes the value by `update`. */
   readonly update: Setter | "nobody"
   /** A record that is inactive already keeps the value when it is deactivated again. */
   readonly isKeptWhileInactive?: true
-  /** Its value in a line that was exported before the field was there. A field without one has always been there. */
+  /** The value in a line that was exported before the field existed. A field without `whenAbsent` has always existed. */
   readonly whenAbsent?: Value
   readonly isSortable: boolean
-  /** How a search finds keys by it: by the value, or by a range of instants. Filters of other kinds are in `filters.ts`. */
+  /** The filter of a search by this field: by the value, or by a range of instants. Other kinds of filters are in `../sql/filters.ts`. */
   readonly filter: "value" | "range" | "none"
 }
 
-/** The descriptions of all fields: the compiler asks for each, and for each decision in it. */
+/** The descriptions of all fields. The compiler asks for each field, and for each decision about it. */
 export type Descriptions = { readonly [Name in keyof Omit<ApiKey, "previous">]: Field<ApiKey[Name]> }
 
 const created = "0001_create_api_keys"
@@ -64,7 +66,7 @@ const rotated = "0003_rotate_tokens"
 const deactivated = "0004_note_deactivation"
 const sealed = "0010_note_seals"
 
-/** All fields but `previous`, which is of several columns. */
+/** All fields but `previous`, which takes several columns. */
 export const fields = {
   id: {
     column: { name: "id", kind: "uuid", isNullable: false, since: created, key: "PRIMARY KEY" },
@@ -122,7 +124,7 @@ export const fields = {
     isSortable: false,
     filter: "none",
   },
-  // The faces don't take policies as they are kept: each kind to come gets an input of its own there.
+  // Callers of HTTP and the command line don't set policies in their stored form. Each kind is to get an input of its own there.
   policies: {
     column: { name: "policies", kind: "json", isNullable: true, since: "0009_keep_policies" },
     create: "application",
@@ -205,7 +207,7 @@ export const fields = {
   },
 } as const satisfies Descriptions
 
-/** The fields of `previous`. In a column each is nullable, as a record need not have a previous token. */
+/** The fields of `previous`. Each column is nullable, as a record may have no previous token. */
 export const previousFields = {
   keyId: { name: "previous_key_id", kind: "text", isNullable: true, since: rotated },
   hint: { name: "previous_hint", kind: "text", isNullable: true, since: rotated },
@@ -233,7 +235,7 @@ const namesWhere = <Key extends "create" | "update" | "isSortable" | "filter", c
   key: Key,
   ...values: ReadonlyArray<Value>
 ): ReadonlyArray<NameWhere<Key, Value>> =>
-  // The filter is the type's condition, and the keys of a literal are its own.
+  // The filter tests the condition of the type, and an object literal has only its own keys. So the cast holds.
   Object.keys(fields).filter((name) => values.some((value) => value === fields[name as FieldName][key])) as never
 
 type NameOfKind<Kinds extends Kind> = {
@@ -241,7 +243,7 @@ type NameOfKind<Kinds extends Kind> = {
 }[FieldName]
 
 const namesOfKind = <const Kinds extends Kind>(...kinds: ReadonlyArray<Kinds>): ReadonlyArray<NameOfKind<Kinds>> =>
-  // The filter is the type's condition, and the keys of a literal are its own.
+  // The filter tests the condition of the type, and an object literal has only its own keys. So the cast holds.
   Object.keys(fields).filter((name) => kinds.some((kind) => kind === fields[name as FieldName].column.kind)) as never
 
 /** A field that is an instant. */
@@ -252,7 +254,7 @@ export const instantFields = namesOfKind("instant")
 export type JsonField = NameOfKind<"json">
 export const jsonFields = namesOfKind("json")
 
-/** The values of fields in a line that was exported before they were there. */
+/** The values of fields in a line that was exported before the fields existed. */
 export const absentFields: Readonly<Record<string, unknown>> = Object.fromEntries(
   Object.entries<Field>(fields).flatMap(([name, field]) => ("whenAbsent" in field ? [[name, field.whenAbsent]] : [])),
 )
@@ -283,7 +285,7 @@ export const faceCreateFields: ReadonlyArray<FaceCreateField> = namesWhere("crea
 export type FaceUpdateField = NameWhere<"update", "faces">
 export const faceUpdateFields: ReadonlyArray<FaceUpdateField> = namesWhere("update", "faces")
 
-/** A field that a search finds keys by as it is. */
+/** A field that a search filters by its value. */
 export type ValueField = NameWhere<"filter", "value">
 export const valueFields: ReadonlyArray<ValueField> = namesWhere("filter", "value")
 
@@ -291,23 +293,23 @@ export const valueFields: ReadonlyArray<ValueField> = namesWhere("filter", "valu
 export type SortField = NameWhere<"isSortable", true> | "tokenCreatedAt"
 export const sortFields: ReadonlyArray<SortField> = [...namesWhere("isSortable", true), "tokenCreatedAt"]
 
-/** An instant by whose range a search finds keys. */
+/** A field that a search filters by a range, or the time at which the current token was made. */
 export type RangeField = NameWhere<"filter", "range"> | "tokenCreatedAt"
 export const rangeFields: ReadonlyArray<RangeField> = [...namesWhere("filter", "range"), "tokenCreatedAt"]
 
 type Stem<Name> = Name extends `${infer Start}At` ? Start : never
 
-/** The bounds of {@link RangeField}s: `createdAfter`, which is inclusive, and `createdBefore`, which is exclusive, say. */
+/** A bound of a {@link RangeField}, such as `createdAfter` (inclusive) or `createdBefore` (exclusive). */
 export type Bound = `${Stem<RangeField>}${"After" | "Before"}`
 
 /** The names of a field's two bounds. */
 export const boundsOf = (name: RangeField): readonly [after: Bound, before: Bound] => {
-  // The name without its `At`.
+  // All names end in `At`, so the cast holds.
   const stem = name.slice(0, -2) as Stem<RangeField>
   return [`${stem}After`, `${stem}Before`]
 }
 
-/** The same for each bound. */
+/** The same value for each bound. */
 export const perBound = <A>(value: A): { readonly [Name in Bound]: A } =>
-  // All bounds of all ranges.
+  // `boundsOf` gives all bounds of the ranges, so the cast holds.
   Object.fromEntries(rangeFields.flatMap(boundsOf).map((bound) => [bound, value])) as { [Name in Bound]: A }

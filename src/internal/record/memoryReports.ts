@@ -1,4 +1,4 @@
-/** Remembers reports of leaks in memory: the latest of them. */
+/** Remembers the latest reports of leaks in memory. */
 import * as Effect from "effect/Effect"
 import { addBounded } from "../collection/bounded.ts"
 import type { ReportSupport } from "./contract.ts"

@@ -1,4 +1,4 @@
-/** A repository in memory, indexed by id, key id and owner. It does what the SQL one does, to the order of ties and nulls. */
+/** A repository in memory, indexed by id, key id and owner. It behaves like the SQL repository, down to the order of ties and nulls. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -50,7 +50,7 @@ export const make = (): Repository => {
       : Effect.fail(new VersionConflict({ id, expected: ifVersion, actual }))
   }
 
-  /** A key id of the record that another one has. */
+  /** A key id of the record that another record has. */
   const takenKeyId = ({ apiKey }: StoredApiKey): KeyId | undefined =>
     keyIdsOf(apiKey).find((keyId) => byKeyId.has(keyId) && byKeyId.get(keyId) !== apiKey.id)
 
@@ -115,7 +115,7 @@ export const make = (): Repository => {
               return changes[name] === undefined || isKept ? [] : [[name, changes[name]]]
             }),
           )
-          // Where it was passed, it stays so.
+          // An end of the previous token that was passed stays passed (decision 0022).
           const end = apiKey.previous?.expiresAt ?? null
           const updatedAt = end !== null && DateTime.isLessThanOrEqualTo(end, apiKey.updatedAt) ? DateTime.max(at, end) : at
           const fields = { ...apiKey, ...given, updatedAt, version: apiKey.version + 1 }
@@ -166,17 +166,17 @@ export const make = (): Repository => {
       Effect.sync(() => {
         const known = byId.get(id)
         if (known === undefined) return false
-        const is = (hash: Redacted.Redacted | null): boolean => hash !== null && Redacted.value(hash) === Redacted.value(from)
+        const isFrom = (hash: Redacted.Redacted | null): boolean => hash !== null && Redacted.value(hash) === Redacted.value(from)
         const { hash, previousHash, sealId, previousSealId } = known
-        const sealed = (is: boolean, id: string | null) => (is && isLegacyHash(from) ? foreignId : id)
-        if (!is(hash) && !is(previousHash)) return false
+        const sealIdAfter = (isReplaced: boolean, before: string | null) => (isReplaced && isLegacyHash(from) ? foreignId : before)
+        if (!isFrom(hash) && !isFrom(previousHash)) return false
         store(
           new StoredApiKey({
             ...known,
-            hash: is(hash) ? to : hash,
-            previousHash: is(previousHash) ? to : previousHash,
-            sealId: sealed(is(hash), sealId),
-            previousSealId: sealed(is(previousHash), previousSealId),
+            hash: isFrom(hash) ? to : hash,
+            previousHash: isFrom(previousHash) ? to : previousHash,
+            sealId: sealIdAfter(isFrom(hash), sealId),
+            previousSealId: sealIdAfter(isFrom(previousHash), previousSealId),
           }),
         )
         return true
@@ -254,7 +254,7 @@ export const make = (): Repository => {
 const latest = (known: DateTime.Utc | null, at: DateTime.Utc): DateTime.Utc =>
   known === null || DateTime.isGreaterThan(at, known) ? at : known
 
-/** The previous token after a use of it, or after the first one of the token that replaced it. */
+/** The previous token after a use of itself, or after the first use of the token that replaced it. */
 const withUse = ({ keyId, previous, expiresAt, rotatedAt }: ApiKey, use: Use): PreviousToken | null => {
   if (previous === null) return null
   if (use.keyId === previous.keyId && rotatedAt !== null && DateTime.isLessThan(use.lastUsedAt, rotatedAt)) return previous
@@ -267,20 +267,20 @@ const withUse = ({ keyId, previous, expiresAt, rotatedAt }: ApiKey, use: Use): P
 
 const positionOf = (key: ApiKey, sort: Sort): Cursor.Position => ({ value: Cursor.sortValue(key, sort), id: key.id })
 
-/** How many of the sorted keys come at or before `position`. */
+/** The number of sorted keys at or before `position`. */
 const after = (keys: ReadonlyArray<ApiKey>, position: Cursor.Position, sort: Sort): number => {
   let low = 0
   let high = keys.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    // `middle` lies within the array.
+    // `middle` lies within the array, so there is a key.
     if (compare(positionOf(keys[middle]!, sort), position, sort) <= 0) low = middle + 1
     else high = middle
   }
   return low
 }
 
-/** By value, nulls last in either direction, then by id in the same direction. */
+/** Compares by value, with nulls last in either direction, then by id in the same direction. */
 const compare = (a: Cursor.Position, b: Cursor.Position, { order }: Sort): number => {
   const sign = order === "asc" ? 1 : -1
   if (a.value === null || b.value === null) {
@@ -291,7 +291,7 @@ const compare = (a: Cursor.Position, b: Cursor.Position, { order }: Sort): numbe
   return sign * (byValue === 0 ? compareText(a.id, b.id) : byValue)
 }
 
-/** By code points, which is the order of UTF-8's bytes and so of `COLLATE "C"`; `<` would put `😀` before `ﬁ`. */
+/** Compares by code points: the order of the UTF-8 bytes, and so of `COLLATE "C"`. The operator `<` would put `😀` before `ﬁ`. */
 const compareText = (a: string, b: string): number => {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
@@ -302,12 +302,12 @@ const compareText = (a: string, b: string): number => {
   return a.length - b.length
 }
 
-// Surrogates stand for code points above every other code unit's.
+// Surrogates stand for code points above those of all other code units.
 const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
 
-/** Copies of fields of JSON, as a database makes them: later changes of the caller's object don't reach the record, and -0 becomes 0. */
+/** Copies the fields of JSON, as a database does. Later changes of the caller's object don't reach the record, and -0 becomes 0. */
 const copiesOf = (fields: Pick<ApiKey, JsonField>): Pick<ApiKey, JsonField> =>
-  // Each field of JSON, as JSON has it.
+  // Each field of JSON is copied, and JSON keeps the types of its values. So the cast holds.
   Object.fromEntries(jsonFields.map((name) => [name, JSON.parse(JSON.stringify(fields[name]))])) as Pick<ApiKey, JsonField>
 
 const matches = (key: ApiKey, filter: Filter, name: string | undefined): boolean => {

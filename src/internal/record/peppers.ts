@@ -1,11 +1,11 @@
-/** Looks whether the peppers that hashes need are there, and whether they are those that the hashes were made under. */
+/** Checks that the peppers that hashes need are configured, with the values that the hashes were made with. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import { BuiltInPepper, type HasherError, MissingPeppers, OtherPeppers, type RepositoryError } from "../../ApiKeyError.ts"
 import type { ApiKeyHasher, ConfiguredPepper } from "../../ApiKeyHasher.ts"
 import type { PepperNote, PepperSupport, Repository } from "./contract.ts"
 
-/** The id of the pepper that hashes of the scheme need and that isn't there; of a hash that nobody supports it isn't known. */
+/** The id of the pepper that hashes of the scheme need, if it is missing. `undefined` also for hashes that no hasher supports. */
 export const missingPepper = ({ missingPepper }: ApiKeyHasher["Service"], scheme: string): Effect.Effect<string | undefined, HasherError> =>
   missingPepper === undefined
     ? Effect.undefined
@@ -15,10 +15,10 @@ export const missingPepper = ({ missingPepper }: ApiKeyHasher["Service"], scheme
         () => Effect.undefined,
       )
 
-/** A key that needs a pepper for both of its hashes counts once. */
+/** Fails if keys need peppers that aren't configured, or warns if that is accepted. A key that needs one pepper for both hashes counts once. */
 export const checkPeppers = Effect.fnUntraced(
   function* (repository: Repository, hasher: ApiKeyHasher["Service"], isAccepted: boolean) {
-    // Nobody could tell.
+    // Without `missingPepper` the hasher can't tell.
     if (hasher.missingPepper === undefined) return
     const now = yield* DateTime.now
     if (yield* hasNoneMissing(repository, hasher, now)) return
@@ -40,7 +40,7 @@ export const checkPeppers = Effect.fnUntraced(
   ),
 )
 
-/** `false` where the store can't tell without counting. */
+/** Whether no pepper is missing. `false` also if the store can't tell without counting. */
 const hasNoneMissing = Effect.fnUntraced(function* ({ kinds }: Repository, hasher: ApiKeyHasher["Service"], at: DateTime.Utc) {
   const known = kinds === undefined ? undefined : yield* kinds.read
   if (kinds === undefined || known === undefined) return false
@@ -49,7 +49,10 @@ const hasNoneMissing = Effect.fnUntraced(function* ({ kinds }: Repository, hashe
   return missing.size === 0 || !(yield* kinds.haveSchemes(missing, at))
 })
 
-/** Of a store that outlives the program. The hasher itself warns of the built-in pepper wherever it is accepted. */
+/**
+ * Refuses the built-in pepper for a store that outlives the program (decision 0041). The hasher itself warns wherever the built-in pepper is
+ * accepted.
+ */
 export const refuseBuiltIn = Effect.fnUntraced(function* (
   repository: Repository,
   hasher: ApiKeyHasher["Service"],
@@ -60,13 +63,13 @@ export const refuseBuiltIn = Effect.fnUntraced(function* (
 
 /** The peppers that are configured, compared with the notes in the store. */
 export interface Comparison {
-  /** Beginnings of hashes whose note has a form that isn't known here. */
+  /** The beginnings of hashes whose notes have an unknown form. */
   readonly unreadable: ReadonlyArray<string>
-  /** Peppers that aren't the noted ones. */
+  /** The peppers that differ from the noted ones. */
   readonly other: OtherPeppers | undefined
-  /** Peppers without a note, and how many keys need each. */
+  /** The peppers without a note, and the number of keys that need each. */
   readonly unknown: ReadonlyArray<{ readonly pepper: ConfiguredPepper; readonly count: number }>
-  /** Noted peppers that keys from before the note may not have been made under. */
+  /** The peppers whose notes are assumed: older keys may have been made under another value. */
   readonly assumed: ReadonlyArray<ConfiguredPepper>
 }
 
@@ -87,21 +90,21 @@ export const comparePeppers = Effect.fnUntraced(function* (
       unknown.push(pepper)
       continue
     }
-    const isIt = yield* Effect.catchIf(pepper.matches(note.check), isUnreadable, () => Effect.undefined)
-    if (isIt === undefined) unreadable.push(pepper.start)
-    else if (!isIt) other.push({ ...pepper, isAssumed: note.isAssumed })
+    const isNoted = yield* Effect.catchIf(pepper.matches(note.check), isUnreadable, () => Effect.undefined)
+    if (isNoted === undefined) unreadable.push(pepper.start)
+    else if (!isNoted) other.push({ ...pepper, isAssumed: note.isAssumed })
     else if (note.isAssumed) assumed.push(pepper)
   }
-  const isOf = (scheme: string | null, { start }: ConfiguredPepper) => scheme === start || scheme?.startsWith(`${start}$`) === true
+  const isUnder = (scheme: string | null, { start }: ConfiguredPepper) => scheme === start || scheme?.startsWith(`${start}$`) === true
   const counted = [...unknown, ...other]
   const kinds = counted.length === 0 ? undefined : yield* repository.kinds?.read ?? Effect.undefined
   const isNeeded =
     counted.length > 0 &&
-    (kinds === undefined || counted.some((pepper) => Array.from(kinds.schemes).some((scheme) => isOf(scheme, pepper))))
+    (kinds === undefined || counted.some((pepper) => Array.from(kinds.schemes).some((scheme) => isUnder(scheme, pepper))))
   const schemes = isNeeded ? yield* repository.countSchemes(yield* DateTime.now) : []
   const countOf = (pepper: ConfiguredPepper) =>
     schemes
-      .filter(({ scheme, previousScheme }) => isOf(scheme, pepper) || isOf(previousScheme, pepper))
+      .filter(({ scheme, previousScheme }) => isUnder(scheme, pepper) || isUnder(previousScheme, pepper))
       .reduce((sum, { count }) => sum + count, 0)
   return {
     unreadable,
@@ -119,12 +122,12 @@ export const comparePeppers = Effect.fnUntraced(function* (
 export const unreadableNotes = (starts: ReadonlyArray<string>): string =>
   `Whether the pepper is that of the hashes that begin with ${starts.join(", ")} can't be told, as the note about it can't be read`
 
-/** A later version may note them in another form. */
+/** A later version may note peppers in another form. */
 const isUnreadable = ({ reason }: HasherError): boolean => reason === "UnsupportedHash" || reason === "MalformedHash"
 
 /**
- * Fails if a pepper isn't the one noted in the store, and notes those that are new. Of nodes that start together on peppers of their own, the
- * first one's are noted, which the others find afterwards.
+ * Fails if a pepper differs from the noted one, and notes the peppers that are new (decision 0040). Nodes that start together may have different
+ * peppers. The first note then stays, and the second comparison finds it.
  */
 export const notePeppers = Effect.fnUntraced(
   function* (repository: Repository, hasher: ApiKeyHasher["Service"]) {

@@ -1,13 +1,13 @@
-/** Checks fields whose values need no change, as written by us, at a fraction of the time that their schemas take. */
+/** Checks quickly that values are as this package writes them. Such values need no change by their schemas, whose checks take much longer. */
 import * as Schema from "effect/Schema"
 import { ApiKey, ApiKeyId, Description, KeyId, Metadata, Name, OwnerId } from "../../ApiKey.ts"
 import { ScopeSet } from "../../Scope.ts"
 import { type FieldName, fields, type InstantField } from "./fields.ts"
 
-/** All but instants, which each source writes in a way of its own. */
+/** All fields but instants, which each source writes in its own way. */
 type Plain = Pick<ConstructorParameters<typeof ApiKey>[0], Exclude<FieldName, InstantField>>
 
-/** Whether all fields but the instants need no change. The schema may mend another record, or refuse it. */
+/** Whether all fields but the instants need no change. The schema may change any other record, or refuse it. */
 export const arePlain = <Fields extends Readonly<Record<string, unknown>>>(record: Fields): record is Fields & Plain => {
   for (const { name, isNullable, is } of plainFields) {
     const value = record[name]
@@ -16,14 +16,14 @@ export const arePlain = <Fields extends Readonly<Record<string, unknown>>>(recor
   return true
 }
 
-/** The check of one field's value, but for null. */
+/** The check of a field's value that isn't null. */
 export const plainCheck = (name: FieldName): ((value: unknown) => boolean) => quickChecks[name] ?? Schema.is(ApiKey.fields[name])
 
 export const isKeyId = (value: unknown): value is KeyId => typeof value === "string" && (ownKeyId.test(value) || isAnyKeyId(value))
 
 /*
- * A schema's own check takes microseconds, since its code has left the processor's caches after a wait for the database. So the usual form of a
- * value is asked for before: a key id of ours, ASCII on one line, no metadata.
+ * A schema's own check takes microseconds, as its code has left the processor's caches during the wait for the database. So the usual forms of
+ * values are tried first: key ids of this package, ASCII on one line, no metadata.
  */
 const ownKeyId = /^[0-9a-f]{16}$/
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
@@ -58,7 +58,7 @@ const isInOrder = (texts: ReadonlyArray<string>): boolean => {
   return true
 }
 
-/** Of a value that isn't null. A field without one is checked by its schema. */
+/** Checks of values that aren't null. A field without an entry is checked by its schema. */
 const quickChecks: { readonly [Own in FieldName]?: (value: unknown) => boolean } = {
   id: (value) => typeof value === "string" && (uuid.test(value) || isAnyId(value)),
   keyId: isKeyId,
@@ -73,6 +73,6 @@ const quickChecks: { readonly [Own in FieldName]?: (value: unknown) => boolean }
   version: isVersion,
 }
 
-const plainFields = (Object.keys(fields) as ReadonlyArray<FieldName>) // The keys of a literal are its own.
+const plainFields = (Object.keys(fields) as ReadonlyArray<FieldName>) // An object literal has only its own keys, so the cast holds.
   .filter((name) => fields[name].column.kind !== "instant")
   .map((name) => ({ name, isNullable: fields[name].column.isNullable, is: plainCheck(name) }))

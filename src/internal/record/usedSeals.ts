@@ -1,30 +1,32 @@
-/** Looks for tokens that work by their seals, and counts them only where there are some. */
+/** Looks for working tokens with certain seals. The tokens are counted only if there are some. */
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { RepositoryError } from "../../ApiKeyError.ts"
 import type { Repository, SealCount } from "./contract.ts"
 
 type Store = Pick<Repository, "countSeals" | "kinds">
-type IsMeant = (sealId: string | null) => boolean
+type Matches = (sealId: string | null) => boolean
 
-/** The seal ids that are meant, of which tokens may work at `at`; `undefined` where the store can't tell them without counting. */
-const meantOf = Effect.fnUntraced(function* ({ kinds }: Store, isMeant: IsMeant, at: DateTime.Utc) {
+/** The matching seal ids, or none if no token that works at `at` has one. `undefined` if the store can't tell without counting. */
+const matchingOf = Effect.fnUntraced(function* ({ kinds }: Store, matches: Matches, at: DateTime.Utc) {
   const known = kinds === undefined ? undefined : yield* kinds.read
   if (kinds === undefined || known === undefined) return undefined
-  const meant = new Set(Array.from(known.sealIds).filter(isMeant))
-  return meant.size > 0 && (yield* kinds.haveSeals(meant, at)) ? meant : new Set<string | null>()
+  const matching = new Set(Array.from(known.sealIds).filter(matches))
+  return matching.size > 0 && (yield* kinds.haveSeals(matching, at)) ? matching : new Set<string | null>()
 })
 
-/** Whether a token that works at `at` has a seal id that is meant. */
-export const hasSeals = (store: Store, isMeant: IsMeant, at: DateTime.Utc): Effect.Effect<boolean, RepositoryError> =>
-  Effect.flatMap(meantOf(store, isMeant, at), (meant) =>
-    meant === undefined
-      ? Effect.map(store.countSeals(at), (counts) => counts.some(({ sealId }) => isMeant(sealId)))
-      : Effect.succeed(meant.size > 0),
+/** Whether a token that works at `at` has a matching seal id. */
+export const hasSeals = (store: Store, matches: Matches, at: DateTime.Utc): Effect.Effect<boolean, RepositoryError> =>
+  Effect.flatMap(matchingOf(store, matches, at), (matching) =>
+    matching === undefined
+      ? Effect.map(store.countSeals(at), (counts) => counts.some(({ sealId }) => matches(sealId)))
+      : Effect.succeed(matching.size > 0),
   )
 
-/** How many tokens that work at `at` have each of the seal ids that are meant. */
-export const countSeals = (store: Store, isMeant: IsMeant, at: DateTime.Utc): Effect.Effect<ReadonlyArray<SealCount>, RepositoryError> =>
-  Effect.flatMap(meantOf(store, isMeant, at), (meant) =>
-    meant?.size === 0 ? Effect.succeed([]) : Effect.map(store.countSeals(at), (counts) => counts.filter(({ sealId }) => isMeant(sealId))),
+/** The number of tokens that work at `at`, for each matching seal id. */
+export const countSeals = (store: Store, matches: Matches, at: DateTime.Utc): Effect.Effect<ReadonlyArray<SealCount>, RepositoryError> =>
+  Effect.flatMap(matchingOf(store, matches, at), (matching) =>
+    matching?.size === 0
+      ? Effect.succeed([])
+      : Effect.map(store.countSeals(at), (counts) => counts.filter(({ sealId }) => matches(sealId))),
   )
