@@ -1,6 +1,7 @@
 /**
- * Runs a command line as `effect-api-key` itself runs: one line for what fails, or an object with `--json`, the exit codes of
- * {@link exitCodes}, no help where there was none asked for, and a quiet end when a reader leaves. Needs `@effect/platform-node`.
+ * Runs a command line as `effect-api-key` itself runs. A failure is one line, or an object with `--json`, and has an exit code of
+ * {@link exitCodes}. Help is printed only on request. A reader that closes the output ends the process quietly. The module needs
+ * `@effect/platform-node`.
  *
  * ```ts
  * import { ApiKeys } from "effect-api-key"
@@ -46,16 +47,16 @@ import { renderFailure, watchOutput } from "../internal/cli/streams.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options {
-  /** What `--version` tells. */
+  /** The version that `--version` prints. */
   readonly version: string
-  /** Default: the process's. */
+  /** Default: the arguments of the process. */
   readonly args?: ReadonlyArray<string> | undefined
-  /** Whether what runs is a server: it logs, and a signal is how it ends, with exit code 0. Default: no. */
+  /** Whether the command is a server. A server logs, and a signal ends it with exit code 0. Default: no. */
   readonly isServer?: boolean | undefined
 }
 
 interface Style {
-  /** Of the program, in front of what it tells people. */
+  /** The name of the program, which precedes its messages to people. */
   readonly name: string
   readonly args: ReadonlyArray<string>
   readonly isJson: boolean
@@ -111,9 +112,9 @@ const layerOutput = (style: Style, refused: () => void): Layer.Layer<never> => {
     CliOutput.layer(formatter),
     CliOutput.layerPresenter(presenter),
     Logger.layer([logger]),
-    // A command that goes wrong says so itself.
+    // A command that fails prints its failure itself, so its log holds errors alone.
     Layer.succeed(References.MinimumLogLevel, style.isServer ? "Info" : "Error"),
-    // A wizard would ask for what there are prompts for.
+    // The commands have prompts of their own, so Effect's wizard is left out.
     CliConfig.layer({
       builtIns: GlobalFlag.BuiltIns.flatMap((flag) =>
         flag === GlobalFlag.Wizard ? [] : [flag === GlobalFlag.Completions ? completions : flag],
@@ -122,7 +123,7 @@ const layerOutput = (style: Style, refused: () => void): Layer.Layer<never> => {
   )
 }
 
-/** Of what is logged: `An API key has leaked id=… keyId=…` */
+/** Renders one part of a log message. An object becomes `id=… keyId=…`. */
 const toText = (logged: unknown): string => {
   if (logged instanceof Error) return logged.message
   if (typeof logged !== "object" || logged === null) return String(logged)
@@ -131,7 +132,7 @@ const toText = (logged: unknown): string => {
     .join(" ")
 }
 
-/** With the program's own name in the examples. */
+/** The examples name `effect-api-key`. The path of the parent command takes its place. */
 const ofProgram = (doc: HelpDoc): HelpDoc => {
   const parent = (doc.commandPath ?? []).slice(0, -1).join(" ")
   if (parent === "" || doc.examples === undefined) return doc
@@ -139,21 +140,21 @@ const ofProgram = (doc: HelpDoc): HelpDoc => {
   return { ...doc, examples: renamed }
 }
 
-/** The name of a command that there isn't, whose help was asked for. Effect would show the help of its parent. */
+/** The name of an unknown command whose help was asked for. Effect would show the help of its parent instead. */
 const unknownCommand = (args: ReadonlyArray<string>, { commandPath, helpDoc }: CliOutput.Presenter.Help): string | undefined => {
   const asked = args[commandPath.length - 1]
   const isGroup = helpDoc.subcommands !== undefined && helpDoc.subcommands.length > 0
   return isGroup && asked !== undefined && !asked.startsWith("-") ? asked : undefined
 }
 
-/** No flag of ours takes a secret; a command of the application's own may. */
+/** Refuses an unrecognized flag with a name for a secret. A command of the application may have such a flag. */
 const whySecret = (error: CliError.CliError): CliFailure | undefined => {
   if (error._tag !== "UnrecognizedOption") return undefined
   if (error.option.startsWith("--pepper")) return refusePepper
   return /^--(?:token|secret|password)$/.test(error.option) ? refuseSecret : undefined
 }
 
-/** Effect's own words, where they tell people what to do. */
+/** The message for an error in the arguments. Effect's own message stays where it tells people what to do. */
 const explain = (error: CliError.CliError | undefined, args: ReadonlyArray<string>): string => {
   if (error === undefined) return "Invalid"
   switch (error._tag) {
@@ -166,7 +167,7 @@ const explain = (error: CliError.CliError | undefined, args: ReadonlyArray<strin
       const next = args[args.indexOf(flag) + 1]
       if (error.kind === "flag" && error.value === "" && args.includes(flag) && next !== undefined && next.startsWith("-"))
         return `${flag} needs a value. One that begins with - is written ${flag}=${next}`
-      // A file's worth of it would hide what is wrong with it.
+      // A long value would hide the rest of the message.
       return error.value.length > 80 ? error.message.replace(error.value, `${error.value.slice(0, 40)}…`) : error.message
     }
     default:
@@ -187,7 +188,7 @@ const codeOf = (cause: Cause.Cause<unknown>): number => {
   return first._tag === "UserError" && first.cause instanceof CliFailure ? first.cause.exitCode : exitCodes.usage
 }
 
-/** A system may have no name for the user, in a container say. */
+/** The system may have no name for the user, for example in a container. */
 const person = (): Actor => {
   try {
     return { _tag: "CommandLine", user: userInfo().username }
@@ -197,8 +198,8 @@ const person = (): Actor => {
 }
 
 /**
- * Runs a command line with the arguments of the process, and ends the process. Services that the commands need, but for Node's own, are provided
- * to the command (`Command.provide`).
+ * Runs a command line with the arguments of the process, and ends the process. Node's services are provided here. `Command.provide` gives the
+ * command all other services.
  * @category running
  * @since 0.1.0
  */
@@ -215,7 +216,7 @@ export const runMain = <Name extends string, Input, ContextInput, E>(
 
   const report = (cause: Cause.Cause<unknown>) => {
     const error = Cause.squash(cause)
-    // An error with words for people was told already.
+    // Errors with a message for people have been printed already.
     const isTold = CliError.isCliError(error) || (Predicate.isObject(error) && CliError.getUserMessage(error) !== undefined)
     if (Cause.hasInterruptsOnly(cause) || isTold) return Effect.void
     const message = error instanceof Error ? error.message : String(error)

@@ -1,5 +1,5 @@
 /**
- * How a command fails: one line for people, a tag for programs, and an exit code.
+ * The failure of a command: one line for people, a tag for programs, and an exit code.
  * @since 0.1.0
  */
 import * as CliError from "effect/cli/CliError"
@@ -18,7 +18,7 @@ import { safeLine } from "../text/safe.ts"
 export const exitCodes = { done: 0, failed: 1, usage: 2, notFound: 3, invalidToken: 4 } as const
 
 /**
- * A command was refused or failed. `tag` is that of the error behind it.
+ * A command was refused or failed. `tag` is the tag of the error behind the failure.
  * @category errors
  * @since 0.1.0
  */
@@ -26,9 +26,9 @@ export class CliFailure extends Schema.TaggedError<CliFailure>()("CliFailure", {
   exitCode: Schema.Literals([1, 2, 3, 4]),
   tag: Schema.String,
   reason: Schema.String,
-  /** The advice that the reason ends with, if it does. */
+  /** The advice at the end of the reason, if there is any. */
   advice: Schema.optionalKey(Schema.String),
-  /** The new token of a rotation that isn't confirmed, which is lost unless it is shown. */
+  /** The new token of an unconfirmed rotation. The token is lost unless it is shown. */
   token: Schema.optionalKey(Schema.Redacted(Schema.String, { disallowJsonEncode: true })),
 }) {
   override readonly [Runtime.errorExitCode]: number = this.exitCode
@@ -40,7 +40,7 @@ export class CliFailure extends Schema.TaggedError<CliFailure>()("CliFailure", {
   }
 }
 
-/** The command line makes no sense, or lacks something. @category constructors @since 0.1.0 */
+/** The arguments of the command are invalid or incomplete. @category constructors @since 0.1.0 */
 export const usage = (reason: string): CliFailure => new CliFailure({ exitCode: exitCodes.usage, tag: "Usage", reason })
 
 const codeOf = (error: Failed): 1 | 3 | 4 =>
@@ -53,7 +53,7 @@ export interface Failed {
 }
 
 /**
- * The failure that a typed error comes to.
+ * Turns a typed error into a failure of the command.
  * @category constructors
  * @since 0.1.0
  */
@@ -69,13 +69,13 @@ export const fromError = (error: Failed): CliFailure => {
   })
 }
 
-/** Why a server wasn't to be asked says more than that its store failed. */
+/** The failure over HTTP inside a `RepositoryError`, which says more than the error around it. `ServerUnavailable` says no more. */
 const serverFailureBehind = (error: Failed): ServerFailure | undefined =>
   error._tag === "RepositoryError" && "cause" in error && isServerFailure(error.cause) && error.cause._tag !== "ServerUnavailable"
     ? error.cause
     : undefined
 
-/** Fails with what a typed error comes to. */
+/** Turns the typed errors of an effect into failures of the command. */
 export const orFailure = <A, E extends Failed, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, CliFailure, R> =>
   Effect.mapError(effect, (error) => fromError(error))
 
@@ -89,7 +89,7 @@ const describe = (error: Failed): string => {
       return `The token from before the last rotation still works, ${DateTime.isDateTime(error.expiresAt) ? `until ${DateTime.formatIso(error.expiresAt)}` : "until a time after the new one's first use"}: wait, or end it with --end-previous`
     case "RepositoryError": {
       const reason = cause === undefined ? "" : rootMessage(cause)
-      // SQLSTATE for tables and columns that aren't there.
+      // The SQLSTATEs of a missing table and a missing column.
       return /\b42P01\b|\b42703\b/.test(reason)
         ? "The database isn't migrated, or not by this version: run effect-api-key migrate"
         : reason === "" || reason === error.message
@@ -103,10 +103,10 @@ const describe = (error: Failed): string => {
   }
 }
 
-// `UnknownError (3D000): …`, which tells people nothing.
+/** Cuts off a beginning such as `UnknownError (3D000): `, which tells people nothing. */
 const withoutState = (reason: string): string => reason.replace(/^\w+Error \(\w+\): /, "")
 
-/** The first thing that is wrong with a value, and where. */
+/** Describes the first fault of a value, and its place. */
 export const describeIssue = (issue: SchemaIssue.Issue, separator = "."): string => {
   const { path, message } = firstIssue(issue)
   return `${path.length === 0 ? "" : `${path.join(separator)}: `}${message}`

@@ -1,5 +1,5 @@
 /**
- * The lines that commands print with `--json`, as schemas. Fields may be added to them, never taken away or changed.
+ * Schemas of the lines that commands print with `--json`. A later version may add fields, but neither removes nor changes one.
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
@@ -8,7 +8,7 @@ import * as ApiKeyError from "../../ApiKeyError.ts"
 import { FindJson } from "../../scan/Report.ts"
 import * as Generate from "./generate.ts"
 
-/** `get`, `update`, `activate`, `deactivate`, `end-grace`; each line of `list`. @category schemas @since 0.1.0 */
+/** `get`, `update`, `activate`, `deactivate` and `end-grace`, and each line of `list`. @category schemas @since 0.1.0 */
 export const Key = ApiKey
 
 /** `create`, `rotate`. @category schemas @since 0.1.0 */
@@ -38,7 +38,7 @@ export const Verified = Schema.Union([
   Refused,
 ])
 
-/** `revoke`. `isEnded` is false where the report was carried out before. @category schemas @since 0.1.0 */
+/** `revoke`. `isEnded` is false if the same report was carried out earlier. @category schemas @since 0.1.0 */
 export const Revoked = Schema.Union([
   Schema.Struct({ valid: Schema.Literal(true), apiKey: ApiKey, usedToken: UsedToken, isEnded: Schema.Boolean }),
   Refused,
@@ -67,7 +67,7 @@ export const SealUsage = Schema.Struct({
   isCurrent: Schema.Boolean,
 })
 
-/** Each line of `import`: a row that was refused, or how far it has come; the last one is a `Progress`. @category schemas @since 0.1.0 */
+/** Each line of `import`: a refused row, or the progress so far. The last line is a `Progress`. @category schemas @since 0.1.0 */
 export const ImportEvent = Schema.Union([
   Schema.Struct({ _tag: Schema.Literal("Refused"), row: Schema.Int, field: Schema.String, reason: Schema.String }),
   Schema.Struct({
@@ -82,7 +82,7 @@ export const ImportEvent = Schema.Union([
 /** `export --output`. Without it each line is an `ExportedKey` of `effect-api-key/ApiKeyTransfer`. @category schemas @since 0.1.0 */
 export const Exported = Schema.Struct({ exported: Schema.Int, file: Schema.String })
 
-/** `migrate`: what it ran, and with `--repair` the names of what it made anew. @category schemas @since 0.1.0 */
+/** `migrate`: the migrations that ran, and with `--repair` the names of the parts that were made anew. @category schemas @since 0.1.0 */
 export const Migrated = Schema.Struct({
   migrations: Schema.Array(Schema.Struct({ id: Schema.Int, name: Schema.String })),
   repaired: Schema.Array(Schema.String),
@@ -119,10 +119,10 @@ export const Find = FindJson.mapFields((fields) => ({
 /** The fields that `--check` adds to a find. */
 export const encodeFound = Schema.encodeSync(Schema.Struct({ status: Schema.String, apiKey: Schema.NullOr(ApiKey) }))
 
-/** What `serve` prints when it made the administrator's key of an empty table. @category schemas @since 0.1.0 */
+/** `serve`, when it makes the administrator's key of an empty table. @category schemas @since 0.1.0 */
 export const FirstKey = Schema.Struct({ apiKey: ApiKey, token: Schema.String, url: Schema.String })
 
-/** A line on standard error of something that `scan` can't read, and passes over. @category schemas @since 0.1.0 */
+/** A line on standard error about a part that `scan` couldn't scan. @category schemas @since 0.1.0 */
 export const Problem = Schema.Struct({ problem: Schema.Struct({ _tag: Schema.String, message: Schema.String }) })
 
 /** A line of the log on standard error, of `serve` above all. @category schemas @since 0.1.0 */

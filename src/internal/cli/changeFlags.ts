@@ -1,4 +1,4 @@
-/** The flags of commands that change one key, and what they say to people. */
+/** The arguments and flags of commands that change one key. */
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import * as Prompt from "effect/cli/Prompt"
@@ -43,7 +43,7 @@ interface ChangeFlags {
 export const readChange = ({ confirmWithin, ifVersion }: ChangeFlags): IfVersion & ConfirmWithin =>
   givenFields<IfVersion & ConfirmWithin>({ confirmWithin, ifVersion })
 
-/** The same of a change that was confirmed: it is bound to the version that was shown. With `--yes` none was shown. */
+/** Reads the same flags for a change that was confirmed. The change is bound to the confirmed version, except with `--yes`. */
 export const readConfirmedChange = (
   flags: ChangeFlags & { readonly yes: boolean },
   { version }: Model.ApiKey,
@@ -78,5 +78,5 @@ export const metadata = string("metadata").pipe(
   Flag.optional,
 )
 
-/** As questions call it. */
+/** The name of a key in questions. */
 export const named = ({ name, keyId }: Model.ApiKey): string => `${sanitize(name)} (${keyId})`

@@ -1,16 +1,16 @@
 /**
- * The folder of Node's compile cache. Its files are run, so it is used only where no other user can have written them.
+ * The folder of Node's compile cache. Node runs the files in it, so no other user may be able to write there.
  *
- * By default Node takes a folder of the shared temporary directory, which any local user can make first.
+ * By default Node takes a folder in the shared temporary directory, which any local user can make first.
  */
 import { lstatSync, mkdirSync, realpathSync } from "node:fs"
 import { enableCompileCache } from "node:module"
 import { homedir } from "node:os"
 import { dirname, isAbsolute, join } from "node:path"
 
-/** The caller's own cache (XDG Base Directory Specification), or none where it can't be made or trusted. */
+/** Enables a cache in the user's own folder (XDG Base Directory Specification). No cache is enabled if the folder can't be made or trusted. */
 export const enableOwnCompileCache = (): void => {
-  // Without user ids, as on Windows, an owner can't be told.
+  // Windows has no user ids, so the owner of a folder can't be checked.
   const user = process.getuid?.()
   if (user === undefined) return
   try {
@@ -19,14 +19,14 @@ export const enableOwnCompileCache = (): void => {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     if (isOwn(folder, user)) enableCompileCache(folder)
   } catch {
-    // A cache that can't be had costs time only.
+    // A missing cache costs time only.
   }
 }
 
 const isOwn = (folder: string, user: number): boolean => {
   const status = lstatSync(folder)
   if (!status.isDirectory() || status.uid !== user || (status.mode & 0o077) !== 0) return false
-  // A folder above it may be exchanged along with it, unless only its owner may rename in it.
+  // Another user who may rename in a parent folder could exchange the folder below. In a sticky parent only the owner may.
   for (let above = dirname(realpathSync(folder)); ; above = dirname(above)) {
     const { uid, mode } = lstatSync(above)
     if (uid !== user && uid !== 0) return false

@@ -1,4 +1,4 @@
-/** Completions with what Effect's own leave out: the flags that every command takes, and the names of files. */
+/** Shell completions. They include the flags of every command and the names of files, which Effect's own completions leave out. */
 import * as Command from "effect/cli/Command"
 import * as Completions from "effect/cli/Completions"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
@@ -21,8 +21,8 @@ const ours = flagsOf(Command.make("flags", { json: Json.flag, noColor: NoColor.f
 const standalone = flagsOf(Command.make("flags", { url: Url.flag }))
 
 /**
- * Arguments and flags that name files, by command. They are plain strings when they are parsed: a path of Effect's would be made absolute, and
- * `-` with it.
+ * Arguments and flags that name files, by command. The commands declare them as strings. Effect would make a path absolute, even the
+ * path `-`.
  */
 const paths: Readonly<Record<string, Readonly<Record<string, "file" | "directory" | "either">>>> = {
   import: { file: "file" },

@@ -1,4 +1,4 @@
-/** The keys in the database that is configured, by the server's own wiring: both see the same keys under the same configuration. */
+/** The keys in the configured database. The wiring is the server's, so both see the same keys under one configuration (decision 0058). */
 import { randomBytes } from "node:crypto"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ export const readSettings: Effect.Effect<DatabaseSettings, CliFailure> = Effect.
   return yield* Config.all(storageSettings)
 }).pipe(Effect.mapError((error) => fromError(error)))
 
-/** The folder of the embedded database, if there is none in it yet. */
+/** The folder for the embedded database, if the folder holds no database yet. */
 export const isNew: Effect.Effect<Option.Option<string>, CliFailure> = Effect.flatMap(readSettings, ({ databaseUrl, dataDir }) =>
   Option.isSome(databaseUrl)
     ? Effect.succeedNone
@@ -44,7 +44,7 @@ const failing = <A, E extends { readonly _tag: string; readonly message: string 
   layer: Layer.Layer<A, E, R>,
 ): Layer.Layer<A, CliFailure, R> => Layer.catch(layer, (error) => Layer.effectContext(Effect.fail(fromError(error))))
 
-/** The ring as the server would have it. With a database of its own it makes none up. */
+/** The peppers under the server's configuration. Beside `DATABASE_URL` a missing pepper is a failure, and none is made. */
 export const loadPeppers = (settings: DatabaseSettings) =>
   Effect.catchTag(Settings.loadPeppers(settings), "PepperRequired", ({ _tag }) =>
     Effect.fail(
@@ -56,10 +56,10 @@ export const loadPeppers = (settings: DatabaseSettings) =>
     ),
   )
 
-/** The package for the embedded database, which says in one line that it isn't installed. */
+/** The package for the embedded database. Its absence is a failure with a message of one line (decision 0006). */
 export const loadPglite = Effect.mapError(Storage.loadPglite, fromError)
 
-/** The database, as it is. A command has little to ask at a time. */
+/** The configured database, without migrations. A command has few statements at a time, so two connections are enough. */
 export const layerSql = (settings: DatabaseSettings): Layer.Layer<SqlClient, CliFailure> =>
   failing(Storage.layerSql(settings, { maxConnections: 2 }))
 
@@ -71,10 +71,10 @@ const layerSeals = failing(Seals.layerConfig)
 
 const layerOnce = Layer.succeed(RunsOnce, true)
 
-/** The channel to the servers, where a command has to tell them of changes, or to ask whether they have applied one. */
+/** The channel to the servers. A command tells of its changes there, or asks whether the servers have applied one. */
 const layerNodes = ({ redisUrl, databaseUrl }: DatabaseSettings, confirms: boolean) => {
   if (Option.isSome(redisUrl)) return layerRedis(redisUrl.value)
-  // PostgreSQL tells them by itself; and what a server has embedded it has to itself.
+  // Triggers in PostgreSQL tell of changes, so only a question needs the channel. An embedded database has no other process.
   return confirms && Option.isSome(databaseUrl) ? layerListening(databaseUrl.value) : Layer.empty
 }
 
@@ -89,12 +89,13 @@ export const layerListening = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvali
   )
 
 /**
- * The service on the database that is configured. The embedded one is migrated, as no other command does it; a server's is left to `migrate`.
- * Only one that `confirms` can tell whether the servers have applied a change. One that doesn't note peppers writes nothing at its start.
+ * The service over the configured database. An embedded database is migrated here. A database at `DATABASE_URL` is left to the command
+ * `migrate`. Only with `confirms` can the service tell whether the servers have applied a change. Without `notesPeppers` its start writes
+ * nothing.
  */
 export const layerService = (config: DatabaseSettings, { confirms = false, notesPeppers = true } = {}) =>
   Layer.unwrap(
-    // Before there is a database, as one without a pepper counts as having lost it.
+    // The pepper is made before the database. An embedded database without a pepper counts as having lost its pepper.
     Effect.gen(function* () {
       const ring = yield* Effect.mapError(Effect.flatMap(loadPeppers(config), Pepper.checkRing), fromError)
       const legacy = yield* Effect.mapError(loadAdapters, fromError)
@@ -111,7 +112,7 @@ export const layerService = (config: DatabaseSettings, { confirms = false, notes
     }),
   )
 
-/** As it would be in a folder that holds no database yet, for a command that is to make none. */
+/** The service of a new, empty database, in memory. It is for commands that must not make the embedded database. */
 export const layerUnmade = Layer.unwrap(
   Effect.gen(function* () {
     const config = yield* readSettings
@@ -126,7 +127,10 @@ const madeUp = (): Pepper.PepperRing => ({
   older: [],
 })
 
-/** Under which pepper keys were made before there were notes is for the servers to say: one that was mistyped here would keep them from starting again. */
+/**
+ * Skips the note of a pepper if keys exist that may need it. The servers note that pepper (decision 0040). The note of a pepper that is mistyped
+ * here would keep the servers from starting.
+ */
 const withoutAssumptions = (repository: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => {
   const { peppers } = repository
   if (peppers === undefined) return repository
@@ -135,7 +139,7 @@ const withoutAssumptions = (repository: ApiKeyRepository["Service"]): ApiKeyRepo
 
 const withoutPeppers = ({ peppers: _, ...repository }: ApiKeyRepository["Service"]): ApiKeyRepository["Service"] => repository
 
-/** The prefix of the tokens that are made here, unless `API_KEY_PREFIX` says that it is meant. */
+/** The default prefix of tokens that are made here. With `API_KEY_PREFIX` the prefix is deliberate, and isn't checked. */
 const layerIssuedPrefix = Layer.effect(
   IssuedPrefix,
   Effect.gen(function* () {

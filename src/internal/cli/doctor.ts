@@ -1,4 +1,4 @@
-/** Looks for what is wrong with the configuration and the database, check by check. */
+/** Checks the configuration and the database for faults. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -19,7 +19,7 @@ import { judgeSeals } from "./doctor/seals.ts"
 import { checkPolicies } from "./doctor/policies.ts"
 import { checkDatabase, checkRows } from "./doctor/database.ts"
 
-/** Examines the configuration and the database, in the order in which one needs the other. */
+/** Runs all checks. A later check may need the result of an earlier one. */
 export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(function* () {
   const configured = yield* Effect.exit(readSettings)
   if (Exit.isFailure(configured)) return [error("configuration", messageOf(configured.cause), "Correct the variable that is named")]
@@ -28,7 +28,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   const findings: Array<Finding> = [...(yield* checkConfiguration(config))]
   for (const name of misspelt()) findings.push(warning("configuration", name, "Correct its name, or unset it"))
   const state = isEmbedded ? yield* Effect.exit(Effect.mapError(look(config.dataDir), fromError)) : Exit.succeed("present" as const)
-  // The pepper is looked for in the same folder.
+  // The pepper is in the same folder, so it can't be checked either.
   if (Exit.isFailure(state)) return [...findings, error("database", ...splitAdvice(state.cause))]
   findings.push(yield* checkPeppers(config, state.value))
   const others = isEmbedded ? yield* othersMayWrite(config.dataDir) : undefined
@@ -44,7 +44,7 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
       Effect.tap(({ findings }) => (isEmbedded ? Effect.map(checkRows(config), (finding) => findings.push(...finding)) : Effect.void)),
       Effect.provide(layerSql(config), { local: true }),
       Effect.scoped,
-      // The embedded one is on this machine, and every row of it is read.
+      // Every row of an embedded database is read, which takes longer.
       isEmbedded ? Effect.timeout("5 minutes") : Effect.timeout("10 seconds"),
     ),
   )
@@ -59,10 +59,10 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
     if (Exit.isSuccess(compared)) findings.push(...compared.value)
     else findings.push(error("peppers", messageOf(compared.cause), "See that the database can be read"))
   }
-  // Without these there is no service that could count hashes.
+  // The service that counts hashes needs a sound configuration and sound peppers.
   if (findings.some(({ check, level }) => (check === "configuration" || check === "peppers") && level === "error")) return findings
   const report = yield* Effect.exit(
-    // Whatever Redis does, hashes can be counted.
+    // The count of hashes doesn't need Redis, which may be down.
     ApiKeys.use(({ hashReport, sealReport }) => Effect.all({ hashes: hashReport, seals: sealReport })).pipe(
       Effect.provide(layerService({ ...config, redisUrl: Option.none() }, { notesPeppers: false }).pipe(Layer.orDie), { local: true }),
       Effect.scoped,

@@ -1,8 +1,8 @@
 import type { PlatformError } from "effect/PlatformError"
 import { CliFailure } from "./CliFailure.ts"
 
-/** A file that can't be read or written, and why. */
+/** The failure of a file that can't be read or written, with the reason. */
 export const fileFailure =
-  (what: "read" | "written", path: string) =>
+  (attempt: "read" | "written", path: string) =>
   (error: PlatformError): CliFailure =>
-    new CliFailure({ exitCode: 1, tag: "FileError", reason: `${path} can't be ${what} (${error.reason._tag})` })
+    new CliFailure({ exitCode: 1, tag: "FileError", reason: `${path} can't be ${attempt} (${error.reason._tag})` })

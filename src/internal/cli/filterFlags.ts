@@ -1,4 +1,4 @@
-/** The flags that say which keys a command is about. */
+/** The flags that select keys. */
 import type * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as DateTime from "effect/DateTime"

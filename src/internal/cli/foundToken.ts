@@ -1,4 +1,4 @@
-/** Judges a token that was found where it shouldn't be, and ends it. */
+/** Judges a token that a scan found, and ends it on request. */
 import * as Effect from "effect/Effect"
 import type { ApiKey } from "../../ApiKey.ts"
 import { type InvalidKey, isRefusal, isUnknownPolicy } from "../../ApiKeyError.ts"
@@ -7,13 +7,13 @@ import type { Find } from "../../scan/Scanner.ts"
 import { type CliFailure, fromError } from "./CliFailure.ts"
 
 export interface FoundToken {
-  /** `ended`: it worked until now. */
+  /** `ended`: the token worked, and was ended now. */
   readonly status: "works" | "ended" | "inactive" | "expired" | "unknown"
-  /** Whose it is. That its token was looked at is no use of it. */
+  /** The token's key. The judgement doesn't count as a use of the key. */
   readonly apiKey: ApiKey | null
 }
 
-/** Asks the store what the token is good for; with `ends` it is ended if it works, in one step with the question. */
+/** Asks the store about the token. With `ends`, the same step ends a token that works. */
 export const judgeFound = (
   apiKeys: ApiKeys["Service"],
   { token, keyId }: Find,
@@ -23,10 +23,10 @@ export const judgeFound = (
     ? Effect.map(apiKeys.revoke(token, { reason: "leaked" }), ({ apiKey }): FoundToken => ({ status: "ended", apiKey }))
     : Effect.map(apiKeys.verify(token, { maxAge: 0, countsAsUse: false }), ({ apiKey }): FoundToken => ({ status: "works", apiKey }))
   return judged.pipe(
-    // The secret was proven before the policies were read.
+    // Policies are read after the secret was verified, so the token works.
     Effect.catchIf(isUnknownPolicy, () => describeWorking(apiKeys, keyId)),
     Effect.catchIf(isRefusal, (refusal) => describeRefused(apiKeys, keyId, refusal)),
-    // Deleted between the question and the end.
+    // The key was deleted meanwhile.
     Effect.catchTag("ApiKeyNotFound", () => Effect.succeed<FoundToken>({ status: "unknown", apiKey: null })),
     Effect.mapError((error) => fromError(error)),
   )
@@ -40,7 +40,7 @@ const describeWorking = (apiKeys: ApiKeys["Service"], keyId: string) =>
 
 const describeRefused = (apiKeys: ApiKeys["Service"], keyId: string, refusal: InvalidKey) => {
   const status = statusOf(refusal)
-  // The key id may be a key's all the same. Nothing is told of that key for a token that isn't its own.
+  // A key with this key id may exist, but the token isn't its token. So nothing is told of that key.
   if (status === "unknown") return Effect.succeed<FoundToken>({ status, apiKey: null })
   return apiKeys.getByKeyId(keyId).pipe(
     Effect.map((apiKey): FoundToken => ({ status, apiKey })),
@@ -58,7 +58,7 @@ const statusOf = ({ _tag }: InvalidKey): FoundToken["status"] => {
     case "NotFound":
     case "InvalidSecret":
       return "unknown"
-    // The secret is right, and the key works: for other scopes, or at another time or place.
+    // The secret is right, and the token works for other scopes, or at another time or place.
     case "InsufficientScope":
     case "PolicyRefused":
       return "works"

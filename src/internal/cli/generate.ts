@@ -6,7 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as ApiKeyToken from "../../ApiKeyToken.ts"
 
-/** Here, as what describes everything else that is printed takes long to load. */
+/** The schema is apart from `Json.ts`, which takes long to load (decision 0017). */
 export const Generated = Schema.Struct({ token: Schema.String, prefix: Schema.String, keyId: Schema.String })
 const encode = Schema.encodeSync(Generated)
 
@@ -26,7 +26,7 @@ export const generate = Effect.fnUntraced(function* (
 
 export const maxCount = 10_000
 
-/** As the command prints them; `undefined` if the configuration makes no tokens. */
+/** The output of the command, or `undefined` if the configuration is invalid. */
 export const generateText = ({
   prefix,
   separator,

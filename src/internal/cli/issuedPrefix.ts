@@ -1,11 +1,11 @@
-/** Keeps the command line from making tokens that the application, whose keys it shares, refuses for their prefix. */
+/** Checks the prefix of new tokens. The application with the same keys would refuse tokens with another prefix. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { ApiKey } from "../../ApiKey.ts"
 import { ApiKeys } from "../../ApiKeys.ts"
 import { CliFailure, fromError } from "./CliFailure.ts"
 
-/** The prefix of the tokens that are made in this process, where the configuration doesn't set it. Without one nothing is checked. */
+/** The default prefix of tokens that are made in this process. It is `undefined`, and isn't checked, if the configuration sets the prefix. */
 export const IssuedPrefix: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
   "effect-api-key/cli/IssuedPrefix",
   { defaultValue: () => undefined },
@@ -27,15 +27,15 @@ export const checkPrefixOf = Effect.fnUntraced(function* (key: ApiKey) {
   if (issued !== undefined && key.prefix !== issued && isOurs(key)) return yield* otherPrefix("This key has", key.prefix, issued)
 })
 
-/** Keys that are looked at for their prefix. */
+/** The number of newest keys whose prefixes are compared. */
 const newest = 20
 
-/** A token of another system says nothing of the prefix of ours, which it gets at its rotation. */
+/** Whether the key's token is in this package's format. A key of another system gets such a token at its rotation. */
 const isOurs = ({ keyId }: ApiKey): boolean => /^[0-9a-f]{16}$/.test(keyId)
 
-const otherPrefix = (whose: string, prefix: string, issued: string): CliFailure =>
+const otherPrefix = (subject: string, prefix: string, issued: string): CliFailure =>
   new CliFailure({
     exitCode: 1,
     tag: "OtherPrefix",
-    reason: `${whose} the prefix ${prefix}, and a token made here would have ${issued}, which their application refuses. Set API_KEY_PREFIX (and API_KEY_SEPARATOR) to what the application has; or to ${issued}, if that is meant`,
+    reason: `${subject} the prefix ${prefix}, and a token made here would have ${issued}, which their application refuses. Set API_KEY_PREFIX (and API_KEY_SEPARATOR) to what the application has; or to ${issued}, if that is meant`,
   })

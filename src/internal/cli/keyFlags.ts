@@ -1,4 +1,4 @@
-/** The kinds of flags that the commands share. */
+/** The kinds of flags that several commands use. */
 import * as Flag from "effect/cli/Flag"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -30,13 +30,13 @@ export const duration = (name: string, expected: string, isAllowed: (time: Durat
     ),
   )
 
-/** A flag that is there or not. */
+/** A flag without a value. */
 export const toggle = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withoutNegation, Flag.withDescription(description), Flag.withDefault(false))
 
 const splitScopes = (text: string): ReadonlyArray<string> => text.split(",").map((scope) => scope.trim())
 
-/** A flag for a whole number, with an error that says which. */
+/** A flag for a whole number within bounds. The error describes the bounds by `expected`. */
 export const wholeNumber = (name: string, minimum: number, maximum: number, expected: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar("number"),
@@ -52,7 +52,7 @@ export const scopes = (description: string) =>
     Flag.withAlias("s"),
     Flag.withMetavar("scope"),
     Flag.withDescription(`${description} (several: again, or with commas)`),
-    // One that is empty, as a variable of the shell may be, would ask for less than is meant.
+    // An empty scope, from an unset shell variable for example, would ask for fewer scopes than intended.
     Flag.filter(
       (text) => splitScopes(text).every((scope) => /^\S+$/.test(scope)),
       () => "Expected a scope such as invoices:read, or several with commas",
@@ -67,11 +67,11 @@ export const readScopes = (texts: ReadonlyArray<string>) =>
 
 export const text = (name: string, description: string) => string(name).pipe(Flag.withDescription(description), Flag.optional)
 
-/** Of `Target`, the fields whose flags were given: `givenFields<Filter>({ ownerId: flags.owner })`. */
+/** Gives the fields of `Target` whose flags are present: `givenFields<Filter>({ ownerId: flags.owner })`. */
 export const givenFields = <Target extends object>(flags: {
   readonly [Name in keyof Target]?: Option.Option<Exclude<Target[Name], undefined>>
 }): Partial<Target> =>
-  // Each name is one of the target's, and its value of that field's type.
+  // The cast holds: by the parameter's type, each name is a field of `Target` with a value of its type.
   Object.fromEntries(
     Object.entries<Option.Option<unknown> | undefined>(flags).flatMap(([name, value]) =>
       value !== undefined && Option.isSome(value) ? [[name, value.value]] : [],

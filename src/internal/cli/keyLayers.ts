@@ -1,4 +1,4 @@
-/** Where the package's own command line has its keys: in the database that is configured, or on a server. */
+/** The keys of the package's own command line: in the configured database, or on a server. */
 import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -32,12 +32,12 @@ const layerServer = Effect.fnUntraced(function* (url: string) {
   )
 })
 
-// A command may read standard input itself, so the token is read from there at a terminal alone.
+// The command may read standard input itself, so only a terminal is asked for the token.
 const askForToken = Effect.flatMap(TerminalCapabilities, ({ canPrompt }) =>
   canPrompt ? readSecret("the token for the server") : Effect.fail(usage("--url needs a token in EFFECT_API_KEY_TOKEN")),
 )
 
-/** Making a database takes seconds. Without the package for it there is none to be made. */
+/** Announces a new embedded database, as making one takes seconds. A missing package is a failure before that. */
 export const announceNew = Effect.gen(function* () {
   const { isNew, loadPglite } = yield* Effect.promise(() => import("./database.ts"))
   const made = yield* isNew
@@ -52,13 +52,13 @@ export const noteMisspelt = Effect.gen(function* () {
 })
 
 interface KeyOptions {
-  /** Whether the servers are asked if they have applied a change. Default: no. */
+  /** Whether the command may ask the servers if they have applied its change. Default: no. */
   readonly confirms?: boolean | undefined
-  /** Whether the embedded database is made where there is none yet. Default: yes. */
+  /** Whether a missing embedded database is made. Default: yes. */
   readonly makes?: boolean | undefined
 }
 
-/** The `ApiKeys` that the commands work on. */
+/** The service `ApiKeys` of the commands. */
 export const layerKeys = ({ confirms = false, makes = true }: KeyOptions = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -72,8 +72,8 @@ export const layerKeys = ({ confirms = false, makes = true }: KeyOptions = {}) =
     }),
   )
 
-/** Refuses `--url` where a command works on the database itself. */
-export const onDatabase = (what: string) =>
+/** Refuses `--url` for a command that works on the database itself. */
+export const onDatabase = (command: string) =>
   Effect.flatMap(Settings.Url, (url) =>
-    Option.isSome(url) ? Effect.fail(usage(`${what} works on the database itself: leave --url out`)) : Effect.void,
+    Option.isSome(url) ? Effect.fail(usage(`${command} works on the database itself: leave --url out`)) : Effect.void,
   )

@@ -12,31 +12,31 @@ import { ApiKeys } from "../../ApiKeys.ts"
 import { CliFailure, exitCodes, orFailure, usage } from "./CliFailure.ts"
 
 const tokenShape = /^[A-Za-z][A-Za-z0-9_]{0,31}([-_.~:])([0-9a-f]{16})\1[0-9A-Za-z]{64}$/
-/** A token that is cut off, or has a typo. */
+/** Whether a text looks like a token that is cut off, or has a typo. */
 const isPartOfToken = (text: string): boolean => !tokenShape.test(text.trim()) && /[-_.~:][0-9a-f]{16}[-_.~:][0-9A-Za-z]/.test(text)
 const partOfToken = usage(
   "That looks like a part of a token, so it isn't looked up. Name the key by its id or key id; and treat the token as leaked",
 )
 
-/** Whether there is a token in a text, or enough of one to matter. */
+/** Whether a text contains a token with at least 20 characters of its secret. */
 export const hasToken = (text: string): boolean => /[A-Za-z0-9_]([-_.~:])[0-9a-f]{16}\1[0-9A-Za-z]{20}/.test(text)
 
-// While arguments are read, so that no database is opened for what is refused.
+// Arguments are parsed before the database is opened, so a refused command opens none.
 const refuse = (failure: CliFailure) => Effect.fail(new CliError.UserError({ cause: failure }))
 
-/** Takes a text unless it has a token in it. */
+/** Refuses a text that contains a token. */
 export const refuseToken = (text: string): Effect.Effect<string, CliError.UserError> =>
   hasToken(text) ? refuse(refuseSecret) : Effect.succeed(text)
 
-/** Takes nothing. */
+/** Refuses every value, as each may be a secret. */
 export const refuseAny = (secrets: ReadonlyArray<string>): Effect.Effect<void, CliError.UserError> =>
   secrets.length === 0 ? Effect.void : refuse(refuseSecret)
 
-/** Takes a whole token too, but no part of one. */
+/** Refuses a part of a token. A whole token is accepted, as it names its key. */
 export const refusePart = (name: string): Effect.Effect<string, CliError.UserError> =>
   isPartOfToken(name) ? refuse(partOfToken) : Effect.succeed(name)
 
-/** Asks for what is missing. Ctrl-C ends the program there, where Effect's fallback would go on to say what is missing. */
+/** Asks for a missing argument. Ctrl-C ends the program. Effect's own fallback would then report the argument as missing. */
 export const asking = <A>(prompt: Prompt.Prompt<A>) =>
   Effect.map(
     Effect.catchTag(Prompt.run(prompt), "QuitError", () => Effect.interrupt),
@@ -45,10 +45,10 @@ export const asking = <A>(prompt: Prompt.Prompt<A>) =>
 
 const notFound = (reason: string) => new CliFailure({ exitCode: exitCodes.notFound, tag: "ApiKeyNotFound", reason })
 
-/** Names needn't differ. */
+/** Several keys may have the same name, so a name alone doesn't tell the key. */
 const byName = ". By its name a key is found with search"
 
-/** Finds the key that is named by its id, its key id, a beginning of either that no other key shares, or a token. */
+/** Finds a key by its id, its key id, or a token. A beginning of an id or key id is enough if no other key shares it. */
 export const findKey = Effect.fnUntraced(function* (name: string) {
   const keys = yield* ApiKeys
   const text = name.trim()
@@ -59,7 +59,7 @@ export const findKey = Effect.fnUntraced(function* (name: string) {
     )
     return yield* byKeyId(token[2] ?? "")
   }
-  // As scan prints it, and the public part of a token.
+  // The text has the form that `scan` prints, or is the public part of a token.
   const publicPart = /^[A-Za-z][A-Za-z0-9_]{0,31}([-_.~:])([0-9a-f]{16})(?:\1…[0-9A-Za-z]*)?$/.exec(text)
   if (publicPart !== null) return yield* byKeyId(publicPart[2] ?? "")
   if (isId(text.toLowerCase())) return yield* orFailure(keys.get(text))
@@ -79,7 +79,7 @@ const byBeginning = Effect.fnUntraced(function* (text: string) {
   const keys = yield* ApiKeys
   const begin = (startsWith: string) => Effect.map(orFailure(keys.search({ startsWith, limit: 2, cursor: "" })), ({ items }) => items)
   const asGiven = yield* begin(text)
-  // Our own ids and key ids are in lower case; those that came from elsewhere needn't be.
+  // This package's own ids and key ids are in lower case. Imported ones may be in upper case.
   const [first, second] = asGiven.length > 0 ? asGiven : yield* begin(text.toLowerCase())
   if (first === undefined) return yield* notFound(`No API key has an id or key id that begins with ${shown(text)}${byName}`)
   if (second !== undefined) {
@@ -92,13 +92,13 @@ const byBeginning = Effect.fnUntraced(function* (text: string) {
   return first
 })
 
-/** A secret may be passed as a name by mistake, so only text that can be no secret is repeated. */
+/** A name may be a secret by mistake, so a message repeats only a text that can't be a secret. */
 const shown = (text: string): string => (/^(?:[0-9a-f-]{1,36}|legacy-[0-9a-f]*)$/i.test(text) || text.length < 16 ? text : "that")
 
 const isId = Schema.is(ApiKeyId)
 const isKeyId = Schema.is(KeyId)
 
-/** Why a token isn't taken as an argument. */
+/** The refusal of a token as an argument. */
 export const refuseSecret = usage(
   "A token isn't taken as an argument: your shell would keep it in its history, and anybody on this machine sees it in the process list. Treat it as leaked, and pass tokens on standard input",
 )
@@ -112,12 +112,12 @@ const toToken = (text: string): Redacted.Redacted => Redacted.make(text.trim(), 
 const maxSecretLength = 4_096
 
 /** A secret from standard input, or typed at the terminal. */
-export const readSecret = Effect.fnUntraced(function* (what: string) {
+export const readSecret = Effect.fnUntraced(function* (secretName: string) {
   const stdio = yield* Stdio.Stdio
   if (yield* stdio.stdinIsTerminal) {
     const { canPrompt } = yield* TerminalCapabilities
-    if (!canPrompt) return yield* usage(`Pass ${what} on standard input`)
-    const typed = yield* Prompt.run(Prompt.Hidden({ message: `${what[0]?.toUpperCase()}${what.slice(1)}` }))
+    if (!canPrompt) return yield* usage(`Pass ${secretName} on standard input`)
+    const typed = yield* Prompt.run(Prompt.Hidden({ message: `${secretName[0]?.toUpperCase()}${secretName.slice(1)}` }))
     return toToken(Redacted.value(typed))
   }
   const text = yield* stdio.stdin.pipe(
@@ -126,17 +126,17 @@ export const readSecret = Effect.fnUntraced(function* (what: string) {
       () => "",
       (text, chunk) =>
         text.length + chunk.length > maxSecretLength
-          ? Effect.fail(usage(`Standard input is longer than ${what}`))
+          ? Effect.fail(usage(`Standard input is longer than ${secretName}`))
           : Effect.succeed(text + chunk),
     ),
     Effect.catchTag("PlatformError", () => Effect.fail(usage("Standard input can't be read"))),
   )
   const secret = text.trim()
-  if (secret === "") return yield* usage(`Standard input is empty: pass ${what} there`)
+  if (secret === "") return yield* usage(`Standard input is empty: pass ${secretName} there`)
   return toToken(secret)
 })
 
-/** Asks before what can't be undone. */
+/** Asks for the confirmation of an irreversible change. */
 export const confirm = Effect.fnUntraced(function* (message: string, isConfirmed: boolean) {
   if (isConfirmed) return
   const { canPrompt } = yield* TerminalCapabilities

@@ -1,6 +1,8 @@
 /**
- * What `bin/effect-api-key.js` loads. It loads what a command needs: the whole command line takes many times what help and a token take, which
- * are asked for most, by people at a terminal and by scripts.
+ * The program that `bin/effect-api-key.js` loads (decision 0017).
+ *
+ * Help and new tokens are asked for most, by people and by scripts. Loading the whole command line takes many times as long, so it is loaded
+ * only for other commands.
  */
 import { existsSync, readFileSync } from "node:fs"
 import { enableOwnCompileCache } from "./compileCache.ts"
@@ -12,7 +14,7 @@ enableOwnCompileCache()
 const args = process.argv.slice(2)
 watchOutput("effect-api-key", args.includes("--json"))
 
-/** Written by `scripts/bundle-cli.ts`, which renders what `--version` tells too; there is none when this runs from its source. */
+/** The texts of help and of `--version`, which `scripts/bundle-cli.ts` writes. A run from source has no such file. */
 const helpFile = new URL("./help.json", import.meta.url)
 
 const canColor = (): boolean => {
@@ -27,14 +29,14 @@ const findHelp = (): string | undefined => {
   const isVersion = rest.length === 1 && (last === "--version" || last === "-v")
   if (!isVersion && rest.length > 0 && last !== "--help" && last !== "-h") return undefined
   if (rest.length > 2 || !existsSync(helpFile)) return undefined
-  // The file is ours.
+  // The cast holds: the package's own build wrote the file.
   const help = JSON.parse(readFileSync(helpFile, "utf8")) as Readonly<Record<string, { readonly plain: string; readonly colored: string }>>
   const name = isVersion ? "--version" : rest.length === 2 ? rest[0]! : ""
   const found = Object.hasOwn(help, name) ? help[name] : undefined
   return canColor() ? found?.colored : found?.plain
 }
 
-/** The flags of `generate`, if there is nothing else and all are sound; whatever else there is to say, the whole command line says. */
+/** Reads the flags of `generate`, if all are plainly valid. The whole command line handles all other arguments, and reports errors. */
 const readGenerate = () => {
   if (args[0] !== "generate") return undefined
   const { API_KEY_PREFIX = "", API_KEY_SEPARATOR = "" } = process.env

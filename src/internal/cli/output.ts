@@ -34,7 +34,7 @@ export interface Look {
   readonly now: number
 }
 
-/** How to write to this terminal, or to a file. */
+/** The width and the colours of standard output, and the current time. */
 export const look = Effect.gen(function* () {
   const { canColor } = yield* TerminalCapabilities
   const isColored = canColor && !(yield* Settings.NoColor)
@@ -46,7 +46,7 @@ export const look = Effect.gen(function* () {
   }
 })
 
-/** Prints one line of JSON, or what people read. */
+/** Prints one line of JSON, or a text for people. */
 export const print = Effect.fnUntraced(function* <A, I>(schema: Schema.Codec<A, I>, value: A, text: (look: Look) => string) {
   if (yield* Settings.Json) return yield* Console.log(safeJson(Schema.encodeSync(schema)(value)))
   return yield* Console.log(text(yield* look))
@@ -54,18 +54,18 @@ export const print = Effect.fnUntraced(function* <A, I>(schema: Schema.Codec<A, 
 
 export const printKey = (apiKey: ApiKey) => print(Json.Key, apiKey, (look) => describeKey(apiKey, look))
 
-/** A new token, which can't be had again. */
-export const printCreated = Effect.fnUntraced(function* ({ apiKey, token }: Created, what: string) {
+/** Prints a new token, which can't be shown again. */
+export const printCreated = Effect.fnUntraced(function* ({ apiKey, token }: Created, outcome: string) {
   putAtStake(`nobody has the token of the API key ${apiKey.keyId}, and it can't be shown again: rotate the key`)
-  // A server may answer with anything.
+  // A token from a server may contain control characters.
   const text = visible(Redacted.value(token))
   yield* print(Json.Created, { apiKey, token: text }, (look) => `${describeKey(apiKey, look)}\n\n${look.style("bold", text)}`)
-  yield* note(`${what} Keep the token now: it can't be shown again.`)
+  yield* note(`${outcome} Keep the token now: it can't be shown again.`)
 })
 
 const batchSize = 200
 
-/** A line each, of JSON or of a table, as they come. */
+/** Prints a line for each row, of JSON or of a table, while rows arrive. */
 export const printRows = Effect.fnUntraced(function* <A, I, E, R>(
   rows: Stream.Stream<A, E, R>,
   schema: Schema.Codec<A, I>,
@@ -89,7 +89,7 @@ export const printRows = Effect.fnUntraced(function* <A, I, E, R>(
   return count === 0 ? yield* note(ifNone) : undefined
 })
 
-/** To standard error, unless a program listens. */
+/** Prints a text for people to standard error, except with `--json`. */
 export const note = Effect.fnUntraced(function* (text: string) {
   if (!(yield* Settings.Json)) yield* Console.error(text)
 })
@@ -120,13 +120,13 @@ export interface Column<A> {
   readonly title: string
   readonly text: (row: A) => string
   readonly style?: (row: A) => Style | undefined
-  /** The narrowest that it may become. Columns without one aren't cut. */
+  /** The least width of a cut column. Columns without a least width aren't cut. */
   readonly least?: number
 }
 
 const gap = 2
 
-/** Takes the width that the terminal lacks from the widest columns that may be cut. */
+/** Narrows the widest columns that may be cut, until the table fits the terminal. */
 const shrink = <A>(natural: ReadonlyArray<number>, columns: ReadonlyArray<Column<A>>, width: number): ReadonlyArray<number> => {
   const widths = [...natural]
   for (let over = widths.reduce((sum, each) => sum + each + gap, -gap) - width; over > 0; over--) {
@@ -142,8 +142,8 @@ const shrink = <A>(natural: ReadonlyArray<number>, columns: ReadonlyArray<Column
 }
 
 /**
- * A table that is written batch by batch, aligned, a title above the first one. A later batch may widen its columns, so that one of
- * any length begins at once and nothing is cut but by the terminal.
+ * Makes a table that is written batch by batch, with titles above the first batch. A later batch may widen the columns, so the first batch
+ * needn't wait for it. Only the width of the terminal cuts cells.
  */
 export const makeTable = <A>(columns: ReadonlyArray<Column<A>>, look: Look): ((rows: ReadonlyArray<A>) => ReadonlyArray<string>) => {
   const { width, style } = look
@@ -153,7 +153,7 @@ export const makeTable = <A>(columns: ReadonlyArray<Column<A>>, look: Look): ((r
     const texts = rows.map((row) => columns.map(({ text }) => sanitize(text(row))))
     natural = natural.map((widest, index) => texts.reduce((sum, row) => Math.max(sum, CliOutput.displayWidth(row[index] ?? "")), widest))
     const widths = width === Number.POSITIVE_INFINITY ? natural : shrink(natural, columns, width)
-    // Columns that can't be cut are left out, from the right, rather than wrapped.
+    // If the columns still don't fit, the rightmost ones are left out. Lines never wrap.
     const line = (cells: ReadonlyArray<string>, styleOf: (index: number) => Style | undefined): string => {
       let used = 0
       const parts: Array<string> = []
@@ -184,13 +184,13 @@ export const makeTable = <A>(columns: ReadonlyArray<Column<A>>, look: Look): ((r
   }
 }
 
-/** All of it at once. */
+/** Writes a table in one batch. */
 export const table = <A>(rows: ReadonlyArray<A>, columns: ReadonlyArray<Column<A>>, look: Look): ReadonlyArray<string> =>
   makeTable(columns, look)(rows)
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
 
-/** The longest beginning that is no wider, and what is left. */
+/** Splits a text into its longest beginning of at most `width` columns, and the rest. */
 const splitAt = (text: string, width: number): readonly [string, string] => {
   let used = 0
   for (const { segment, index } of graphemes.segment(text)) {
@@ -207,7 +207,7 @@ const fit = (text: string, width: number, isLast: boolean): string => {
   return `${cut}…${" ".repeat(Math.max(0, width - 1 - CliOutput.displayWidth(cut)))}`
 }
 
-/** Lines that are no wider, broken at spaces where there are any. */
+/** Breaks a text into lines of at most `width` columns, at spaces if possible. */
 const wrap = (text: string, width: number): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let rest = text
@@ -233,7 +233,7 @@ export const keyColumns = (now: number): ReadonlyArray<Column<ApiKey>> => [
   { title: "OWNER", text: ({ ownerId }) => ownerId ?? "", least: 6 },
 ]
 
-/** One key, a field a line, or several at a narrow terminal. */
+/** Describes a key with a line for each field. On a narrow terminal a field may take several lines. */
 export const describeKey = (key: ApiKey, { now, style, width }: Look): string => {
   const at = (instant: DateTime.Utc | null, never: string) =>
     instant === null ? never : `${new Date(instant.epochMilliseconds).toISOString()} (${relative(instant, now, never)})`
@@ -254,7 +254,7 @@ export const describeKey = (key: ApiKey, { now, style, width }: Look): string =>
     ["created", at(key.createdAt, "")],
     ...(key.rotatedAt === null ? [] : [["rotated", at(key.rotatedAt, "")] as const]),
     ...(previous === null ? [] : [["previous", describePrevious(previous, now, at)] as const]),
-    // Of tokens of another format there is none.
+    // Tokens of another format have no hint.
     ...(key.hint === "" ? [] : [["hint", `${key.hint}, before the last 6 characters of the token`] as const]),
     ["metadata", JSON.stringify(key.metadata)],
     ...(key.policies === null ? [] : [["policies", JSON.stringify(key.policies)] as const]),
@@ -278,8 +278,8 @@ const describePrevious = (
     ? `${keyId} ended ${at(expiresAt, "")}`
     : `${keyId} works until ${at(expiresAt, "a time after the new token's first use")}`
 
-/** A line on a terminal's standard error that is written anew; nothing elsewhere. A bar, if the total is known. */
-export const makeProgress = Effect.fnUntraced(function* (what: string, unit: string) {
+/** Makes a line of progress, which is shown on standard error if that is a terminal. A known total gives a bar. */
+export const makeProgress = Effect.fnUntraced(function* (activity: string, unit: string) {
   const isShown = (yield* (yield* Stdio.Stdio).stderrIsTerminal) && !(yield* Settings.Json)
   if (!isShown) return { isShown, show: () => Effect.void, clear: Effect.void } satisfies ProgressLine
   const columns = (yield* (yield* Terminal.Terminal).columns) || 80
@@ -296,7 +296,7 @@ export const makeProgress = Effect.fnUntraced(function* (what: string, unit: str
           share === undefined
             ? `${done.toLocaleString("en")} ${unit}`
             : `[${"█".repeat(Math.round(share * 24)).padEnd(24, "░")}] ${Math.floor(share * 100)} %`
-        return write(`\r\u001b[K${`${what} ${state}${note}`.slice(0, columns - 1)}`)
+        return write(`\r\u001b[K${`${activity} ${state}${note}`.slice(0, columns - 1)}`)
       }),
     clear: write("\r\u001b[K"),
   } satisfies ProgressLine

@@ -1,4 +1,4 @@
-/** The token that a command is about, which comes on standard input, and what it comes to. */
+/** The token that a command reads from standard input, and the answer about the token. */
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
@@ -13,7 +13,7 @@ import * as Json from "./Json.ts"
 import { readSecret, refuseAny } from "./keyName.ts"
 import * as Settings from "./settings.ts"
 
-/** Taken, so that they can be refused with the reason, and aren't repeated in a message about them. */
+/** Tokens among the arguments. They are parsed in order to be refused with a reason that doesn't repeat them. */
 export const presentedToken = {
   token: Flag.String("token").pipe(Flag.withHidden, Flag.atLeast(0), Flag.mapEffect(refuseAny)),
   stray: Argument.String("nothing").pipe(
@@ -23,7 +23,7 @@ export const presentedToken = {
   ),
 }
 
-/** The token, where it was read before the database was opened. */
+/** The token, if it was read before the database was opened. */
 export const PresentedToken: Context.Reference<Redacted.Redacted | undefined> = Context.Reference<Redacted.Redacted | undefined>(
   "effect-api-key/cli/PresentedToken",
   { defaultValue: () => undefined },
@@ -33,7 +33,7 @@ export const readPresentedToken = Effect.gen(function* () {
   return (yield* PresentedToken) ?? (yield* readSecret("the token"))
 })
 
-/** A token that isn't good is an answer for programs, and a failure with an exit code of its own. */
+/** Turns a refused token into a failure with its own exit code. With `--json`, standard output has the answer too. */
 export const orRefusal = <A, E extends Failed, R>(judged: Effect.Effect<A, E, R>) =>
   Effect.catch(judged, (error) =>
     Effect.gen(function* () {

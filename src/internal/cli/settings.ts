@@ -26,7 +26,7 @@ export const NoColor = GlobalFlag.Setting("effect-api-key/no-color")({
   ),
 })
 
-/** `--url`, of the package's own command line. */
+/** `--url`, a flag of the package's own command line. */
 export const Url = GlobalFlag.Setting("effect-api-key/url")({
   flag: Flag.String("url").pipe(
     Flag.withDescription("Work on this server, with the token in EFFECT_API_KEY_TOKEN, instead of a database"),
@@ -34,7 +34,7 @@ export const Url = GlobalFlag.Setting("effect-api-key/url")({
   ),
 })
 
-/** `--allow-plaintext`, of the same. */
+/** `--allow-plaintext`, a flag of the package's own command line. */
 export const AllowPlaintext = GlobalFlag.Setting("effect-api-key/allow-plaintext")({
   flag: Flag.Boolean("allow-plaintext").pipe(
     Flag.withoutNegation,
@@ -44,8 +44,8 @@ export const AllowPlaintext = GlobalFlag.Setting("effect-api-key/allow-plaintext
 })
 
 /**
- * The format of the tokens that `generate` makes and `scan` looks for, where their flags don't say. Default: what `API_KEY_PREFIX` and
- * `API_KEY_SEPARATOR` say, or `ak` and `-`.
+ * The format of tokens for `generate` and `scan`, unless their flags set another. Default: `API_KEY_PREFIX` and `API_KEY_SEPARATOR`, or else
+ * `ak` and `-`.
  * @category services
  * @since 0.1.0
  */
@@ -54,7 +54,7 @@ export const TokenFormat: Context.Reference<TokenConfig | undefined> = Context.R
   { defaultValue: () => undefined },
 )
 
-/** That format, whole. */
+/** The format of tokens, with its defaults filled in. */
 export const tokenFormat: Effect.Effect<Required<TokenConfig>, CliFailure> = Effect.gen(function* () {
   const ofApplication = yield* TokenFormat
   if (ofApplication !== undefined) return { prefix: "ak", separator: "-", ...ofApplication }

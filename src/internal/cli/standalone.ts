@@ -1,4 +1,4 @@
-/** The command line of the package: the commands over the database that is configured, or over a server, and those that need a database. */
+/** The package's own command line. Most commands work on the configured database or on a server. Some commands need the database. */
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,11 +19,11 @@ const confirmable = <Name extends string, Input extends { readonly confirmWithin
   self: Command.Command<Name, Input, ContextInput, E, R>,
 ) => Command.provide(self, ({ confirmWithin }) => layerKeys({ confirms: Option.isSome(confirmWithin) }))
 
-/** Hashes don't travel. */
-const layerDatabaseAlone = (what: string, options?: { readonly makes: boolean }) =>
-  Layer.unwrap(Effect.as(onDatabase(what), layerKeys(options)))
+/** Hashes aren't sent over HTTP, so a command that needs them works on the database. */
+const layerDatabaseAlone = (command: string, options?: { readonly makes: boolean }) =>
+  Layer.unwrap(Effect.as(onDatabase(command), layerKeys(options)))
 
-/** Standard input before the database: what writes the token may have the embedded one open until it ends. */
+/** Reads standard input before the database is opened. The program that writes the token may hold the embedded database until it ends. */
 const presented = <Name extends string, Input, ContextInput, E, R>(self: Command.Command<Name, Input, ContextInput, E, R>) =>
   Command.provide(self, () =>
     Layer.unwrap(
@@ -33,7 +33,6 @@ const presented = <Name extends string, Input, ContextInput, E, R>(self: Command
     ),
   )
 
-/** Everything. */
 export const standalone = Command.make("effect-api-key").pipe(
   Command.withDescription("Issue, verify and manage API keys"),
   Command.withSubcommands([

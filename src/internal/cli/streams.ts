@@ -1,22 +1,23 @@
-/** The end of a process that can't write. The module imports nothing of Effect, as the commands that are run most load little. */
+/** Ends a process whose output can't be written. The module imports nothing of Effect, as it is loaded for every command (decision 0017). */
 import { writeSync } from "node:fs"
 import { safeJson } from "../text/safe.ts"
 
 let isWatched = false
 let atStake: string | undefined
 
-/** Says what is lost for good if what is printed next isn't read. */
-export const putAtStake = (what: string): void => {
-  atStake = what
+/** Sets the message about the loss if the next output can't be written. */
+export const putAtStake = (loss: string): void => {
+  atStake = loss
 }
 
-/** A line for people, or the object for programs. */
+/** Renders a failure as a line for people, or as an object for programs. */
 export const renderFailure = (name: string, isJson: boolean, tag: string, message: string): string =>
   isJson ? safeJson({ error: { _tag: tag, message } }) : `${name}: ${message}`
 
 /**
- * A reader that has had enough (`| head`) ends the process quietly; whatever else keeps standard output from being written, a full disk say,
- * does so with a line and exit code 1, and so does a reader that leaves before it has a token that can't be shown again.
+ * Ends the process if standard output can't be written. If the reader has closed it (`| head`), the end is quiet.
+ *
+ * Any other reason, such as a full disk, gives a line and exit code 1. So does a reader that closes while an irretrievable token is at stake.
  */
 export const watchOutput = (name: string, isJson: boolean): void => {
   if (isWatched) return

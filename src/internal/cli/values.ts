@@ -12,12 +12,12 @@ export const parseDuration = (text: string): Option.Option<Duration.Duration> =>
 export const parseInstant = (text: string): Option.Option<DateTime.Utc> =>
   Option.map(Option.fromUndefinedOr(Instants.parseInstant(text.trim(), { withoutZone: true })), DateTime.makeUnsafe)
 
-/** An instant, or how far it is from now. */
+/** An instant, or a distance from now. */
 export type Moment = DateTime.Utc | Duration.Duration
 
 export const parseMoment = (text: string): Option.Option<Moment> =>
   Option.orElse(parseInstant(text), (): Option.Option<Moment> => parseDuration(text))
 
-/** From `now` on (`1`) or back (`-1`). */
+/** Gives the instant. A distance counts from `now`, forward (`1`) or back (`-1`). */
 export const resolveMoment = (moment: Moment, now: DateTime.Utc, direction: 1 | -1): DateTime.Utc =>
   DateTime.isDateTime(moment) ? moment : DateTime.add(now, { milliseconds: direction * Duration.toMillis(moment) })

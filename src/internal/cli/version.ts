@@ -1,2 +1,2 @@
-/** That of the package. */
+/** The version of the package. */
 export const version = "0.1.0"

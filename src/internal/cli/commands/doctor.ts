@@ -12,7 +12,7 @@ import * as Settings from "../settings.ts"
 const symbols = { ok: "✓", warning: "!", error: "✗" } as const
 const styles = { ok: "green", warning: "yellow", error: "red" } as const
 
-/** Looks for what is wrong. */
+/** Checks the configuration and the database. */
 export const doctor = Command.make(
   "doctor",
   {},

@@ -6,7 +6,7 @@ import { orFailure } from "../CliFailure.ts"
 import { confirm, findKey } from "../keyName.ts"
 import { printKey } from "../output.ts"
 
-/** Ends the token from before a rotation. @category commands @since 0.1.0 */
+/** Ends a key's previous token. @category commands @since 0.1.0 */
 export const endGrace = Command.make(
   "end-grace",
   { key, yes, ...changeFlags },

@@ -39,7 +39,7 @@ export const exportKeys = Command.make(
     const lines = Stream.mapError(apiKeys.export({ hashes, filter }), (error) => fromError(error))
     let exported = 0
     if (Option.isNone(output)) {
-      // A program that reads along has the terminal for its own output.
+      // Progress is shown only beside a regular file. A program behind a pipe may use the terminal itself.
       const isFile = yield* Effect.sync(() => fstatSync(1).isFile())
       const bar = isFile ? yield* makeProgress("Exporting", "keys") : undefined
       const total = bar?.isShown === true ? yield* orFailure(apiKeys.count(filter)) : 0
@@ -50,17 +50,18 @@ export const exportKeys = Command.make(
     const file = output.value
     const fs = yield* FileSystem.FileSystem
     const total = yield* orFailure(apiKeys.count(filter))
-    const there = new CliFailure({ exitCode: 1, tag: "FileError", reason: `${file} is there already, and isn't overwritten` })
+    const alreadyThere = new CliFailure({ exitCode: 1, tag: "FileError", reason: `${file} is there already, and isn't overwritten` })
     const written = fileFailure("written", file)
-    if (yield* Effect.mapError(fs.exists(file), written)) return yield* there
+    if (yield* Effect.mapError(fs.exists(file), written)) return yield* alreadyThere
     const bar = yield* makeProgress("Exporting", "keys")
-    // Under its own name there is only a whole file. Processes in containers may have the same number.
+    // The lines go to a draft first, so a file under the final name is always whole. A UUID names the draft, as process ids aren't unique
+    // across containers.
     const draft = `${file}.${randomUUID()}.part`
     yield* lines.pipe(
       Stream.tap(() => bar.show(++exported, total)),
       Stream.encodeText,
       Stream.run(fs.sink(draft, { flag: "wx", mode: 0o600 })),
-      // Unlike a renaming, a link never replaces a file that was put there meanwhile. Not every file system has links.
+      // Unlike a rename, a link never replaces a file that appeared meanwhile. On a file system without links the draft is renamed.
       Effect.andThen(
         Effect.catchIf(
           fs.link(draft, file),
@@ -69,7 +70,7 @@ export const exportKeys = Command.make(
         ),
       ),
       Effect.ensuring(Effect.andThen(bar.clear, Effect.ignore(fs.remove(draft, { force: true })))),
-      Effect.catchTag("PlatformError", (error) => Effect.fail(error.reason._tag === "AlreadyExists" ? there : written(error))),
+      Effect.catchTag("PlatformError", (error) => Effect.fail(error.reason._tag === "AlreadyExists" ? alreadyThere : written(error))),
     )
     yield* print(Json.Exported, { exported, file }, () => `${counted(exported, "API key")} in ${file}`)
   }),

@@ -124,7 +124,7 @@ export const importKeys = Command.make(
     yield* apiKeys
       .import(csv ? fromCsv(input, { delimiter: Option.getOrUndefined(delimiter), backslash }) : fromJson(input), {
         ...(reader === undefined ? {} : { from: reader }),
-        // The application's own hashers and adapters aren't at hand.
+        // An application may have hashers and adapters that this process lacks, so hashes that are unknown here are accepted.
         unknownHashes: "accept",
         dryRun,
         skip,
@@ -141,7 +141,7 @@ export const importKeys = Command.make(
         }),
         Effect.ensuring(bar.clear),
         Effect.mapError((error) => fromError(error)),
-        // By a failure, or by Ctrl-C.
+        // A failure or Ctrl-C ended the import.
         Effect.onError(() =>
           last.read > skip && !dryRun ? note(`What was read before is kept. To go on: --skip ${last.read}`) : Effect.void,
         ),
@@ -167,7 +167,7 @@ export const importKeys = Command.make(
       )
     }
     if (refused > 0) {
-      // Not one row that export wrote: the rows may be another system's.
+      // Every row was refused, so the rows may be of another system.
       const hint = Option.isNone(from) && refused === read - skip ? `. Rows of another system need --from (${adapterNames.join(", ")})` : ""
       return yield* new CliFailure({ exitCode: 1, tag: "RowsRefused", reason: `${refused} of ${counted(read, "row")} were refused${hint}` })
     }

@@ -7,7 +7,7 @@ import { toggle } from "../keyFlags.ts"
 import { announceNew, noteMisspelt, onDatabase } from "../keyLayers.ts"
 import { note, print } from "../output.ts"
 
-/** Prepares the database that is configured. */
+/** Creates or updates the tables of the configured database. */
 export const migrate = Command.make(
   "migrate",
   {
@@ -22,7 +22,7 @@ export const migrate = Command.make(
     const { isMountedElsewhere } = yield* Effect.promise(() => import("../../sql/unmigrated.ts"))
     const config = yield* readSettings
     yield* announceNew
-    // An embedded database that is there without a pepper counts as having lost it.
+    // The pepper is made before the database. An embedded database without a pepper counts as having lost its pepper.
     if (Option.isNone(config.databaseUrl)) yield* Effect.mapError(loadPeppers(config), (error) => fromError(error))
     const [isMounted, ran, repaired] = yield* Effect.all([isMountedElsewhere(), migrate(), repairs ? repair() : Effect.succeed([])]).pipe(
       Effect.mapError((error) => fromError(error)),

@@ -35,7 +35,7 @@ export const rotate = Command.make(
   },
   Effect.fnUntraced(function* ({ key, grace, fromFirstUse, endPrevious, ...flags }) {
     const found = yield* findKey(key)
-    // A slip of `m`, or `ms`, for minutes leaves no time to think again.
+    // A grace below a minute may be a slip in the unit, such as `ms` for `m`.
     const isAtOnce = Option.exists(grace, (each) => Duration.toSeconds(each) < 60)
     if (isAtOnce)
       yield* confirm(
@@ -54,7 +54,7 @@ export const rotate = Command.make(
         ...(isAtOnce || endPrevious ? readConfirmedChange(flags, found) : readChange(flags)),
       })
       .pipe(
-        // The rotation stands, and its token is nowhere else.
+        // The rotation took place, and the error holds the only copy of the new token.
         Effect.tapErrorTag("Unconfirmed", ({ token }) =>
           token === undefined
             ? Effect.void

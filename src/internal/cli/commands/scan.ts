@@ -70,7 +70,7 @@ export const scan = Command.make(
       const message = safeLine(problem.message)
       return Effect.andThen(bar.clear, Console.error(isJson ? safeJson({ problem: { _tag, message } }) : `effect-api-key: ${message}`))
     }
-    // In many places there is often the same one.
+    // One token often occurs in many places, and is judged once.
     const known = new Map<string, FoundToken>()
     const judgeOnce = (keys: ApiKeys["Service"], find: Find) =>
       Effect.suspend(() => {
@@ -111,7 +111,7 @@ export const scan = Command.make(
     yield* Effect.scoped(Effect.andThen(Effect.forkScoped(ticking), Stream.runForEach(scanned, show))).pipe(
       Effect.ensuring(bar.clear),
       Effect.mapError((error) => (error instanceof CliFailure ? error : fromError(error))),
-      // The finds until then aren't lost.
+      // The log still reports the finds from before the failure.
       Effect.tapError(printSarif),
     )
     yield* printSarif()

@@ -40,7 +40,7 @@ export const serve = Command.make(
     const server = layerWith((yield* Settings.Json) ? { onFirstKey } : {})
     return yield* Layer.launch(server).pipe(
       Effect.mapError((error) => fromError(error)),
-      // In front of the variables of the same names.
+      // A flag takes precedence over the variable of the same name.
       Effect.provide(ConfigProvider.layerAdd(ConfigProvider.fromUnknown(flags), { asPrimary: true })),
     )
   }),

@@ -20,7 +20,7 @@ const columns = (now: number): ReadonlyArray<Column<Upcoming>> => [
   { title: "OWNER", text: ({ apiKey }) => apiKey.ownerId ?? "", least: 6 },
 ]
 
-/** Prints the keys that are about to stop working, or to need a new token. @category commands @since 0.1.0 */
+/** Prints the keys that soon expire, or soon need a new token. @category commands @since 0.1.0 */
 export const upcoming = Command.make(
   "upcoming",
   {

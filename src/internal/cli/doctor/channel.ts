@@ -1,4 +1,4 @@
-/** Whether nodes hear of changes. */
+/** Checks that nodes hear of changes. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
@@ -31,7 +31,7 @@ export const checkTriggers = Effect.fnUntraced(function* (
     return error("invalidation", "This database is a standby, which knows no LISTEN", "Set DATABASE_URL to the primary")
   }
   const listen = listening(nodes)
-  // An embedded database has one process, so no trigger stands between nodes.
+  // An embedded database has one process, so there is no channel to other nodes to check.
   if (Option.isNone(databaseUrl)) return ok("invalidation", `Changes are told; ${listen}`)
   return yield* checkHeard(`Changes are told and heard; ${listen}`).pipe(
     Effect.provide(layerListening(databaseUrl.value), { local: true }),
@@ -43,12 +43,12 @@ export const checkTriggers = Effect.fnUntraced(function* (
 
 const listening = (count: number): string => `${counted(count, "node")} ${count === 1 ? "listens" : "listen"}`
 
-/** Whether what is said is heard, as a node hears it: by a connection on which nothing else is said. */
+/** Checks that a published message arrives. As on a node, the connection that listens is apart from the one that publishes (decision 0031). */
 const checkHeard = (message: string) =>
   Effect.gen(function* () {
     const { subscribe, publish, advice } = yield* ApiKeyInvalidation
     const heard = yield* subscribe
-    // Nodes leave it alone.
+    // Nodes ignore an unknown message that begins with `?`.
     const probe = `?doctor ${crypto.randomUUID()}`
     yield* publish(probe)
     const isHeard = yield* Effect.timeoutOption(Effect.repeat(Queue.take(heard), { until: (text) => text === probe }), "3 seconds")

@@ -1,4 +1,4 @@
-/** The configuration, tried where it costs nothing, and the prefix of tokens. */
+/** Checks of the configuration, and of the prefix of tokens in the database. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -25,9 +25,9 @@ const configurationAdvice: Readonly<Record<string, string>> = {
   AdapterOptionMissing: "Set the variable that is named, or take the adapter out of API_KEY_ADAPTERS",
 }
 
-/** All that the server is configured with, tried where it costs nothing. Several faults are several findings. */
+/** Tries the server's whole configuration without its database and its network. Each fault is a finding of its own. */
 export const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, dataDir }: DatabaseSettings) {
-  // Seals may be required, so something has to make them.
+  // The configuration may require seals, and seals need a key.
   const seals = Seals.layerRing({ current: { id: "tried", value: Redacted.make("a key that seals no token") }, older: [] })
   const service = layerConfig.pipe(Layer.provide([layerEphemeral, layerMemory, seals]))
   const parts: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string; readonly message: string }>> = [
@@ -56,7 +56,7 @@ export const checkConfiguration = Effect.fnUntraced(function* ({ databaseUrl, da
   ]
 })
 
-/** Tokens of another prefix than the configured one are refused here, but for those that adapters know. */
+/** Looks for keys with another prefix than the configured one. Their tokens are refused here, except tokens of adapters. */
 export const checkPrefixes = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.gen(function* () {
     const sql = (yield* SqlClient).withoutTransforms()
@@ -77,6 +77,6 @@ export const checkPrefixes = (config: DatabaseSettings): Effect.Effect<ReadonlyA
   }).pipe(
     Effect.provide(layerSql(config), { local: true }),
     Effect.scoped,
-    // The other checks find faults of the database.
+    // Other checks report the faults of the database.
     Effect.catchCause(() => Effect.succeed([])),
   )

@@ -1,4 +1,4 @@
-/** The database: its migrations, clock, indexes and rows. */
+/** Checks of the database: its migrations, clock, indexes and rows. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -13,7 +13,7 @@ import { type Finding, ok, warning, error, capitalise, repairAdvice } from "./fi
 import { checkMigrations } from "./migrations.ts"
 import { countNodes, checkTriggers } from "./channel.ts"
 
-/** How far two clocks are apart, as far as it can be told from here. */
+/** Compares the database's clock with this one. The duration of the query limits the precision. */
 export const checkClock = (before: number, after: number, database: number): Finding => {
   const skew = Math.round(database - (before + after) / 2)
   const bound = 1_000 + (after - before) / 2
@@ -57,7 +57,7 @@ export const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, dat
   const before = yield* Clock.currentTimeMillis
   const [clock] = yield* sql<{ now: number }>`SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
   findings.push(checkClock(before, yield* Clock.currentTimeMillis, clock?.now ?? 0))
-  // Before all migrations have run, an index that isn't there isn't missing.
+  // Before all migrations have run, an absent index may still be made by a later one.
   const isWhole = hasTable && migrations.level !== "error"
   if (!isWhole) return { findings, isWhole, nodes: 0 }
 
@@ -67,7 +67,7 @@ export const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, dat
       ? ok("indexes", "All are there")
       : warning("indexes", `Missing or invalid: ${missing.indexes.join(", ")}`, repairAdvice),
   )
-  // Nodes register here whatever connects them, but with Redis none listens here.
+  // Nodes register in the database with every kind of channel. With Redis no node listens to the triggers, so these aren't checked.
   const nodes = missing.hasNodes ? yield* countNodes : 0
   if (!missing.hasNodes) {
     findings.push(error("invalidation", "The table api_keys_nodes, in which the nodes register, isn't there", repairAdvice))
@@ -85,7 +85,7 @@ export const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, dat
   return { findings, isWhole, nodes }
 })
 
-/** Reads every row. Opening the database has read a part of them. */
+/** Reads every row. At its opening an embedded database has read only some of them. */
 export const checkRows = ({ dataDir }: DatabaseSettings) =>
   Effect.matchEffect(readByPrimaryKeys("every"), {
     onSuccess: () => Effect.succeed<ReadonlyArray<Finding>>([]),

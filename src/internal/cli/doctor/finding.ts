@@ -1,4 +1,4 @@
-/** What doctor finds, and the words for failures. */
+/** The findings of `doctor`, and the texts for failures. */
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import { rootMessage } from "../../text/rootMessage.ts"
@@ -11,7 +11,7 @@ export const ok = (check: Finding["check"], message: string): Finding => ({ chec
 export const warning = (check: Finding["check"], message: string, advice: string): Finding => ({ check, level: "warning", message, advice })
 export const error = (check: Finding["check"], message: string, advice: string): Finding => ({ check, level: "error", message, advice })
 
-/** That of the typed error behind a failure. */
+/** The tag of the typed error behind a failure. */
 export const tagOf = (cause: Cause.Cause<unknown>): string | undefined => {
   const failure = Cause.squash(cause)
   if (failure instanceof CliFailure) return failure.tag
@@ -36,5 +36,5 @@ export const databaseAdvice: Readonly<Record<string, string>> = {
   DataDirLocked: "Ask the server that has it, with --url, or stop it first",
 }
 
-/** For what a repair makes anew. */
+/** The advice about parts that a repair makes anew. */
 export const repairAdvice = "Run: effect-api-key migrate --repair"

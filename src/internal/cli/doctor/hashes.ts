@@ -1,11 +1,11 @@
-/** Whether hashes can be checked, and are of the current kind. */
+/** Checks that stored hashes can be verified, and are of the current kind. */
 import * as Argon2Hash from "../../hasher/argon2Hash.ts"
 import * as Pepper from "../../../hasher/Pepper.ts"
 import type { HashUsage } from "../../../ApiKeys.ts"
 import { type AdapterName, adapterNames, hashLabels } from "../../wiring/adapters.ts"
 import { type Finding, ok, warning, error } from "./finding.ts"
 
-/** Whether the server's hasher, and that of the command line, can check hashes of a kind at all. */
+/** Whether the hasher of the server and of the command line can check hashes of this kind. */
 const isChecked = ({ algorithm, parameters }: HashUsage, adapters: ReadonlyArray<AdapterName>): boolean => {
   if (adapters.some((name) => hashLabels[name].includes(algorithm))) return true
   const [, memory, passes, lanes] = /^v=19,m=(\d+),t=(\d+),p=(\d+)$/.exec(parameters) ?? []
@@ -18,7 +18,7 @@ const isChecked = ({ algorithm, parameters }: HashUsage, adapters: ReadonlyArray
   )
 }
 
-/** Hashes of which nothing can be said but that they aren't ours, and those of which something can be done. */
+/** Reports hashes whose pepper is missing, hashes that can't be checked here, and hashes of an outdated kind. */
 export const judgeHashes = (
   report: ReadonlyArray<HashUsage>,
   ring: Pepper.PepperRing,

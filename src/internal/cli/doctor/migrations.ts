@@ -1,11 +1,11 @@
-/** Compares the database's migrations with those of this version. */
+/** Compares the migrations of the database with the migrations of this version. */
 import * as Migrations from "../../../sql/Migrations.ts"
 import { type Finding, ok, warning, error } from "./finding.ts"
 
 const plan = Object.keys(Migrations.migrations()).map((name) => ({ id: Number.parseInt(name), name: name.replace(/^\d+_/, "") }))
 const newest = Math.max(...plan.map(({ id }) => id))
 
-/** The migrations that have run, and whether the table that they made is still there. */
+/** Judges the ids of the migrations that have run. `ids` is undefined if their list is missing. `hasTable` tells of the table `api_keys`. */
 export const checkMigrations = (
   ids: ReadonlySet<number> | undefined,
   hasTable: boolean,

@@ -1,4 +1,4 @@
-/** Whether there are peppers, and whether the keys were made under them. */
+/** Checks that peppers are configured, and that the keys were made under them (decision 0040). */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -45,7 +45,7 @@ export const checkPeppers = Effect.fnUntraced(function* (config: DatabaseSetting
   return ok("peppers", `${1 + older.length} configured; the current one is ${name}`)
 })
 
-/** Whether the peppers are those that the keys were made under. */
+/** Compares the configured peppers with the ones under which the keys were made. */
 export const comparePepperValues = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Finding>, CliFailure> =>
   Effect.gen(function* () {
     const ring = yield* Effect.mapError(loadPeppers(config), fromError)

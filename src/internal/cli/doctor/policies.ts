@@ -1,4 +1,4 @@
-/** Keys whose policies the package's own server and command line refuse, as they know no kinds. */
+/** Looks for keys with policies. The package's own server and command line know no kinds of policies, so they refuse such keys. */
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { type DatabaseSettings, layerSql } from "../database.ts"
@@ -25,6 +25,6 @@ export const checkPolicies = (config: DatabaseSettings): Effect.Effect<ReadonlyA
   }).pipe(
     Effect.provide(layerSql(config), { local: true }),
     Effect.scoped,
-    // The other checks find faults of the database.
+    // Other checks report the faults of the database.
     Effect.catchCause(() => Effect.succeed([])),
   )

@@ -1,4 +1,4 @@
-/** Whether the keys that sealed tokens are configured. */
+/** Checks that the sealing keys of tokens are configured. */
 import type { SealUsage } from "../../../ApiKeys.ts"
 import { adviceOfMissing, consequence, tellMissing } from "../../keys/sealing.ts"
 import type { SealRule } from "../../verifier/standing.ts"
