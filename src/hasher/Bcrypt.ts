@@ -1,8 +1,8 @@
 /**
  * bcrypt through `@node-rs/bcrypt`, for programs that must use it.
  *
- * bcrypt cuts its input at 72 bytes and at NUL. So the secret is first hashed with HMAC-SHA-256 under the pepper. bcrypt gets the result in
- * base64, which has 44 characters.
+ * bcrypt cuts its input at 72 bytes and at NUL. So the secret is first hashed with HMAC-SHA-256 under the pepper. The result, 44 characters
+ * of base64, is the input of bcrypt.
  * @since 0.1.0
  */
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto"

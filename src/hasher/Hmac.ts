@@ -4,8 +4,8 @@
  * This library's secrets have at least 280 random bits. Nobody can guess such a secret from a fast hash, even with the pepper. A slow hash
  * protects secrets with little randomness: keys chosen by users or made by another system. Don't use this hasher for those.
  *
- * If pepper and table both leak, a thief can test candidates at full speed, which is hopeless against 280 bits. With the right to write the
- * table, a thief can also forge a row for a token, as with any other hasher.
+ * If pepper and table both leak, a thief can test candidates at full speed, which is hopeless against 280 bits. A thief with write access
+ * to the table can also forge a row, as with any other hasher.
  * @since 0.1.0
  */
 import type * as Config from "effect/Config"

@@ -46,7 +46,7 @@ export interface PepperRing {
 
 /**
  * The built-in pepper, which anybody can read. It is used if no pepper is configured. As an older pepper of a ring it checks the hashes
- * that it made, so the server can move to a secret one.
+ * that it made, until they are replaced.
  * @category models
  * @since 0.1.0
  */

@@ -1,13 +1,13 @@
 /**
- * Connects the nodes through Redis, for programs that have it, or whose keys aren't in PostgreSQL. Redis tells only what a node's service
- * has changed: a change by hand isn't heard.
+ * Connects the nodes through Redis, for programs that have Redis, or keep their keys outside PostgreSQL. Redis tells only the changes that
+ * a node's service makes. A change by hand isn't heard.
  *
- * Redis may lose its register of the nodes, or be split so that each part has one. So confirmations ask the register of the store, where that
- * has one (`nodeRegister`), as that of PostgreSQL does; the register in Redis is for stores without.
+ * Redis may lose its register of the nodes, or be split so that each part has a register. So confirmations ask the register of the store,
+ * if it has one (`nodeRegister`), as the store on PostgreSQL has. The register in Redis is for other stores.
  *
- * Needs the packages `@effect/platform-node` and `redis` (node-redis, 5 or later), and Redis 6 or later. The program's Redis user needs
- * the channel `<prefix>changes`, the key `<prefix>nodes`, and the commands `PUBLISH`, `SUBSCRIBE`, `EVAL`, `TIME`, `PEXPIREAT`, `DEL` and those
- * on hashes.
+ * Needs the packages `@effect/platform-node` and `redis` (node-redis, 5 or later), and Redis 6 or later. The program's Redis user needs the
+ * channel `<prefix>changes` and the key `<prefix>nodes`. It also needs the commands `PUBLISH`, `SUBSCRIBE`, `EVAL`, `TIME`, `PEXPIREAT`,
+ * `DEL`, and those on hashes.
  * @since 0.1.0
  */
 import { NodeRedis } from "@effect/platform-node/NodeRedis"
@@ -24,17 +24,18 @@ import * as MessageQueue from "../internal/nodes/queue.ts"
 /** @category models @since 0.1.0 */
 export interface RedisOptions {
   /**
-   * What the names of the channel and of the key begin with. Services that share their keys share the prefix; others on the same Redis
-   * have another, also in another of its databases, as channels know none. Default: `effect-api-key:`.
+   * The start of the names of the channel and of the key. Services with the same keys share the prefix. Other services on the same Redis
+   * need another prefix, even in another database, as channels belong to no database. Default: `effect-api-key:`.
    */
   readonly prefix?: string | undefined
 }
 
 /**
- * Through Redis.
+ * The channel through Redis.
  *
- * Whoever listens has a connection of its own, made with the client's options, and hears that it is lost: unlike the client, it doesn't
- * come back by itself, as it would have missed what was told in between. What can't be sent within two seconds fails and isn't sent later.
+ * Each subscription has a connection of its own, made with the client's options. If this connection is lost, the subscription fails. Unlike
+ * the client, it doesn't reconnect by itself, as messages would have been missed meanwhile. A message that can't be sent within two seconds
+ * fails, and isn't sent later.
  * @category layers
  * @since 0.1.0
  * @example
@@ -57,14 +58,14 @@ export const layerRedis = (options: RedisOptions = {}): Layer.Layer<ApiKeyInvali
 
 type Client = NodeRedis["Service"]["client"]
 
-/** How long Redis may take to answer. */
+/** The time in which Redis has to answer. */
 const patience = Duration.seconds(2)
 
 const make = (client: Client, prefix: string): ApiKeyInvalidation["Service"] => {
   const channel = `${prefix}changes`
   const nodes = `${prefix}nodes`
 
-  /** A command that waits to be sent, as it does while the client connects again, is withdrawn with the signal. */
+  /** A command waits while the client reconnects. The signal withdraws a command that wasn't sent. */
   const send = <A>(operation: string, command: (client: Client) => Promise<A>): Effect.Effect<A, InvalidationError> =>
     bounded(
       operation,
@@ -84,7 +85,7 @@ const make = (client: Client, prefix: string): ApiKeyInvalidation["Service"] => 
     unregister: (node) =>
       Effect.asVoid(send("unregister", (client) => client.eval(unregisterScript, { keys: [nodes], arguments: [node] }))),
     nodes: send("nodes", (client) => client.eval(nodesScript, { keys: [nodes] })).pipe(Effect.flatMap(understood("nodes", decodeNodes))),
-    // Redis may be emptied, or replaced by one that knows less.
+    // Redis may be emptied, or replaced by a server without the register. The register is younger then.
     registerAge: send("registerAge", (client) => client.eval(ageScript, { keys: [nodes] })).pipe(
       Effect.flatMap(understood("registerAge", decodeAge)),
       Effect.map(Duration.millis),
@@ -106,7 +107,7 @@ const subscribe = (
     const listener = yield* Effect.acquireRelease(
       Effect.sync(() =>
         client
-          // Silence is no sign of a connection that is lost, nor may Redis move this one elsewhere unnoticed.
+          // Silence doesn't mean a lost connection, so the connection has no timeout. Redis must not move it elsewhere unnoticed.
           .duplicate({ socket: { ...client.options.socket, reconnectStrategy: false, socketTimeout: 0 }, maintNotifications: "disabled" })
           .on("error", (cause) => Queue.failCauseUnsafe(heard, Cause.fail(new InvalidationError({ operation: "listen", cause })))),
       ),
@@ -119,7 +120,7 @@ const subscribe = (
       "subscribe",
       attempt("subscribe", (signal) =>
         listener.connect().then(() =>
-          // A connection that is made too late outlives the client's end.
+          // A connection that opens after the timeout may have missed its release, and would stay open.
           signal.aborted ? listener.destroy() : listener.subscribe(channel, (message) => MessageQueue.offerUnsafe(heard, message)),
         ),
       ),
@@ -136,8 +137,9 @@ const bounded = <A>(operation: string, effect: Effect.Effect<A, InvalidationErro
     orElse: () => Effect.fail(new InvalidationError({ operation, cause: new Error("Redis doesn't answer") })),
   })
 
-// A hash of the nodes, each with the millisecond of Redis's clock until which it lives. Nobody's name is empty: there it says when the
-// register began, and is lost along with it. The key goes with the last node.
+// A Redis hash of the nodes. Each field is a node, and its value the time until which the node lives, in milliseconds of Redis's clock.
+// No node's name is empty. The field with the empty name has the time at which the register began, and is lost along with it. The key is
+// deleted with the last node.
 const now = `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`
 const whole = (number: string) => `string.format('%.0f', ${number})`

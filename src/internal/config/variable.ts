@@ -1,6 +1,6 @@
 /**
- * Variables of the environment that aren't plain texts. Each has one spelling for each value, and a refusal says what to write: Effect's own
- * take an empty text for 0, `0x10` for 16, and `1` for true.
+ * Environment variables that aren't plain texts. Each has a strict grammar, and an error says what to write. Effect's own take an empty
+ * text for 0, `0x10` for 16, and `1` for true.
  */
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
@@ -11,7 +11,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { formatDuration, parseDuration } from "../time/durations.ts"
 import { safeLine } from "../text/safe.ts"
 
-/** As `expected` says; `parse` gives nothing for what isn't. */
+/** A variable in the form that `expected` describes. `parse` gives `undefined` for any other text. */
 export const make = <A>(
   name: string,
   type: Schema.Codec<A>,
@@ -38,7 +38,7 @@ export const make = <A>(
 export const duration = (name: string): Config.Config<Duration.Duration> =>
   make(name, Schema.Duration, "a time such as 30d, 12 hours or 500 millis", parseDuration, formatDuration)
 
-/** Digits alone. Without bounds, what is too small or too large for its use is refused there. */
+/** A whole number in digits alone. Without bounds, the option that takes the number checks its range. */
 export const whole = (name: string, bounds?: { readonly minimum: number; readonly maximum: number }): Config.Config<number> =>
   make(
     name,
@@ -62,7 +62,7 @@ export const port = (name: string): Config.Config<number> =>
     /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined,
   )
 
-/** Digits, with up to three after a point. */
+/** A number in digits, with up to three after a point. */
 export const between = (name: string, minimum: number, maximum: number): Config.Config<number> =>
   make(name, Schema.Finite, `a number from ${minimum} to ${maximum} such as ${minimum} or ${maximum}`, (text) => {
     const value = /^\d{1,15}(?:\.\d{1,3})?$/.test(text) ? Number(text) : NaN
@@ -77,7 +77,7 @@ export const flag = (name: string): Config.Config<boolean> =>
 export const word = <const Words extends ReadonlyArray<string>>(name: string, words: Words): Config.Config<Words[number]> =>
   make<Words[number]>(name, Schema.Literals(words), `one of ${words.join(", ")}`, (text) => words.find((each) => each === text))
 
-/** Texts with commas between them, each as the pattern has it, and each once. */
+/** Texts with commas between them. Each matches the pattern, and none occurs twice. */
 export const list = (name: string, pattern: RegExp, expected: string): Config.Config<ReadonlyArray<string>> =>
   make(
     name,

@@ -1,4 +1,4 @@
-/** The common part of the two Argon2 layers: the parameters, and the algorithm over a function that computes a raw tag. */
+/** The common part of the two Argon2 layers: the parameters, and the algorithm over a function that computes a tag. */
 import { randomBytes, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"

@@ -23,10 +23,13 @@ const units: Readonly<Record<string, number>> = {
 
 const maxMillis = 100 * 31_536_000_000
 
-/** Reads `30d`, `12h`, `1d12h`, `90 minutes`: whole numbers with units, from the largest to the smallest, up to 100 years; and `0`. */
+/**
+ * Reads `30d`, `12h`, `1d12h`, `90 minutes` and `0`: whole numbers with units, from the largest unit to the smallest. The longest duration
+ * is 100 years.
+ */
 export const parseDuration = (text: string): Duration.Duration | undefined => {
   if (text.length > 64) return undefined
-  // Who writes `6M` means months, which have no one length, and would get minutes.
+  // `6M` means months, which have no fixed length. In lower case it would be minutes.
   if (/\d ?M(?![A-Za-z])/.test(text)) return undefined
   const compact = text.toLowerCase()
   if (compact === "0") return Duration.zero
@@ -35,7 +38,7 @@ export const parseDuration = (text: string): Duration.Duration | undefined => {
   let previous = Infinity
   for (const [, count = "", name = ""] of compact.matchAll(/(\d+) ?([a-z]+)/g)) {
     const unit = Object.hasOwn(units, name) ? units[name] : units[name.replace(/s$/, "")]
-    // `5m 1h` and `30d30d` are slips as likely as sums.
+    // `5m 1h` and `30d30d` are as likely slips as sums.
     if (unit === undefined || unit >= previous) return undefined
     millis += Number(count) * unit
     previous = unit
@@ -43,6 +46,6 @@ export const parseDuration = (text: string): Duration.Duration | undefined => {
   return millis <= maxMillis ? Duration.millis(millis) : undefined
 }
 
-/** As {@link parseDuration} reads it. What is less than a millisecond is cut off, and more than 100 years are 100. */
+/** A text that {@link parseDuration} reads. Parts of a millisecond are cut off, and more than 100 years become 100. */
 export const formatDuration = (duration: Duration.Duration): string =>
   `${Math.min(maxMillis, Math.max(0, Math.floor(Duration.toMillis(duration))))} millis`

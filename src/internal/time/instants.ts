@@ -1,19 +1,19 @@
 /**
- * Instants as text: ISO 8601 by the profile of RFC 3339. `Date.parse` takes nearly any text and rolls days over that a month hasn't, so no
- * text from outside is given to it.
+ * Instants as text: ISO 8601 by the profile of RFC 3339. `Date.parse` takes nearly any text, and a day that its month hasn't becomes
+ * another day. So it gets no text from outside.
  */
 
-/** The last millisecond that instants may have, that of the year 9999: JavaScript and PostgreSQL both write it with four digits. */
+/** The last millisecond of the year 9999, which is the latest instant. JavaScript and PostgreSQL write years up to it with four digits. */
 export const latestMillis = 253_402_300_799_999
 
 interface Lenience {
-  /** Whether a day alone is its beginning, and a time without a zone is UTC. */
+  /** Whether a day without a time means its beginning, and a time without a zone means UTC. */
   readonly withoutZone: boolean
 }
 
 /**
- * Milliseconds since 1970 of `2027-01-31T12:00:00Z`, `2027-01-31T12:00+02:00` and the like; `undefined` for all else. Digits beyond
- * milliseconds are cut off.
+ * Milliseconds since 1970 of `2027-01-31T12:00:00Z`, `2027-01-31T12:00+02:00` and the like, or `undefined` for any other text. Digits
+ * beyond milliseconds are cut off.
  */
 export const parseInstant = (text: string, { withoutZone }: Lenience = { withoutZone: false }): number | undefined => {
   const [, year, month, day, clock, hour, minute, second = "0", fraction = "", zone, sign, zoneHour = "0", zoneMinute = "0"] =
@@ -28,11 +28,14 @@ export const parseInstant = (text: string, { withoutZone }: Lenience = { without
 
 const pattern = /^(\d{4})-(\d\d)-(\d\d)(?:([Tt ])(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?([Zz]|([+-])(\d\d):(\d\d))?)?$/
 
-/** Of year, month, day, hour, minute and second in UTC, unless one is beyond its range: the 30th of February, the hour 24, a leap second. */
+/**
+ * Milliseconds since 1970 of year, month, day, hour, minute and second in UTC. Fields out of range give `undefined`: the 30th of February,
+ * the hour 24, a leap second.
+ */
 export const fromFields = (fields: ReadonlyArray<number>, millisecond: number): number | undefined => {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = fields
   const date = new Date(0)
-  // Unlike `Date.UTC`, it doesn't take the years 0 to 99 for those of the twentieth century.
+  // `Date.UTC` takes the years 0 to 99 for years of the twentieth century.
   date.setUTCFullYear(year, month - 1, day)
   date.setUTCHours(hour, minute, second, millisecond)
   const isReal =

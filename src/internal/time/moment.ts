@@ -1,6 +1,6 @@
 /**
- * Moments as small numbers, for objects of which there are many. V8 keeps an integer of 31 bits and a sign within the object, and any other number
- * in an object of its own: 16 bytes more, and one more wait for memory.
+ * Moments as small numbers, for objects of which there are many. V8 keeps an integer of 31 bits and a sign within its object. Any other
+ * number has an object of its own: 16 bytes more, and one more wait for memory.
  */
 
 /** The origin lies so far ahead that moments stay small for 49 days. A program that runs for longer has larger entries from then on. */

@@ -1,6 +1,6 @@
 /**
- * The systems whose tokens the server and the command line take beside their own, by configuration. An adapter is loaded only where it is named.
- * Options of reading rows (columns, scopes) are an application's to give, but for the owner.
+ * The other systems whose tokens the server and the command line take, by configuration. An adapter is loaded only if it is named. Of the
+ * options for reading rows, only the owner can be given here. Columns and scopes need an application's code.
  */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import * as Variable from "../config/variable.ts"
 import type { LegacyTokens } from "../../LegacyTokens.ts"
 import { loadPackage, type MissingPackage } from "./loadPackage.ts"
 
-/** As `API_KEY_ADAPTERS` and `--from` call them. */
+/** The names in `API_KEY_ADAPTERS` and `--from`. */
 export const adapterNames = ["better-auth", "django", "fastapi-api-key", "keypal", "prefixed-api-key", "sha256", "unkey"] as const
 
 export type AdapterName = (typeof adapterNames)[number]
@@ -29,12 +29,12 @@ export class AdapterOptionMissing extends Schema.TaggedError<AdapterOptionMissin
 
 /** The options of reading rows, as opposed to checking tokens. */
 export interface RowOptions {
-  /** Instead of the configured prefix. */
+  /** Replaces the configured prefix. */
   readonly prefix?: string | undefined
   readonly owner?: string | ReadonlyArray<string> | undefined
 }
 
-/** The labels of its hashes. A plain digest doesn't tell which system it is of. */
+/** The labels of each system's hashes. Several systems share the labels of plain digests. */
 export const hashLabels: Readonly<Record<AdapterName, ReadonlyArray<string>>> = {
   "better-auth": ["legacy-sha256"],
   django: ["legacy-django"],
@@ -47,12 +47,14 @@ export const hashLabels: Readonly<Record<AdapterName, ReadonlyArray<string>>> = 
 
 type Failure = Config.ConfigError | MissingPackage | AdapterOptionMissing
 
-/** Gives one adapter, or several where one takes a single prefix. Without `rows` it is to check tokens, for which it may need more. */
+/**
+ * Gives one adapter, or several if an adapter takes only one prefix. Without `rows` the adapter checks tokens, and may need more options.
+ */
 type Make = (rows?: RowOptions) => Effect.Effect<ReadonlyArray<LegacyTokens>, Failure>
 
 const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> => Config.map(Config.option(config), Option.getOrUndefined)
 
-/** How tokens start: one text or several, with commas between them. */
+/** The starts of tokens, with commas between them. */
 const prefixes = (variable: string): Config.Config<ReadonlyArray<string> | undefined> =>
   optional(
     Variable.list(
@@ -73,7 +75,7 @@ const required = <A>(
 ): Effect.Effect<A, AdapterOptionMissing> =>
   value === undefined ? Effect.fail(new AdapterOptionMissing({ adapter, variable, expected })) : Effect.succeed(value)
 
-/** The modules are the package's own. */
+/** The modules are this package's own, so a failure to load one is a defect. */
 const load = <A>(run: () => Promise<A>): Effect.Effect<A> => Effect.promise(run)
 
 const adapters: Readonly<Record<AdapterName, Make>> = {
@@ -140,7 +142,7 @@ const adapters: Readonly<Record<AdapterName, Make>> = {
 
 const isName = (text: string): text is AdapterName => Object.hasOwn(adapters, text)
 
-/** Those that are named, in their order. */
+/** The adapters that `API_KEY_ADAPTERS` names, in its order. */
 export const namedAdapters: Effect.Effect<ReadonlyArray<AdapterName>, Config.ConfigError> = Effect.gen(function* () {
   const pattern = new RegExp(`^(?:${adapterNames.join("|")})$`)
   const names = yield* optional(
@@ -161,6 +163,6 @@ export const loadAdapters: Effect.Effect<ReadonlyArray<LegacyTokens>, Failure> =
   ),
 )
 
-/** The readers of a system's rows, whether it is among those or not. Its options are the same. */
+/** The readers of a system's rows. `API_KEY_ADAPTERS` need not name the system. Its options come from the same variables. */
 export const loadRowReaders = (name: AdapterName, rows: RowOptions): Effect.Effect<ReadonlyArray<LegacyTokens>, Failure> =>
   adapters[name](rows)

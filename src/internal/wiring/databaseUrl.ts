@@ -1,4 +1,6 @@
-/** What `DATABASE_URL` leads to, and why it can't be used: in the same words for the server, the command line and `doctor`. */
+/**
+ * Explains why the database of `DATABASE_URL` can't be used (decision 0046). The server, the command line and `doctor` use the same words.
+ */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -7,7 +9,11 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { safeLine } from "../text/safe.ts"
 
-/** The database that `DATABASE_URL` names can't be used: what was found, and what to do. No password is in it. @category errors @since 0.1.0 */
+/**
+ * The database that `DATABASE_URL` names can't be used. The message says what was found and what to do, and has no password.
+ * @category errors
+ * @since 0.1.0
+ */
 export class DatabaseUnavailable extends Schema.TaggedError<DatabaseUnavailable>()("DatabaseUnavailable", {
   found: Schema.String,
   advice: Schema.String,
@@ -17,7 +23,7 @@ export class DatabaseUnavailable extends Schema.TaggedError<DatabaseUnavailable>
   }
 }
 
-/** Asks the database once before anything else does, so that a wrong `DATABASE_URL` fails with words about it. */
+/** Sends a first query, so that a wrong `DATABASE_URL` fails at the start, with a message about it. */
 export const layerReachable = <A>(
   client: Layer.Layer<A | SqlClient, SqlError>,
   url: Redacted.Redacted,
@@ -97,11 +103,11 @@ const decode = (text: string): string => {
   }
 }
 
-/** The root of the driver's error. Of several addresses that were tried, the first one's is taken. */
+/** The root of the driver's error. If several addresses were tried, the first one's error is taken. */
 const rootOf = (error: SqlError): { readonly code: string; readonly message: string; readonly name: string } => {
   let root = { code: "", message: error.message, name: "" }
   for (let each: unknown = error.reason; typeof each === "object" && each !== null; each = inner(each)) {
-    // Each field is looked at before it is used.
+    // The type of each field is checked before its use.
     const { code, message, _tag } = each as { readonly code?: unknown; readonly message?: unknown; readonly _tag?: unknown }
     root = {
       code: typeof code === "string" && code !== "" ? code : root.code,

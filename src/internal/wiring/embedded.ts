@@ -15,7 +15,7 @@ export class DataDirError extends Schema.TaggedError<DataDirError>()("DataDirErr
 /**
  * Reads the pepper beside the embedded data, or makes a random one before there is any data.
  *
- * Once keys exist, a lost pepper is an error: a new one would silently turn every key invalid.
+ * Once keys exist, a lost pepper is an error. A new one would silently make every key invalid.
  */
 export const readOrMakePepper = (dataDir: string): Effect.Effect<Redacted.Redacted, DataDirError | DataDirProblem> =>
   Effect.gen(function* () {
@@ -32,7 +32,7 @@ export const readOrMakePepper = (dataDir: string): Effect.Effect<Redacted.Redact
     return yield* readPepper(file)
   })
 
-/** The pepper beside the embedded data, if there is one. That of a folder which isn't ours is none. */
+/** The pepper beside the embedded data, if there is one. A folder of another program is an error. */
 export const findPepper = (dataDir: string): Effect.Effect<Redacted.Redacted | undefined, DataDirError | DataDirProblem> => {
   const file = pepperFile(dataDir)
   return Effect.gen(function* () {
@@ -41,7 +41,7 @@ export const findPepper = (dataDir: string): Effect.Effect<Redacted.Redacted | u
   })
 }
 
-/** Reads it from its file, which there must be. */
+/** Reads the pepper's file, which must exist. */
 export const readPepper = (file: string): Effect.Effect<Redacted.Redacted, DataDirError> =>
   Effect.map(
     attempt(`Can't read ${file}`, () => readFile(file, "utf8")),
@@ -73,8 +73,8 @@ const exists = (path: string): Effect.Effect<boolean> =>
     ),
   )
 
-const attempt = <A>(what: string, run: () => Promise<A>): Effect.Effect<A, DataDirError> =>
+const attempt = <A>(problem: string, run: () => Promise<A>): Effect.Effect<A, DataDirError> =>
   Effect.tryPromise({
     try: run,
-    catch: (cause) => new DataDirError({ reason: `${what}: ${cause instanceof Error ? cause.message : String(cause)}` }),
+    catch: (cause) => new DataDirError({ reason: `${problem}: ${cause instanceof Error ? cause.message : String(cause)}` }),
   })

@@ -3,7 +3,7 @@ import * as Layer from "effect/Layer"
 import * as Argon2Node from "../../hasher/Argon2Node.ts"
 import { loadPackage } from "./loadPackage.ts"
 
-/** Node's own Argon2id where it has it, else that of the package `argon2`, which is loaded only then. */
+/** Argon2id of Node, or of the package `argon2` where Node has none. The package is loaded only then. */
 export const layerArgon2 = Argon2Node.layerPeppers().pipe(
   Layer.catchTag("Argon2Unavailable", () =>
     Layer.unwrap(

@@ -7,7 +7,7 @@ export class MissingPackage extends Schema.TaggedError<MissingPackage>()("Missin
   override get message(): string {
     return this.reason
   }
-  /** With another way out. */
+  /** The same error with further advice. */
   orElse(advice: string): MissingPackage {
     return new MissingPackage({ reason: `${this.reason}; ${advice}` })
   }
@@ -16,14 +16,14 @@ export class MissingPackage extends Schema.TaggedError<MissingPackage>()("Missin
 const isMissing = (cause: unknown): boolean =>
   cause instanceof Error && "code" in cause && (cause.code === "ERR_MODULE_NOT_FOUND" || cause.code === "MODULE_NOT_FOUND")
 
-/** Imports what `packages` are needed for. */
-export const loadPackage = <A>(what: string, packages: string, run: () => Promise<A>): Effect.Effect<A, MissingPackage> =>
+/** Imports a module that needs `packages`. The message of a failure begins with `feature`. */
+export const loadPackage = <A>(feature: string, packages: string, run: () => Promise<A>): Effect.Effect<A, MissingPackage> =>
   Effect.tryPromise({
     try: run,
     catch: (cause) =>
       new MissingPackage({
         reason: isMissing(cause)
-          ? `${what} needs a package that isn't installed: npm install ${packages}`
-          : `${what} can't be loaded: ${(cause instanceof Error ? cause.message : String(cause)).split("\n")[0]}`,
+          ? `${feature} needs a package that isn't installed: npm install ${packages}`
+          : `${feature} can't be loaded: ${(cause instanceof Error ? cause.message : String(cause)).split("\n")[0]}`,
       }),
   })

@@ -1,4 +1,4 @@
-/** Where the keys and their peppers are, by configuration: for the server, and for the command line beside it. */
+/** The configured places of the keys and their peppers, for the server and for the command line beside it. */
 import { join } from "node:path"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -28,7 +28,7 @@ export const storageSettings = {
   ]),
   acceptsBuiltInPepper: Variable.flag("API_KEY_ACCEPT_BUILT_IN_PEPPER").pipe(Config.withDefault(false)),
 }
-/** All that says where the server listens, and where its keys are. */
+/** The address on which the server listens, and the places of its keys. */
 export const serverSettings = Config.all({
   host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
   port: Variable.port("PORT").pipe(Config.withDefault(3000)),
@@ -37,7 +37,10 @@ export const serverSettings = Config.all({
 const allStorage = Config.all(storageSettings)
 export type StorageSettings = Config.Success<typeof allStorage>
 
-/** As configured; embedded, the one that is kept beside the data hashes, or checks what it has hashed. Where there is no data yet, one is made if it may. */
+/**
+ * The configured peppers. The embedded database keeps a pepper beside its data, which is used alone if none is configured. If there is no
+ * data yet, this pepper is made, unless `mayMake` is false. Beside configured peppers it is added as an older one.
+ */
 export const loadPeppers = Effect.fnUntraced(function* (
   {
     peppers,
@@ -56,7 +59,7 @@ export const loadPeppers = Effect.fnUntraced(function* (
   if (kept === undefined) return ring
   const unlabelled = [ring.current, ...ring.older].find(({ id }) => id === "")
   if (unlabelled === undefined) return { ...ring, older: [...ring.older, { id: "", value: kept }] }
-  // Both would check the same hashes, and nothing tells which one made them.
+  // Both would check hashes without a label, and nothing tells which pepper made a hash.
   if (Redacted.value(unlabelled.value) !== Redacted.value(kept)) {
     return yield* new DataDirError({
       reason: `There are two peppers without an id, the one in ${join(dataDir, "pepper")} and a configured one (API_KEY_PEPPER, or built-in), and keys made under one are invalid under the other. If there are keys made before it was configured, give it an id in API_KEY_PEPPERS; if all were made since, or there are none, move the file away; of keys made under both, those of one have to be issued anew`,

@@ -15,7 +15,7 @@ import { type DatabaseUnavailable, layerReachable } from "./databaseUrl.ts"
 import { loadPackage, type MissingPackage } from "./loadPackage.ts"
 import type { StorageSettings } from "./settings.ts"
 
-/** What `REDIS_URL` names can't be reached. @category errors @since 0.1.0 */
+/** The Redis server that `REDIS_URL` names can't be reached. @category errors @since 0.1.0 */
 export class RedisUnavailable extends Schema.TaggedError<RedisUnavailable>()("RedisUnavailable", { reason: Schema.String }) {
   override get message(): string {
     return this.reason
@@ -23,11 +23,11 @@ export class RedisUnavailable extends Schema.TaggedError<RedisUnavailable>()("Re
 }
 
 interface PostgresOptions {
-  /** Default: that of the driver. */
+  /** Default: the driver's. */
   readonly maxConnections?: number | undefined
 }
 
-/** PostgreSQL, asked once before it is used. */
+/** PostgreSQL. A first query is sent before it is used. */
 export const layerPostgres = (
   url: Redacted.Redacted,
   options: PostgresOptions = {},
@@ -40,19 +40,19 @@ export const layerPostgres = (
     ),
   )
 
-/** Without the package for it there is no embedded database to be made. */
+/** A missing package fails here, before a database is made. */
 export const loadPglite = loadPackage("The embedded database", "@electric-sql/pglite", () => import("../../sql/Pglite.ts"))
 
 export const layerEmbedded = (dataDir: string) => Layer.unwrap(Effect.map(loadPglite, (Pglite) => Pglite.layer({ dataDir })))
 
-/** The database that is configured, as it is. */
+/** The configured database, without changes to its tables. */
 export const layerSql = (
   { databaseUrl, dataDir }: Pick<StorageSettings, "databaseUrl" | "dataDir">,
   options: PostgresOptions = {},
 ): Layer.Layer<SqlClient, DatabaseUnavailable | MissingPackage | PgliteError> =>
   Option.isSome(databaseUrl) ? layerPostgres(databaseUrl.value, options) : layerEmbedded(dataDir)
 
-/** The keys in it; its tables are made or updated first. */
+/** The keys in the database. Its tables are created or updated first. */
 export const layerMigratedRepository = SqlRepository.layer.pipe(Layer.provide(Migrations.layer()))
 
 export const layerRedis = (url: Redacted.Redacted): Layer.Layer<ApiKeyInvalidation, RedisUnavailable | MissingPackage> => {

@@ -1,7 +1,7 @@
-/** The variables of the environment that are ours, and those that look as if they were meant to be. */
+/** The environment variables of this package, and a check for misspelt ones. */
 import { safeLine } from "../text/safe.ts"
 
-/** All that are read, each of which `docs/guides/configuration.md` or `docs/command-line.md` describes. */
+/** All variables that are read. `docs/guides/configuration.md` or `docs/command-line.md` describes each. */
 export const variables: ReadonlyArray<string> = [
   "API_KEY_ACCEPT_BUILT_IN_PEPPER",
   "API_KEY_ACCEPT_MISSING_PEPPERS",
@@ -52,10 +52,13 @@ export const variables: ReadonlyArray<string> = [
   "EFFECT_API_KEY_TOKEN",
 ]
 
-/** Others read these too. */
+/** Variables that other programs read too. */
 const usual = ["DATABASE_URL", "REDIS_URL"]
 
-/** A warning for each name that is no variable of ours but begins as one, or is within two letters of one. Values are never shown. */
+/**
+ * A warning for each unknown name that begins like this package's variables, or is within two letters of a known name. Values are never
+ * shown.
+ */
 export const findMisspelt = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
   const all = [...variables, ...usual]
   const known = new Set(all)
@@ -72,10 +75,15 @@ export const findMisspelt = (names: ReadonlyArray<string>): ReadonlyArray<string
     })
 }
 
-/** Of this process's environment. Without Effect, which the bundle would keep apart from the rest for it: one file more at each start. */
+/**
+ * The warnings for this process's environment. The module doesn't use Effect, as the bundle would then load one more file at each start.
+ */
 export const misspelt = (): ReadonlyArray<string> => findMisspelt(Object.keys(process.env))
 
-/** Levenshtein's: letters to insert, to leave out or to replace. A name that is much longer or shorter isn't worth the work. */
+/**
+ * The Levenshtein distance: the number of letters to insert, to leave out or to replace. It isn't computed if the lengths differ by more
+ * than four.
+ */
 const editDistance = (from: string, to: string): number => {
   if (Math.abs(from.length - to.length) > 4) return Infinity
   let row = Array.from({ length: to.length + 1 }, (_, index) => index)
