@@ -1,5 +1,5 @@
 /**
- * Keys of better-auth's API-key plugin: of `@better-auth/api-key`, and of the plugin that better-auth itself held before.
+ * Keys of better-auth's API-key plugin: of `@better-auth/api-key`, and of the plugin that was part of better-auth before.
  *
  * The plugin keeps the SHA-256 of the whole token in base64url, or the token itself under `disableKeyHashing`.
  * @since 0.1.0
@@ -13,16 +13,19 @@ import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options extends Table.Options, LookUp.PrefixOptions {
-  /** The plugin's own option, under which the table holds the tokens themselves. They are hashed when they are read; one that looks like a hash is refused. Default: `false`. */
+  /**
+   * The plugin's option of the same name, under which the table holds the tokens themselves. A token is hashed when its row is read. A token that
+   * looks like a hash is refused. Default: `false`.
+   */
   readonly disableKeyHashing?: boolean | undefined
 }
 
 /**
  * Gives the tokens of better-auth's plugin, and reads the rows of its table `apikey`.
  *
- * Permissions become scopes, `{ "files": ["read"] }` being `files:read`. The owner is `referenceId`, or `userId` in older versions. A
- * `configId` other than `default` goes into the metadata; where owners are numbers, rows that have the column need the option `owner`. Rate limits, `requestCount`, `remaining` and refills are ignored, so a key that had
- * used its requests up works again.
+ * Permissions become scopes: `{ "files": ["read"] }` becomes `files:read`. The owner is `referenceId`, or `userId` in older versions. A
+ * `configId` other than `default` goes into the metadata. A row with the column `configId` and a number as its owner needs the option `owner`.
+ * Rate limits, `requestCount`, `remaining` and refills are ignored. So a key without requests left works again.
  * @category constructors
  * @since 0.1.0
  * @example
@@ -61,7 +64,7 @@ export const make = (options: Options = {}): LegacyTokens => {
         scopes: () => readPermissions(reader.cell("scopes")),
         metadata: configId === null || configId === "default" ? {} : { configId },
       })
-      // A configuration is of users or of organisations, whose ids may be equal if they are numbers.
+      // A configuration is for users or for organisations. The ids of both may be equal if they are numbers.
       if (options.owner === undefined && config.isPresent && /^\d+$/.test(record.ownerId ?? "")) {
         throw Row.needsRule(
           config,

@@ -1,9 +1,8 @@
 /**
- * Keys of Django REST framework API Key: `{prefix}.{secret}`, with the hashes of version 3 (`sha512$$…`) and with Django's PBKDF2 of the
- * versions before.
+ * Keys of Django REST framework API Key: `{prefix}.{secret}`. The hashes are `sha512$$…` of version 3, or Django's PBKDF2 of older versions.
  *
  * Both hash the whole key. Version 3 replaced an older hash when its key was used next, so a table usually holds both. PBKDF2 is computed
- * in libuv's pool; the hashes of Django's other hashers (Argon2, bcrypt, scrypt) are refused.
+ * in libuv's pool. The hashes of Django's other hashers (Argon2, bcrypt, scrypt) are refused.
  * @since 0.1.0
  */
 import { hash as digestOf, pbkdf2, timingSafeEqual } from "node:crypto"
@@ -27,10 +26,10 @@ export interface Options extends Table.Options {
 }
 
 /**
- * Gives the tokens of a Django REST framework API Key, and reads the rows of `rest_framework_api_key_apikey` or of a model of one's own.
+ * Gives the tokens of Django REST framework API Key, and reads rows of `rest_framework_api_key_apikey` or of a custom model.
  *
- * The key id here is `django.{prefix}`. Revoked keys become inactive. The table has neither owner nor scopes; a model of one's own may have, in
- * `columns`.
+ * The key id here is `django.{prefix}`. Revoked keys become inactive. The package's table has neither owners nor scopes. The option `columns`
+ * names the columns of a custom model that has them.
  * @category constructors
  * @since 0.1.0
  * @example
@@ -111,7 +110,7 @@ const judgeSha512 = (hash: string): Result.Result<Judged, Refusal> => {
     : Result.succeed({ expected: Buffer.from(hex, "hex"), compute: (secret) => Effect.sync(() => digestOf("sha512", secret, "buffer")) })
 }
 
-// pbkdf2_sha256$600000$<salt>$<base64>; a salt of Django may hold any character but $.
+// The form is pbkdf2_sha256$600000$<salt>$<base64>. A salt of Django may hold any character but $.
 const judgePbkdf2 = (hash: string, algorithm: string): Result.Result<Judged, Refusal> => {
   if (hash.length > maximumLength) return refuse("ParametersOutOfBounds")
   const [, iterationsText, salt, tagText] = /^pbkdf2_[a-z0-9]+\$([1-9]\d{0,9})\$([^$]+)\$([A-Za-z0-9+/]+=*)$/.exec(hash) ?? []

@@ -1,11 +1,11 @@
 /**
- * Keys of fastapi-api-key and keyshield, as it was called later: every version up to 2.0.0, with either of its hashers.
+ * Keys of fastapi-api-key, later called keyshield: every version up to 2.0.0, with either of its hashers.
  *
- * The tokens are `{prefix}{separator}{key_id}{separator}{secret}`; the key ids stay as they are. Argon2 hashes the secret followed by the
- * pepper. Bcrypt hashes the same, cut at 72 bytes, up to version 1.1.0, and the secret's HMAC-SHA-256 under the pepper later; the strings don't
- * tell which, so both are tried. Hashes of `MockApiKeyHasher` hold the secret itself and are refused.
+ * The tokens are `{prefix}{separator}{key_id}{separator}{secret}`, and the key ids are kept. Argon2 hashes the secret followed by the pepper. Up
+ * to version 1.1.0, bcrypt hashes the first 72 bytes of the same. Later versions give bcrypt the secret's HMAC-SHA-256 under the pepper. A bcrypt
+ * hash doesn't tell its version, so both inputs are tried. Hashes of `MockApiKeyHasher` hold the secret itself and are refused.
  *
- * Argon2 is computed by `node:crypto`, which takes Node 24.7; bcrypt by `@node-rs/bcrypt`, which is loaded when the first such hash is checked.
+ * Argon2 is computed by `node:crypto`, and needs Node 24.7. Bcrypt is computed by `@node-rs/bcrypt`, which is loaded for the first bcrypt hash.
  * @since 0.1.0
  */
 import * as crypto from "node:crypto"
@@ -26,21 +26,21 @@ import * as Table from "../internal/legacy/table.ts"
 
 /** @category models @since 0.1.0 */
 export interface Options extends Table.Options {
-  /** The pepper of that system's hasher, which is `super-secret-pepper` by default there. */
+  /** The pepper of the other system's hasher. The system's own default is `super-secret-pepper`. */
   readonly pepper: Redacted.Redacted
-  /** That system's `global_prefix`, or several. Default: `ak`, and `ak_v1` of version 2. */
+  /** The other system's `global_prefix`, or several. Default: `ak`, and `ak_v1` of version 2. */
   readonly prefix?: string | ReadonlyArray<string> | undefined
   /** Default: `-`. */
   readonly separator?: string | undefined
-  /** The input of bcrypt hashes. Default: `either`, which takes a second computation to refuse a secret. */
+  /** The input of bcrypt hashes. Default: `either`, which computes a second hash before a secret is refused. */
   readonly bcrypt?: "either" | "hmac" | "concatenated" | undefined
 }
 
 /**
- * Gives the tokens and the table of a fastapi-api-key or keyshield.
+ * Gives the tokens of fastapi-api-key or keyshield, and reads the rows of its table.
  *
- * A secret may contain the separator; the key id can't. Before version 0.6 keys had no scopes: they come without any, which allows nothing,
- * unless `scopes` says otherwise.
+ * A secret may contain the separator, but a key id can't. Keys of a version before 0.6 have no scopes, which allows nothing. The option `scopes`
+ * gives them some.
  * @category constructors
  * @since 0.1.0
  */
@@ -51,7 +51,7 @@ export const make = (options: Options): LegacyTokens => {
   const open = Row.opener(table, options)
   const concatenated = (secret: string) => Buffer.concat([Buffer.from(secret, "utf8"), pepperBytes])
   const hmacOf = (secret: string) => crypto.createHmac("sha256", pepperBytes).update(secret, "utf8").digest()
-  // The likelier scheme of a table comes first.
+  // The likelier input comes first.
   const prehashes = [
     ...(bcrypt === "concatenated" ? [] : [hmacOf]),
     ...(bcrypt === "hmac" ? [] : [(secret: string) => concatenated(secret).subarray(0, maxBcryptBytes)]),

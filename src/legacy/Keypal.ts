@@ -1,7 +1,7 @@
 /**
  * Keys of keypal, up to version 0.1.
  *
- * Keypal keeps the SHA-256 (or SHA-512) in hex of the whole token, followed by the hex SHA-256 of the configured salt if there is one.
+ * Keypal keeps a SHA-256 (or SHA-512) in hex. The input is the whole token, followed by the hex SHA-256 of the salt if one is configured.
  * @since 0.1.0
  */
 import { hash as digestOf } from "node:crypto"
@@ -22,8 +22,8 @@ export interface Options extends Table.Options, LookUp.PrefixOptions {
 }
 
 /**
- * Gives the tokens of a keypal, and reads its records: from Redis or a store of its own as JSON, from a table with the column `metadata`, or
- * from a flattened one.
+ * Gives the tokens of keypal, and reads its records. A record is JSON from Redis or another store, or a row of a table. The table may have the
+ * column `metadata`, or a column for each field.
  *
  * `resources` (scopes for single resources), `tags` and `rotatedTo` go into the metadata, since they have no counterpart. Revoked keys become
  * inactive. Audit logs are ignored. Under `sha512` hashes are kept as `$legacy-sha512$…`.

@@ -21,8 +21,8 @@ export interface Options extends Table.Options {
  * Gives the tokens with a prefix, and reads rows with the columns `shortToken` and `longTokenHash`, in any spelling.
  *
  * The key id here is `{prefix}_{shortToken}`. Prefixes and short tokens may contain underscores, which the package's own
- * `extractShortToken` doesn't support. The other columns are those of {@link LegacyTokens} in any spelling; a row without a time of creation counts as made in
- * 1970.
+ * `extractShortToken` doesn't support. The other columns are the columns of {@link LegacyTokens} in any spelling. A row without a time of
+ * creation counts as made in 1970.
  * @category constructors
  * @since 0.1.0
  * @example

@@ -1,7 +1,8 @@
 /**
- * Keys of home-made tables that hold the plain SHA-256 of the whole key: in hex, base64 or base64url, or as bytes.
+ * Keys of home-made tables that hold the plain SHA-256 of the whole key, as hex, base64, base64url or bytes.
  *
- * Hashes with a salt, of a part of the key, or keyed (HMAC) are something else; a `LegacyTokens` of your own is three functions.
+ * Hashes with a salt, hashes of a part of the key, and keyed hashes (HMAC) aren't supported. They need a `LegacyTokens` of your own, which is
+ * three functions.
  * @since 0.1.0
  */
 import type { LegacyTokens } from "../LegacyTokens.ts"
@@ -17,10 +18,10 @@ export interface Options extends Table.Options, LookUp.PrefixOptions {}
 /**
  * Gives the tokens of such a table, and reads its rows.
  *
- * It knows columns by their usual names (`key_hash`, `user_id`, `expires_at`, `revoked_at` and the like, in any case); tell others by
- * `columns`. A row without a column of expiry, or without one that tells whether the key is active, is refused unless `columns` has `null` for
- * it; of several the earliest expiry counts, and each has to say that the key is active. A row without a time of creation counts as made in
- * 1970. Limits and counts of uses are ignored.
+ * Columns with usual names (`key_hash`, `user_id`, `expires_at`, `revoked_at` and the like, in any case) are known. The option `columns` names
+ * others. A row needs a column for the expiry and one for whether the key is active. A table without such a column needs `null` for it in
+ * `columns`. Of several expiries the earliest counts, and a key is active only if every such column says so. A row without a time of creation
+ * counts as made in 1970. Limits and counts of uses are ignored.
  * @category constructors
  * @since 0.1.0
  * @example

@@ -1,8 +1,8 @@
 /**
  * Keys of Unkey, self-hosted or hosted.
  *
- * Unkey keeps the SHA-256 of the whole token in base64. The API of the hosted one never gives the hash out. Keys that were made
- * `recoverable` can be moved from there: read with `apis.listKeys` and `decrypt`, their rows have the token itself in `plaintext`.
+ * Unkey keeps the SHA-256 of the whole token in base64. The hosted API never gives the hash out. Only `recoverable` keys can be moved from there.
+ * `apis.listKeys` with `decrypt` gives their rows with the token itself in `plaintext`.
  * @since 0.1.0
  */
 import type { LegacyTokens } from "../LegacyTokens.ts"
@@ -16,12 +16,12 @@ import * as Table from "../internal/legacy/table.ts"
 export interface Options extends Table.Options, LookUp.PrefixOptions {}
 
 /**
- * Gives the tokens of an Unkey, and reads the rows of its table `keys` as well as those of its API.
+ * Gives the tokens of Unkey, and reads the rows of its table `keys` or of its API.
  *
- * `permissions` (a list of slugs, which a query has to join) become scopes, `meta` and `environment` metadata, and the owner is the identity's
- * `external_id`, or else `identity_id`. Deleted keys become inactive. Credits, refills, rate limits, roles as such and IP lists are ignored,
- * so a key that had used its credits up works again. A key that waits for its first use after a move to Unkey from prefixed-api-key is
- * refused: its hash isn't Unkey's.
+ * `permissions` become scopes: a list of slugs, which a query of the table has to join. `meta` and `environment` become metadata. The owner is
+ * the identity's `external_id`, or else `identity_id`. Deleted keys become inactive. Credits, refills, rate limits, roles as such and IP lists
+ * are ignored. So a key without credits left works again. A key that moved to Unkey from prefixed-api-key has the other hash until its first
+ * use. Its row is refused until then.
  * @category constructors
  * @since 0.1.0
  * @example
@@ -62,7 +62,7 @@ export const make = (options: Options = {}): LegacyTokens => {
   }
 }
 
-// A hash in hex is that of prefixed-api-key, of a part of the token.
+// A hash in hex comes from prefixed-api-key, and covers only a part of the token.
 const readHash = (value: unknown): string | undefined =>
   typeof value === "string" && /^[A-Za-z0-9+/]{43}=$/.test(value) ? LookUp.readDigest(value) : undefined
 
