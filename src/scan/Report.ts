@@ -1,7 +1,7 @@
 /**
- * Shows what a scan found, without the secrets: as rows of a table, lines of JSON, or a SARIF log, which GitHub and others display.
+ * Shows the finds of a scan without the secrets, as rows of a table, as JSON, or as a SARIF log. GitHub and others display SARIF.
  *
- * The schemas describe what is written. They stay as they are within a major version, but for fields that are added.
+ * The schemas describe the output. Within a major version fields may be added to them, and nothing else changes.
  * @since 0.1.0
  */
 import * as Redacted from "effect/Redacted"
@@ -10,7 +10,7 @@ import { safeLine, safeText, scrub } from "../internal/text/safe.ts"
 import type { Find } from "./Scanner.ts"
 
 /**
- * Names a token without its secret: `ak-7a74caa323a5410d-…mAfP`, of which the last four characters are its hint.
+ * Names a token without its secret: `ak-7a74caa323a5410d-…mAfP`. The last four characters are the token's hint.
  * @category redaction
  * @since 0.1.0
  */
@@ -20,8 +20,8 @@ export const redact = ({ token, prefix, keyId, hint }: Find): string => {
 }
 
 /**
- * A row of a table for people. `where` is the path, line and column, with control characters escaped, so that a file's name can't write to
- * the terminal, and without the secrets of tokens that are in it; `commit` is short, and empty where there is none.
+ * A row of a table for people. `where` is the path, line and column. Its control characters are escaped, so a file's name can't write to the
+ * terminal. Secrets of tokens in the path are left out. `commit` is the short id, or empty for a find without a commit.
  * @category schemas
  * @since 0.1.0
  */
@@ -44,8 +44,8 @@ export const toRow = (find: Find): Row => ({
 const fromOne = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
 /**
- * A find as JSON, to be written in a line. `key` is the token as {@link redact} shows it; the rest is as in a `Find`, but for the secrets of
- * tokens in the path.
+ * A find as a line of JSON. `key` is the token as {@link redact} shows it. The other fields are as in a `Find`. Secrets of tokens in the path are
+ * left out.
  * @category schemas
  * @since 0.1.0
  */
@@ -66,7 +66,7 @@ export const FindJson = Schema.Struct({
 export type FindJson = typeof FindJson.Type
 
 /**
- * Gives what is written of a find as JSON.
+ * Gives a find as JSON.
  * @category formats
  * @since 0.1.0
  */
@@ -86,7 +86,7 @@ export const toJson = (find: Find): FindJson => ({
 const Message = Schema.Struct({ text: Schema.String })
 
 /**
- * What we write of SARIF 2.1.0, the OASIS standard: a log with one run, one rule, and a result for each find.
+ * The part of SARIF 2.1.0 (an OASIS standard) that is written: one run, one rule, and a result for each find.
  * @category schemas
  * @since 0.1.0
  */
@@ -112,7 +112,7 @@ export const SarifLog = Schema.Struct({
       columnKind: Schema.Literal("utf16CodeUnits"),
       invocations: Schema.Tuple([
         Schema.Struct({
-          /** Whether all was scanned. */
+          /** Whether everything was scanned. */
           executionSuccessful: Schema.Boolean,
           toolExecutionNotifications: Schema.optionalKey(
             Schema.Array(
@@ -141,7 +141,7 @@ export const SarifLog = Schema.Struct({
               }),
             }),
           ]),
-          /** The same for a key in a file, wherever in it the key is, and in whatever commit. */
+          /** Depends on the key and the file alone. Another line or commit gives the same fingerprint. */
           partialFingerprints: Schema.Struct({ "keyInFile/v1": Schema.String }),
           properties: FindJson.mapFields(({ prefix, keyId, hint, encoding, commit }) => ({
             prefix,
@@ -160,22 +160,21 @@ export const SarifLog = Schema.Struct({
 /** @category models @since 0.1.0 */
 export type SarifLog = typeof SarifLog.Type
 
-/** A find, and what its key was found to be, if somebody looked. @category models @since 0.1.0 */
+/** A find, and the status of its key if it was checked. @category models @since 0.1.0 */
 export interface CheckedFind extends Find {
   readonly status?: string | undefined
 }
 
 /** @category models @since 0.1.0 */
 export interface SarifOptions {
-  /** Of whatever scanned. */
+  /** The version of the scanning program. */
   readonly version?: string | undefined
-  /** What kept the scan from being complete, which it says then. Default: nothing. */
+  /** The problems of the scan, which the log then reports as incomplete. Default: none. */
   readonly problems?: ReadonlyArray<{ readonly _tag: string; readonly message: string }> | undefined
 }
 
 /**
- * Gives a SARIF log of all finds. Paths become URIs as they are: a path that is relative to the top of the repository stays so, as GitHub
- * wants it.
+ * Gives a SARIF log of all finds. Paths become URIs as they are. GitHub needs paths that are relative to the top of the repository.
  * @category formats
  * @since 0.1.0
  */
@@ -251,7 +250,7 @@ const toResult = (find: CheckedFind): SarifLog["runs"][0]["results"][number] => 
   }
 }
 
-/** An absolute path, of Windows too, becomes a `file` URI. What viewers look up in the repository doesn't start with a dot. */
+/** An absolute path, of Windows too, becomes a `file` URI. A relative path loses its `./`, as viewers look it up in the repository. */
 const toUri = (path: string): string => {
   const [, drive = "", rest = ""] = /^([A-Za-z]:(?=[\\/]))?(.*)$/s.exec(path.replace(/^(\.\/+)+/, "")) ?? []
   const encoded = (drive === "" ? rest : rest.replaceAll("\\", "/")).toWellFormed().split("/").map(encodeURIComponent).join("/")

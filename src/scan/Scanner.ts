@@ -1,9 +1,9 @@
 /**
- * Finds tokens that have got where they don't belong: into files, streams, and the history of git repositories.
+ * Finds leaked tokens in files, streams, and the history of git repositories.
  *
- * A token is told by its format and its checksum, so that a random look-alike is taken for one once in 56 billion times. It is found in any
- * file, text or not, in UTF-8 (and what shares ASCII with it) and in UTF-16, and whatever is around it. Start with {@link scanPaths} or
- * {@link scanGit}; show what they find with `effect-api-key/scan/Report`, which never shows a secret. Needs Node.
+ * The format and the checksum tell a token. A random look-alike passes once in 56 billion times. Tokens are found in text and in binary files.
+ * They may be in UTF-16, UTF-8, or an encoding that shares ASCII with UTF-8. The bytes around a token don't matter. Start with
+ * {@link scanPaths} or {@link scanGit}. `effect-api-key/scan/Report` shows their finds, and never a secret. The module needs Node.
  * @since 0.1.0
  */
 import { existsSync } from "node:fs"
@@ -47,18 +47,21 @@ export interface Find {
   readonly token: Redacted.Redacted
   readonly prefix: string
   readonly keyId: string
-  /** What of the secret may be shown. */
+  /** The part of the secret that may be shown. */
   readonly hint: string
-  /** As the path that was given leads to it; in a repository, from its top; `-` for a stream. What isn't UTF-8 in it is replaced. */
+  /**
+   * The scanned path, followed by the names below it. In a repository's history the path begins at the top. A stream has `-`. Bytes that aren't
+   * UTF-8 are replaced.
+   */
   readonly path: string
-  /** From 1. Lines end with a line feed. */
+  /** Counts from 1. Lines end with a line feed. */
   readonly line: number
-  /** From 1, in UTF-16 code units, as editors count. */
+  /** Counts from 1, in UTF-16 code units, as editors do. */
   readonly column: number
-  /** Of the token's first byte, from 0. */
+  /** The offset of the token's first byte, from 0. */
   readonly byteOffset: number
   readonly encoding: Encoding
-  /** In a repository: the first commit with these contents. Absent for what no commit has, as a tag may name a file's contents. */
+  /** In a repository's history: the first commit with these contents. Absent if no commit has them, as a tag may name contents directly. */
   readonly commit?: string
 }
 
@@ -71,22 +74,22 @@ export type { Encoding }
 export interface ScanOptions {
   /** The prefixes to look for, with their separators. Default: `ak` with `-`. */
   readonly formats?: ReadonlyArray<ApiKeyToken.TokenConfig> | undefined
-  /** How many threads, or git processes, read at once. 0: none but the main thread. Default: one for each core. */
+  /** The number of threads, or git processes, that read at once. With 0 the main thread reads. Default: one for each core. */
   readonly workers?: number | undefined
-  /** Called for what can't be scanned while the scan goes on. Default: a warning is logged. */
+  /** Called for each part that can't be scanned, while the scan goes on. Default: a warning is logged. */
   readonly onProblem?: ((problem: ScanProblem) => Effect.Effect<void>) | undefined
-  /** Called now and then. To know the total, what there is to scan is listed a second time, at the same time. Default: nobody asks. */
+  /** Called now and then. For the total, a second listing runs beside the scan. Default: no calls, and no second listing. */
   readonly onProgress?: ((progress: ScanProgress) => Effect.Effect<void>) | undefined
 }
 
 /**
- * How far a scan has come: bytes of files, or contents in a repository. What comes on standard input isn't counted.
+ * The progress of a scan, in bytes of files, or in contents of a repository. Standard input isn't counted.
  * @category models
  * @since 0.1.0
  */
 export interface ScanProgress {
   readonly done: number
-  /** `undefined` until all has been listed. */
+  /** `undefined` until the listing is complete. */
   readonly total: number | undefined
 }
 
@@ -96,23 +99,23 @@ export interface ScanProgress {
  */
 export interface PathOptions extends ScanOptions {
   /**
-   * Whether to leave out what git would, in work trees: what isn't tracked and is ignored by a `.gitignore`, `.git/info/exclude`, or the
-   * user's own list. Outside of a work tree a `.gitignore` has no meaning. Default: true.
+   * Whether to leave out files that git ignores in work trees. Such a file is untracked, and a `.gitignore`, `.git/info/exclude` or the user's
+   * own list matches it. Outside a work tree a `.gitignore` has no effect. Default: true.
    */
   readonly useGitignore?: boolean | undefined
-  /** What the path `-` stands for. Default: the standard input. */
+  /** The stream for the path `-`. Default: the standard input of the process. */
   readonly stdin?: Stream.Stream<Uint8Array, Unreadable> | undefined
 }
 
 /**
- * Scans files, folders with all that is in them, and `-`, the standard input, which comes last.
+ * Scans files, folders with everything below them, and `-`. That path is the standard input, and comes last.
  *
- * Finds come in the order of the paths given, and in a folder of their names, but where git lists the files in its own order. Links in
- * folders are not followed, and pipes, sockets, devices and `.git` folders are left out. A file or folder that is named is scanned even if
- * git ignores it. Memory doesn't grow with the size of files.
+ * Finds come in the order of `paths`, and within a folder in the order of names. In a work tree the order is git's. Links in folders aren't
+ * followed. Pipes, sockets, devices and `.git` folders are left out. A file or folder in `paths` is scanned even if git ignores it. Memory
+ * doesn't grow with the size of files.
  *
- * Fails with `PathNotFound` before anything is scanned. A file that can't be read is told to `onProblem`, and the others are scanned; where
- * git is missing, or refuses to list a work tree, that is told, and all of its files are scanned.
+ * Fails with `PathNotFound` before anything is scanned. `onProblem` gets each file that can't be read, and the scan goes on. It also gets the
+ * failure if git is missing or refuses to list a work tree. Then all files of that work tree are scanned.
  * @category scanning
  * @since 0.1.0
  * @example
@@ -157,7 +160,7 @@ export const scanPaths = (paths: ReadonlyArray<string>, options: PathOptions = {
   )
 
 /**
- * Scans bytes as they come. `path` is what the finds say; default: `-`.
+ * Scans bytes as they come. `path` is the path in the finds. Its default is `-`.
  * @category scanning
  * @since 0.1.0
  */
@@ -193,11 +196,11 @@ export const scanStream = <E, R>(
   )
 
 /**
- * Scans the contents of all files that a ref of the repository, or one of its stashes, leads to, in whatever commit, each once. Finds say in
- * which commit and file the contents were first; the order is that of these commits, the oldest first.
+ * Scans the whole history of a repository: all contents of files to which a ref or a stash leads. Equal contents are scanned once. A find tells
+ * the first commit and path of its contents. Finds come in the order of these commits, the oldest first.
  *
- * Needs the command `git`, version 2.32 or later. The repository may be bare. What git can't read fails the scan, which would be incomplete;
- * that there is less history than there was, as in a shallow clone, is told to `onProblem`.
+ * Needs the command `git`, version 2.32 or later. The repository may be bare. An object that git can't read fails the scan, which would be
+ * incomplete. `onProblem` is told of a shallow clone, which lacks a part of the history.
  * @category scanning
  * @since 0.1.0
  * @example
@@ -226,7 +229,7 @@ export const scanGit = (repository: string, options: ScanOptions = {}): Stream.S
         advance,
       )
       if (suspects.size === 0) return Stream.empty
-      // They are read a second time, as lines need to be counted in few of all contents.
+      // Contents with finds are read a second time. So lines are counted in few of all contents.
       const origins = yield* History.findOrigins(history, suspects)
       const input = Stream.map(Stream.fromIterable(origins.keys()), (id) => `${id}\n`)
       return History.contents(history, input, () => Blobs.locator(formats.matcher)).pipe(
@@ -236,7 +239,7 @@ export const scanGit = (repository: string, options: ScanOptions = {}): Stream.S
     }),
   )
 
-/** Adds up the sizes beside the scan, for the total. The function given back reports that much more as done. */
+/** Adds up the sizes beside the scan, for the total. The resulting function reports a further size as done. */
 const watch = <E>(
   onProgress: ScanOptions["onProgress"],
   sizes: Stream.Stream<number, E>,

@@ -38,7 +38,7 @@ export class GitMissing extends Schema.TaggedError<GitMissing>()("GitMissing", {
 }
 
 /**
- * A git command failed, or left something out (`exitCode` 0). `reason` is its last output; `exitCode` is -1 for a killed command.
+ * A git command failed, or left something out (`exitCode` 0). `reason` is its last output. `exitCode` is -1 for a killed command.
  * @category errors
  * @since 0.1.0
  */
@@ -63,5 +63,5 @@ export class ShallowRepository extends Schema.TaggedError<ShallowRepository>()("
 /** A failure that ends a scan. @category errors @since 0.1.0 */
 export type ScanError = PathNotFound | Unreadable | NotARepository | GitMissing | GitFailed | InvalidTokenConfig
 
-/** A problem that doesn't end a scan. A part was not scanned, or was scanned although git would ignore that part. @category errors @since 0.1.0 */
+/** A problem that doesn't end a scan. A part wasn't scanned, or was scanned although git would ignore it. @category errors @since 0.1.0 */
 export type ScanProblem = Unreadable | GitMissing | GitFailed | ShallowRepository

@@ -1,5 +1,5 @@
 /**
- * How a token is written; UTF-8 stands for all that shares ASCII with it.
+ * The encoding of a token. UTF-8 stands for every encoding that shares ASCII with it.
  * @category models
  * @since 0.1.0
  */

@@ -20,7 +20,7 @@ type Command = readonly [command: string, ...rest: ReadonlyArray<string>]
 /** Called with the part that a command left out while the command went on. */
 type OnProblem = (problem: GitFailed) => Effect.Effect<void>
 
-/** The output of a command; fails unless it exits with 0. The input is bytes, one in each character. */
+/** The output of a command. Another exit code than 0 is a failure. The input is bytes, one in each character. */
 export const output = (
   directory: string,
   command: Command,
@@ -33,7 +33,7 @@ export const output = (
       const feeding = yield* Stream.runForEach(input, (text) =>
         Effect.promise(() => {
           if (git.process.stdin.write(text, "latin1")) return Promise.resolve()
-          // A command that has ended takes no more input; its exit code says why.
+          // A command that has ended takes no more input. Its exit code tells the reason.
           return Promise.race([new Promise((resolve) => git.process.stdin.once("drain", resolve)), git.exit])
         }),
       ).pipe(Effect.ensuring(Effect.sync(() => git.process.stdin.end())), Effect.forkScoped)
@@ -52,7 +52,7 @@ export const output = (
     }),
   )
 
-/** The lines of a command's answer, and whether it exits with 0 for yes rather than with 1 for no. */
+/** The lines of a command's answer. `yes` is true for the exit code 0, and false for 1. */
 export const ask = (
   directory: string,
   command: Command,
@@ -93,7 +93,7 @@ const start = (directory: string, [command, ...rest]: Command) =>
       }),
       ({ process }) => Effect.sync(() => process.kill()),
     )
-    /** The message of a command about a part that the command left out. */
+    /** Waits for the end. A message of a successful command is about a part that the command left out. */
     const ended = Effect.flatMap(
       Effect.promise(() => exit),
       ({ code, reason, cause }): Effect.Effect<GitFailed | undefined, GitError> => {

@@ -1,4 +1,4 @@
-/** Reads the history of a git repository: which contents have finds, and where each was first. */
+/** Reads the history of a git repository: the contents with finds, and the first commit and path of each. */
 import * as Arr from "effect/Array"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import { GitFailed, type ScanProblem, ShallowRepository, type Unreadable } from 
 /** A repository, and the stashes that its refs don't lead to. */
 export interface History {
   readonly path: string
-  /** The ref of stashes leads to the last one; the others are only in the ref's log. */
+  /** The ref of stashes leads to the last one. The others are only in the ref's log. */
   readonly stashes: ReadonlyArray<string>
   readonly onProblem: (problem: ScanProblem) => Effect.Effect<void>
 }
@@ -91,7 +91,7 @@ export const blobsWithFinds = (
           ({ id }) => Effect.sync(() => found.add(id)),
         )
       yield* Effect.all(
-        // A process takes one batch at a time; `Stream.fromQueue` would take all that wait.
+        // A process takes one batch at a time. `Stream.fromQueue` would take all waiting batches.
         Array.from({ length: processes }, () => read(Stream.fromChannel(Channel.map(Channel.fromQueue(queue), Arr.of)))),
         { concurrency: "unbounded", discard: true },
       )
@@ -113,8 +113,8 @@ export interface Origin {
 }
 
 /**
- * Finds where contents were first, in one pass over the history, parents before children. Each folder is read once, in the first commit with
- * that folder. In a hostile repository the differences between commits may be far larger than all contents.
+ * Finds the first commit and path of contents, in one pass over the history, parents before children. Each folder is read once, in the first
+ * commit with that folder. In a hostile repository the differences between commits may be far larger than all contents (decision 0019).
  */
 export const findOrigins = (history: History, ids: ReadonlySet<string>): Effect.Effect<ReadonlyMap<string, Origin>, Git.GitError> =>
   Effect.gen(function* () {
@@ -164,5 +164,5 @@ const wholePaths = (
     return whole
   })
 
-/** Entries of a commit that are read at most: more than people make. */
+/** The most entries of a commit that are read. People make smaller commits. */
 const maxEntries = 1_000_000

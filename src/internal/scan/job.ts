@@ -7,9 +7,7 @@ import * as Locator from "./locator.ts"
 import * as Matcher from "./matcher.ts"
 import * as Window from "./window.ts"
 
-/**
- * A file, or the part of it in which tokens start. Paths are bytes, one in each character, as names needn't be UTF-8.
- */
+/** A file, or a part of a file in which tokens start. Paths are bytes, one in each character, as names needn't be UTF-8. */
 export interface Part {
   readonly path: string
   readonly from: number
@@ -34,7 +32,7 @@ export interface Outcome {
   readonly failure?: Failure
 }
 
-/** Why a file couldn't be read, as threads can send it. */
+/** The reason why a file couldn't be read, in a form that threads can send. */
 export interface Failure {
   readonly code: string
   readonly message: string

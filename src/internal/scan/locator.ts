@@ -46,7 +46,7 @@ export const advance = (position: Position, buffer: Buffer, base: number, to: nu
   const end = to - base
   // The view ends at `to`. Without the view, each search for a line feed would go on to the buffer's end.
   const bytes = buffer.subarray(0, end)
-  // The line feed of UTF-16 began with the byte before; its other half is here.
+  // The byte before was the first half of a line feed in UTF-16, and this byte is the second half.
   if (position.last === lineFeed && bytes[from] === 0) newLine(position, "utf-16le", position.offset - 1)
   const known = position.narrow.count
   let lineStart = from
@@ -67,7 +67,7 @@ export const advance = (position: Position, buffer: Buffer, base: number, to: nu
     while (i + 8 <= end && ((view.getInt32(i) | view.getInt32(i + 4)) & 0x80808080) === 0) i += 8
     if (i === end) break
     const byte = bytes[i]!
-    // Continuation bytes add no unit; characters of four bytes are two units.
+    // Continuation bytes add no unit. Characters of four bytes are two units.
     if (byte >= 0x80) position.units += byte < 0xc0 ? -1 : byte >= 0xf0 ? 1 : 0
   }
   // The byte exists, as `to` is past the offset.

@@ -14,7 +14,7 @@ export interface Pattern {
   readonly separator: string
 }
 
-/** A token whose checksum holds. `offset` points to its first byte. */
+/** A token with a valid checksum. `offset` points to its first byte. */
 export interface Match {
   readonly offset: number
   readonly encoding: Encoding
@@ -83,12 +83,13 @@ export const make = (patterns: ReadonlyArray<Pattern>): Matcher => {
     const encodingOf = (first: number, last: number): Encoding | undefined => {
       const before = first > 0 && bytes[first - 1] === 0
       const after = last + 1 < end && bytes[last + 1] === 0
-      // Text on both sides, or the end of a string, puts a zero on both. Then the offset decides: characters start at even ones in all but odd files.
+      // Text on both sides, or the end of a string, puts a zero on both sides. Then the offset decides, as characters usually start at even
+      // offsets.
       if (before && after) return (base + first) % 2 === 0 ? "utf-16le" : "utf-16be"
       return after ? "utf-16le" : before ? "utf-16be" : undefined
     }
 
-    // A secret may begin at `start` or later; the bytes from there up to `proven` are letters and digits.
+    // A secret may begin at `start` or later. The bytes from `start` up to `proven` are letters and digits.
     let start = from
     let proven = from
     while (start + secretLength <= end) {
@@ -100,7 +101,7 @@ export const make = (patterns: ReadonlyArray<Pattern>): Matcher => {
       start = found ? proven : i + 1
     }
 
-    // The same for characters with a zero before each.
+    // The same search for UTF-16, which has a zero between the characters.
     for (let parity = 1; parity <= 2; parity++) {
       start = from + parity
       proven = start

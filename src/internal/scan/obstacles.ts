@@ -1,7 +1,7 @@
 /**
  * Finds pipes and devices in places where git expects a file. Git would open them and wait without end, and an archive can hold a pipe.
  *
- * Files with fixed names are checked; a time limit on each call of git covers the others.
+ * Files with fixed names are checked. A time limit on each call of git covers the others.
  */
 import { lstatSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs"
 import { homedir } from "node:os"
@@ -51,7 +51,7 @@ const attempt = <A>(read: () => A): A | undefined => {
   try {
     return read()
   } catch {
-    // A file whose kind can't be read is left to git.
+    // A file of unknown kind is left to git.
     return undefined
   }
 }
@@ -108,7 +108,7 @@ function* walk(folder: string, enters: (path: string) => boolean): Generator<str
   }
 }
 
-/** Folders that git reads: not another repository's `.git`, and no links. */
+/** The `.gitignore` files below a folder. Git reads neither another repository's `.git` nor linked folders. */
 function* ignoreFiles(folder: string): Generator<string> {
   for (const path of walk(folder, (path) => !path.endsWith("/.git"))) if (path.endsWith("/.gitignore")) yield path
 }

@@ -15,7 +15,7 @@ export interface Pool {
 /** Jobs that the main thread does faster than threads start. */
 const jobsBeforeThreads = 2
 
-/** A pool of `size` threads, which start after the first jobs. With none, or where a bundler left their code out, jobs run in the main thread. */
+/** A pool of `size` threads, which start after the first jobs. If `size` is 0, or a bundle lacks their code, the main thread runs the jobs. */
 export const make = (patterns: ReadonlyArray<Pattern>, size: number): Effect.Effect<Pool, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
@@ -42,7 +42,7 @@ export const make = (patterns: ReadonlyArray<Pattern>, size: number): Effect.Eff
 const workerEntry = (): string => fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url))
 
 interface Thread {
-  /** The number of its unfinished jobs. */
+  /** The number of the thread's unfinished jobs. */
   readonly load: () => number
   readonly run: Pool["run"]
 }

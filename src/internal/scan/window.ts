@@ -1,4 +1,4 @@
-/** A buffer that moves over a file or stream and finds its tokens, also those that arrive in pieces. */
+/** A buffer that moves over a file or stream and finds its tokens. A token may arrive in pieces. */
 import * as Locator from "./locator.ts"
 import type { Match, Matcher } from "./matcher.ts"
 
@@ -23,7 +23,7 @@ export interface Window {
   readonly reset: (from: number) => number
 }
 
-/** Small enough for a core's own cache, and large enough that bytes searched twice are few. */
+/** The size fits into a core's own cache, and keeps the share of bytes that are searched twice small. */
 const capacity = 256 * 1024
 
 /** The bytes before a token in UTF-16 tell its byte order. */
