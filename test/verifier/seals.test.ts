@@ -325,35 +325,8 @@ describe("A rule that is configured", () => {
   )
 })
 
+// That none of them holds up a good seal shows threeWays.test.ts.
 describe("While some tokens have no seal", () => {
-  it.effect("those with one are looked up and hashed before all others", () =>
-    withStore(
-      Effect.gen(function* () {
-        const repository = yield* ApiKeyRepository
-        const gate = yield* Deferred.make<void>()
-        const slow = Layer.succeed(ApiKeyRepository, {
-          ...repository,
-          findByKeyId: (keyId) =>
-            keyId.startsWith("0") ? Effect.andThen(Deferred.await(gate), repository.findByKeyId(keyId)) : repository.findByKeyId(keyId),
-        })
-        const node = yield* Effect.provide(startNode({ seals: "preferred" }), slow)
-        const { token } = yield* create(node)
-        const ids = Array.from({ length: 2_000 }, (_, index) => index.toString(16).padStart(16, "0"))
-        const flood = yield* Effect.forkChild(Effect.forEach(ids, (id) => node.ask(invented(id)), { concurrency: "unbounded" }))
-        yield* settled
-        // Strangers hold what they may hold, and the rest of them is refused at once.
-        assert.strictEqual(node.work.lookUps, 8)
-        assert.strictEqual(yield* node.ask(token), "good")
-        yield* Deferred.succeed(gate, undefined)
-        const outcomes = yield* Fiber.join(flood)
-        assert.deepStrictEqual(
-          ["NotFound", "Overloaded"].map((tag) => outcomes.filter((outcome) => outcome === tag).length),
-          [1_032, 968],
-        )
-      }),
-    ),
-  )
-
   it.effect("one that isn't looked up in time is told when to come again, and a later one takes its turn", () =>
     withStore(
       Effect.gen(function* () {
