@@ -1,5 +1,5 @@
 /**
- * Shows the finds of a scan without the secrets, as rows of a table, as JSON, or as a SARIF log. GitHub and others display SARIF.
+ * Shows the finds of a scan without their secrets: as rows of a table, as JSON, or as SARIF. GitHub and others display SARIF.
  *
  * The schemas describe the output. Within a major version fields may be added to them, and nothing else changes.
  * @since 0.1.0
@@ -86,7 +86,7 @@ export const toJson = (find: Find): FindJson => ({
 const Message = Schema.Struct({ text: Schema.String })
 
 /**
- * The part of SARIF 2.1.0 (an OASIS standard) that is written: one run, one rule, and a result for each find.
+ * The written part of SARIF 2.1.0, an OASIS standard: one run, one rule, and a result for each find.
  * @category schemas
  * @since 0.1.0
  */

@@ -56,7 +56,7 @@ export const loadPeppers = (settings: DatabaseSettings) =>
     ),
   )
 
-/** The package for the embedded database. Its absence is a failure with a message of one line (decision 0006). */
+/** The package for the embedded database. Its absence is a failure with a message of one line. */
 export const loadPglite = Effect.mapError(Storage.loadPglite, fromError)
 
 /** The configured database, without migrations. A command has few statements at a time, so two connections are enough. */

@@ -39,7 +39,7 @@ const first = (paths: Iterable<string>): string | undefined => {
   return undefined
 }
 
-/** Links are followed, as git follows them. A socket can't be opened, so git doesn't wait for it. */
+/** Whether git would wait for a file. Links are followed, as git follows them. A socket can't be opened, so git doesn't wait for it. */
 const isObstacle = (path: string): boolean => {
   const stats = attempt(() => statSync(path))
   return stats !== undefined && isEndless(stats) && attempt(() => realpathSync(path)) !== "/dev/null"

@@ -15,7 +15,7 @@ const columns: ReadonlyArray<Column<SealUsage>> = [
   { title: "", text: standing, style: (usage) => (standing(usage) === "missing" ? "yellow" : undefined) },
 ]
 
-/** Counts the tokens that work by the key that sealed them. @category commands @since 0.1.0 */
+/** Counts the tokens that work, for each key that sealed some of them. @category commands @since 0.1.0 */
 export const sealReport = Command.make(
   "seal-report",
   {},
