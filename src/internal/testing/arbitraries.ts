@@ -70,7 +70,7 @@ const text = Arbitrary.schema(
   ]),
 )
 
-// JSON has no negative zero.
+// JSON has no negative zero, so the metadata has none.
 const flatMetadata = Arbitrary.map(Arbitrary.schema(Schema.toType(Metadata)), (flat): Schema.JsonObject =>
   Object.fromEntries(Object.entries(flat).map(([key, value]) => [key, Object.is(value, -0) ? 0 : value])),
 )
@@ -78,7 +78,7 @@ const flatMetadata = Arbitrary.map(Arbitrary.schema(Schema.toType(Metadata)), (f
 // `JSON.parse` of Node 24 (V8 13.6) confuses keys that end with a backslash with keys that have a quote there. So no key ends with one.
 const metadataKey = Arbitrary.map(text, (key) => (key.endsWith("\\") ? `${key}.` : key))
 
-/** Objects in which every kind of JSON occurs, also nested. */
+/** Objects with every kind of JSON, also nested. */
 const metadata: Arbitrary.Arbitrary<Schema.JsonObject> = Arbitrary.flatMap(flatMetadata, (flat) =>
   Arbitrary.flatMap(metadataKey, (key) =>
     Arbitrary.flatMap(metadataKey, (value) =>

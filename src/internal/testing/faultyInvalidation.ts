@@ -13,27 +13,29 @@ import { type Message, parse } from "../nodes/message.ts"
  * @since 0.1.0
  */
 export interface Faults {
-  /** Messages of a million that can't be sent. The sender is told. */
+  /** The number of messages in a million that can't be sent. The sender is told. */
   readonly failed: number
-  /** Messages of a million that get lost on their way to one node. Nobody is told. */
+  /** The number of messages in a million that get lost on their way to one node. Nobody is told. */
   readonly lost: number
-  /** Messages of a million that arrive twice. */
+  /** The number of messages in a million that arrive twice. */
   readonly doubled: number
   /** The longest time that a message is under way, in milliseconds. Each message takes a time of its own, so messages overtake each other. */
   readonly delay: number
-  /** The longest time in milliseconds until the register holds a node. The node is told after as long a time again. */
+  /** The longest time until the register holds a node, in milliseconds. The answer to the node may take as long again. */
   readonly registering: number
 }
 
 /** Draws whole numbers from 0 up to but excluding `bound`. @category models @since 0.1.0 */
 export type Draw = (bound: number) => number
 
-/** Callbacks for what happens to messages. A node hears a message within the millisecond of the clock in which the message is delivered. */
+/**
+ * Callbacks for the events of a node's subscription. A node hears a message within the millisecond of the clock in which the message is delivered.
+ */
 export interface Watcher {
   readonly onPublish: (message: Message, hasFailed: boolean) => void
   readonly onSubscribe: () => void
   readonly onDeliver: (message: Message, sentAt: number) => void
-  /** The subscription has ended: nothing arrives any more. */
+  /** The subscription has ended, so no more messages arrive. */
   readonly onEnd: () => void
 }
 
@@ -55,9 +57,9 @@ export interface Channel {
   readonly service: ApiKeyInvalidation["Service"]
   /** Ends the subscription. The node is told. */
   readonly cut: Effect.Effect<void>
-  /** While this is set, messages to the node get lost. The node isn't told. */
+  /** Whether messages to the node get lost. The node isn't told. */
   isDeaf: boolean
-  /** While this is set, the node can neither publish, nor be registered, nor subscribe. */
+  /** Whether the node can neither publish, nor be registered, nor subscribe. */
   isMute: boolean
   /** The part of a split hub that the node is connected to: 0 or 1. */
   side: number

@@ -27,11 +27,12 @@ export interface SimulationOptions {
 const stepsOfEpisode = 2_000
 
 /**
- * Tests that nodes on one store verify as they promise, whatever happens to the channel between them.
+ * Tests that nodes on one store verify as promised under all faults of the channel between them.
  *
  * In random histories, nodes verify, change and rotate keys, are cut off and restarted. A model of the keys says which answers are allowed.
  *
- * Only the test's clock passes, so minutes of it take a second. The store may hold other keys; those of the simulation are deleted at its end.
+ * Only the test's clock advances, so minutes of a history take a second. The store may hold other keys. The keys of the simulation are deleted at
+ * its end.
  * @category tests
  * @since 0.1.0
  */

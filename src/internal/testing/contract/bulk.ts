@@ -13,7 +13,7 @@ import { contractOf, encode, type FacetContract, getWith, insertWith, instant, t
 /** The functions that the tests of bulk use. @category tests @since 0.1.0 */
 export interface BulkStore extends Bulk, Pick<Records, "insert" | "rotate" | "delete">, Pick<LookUps, "findById"> {}
 
-/** The tests of bulk in a suite of one's own. */
+/** Adds the tests of bulk to a suite of one's own. */
 export const bulkTests = <R>(it: Methods<R>, store: Effect.Effect<BulkStore, never, R>): void => {
   const insert = insertWith(store)
   const get = getWith(store)

@@ -11,7 +11,7 @@ import { contractOf, type FacetContract, type Methods, plain } from "./suite.ts"
 /** The functions that the tests of look-ups use. @category tests @since 0.1.0 */
 export interface LookUpsStore extends LookUps, Pick<Records, "insert" | "delete"> {}
 
-/** The tests of look-ups in a suite of one's own. */
+/** Adds the tests of look-ups to a suite of one's own. */
 export const lookUpsTests = <R>(it: Methods<R>, store: Effect.Effect<LookUpsStore, never, R>): void => {
   it.effect.prop(
     "finds what was inserted, unchanged, by id and by key id",

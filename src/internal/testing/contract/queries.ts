@@ -22,7 +22,7 @@ import {
 /** The functions that the tests of queries use. @category tests @since 0.1.0 */
 export interface QueriesStore extends Queries, Pick<Records, "insert" | "rotate" | "delete"> {}
 
-/** The tests of queries in a suite of one's own. */
+/** Adds the tests of queries to a suite of one's own. */
 export const queriesTests = <R>(it: Methods<R>, store: Effect.Effect<QueriesStore, never, R>): void => {
   const insert = insertWith(store)
   const replace = replaceWith(store)
@@ -166,7 +166,7 @@ export const queriesTests = <R>(it: Methods<R>, store: Effect.Effect<QueriesStor
         const repository = yield* store
         const ownerId = owner()
         const instants = [null, instant(3), instant(1), instant(3), null, instant(2), null, instant(1)]
-        // By UTF-16 the emoji would come before the ligature; by bytes of UTF-8 it comes after.
+        // In the order of UTF-16 the emoji would come before the ligature. In the order of the UTF-8 bytes it comes after.
         const names = ["b", "a", "B", "ä", "z", "a", "😀", "ﬁ"]
         for (const [i, at] of instants.entries()) {
           yield* insert({ ownerId, name: names[i] ?? "", createdAt: at ?? instant(9), expiresAt: at, lastUsedAt: at })

@@ -24,7 +24,7 @@ import {
 /** The functions that the tests of records use. @category tests @since 0.1.0 */
 export interface RecordsStore extends Records, LookUps {}
 
-/** The tests of records in a suite of one's own. */
+/** Adds the tests of records to a suite of one's own. */
 export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStore, never, R>): void => {
   const insert = insertWith(store)
   const get = getWith(store)
@@ -143,9 +143,9 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
     Effect.gen(function* () {
       const repository = yield* store
       const { id } = yield* insert()
-      const note = (millis: number, reason: DeactivationReason) => ({ deactivatedAt: instant(millis), deactivationReason: reason })
+      const note = (seconds: number, reason: DeactivationReason) => ({ deactivatedAt: instant(seconds), deactivationReason: reason })
       const update = (changes: Changes) => Effect.map(repository.update(id, changes, { at: instant(100) }), encode)
-      const told = (millis: number, reason: DeactivationReason) => ({ deactivatedAt: iso(millis), deactivationReason: reason })
+      const encodedNote = (seconds: number, reason: DeactivationReason) => ({ deactivatedAt: iso(seconds), deactivationReason: reason })
       const reasons = ["leaked", "manual", "possession"] as const
       const updated = yield* Effect.forEach(reasons, (reason, i) => update({ isActive: false, ...note(i, reason) }), {
         concurrency: "unbounded",
@@ -160,8 +160,8 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
         deactivatedAt: null,
         deactivationReason: null,
       })
-      assert.deepInclude(yield* update({ isActive: false, ...note(6, "leaked") }), { isActive: false, ...told(6, "leaked") })
-      assert.deepInclude(yield* update(note(7, "possession")), told(7, "possession"))
+      assert.deepInclude(yield* update({ isActive: false, ...note(6, "leaked") }), { isActive: false, ...encodedNote(6, "leaked") })
+      assert.deepInclude(yield* update(note(7, "possession")), encodedNote(7, "possession"))
       const unknown = yield* insert({ isActive: false })
       yield* repository.update(unknown.id, { isActive: false, ...note(8, "manual") }, { at: instant(100) })
       assert.deepInclude(encode(yield* get(unknown.id)), { deactivatedAt: null, deactivationReason: null })
@@ -301,7 +301,7 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
             })
           : rotated
         assert.deepStrictEqual(encodeEnded(yield* end(rotated.id, 8, before.keyId)), { apiKey: encode(expected), isEnded })
-        // The end stays as it was first written, also where the clock is behind.
+        // The end stays as it was first written, even if the clock is behind.
         for (const at of isEnded ? [7, 8, 9] : [8, 9])
           assert.deepStrictEqual(encodeEnded(yield* end(rotated.id, at)), { apiKey: encode(expected), isEnded: false })
         assert.deepStrictEqual(
@@ -323,7 +323,7 @@ export const recordsTests = <R>(it: Methods<R>, store: Effect.Effect<RecordsStor
       const end = (ifVersion: number, at = 8) => repository.endPrevious(rotated.id, { at: instant(at), ifVersion })
       const conflict = { _tag: "VersionConflict" as const, id: rotated.id, expected: rotated.version - 1, actual: rotated.version }
       assert.deepInclude(yield* Effect.flip(end(rotated.version - 1)), conflict)
-      // The version counts, too, where there is nothing to end.
+      // The version is checked even if there is nothing to end.
       assert.deepInclude(yield* Effect.flip(end(rotated.version - 1, 9)), conflict)
       assert.deepStrictEqual(encodeEnded(yield* end(rotated.version, 9)), { apiKey: encode(rotated), isEnded: false })
       assert.strictEqual((yield* end(rotated.version)).apiKey.version, rotated.version + 1)

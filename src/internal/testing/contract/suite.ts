@@ -69,7 +69,7 @@ export const getWith =
       return (yield* Effect.fromOption(yield* (yield* store).findById(id))).apiKey
     })
 
-/** Rotates a record at the instant 5. `options` says what the new and the previous token are to be. */
+/** Rotates a record at the instant 5. `options` describes the new and the previous token. */
 export const replaceWith =
   <R>(store: Effect.Effect<Pick<Records, "rotate">, never, R>) =>
   (

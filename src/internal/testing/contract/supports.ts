@@ -6,7 +6,7 @@ import type { Supports } from "../../record/contract.ts"
 import { makeStoredApiKey } from "../fixtures.ts"
 import { contractOf, type FacetContract, instant, type Methods } from "./suite.ts"
 
-/** The tests of supports in a suite of one's own. */
+/** Adds the tests of supports to a suite of one's own. */
 export const supportsTests = <R>(it: Methods<R>, store: Effect.Effect<Supports, never, R>): void => {
   it.effect("registers nodes for as long as their leases, if it does", () =>
     Effect.gen(function* () {
@@ -14,20 +14,20 @@ export const supportsTests = <R>(it: Methods<R>, store: Effect.Effect<Supports, 
       if (nodeRegister === undefined) return
       const { register, unregister, nodes } = nodeRegister
       // Leases end by the store's own clock, so the test waits in real time.
-      const settled = (expected: ReadonlyArray<string>) =>
+      const awaitNodes = (expected: ReadonlyArray<string>) =>
         TestClock.withLive(
           Effect.repeat(Effect.delay(nodes, "20 millis"), { until: (found) => found.toSorted().join() === expected.join() }),
         )
       yield* register("contract-a", Duration.hours(1))
       yield* register("contract-b", Duration.millis(1))
-      yield* settled(["contract-a"])
+      yield* awaitNodes(["contract-a"])
       yield* register("contract-b", Duration.hours(1))
       yield* register("contract-b", Duration.hours(1))
-      yield* settled(["contract-a", "contract-b"])
+      yield* awaitNodes(["contract-a", "contract-b"])
       yield* unregister("contract-a")
       yield* unregister("contract-a")
       yield* register("contract-b", Duration.millis(1))
-      yield* settled([])
+      yield* awaitNodes([])
     }),
   )
 
@@ -65,7 +65,7 @@ export const supportsTests = <R>(it: Methods<R>, store: Effect.Effect<Supports, 
 }
 
 /**
- * Tests the parts that only some stores have; a part that is missing passes. The store may hold other keys.
+ * Tests the parts that only some stores have. A missing part passes. The store may hold other keys.
  * @category tests
  * @since 0.1.0
  */

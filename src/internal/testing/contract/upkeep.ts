@@ -13,7 +13,7 @@ import { contractOf, encode, type FacetContract, getWith, insertWith, instant, i
 export interface UpkeepStore
   extends Upkeep, Pick<Records, "insert" | "rotate" | "update">, Pick<LookUps, "findById">, Pick<Supports, "kinds"> {}
 
-/** The tests of upkeep in a suite of one's own. */
+/** Adds the tests of upkeep to a suite of one's own. */
 export const upkeepTests = <R>(it: Methods<R>, store: Effect.Effect<UpkeepStore, never, R>): void => {
   const insert = insertWith(store)
   const get = getWith(store)

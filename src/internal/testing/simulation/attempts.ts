@@ -1,4 +1,4 @@
-/** Draws the verifications of a simulated history, and judges each answer by what the node must know. */
+/** Draws the verifications of a simulated history, and judges each answer by the least knowledge of the node. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { KeyId } from "../../../ApiKey.ts"
@@ -20,16 +20,24 @@ import {
 } from "./model.ts"
 import type { SimulatedNode, World } from "./world.ts"
 
-/** The oldest knowledge that a verification may answer by. Times are in milliseconds of the simulation's clock; no node's clock is behind it. */
+/**
+ * The oldest knowledge that a verification may answer by. Times are in milliseconds of the simulation's clock. No node's clock is behind that
+ * clock.
+ */
 export interface Bound {
+  /** The earliest moment at which the state of the answer may have ended. */
   readonly moment: number
-  /** The earliest time at which a state that is answered by may have ended. */
+  /** The earliest time at which the state of the answer may have ended. */
   readonly millis: number
   /** The same bound for refusals, which are forgotten sooner. */
   readonly refusalMillis: number
+  /** The time at which the verification began. */
   readonly startedAt: number
+  /** The moment at which the verification began. */
   readonly started: number
+  /** The time from which on records that were read may be used. */
   readonly trustedSince: number
+  /** Whether the node must ask the store: for a `maxAge` of 0, or out of touch with the others. */
   readonly mustAsk: boolean
   /** Whether a change of the record is in doubt. The node must then ask the store. */
   readonly isInDoubt: boolean
@@ -51,7 +59,7 @@ export interface Attempts {
   readonly verify: (node: SimulatedNode, given: Attempt) => Effect.Effect<void>
   readonly boundOf: (node: SimulatedNode, given: Attempt) => Bound
   readonly judge: (node: SimulatedNode, given: Attempt, bound: Bound, exit: Exit.Exit<ApiKeys.Verified, VerifyError>) => void
-  /** Fails if, at the end, a grace still waits for a use that has taken place. */
+  /** Fails the history if a grace still waits at the end for a use that has taken place. */
   readonly checkGraces: (nodes: ReadonlyArray<SimulatedNode>) => void
 }
 
@@ -60,7 +68,7 @@ export const scopesOfKeys = ["a", "b", "c"]
 export const makeAttempts = (episode: Episode, world: World): Attempts => {
   const { setting, statistics, records, confirmed, presentedAt, chance, draw, pick, millis, tick, log, fail } = episode
   /** By record, the last use of a new token for whose first use a grace was waiting. */
-  const begun = new Map<string, { readonly node: SimulatedNode; readonly keyId: KeyId; readonly millis: number }>()
+  const awaitedUses = new Map<string, { readonly node: SimulatedNode; readonly keyId: KeyId; readonly millis: number }>()
   const inventions = new Map<string, string>()
   const alone = new Set<History>()
 
@@ -184,7 +192,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     const { apiKey, usedToken } = exit.value
     if (usedToken === "previous") statistics.grantedPrevious++
     if (usedToken === "current" && given.countsAsUse && apiKey.previous !== null && apiKey.previous.graceSeconds !== null) {
-      begun.set(apiKey.id, { node, keyId, millis: now })
+      awaitedUses.set(apiKey.id, { node, keyId, millis: now })
     }
     if (after > now) fail(keyId, `${node.name} checked at ${after}, which is to come`)
     // `checkedAt` has whole milliseconds only.
@@ -194,7 +202,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
   }
 
   const checkGraces: Attempts["checkGraces"] = (nodes) => {
-    for (const [id, use] of begun) {
+    for (const [id, use] of awaitedUses) {
       const record = records.find(id)
       const apiKey = record && lastOf(record).apiKey
       // A node that has stopped may not have written the use.
@@ -212,7 +220,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     drawToken,
     invented,
     onRestored: ({ id, tokens }) => {
-      begun.delete(id)
+      awaitedUses.delete(id)
       for (const { keyId, secret } of tokens) if (inventions.get(keyId) === secret) inventions.delete(keyId)
     },
     verify,

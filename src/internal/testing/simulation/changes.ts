@@ -33,8 +33,8 @@ export interface Changes {
   /** Changes the given record, or a drawn one. A deleted record is restored. */
   readonly changeOne: (node: SimulatedNode, record?: History) => Effect.Effect<void>
   /**
-   * Changes a record and loses the answer. No verification uses its tokens until the change is no longer in doubt. Answers from then on must
-   * not use older memories.
+   * Changes a record and loses the answer. No verification uses the record's tokens until the change is no longer in doubt. Answers from then on
+   * must not use older memories.
    */
   readonly changeQuietly: (node: SimulatedNode) => Effect.Effect<void>
 }
@@ -54,14 +54,15 @@ interface Since {
 
 /** A requested change, and the outcomes that are allowed. */
 interface Asked<A, E extends Failure> {
-  readonly what: string
+  /** The operation with its options, for the log. */
+  readonly operation: string
   /** The record's id. `undefined` if the change creates the record. */
   readonly id: string | undefined
   readonly confirmWithin?: unknown
   readonly ifVersion?: number | undefined
   /** Whether this change may fail with the error, besides the failures that every change may have. */
   readonly isExpected?: (error: E, since: Since) => boolean
-  /** Returns what is wrong with the result, if anything. */
+  /** Returns the fault of the result, if any. */
   readonly check?: (result: A, written: Written | undefined) => string | undefined
 }
 
@@ -87,17 +88,17 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     since: Since,
     exit: Exit.Exit<A, E>,
   ): void => {
-    const { what, confirmWithin } = asked
+    const { operation, confirmWithin } = asked
     const { written } = made
     const id = asked.id ?? written?.after.apiKey?.id
     const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
     const wrong = (reason: string): void => fail(id, `${node.name} ${reason}`)
-    log(id, `${node.name} returns from ${what}: ${Exit.isSuccess(exit) ? "done" : (error?._tag ?? Cause.pretty(exit.cause))}`)
+    log(id, `${node.name} returns from ${operation}: ${Exit.isSuccess(exit) ? "done" : (error?._tag ?? Cause.pretty(exit.cause))}`)
     if (Exit.isFailure(exit) && (error === undefined || !isExpected(error, asked, made, since))) {
-      return wrong(`failed to ${what}: ${Cause.pretty(exit.cause)}`)
+      return wrong(`failed to ${operation}: ${Cause.pretty(exit.cause)}`)
     }
     const broken = Exit.isSuccess(exit) ? asked.check?.(exit.value, written) : undefined
-    if (broken !== undefined) return wrong(`did ${what}, and ${broken}`)
+    if (broken !== undefined) return wrong(`did ${operation}, and ${broken}`)
     if (written === undefined) return
     const { keyIds, moment } = written
     // The node applied the change when the store had it, however long the confirmation took. So it need know of nothing later.
@@ -106,7 +107,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     for (const keyId of keyIds) node.model.learn(keyId, known)
     if (!setting.announcesWrites) {
       const untold = keyIds.find((keyId) => node.model.toldAt(keyId) < moment)
-      if (untold !== undefined) return wrong(`didn't tell the others of ${shorten(untold)} that it did ${what}`)
+      if (untold !== undefined) return wrong(`didn't tell the others of ${shorten(untold)} that it did ${operation}`)
     }
     if (confirmWithin === undefined || made.isAnswerLost) return
     if (Exit.isFailure(exit)) {
@@ -161,7 +162,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
   const create = (node: SimulatedNode): Effect.Effect<void> =>
     change(
       node,
-      { what: "create", id: undefined },
+      { operation: "create", id: undefined },
       node.apiKeys.create({
         name: "k",
         scopes: scopesFor(),
@@ -190,7 +191,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
         LosesAnswers,
         true,
       )
-      // Doubts are over after the wait: those about earlier changes after the first one, this change's after the second.
+      // The first wait outlasts the doubts about earlier changes. The second wait outlasts the doubt about this change.
       const wait = Effect.suspend(() => Effect.sleep(patience + 1_000 + draw(10_000)))
       return attempts.leavingAlone(record, Effect.all([wait, askAll(record), changed, wait, askAll(record)], { discard: true }))
     })
@@ -207,8 +208,8 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
 
   const drawChange = (node: SimulatedNode, record: History, apiKey: ApiKey, options: Options): Effect.Effect<void> => {
     const { id, isActive } = apiKey
-    const run = <A>(what: string, effect: Effect.Effect<A, Failure>) =>
-      change(node, { what: tellOptions(what, options), id, ...options }, effect)
+    const run = <A>(operation: string, effect: Effect.Effect<A, Failure>) =>
+      change(node, { operation: tellOptions(operation, options), id, ...options }, effect)
     const activate = () => run("activate", node.apiKeys.activate(id, options))
     // Keys are activated soon, lest every verification be refused.
     if (!isActive && chance(75)) return activate()
@@ -228,7 +229,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     const graceFrom = chance(50) ? "firstUse" : "now"
     const ifPrevious = chance(70) ? "end" : "refuse"
     const asked: Asked<ApiKeys.Created, Failure> = {
-      what: tellOptions(`rotate with a grace of ${grace} ms from ${graceFrom}, ${ifPrevious} a grace before`, options),
+      operation: tellOptions(`rotate with a grace of ${grace} ms from ${graceFrom}, ${ifPrevious} a grace before`, options),
       id,
       ...options,
       isExpected: ({ _tag }, since) =>
@@ -262,7 +263,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
 
   const endGrace = (node: SimulatedNode, { id }: ApiKey, options: Options): Effect.Effect<void> => {
     const asked: Asked<ApiKey, Failure> = {
-      what: tellOptions("end the grace", options),
+      operation: tellOptions("end the grace", options),
       id,
       ...options,
       check: (apiKey) => (isOver(apiKey, millis() + node.skew) ? undefined : "it goes on"),
@@ -274,7 +275,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     const given: Attempt = { ...attempts.drawToken(record), scopes: undefined, maxAge: 0, countsAsUse: false }
     const bound = attempts.boundOf(node, given)
     const asked: Asked<ApiKeys.Revoked, Effect.Error<ReturnType<ApiKeys.ApiKeys["Service"]["revoke"]>>> = {
-      what: `revoke ${shorten(given.keyId)}`,
+      operation: `revoke ${shorten(given.keyId)}`,
       id: record.id,
       // A refusal is judged as one of `verify`.
       isExpected: (error) => {
@@ -315,9 +316,9 @@ const day = 86_400_000
 
 type Options = ApiKeys.ConfirmWithin & ApiKeys.IfVersion
 
-const tellOptions = (what: string, { confirmWithin, ifVersion }: Options): string =>
+const tellOptions = (operation: string, { confirmWithin, ifVersion }: Options): string =>
   [
-    what,
+    operation,
     ...(ifVersion === undefined ? [] : [`if it is version ${ifVersion}`]),
     ...(confirmWithin === undefined ? [] : [`confirmed within ${Number(confirmWithin)}`]),
   ].join(", ")

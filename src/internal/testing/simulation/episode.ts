@@ -15,7 +15,7 @@ export interface Setting {
   readonly skew: number
   /** Whether the store announces each write, as a database with triggers does. */
   readonly announcesWrites: boolean
-  /** Whether the store has a register of nodes too. All nodes see it, whatever happens to the channel's register. */
+  /** Whether the store has a register of nodes too. All nodes see it, even after the channel has lost or split its own register. */
   readonly hasRegister: boolean
   /** Whether the nodes have a listener. */
   readonly hasListener: boolean
@@ -23,11 +23,11 @@ export interface Setting {
   readonly faults: Faults
   readonly storeDelay: number
   readonly hashDelay: number
-  /** Reads of a hundred that fail. */
+  /** The percentage of reads that fail. */
   readonly storeFailures: number
-  /** Writes of a hundred that are made, and reported as failed. */
+  /** The percentage of writes that are made, and reported as failed. */
   readonly lostAnswers: number
-  /** Writes of a hundred that are reported as failed, and made later or never. */
+  /** The percentage of writes that are reported as failed, and made later or never. */
   readonly lateWrites: number
 }
 
@@ -35,7 +35,7 @@ export interface Episode {
   readonly setting: Setting
   readonly statistics: Statistics
   readonly records: Records
-  /** By key id, the moment of the latest confirmed change. All nodes know of changes up to it. */
+  /** By key id, the moment of the latest confirmed change. All nodes know of the changes up to that moment. */
   readonly confirmed: Map<string, number>
   /** By key id, the time at which its token was first presented in a verification that counts as a use. */
   readonly presentedAt: Map<string, number>

@@ -91,9 +91,9 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
     const { channel, name } = node
     const kind = draw(5)
     const length = 1 + draw(20_000)
-    const during = (what: string, begin: () => void, end: () => void) =>
+    const during = (state: string, begin: () => void, end: () => void) =>
       Effect.sync(() => {
-        log(undefined, `${name} is ${what} for ${length} ms`)
+        log(undefined, `${name} is ${state} for ${length} ms`)
         begin()
       }).pipe(Effect.andThen(Effect.sleep(length)), Effect.andThen(Effect.sync(end)))
     // The sleep lets the test clock start the cut, so the clock waits for its consequences.
@@ -140,26 +140,26 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
   // --- the history --------------------------------------------------------------------------------------------------------------------
 
   const step = Effect.suspend((): Effect.Effect<unknown> => {
-    const what = draw(10_000)
+    const roll = draw(10_000)
     const index = draw(nodes.length)
     const node = nodes[index]
     if (node === undefined) return Effect.void
-    if (what < 5) {
+    if (roll < 5) {
       statistics.lostRegisters++
       log(undefined, "the register of nodes is lost")
       return Effect.andThen(hub.loseRegister, flurry(node))
     }
     // Triggers reach all nodes, so a split of the hub would change nothing. Without the store's register, a long split looks like a crash.
-    if (what < 25 && setting.hasRegister && !setting.announcesWrites && !isSplit) return inBackground(split(node))
-    if (what < 75) return inBackground(disturb(node))
-    if (what < 90 && nodes.length > 1) return inBackground(restart(index))
-    if (what < 110) return inBackground(changeQuietly(node))
-    if (what < 250 && records.all.length < maxKeys) return inBackground(create(node))
-    if (what < 1_130) return inBackground(changeOne(node))
-    if (what < 1_200) return inBackground(givingUp(changeOne(node), 2 * setting.storeDelay))
+    if (roll < 25 && setting.hasRegister && !setting.announcesWrites && !isSplit) return inBackground(split(node))
+    if (roll < 75) return inBackground(disturb(node))
+    if (roll < 90 && nodes.length > 1) return inBackground(restart(index))
+    if (roll < 110) return inBackground(changeQuietly(node))
+    if (roll < 250 && records.all.length < maxKeys) return inBackground(create(node))
+    if (roll < 1_130) return inBackground(changeOne(node))
+    if (roll < 1_200) return inBackground(givingUp(changeOne(node), 2 * setting.storeDelay))
     const attempt = attempts.draw()
-    if (what < 1_400) return inBackground(givingUp(verify(node, attempt), 20))
-    if (what > 1_700) return inBackground(verify(node, attempt))
+    if (roll < 1_400) return inBackground(givingUp(verify(node, attempt), 20))
+    if (roll > 1_700) return inBackground(verify(node, attempt))
     const together = Array.from({ length: 2 + draw(4) }, () => inBackground(verify(node, attempt)))
     statistics.steps += together.length - 1
     return Effect.all(together, { discard: true })

@@ -66,7 +66,7 @@ export interface NodeModel {
   readonly onSubscribe: (moment: number, millis: number) => void
   readonly onEnd: (millis: number) => void
   readonly onDeliver: (message: Message, sentAt: number, moment: number, millis: number) => void
-  /** Notes a message that the node publishes. Returns what is wrong with the node's conduct, if anything. */
+  /** Notes a message that the node publishes. Returns the fault in the node's conduct, if any. */
   readonly onPublish: (message: Message, hasFailed: boolean, moment: number, millis: number) => string | undefined
 }
 

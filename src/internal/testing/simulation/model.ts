@@ -135,7 +135,7 @@ export const endOfPrevious = ({ previous }: ApiKey): number => {
   return previous.graceSeconds === null ? 0 : Number.POSITIVE_INFINITY
 }
 
-/** Whether the record was written at or after the end of its previous token. The token stays over then, also where a clock is behind. */
+/** Whether the record was written at or after the end of its previous token. The token then stays over, even if a clock is behind. */
 const isPassed = (apiKey: ApiKey): boolean => endOfPrevious(apiKey) <= apiKey.updatedAt.epochMilliseconds
 
 export const isOver = (apiKey: ApiKey, millis: number): boolean => endOfPrevious(apiKey) <= millis || isPassed(apiKey)

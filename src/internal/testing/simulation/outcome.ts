@@ -1,4 +1,4 @@
-/** The outcome of a simulated history: counts of what happened, or the promise that was broken. */
+/** The outcome of a simulated history: counts of its events, or the broken promise. */
 import * as Schema from "effect/Schema"
 
 /**
@@ -24,7 +24,7 @@ export class SimulationFailure extends Schema.TaggedError<SimulationFailure>()("
 }
 
 /**
- * Counts of what happened in a simulation. A simulation in which a count is 0 proves nothing about that case.
+ * Counts of the events of a simulation. A simulation in which a count is 0 proves nothing about that case.
  * @category models
  * @since 0.1.0
  */

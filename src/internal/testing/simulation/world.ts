@@ -28,7 +28,7 @@ export const CurrentChange = Context.Reference<Change | undefined>("effect-api-k
   defaultValue: () => undefined,
 })
 
-/** Whether every write loses its answer, whatever the setting says. */
+/** Whether every write loses its answer, regardless of the setting. */
 export const LosesAnswers = Context.Reference<boolean>("effect-api-key/testing/LosesAnswers", { defaultValue: () => false })
 
 /** A node, from its start to its end. A restart makes another one. */
