@@ -1,6 +1,6 @@
 /**
- * Keeps API keys. {@link layerMemory} is for tests and first steps; `effect-api-key/sql/SqlRepository` is for PostgreSQL and
- * PGlite. An implementation of your own can be run through the contract in `effect-api-key/testing`, facet by facet.
+ * Keeps API keys. {@link layerMemory} is for tests and first steps. `effect-api-key/sql/SqlRepository` is for PostgreSQL and PGlite. The contract
+ * in `effect-api-key/testing` tests a repository of your own, facet by facet.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -37,14 +37,14 @@ export type {
 export { defaultSort } from "./internal/record/contract.ts"
 
 /**
- * The store of keys, by facets: {@link LookUps}, {@link Records}, {@link Queries}, {@link Bulk} and {@link Upkeep}, and what only some stores
- * have, {@link Supports}.
+ * The store of keys, in facets: {@link LookUps}, {@link Records}, {@link Queries}, {@link Bulk} and {@link Upkeep}. {@link Supports} has the
+ * parts that only some stores have.
  *
  * ```ts
  * import { Layer } from "effect"
  * import { ApiKeyRepository } from "effect-api-key"
  *
- * // Each written, and tested by its contract, by itself.
+ * // Each facet is written by itself, and tested by a contract of its own.
  * declare const lookUps: ApiKeyRepository.LookUps
  * declare const records: ApiKeyRepository.Records
  * declare const queries: ApiKeyRepository.Queries

@@ -1,6 +1,5 @@
 /**
- * For tests: a contract that any `ApiKeyRepository` can be run through, records to begin with, and arbitraries. Needs `vitest` and
- * `@effect/vitest`.
+ * For tests: a contract for every `ApiKeyRepository`, records to begin with, and arbitraries. Needs `vitest` and `@effect/vitest`.
  * @since 0.1.0
  */
 export * as arbitraries from "./internal/testing/arbitraries.ts"

@@ -7,8 +7,8 @@ interface Documented {
 }
 
 /**
- * A check that no text fails. It tells documents in JSON Schema what the decoder refuses further on, in words of its own. What it tells
- * may be narrower than what the decoder takes, never wider.
+ * A check that no text fails. The check only adds lengths and a pattern to documents in JSON Schema. The decoder applies the rule elsewhere, with
+ * messages of its own. The documented rule may be narrower than the decoder's, never wider.
  */
 export const documented = ({ pattern, ...lengths }: Documented) =>
   Schema.makeFilter<string>(() => true, { toJsonSchema: () => ({ ...lengths, pattern }) })

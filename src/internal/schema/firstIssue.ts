@@ -2,7 +2,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 
 const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The first thing that is wrong with a value, and where: the path is empty for the whole value. */
+/** The first issue of a value. The path is empty for the whole value. */
 export const firstIssue = (issue: SchemaIssue.Issue): { readonly path: ReadonlyArray<string>; readonly message: string } => {
   const [first] = formatIssue(issue).issues
   return {
