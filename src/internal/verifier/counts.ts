@@ -1,4 +1,4 @@
-/** Counts verifications in plain numbers, which metrics read: updating a metric costs more than a warm verification. */
+/** Counts verifications in plain numbers, which metrics read. Updating a metric costs more than a warm verification. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
@@ -22,7 +22,7 @@ interface Registered {
   readonly gauges: Set<Gauges>
 }
 
-// Services that share a registry share its series, as series that are registered again would replace the first.
+// Services that share a registry share its series. A second registration would replace the first.
 const registries = new WeakMap<Metric.MetricRegistry, Registered>()
 
 export const register = Effect.fnUntraced(function* (gauges: Gauges): Effect.fn.Return<Counts, never, Scope.Scope> {
@@ -39,7 +39,7 @@ export const register = Effect.fnUntraced(function* (gauges: Gauges): Effect.fn.
 
 const registerSeries = (context: Context.Context<never>): Registered => {
   const gauges = new Set<Gauges>()
-  // Each tag has its entry.
+  // The object has an entry for each tag.
   const failures = Object.fromEntries(ApiKeyMetrics.failureTags.map((tag) => [tag, 0])) as Counts["failures"]
   const counts: Counts = { hits: 0, misses: 0, failures }
   const counter = (metric: Metric.Counter<number>, count: () => number): void => {

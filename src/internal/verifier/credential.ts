@@ -1,7 +1,7 @@
 /**
- * Reads a text as the credentials that it may stand for: one if it is a token of our format, several if it may be one of other systems.
+ * Reads a text as the credentials that it may stand for. A token of our format is one credential. A token of another system may be several.
  *
- * Our format comes first, and decides alone what is a token of it, as its checksum says so.
+ * Our format comes first. Its checksum alone decides whether the text is a token of it.
  */
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -36,13 +36,13 @@ export interface Credential {
 }
 
 export interface Credentials {
-  /** All that the text may stand for, a look-up for each; or why it is no token. */
+  /** The credentials that the text may stand for, a look-up for each. A failure says why it is no token. */
   readonly read: (text: string) => Result.Result<ReadonlyArray<Credential>, MalformedToken>
-  /** What stands in the place of the key id, if the text may be a token of our format. */
+  /** The characters in the place of the key id, if the text may be a token of our format. */
   readonly keyIdAt: (text: string) => string | undefined
   /** Whether the text is a token of our format, by its checksum, without a parse. */
   readonly isOwn: (text: string) => boolean
-  /** Whether a text that isn't of our format may be a token all the same. */
+  /** Whether a text of another format may be a token too. */
   readonly hasOthers: boolean
 }
 
@@ -71,7 +71,7 @@ export const make = ({ format, hasher, legacy }: Dependencies): Credentials => {
   }
 }
 
-/** A format of another system, of whose tokens each may stand for several key ids. */
+/** A format of another system. Each of its tokens may stand for several key ids. */
 interface OtherReader extends Reader {
   readonly parse: (text: string) => ReadonlyArray<Candidate>
 }
@@ -89,7 +89,7 @@ const ownCredential = (candidate: Candidate, reader: Reader): Credential => ({
   hasDecoy: true,
 })
 
-/** In how many records a token of another format is looked for. */
+/** The number of records in which a token of another format is looked for. */
 const maxReadings = 8
 
 const otherCredentials = (
@@ -101,9 +101,9 @@ const otherCredentials = (
   const readings = readers
     .flatMap((reader) => reader.parse(text).map((candidate): Reading => ({ ...candidate, reader })))
     .slice(0, maxReadings)
-    // A token of ours in another spelling stays refused.
+    // A token of our format in another spelling stays refused.
     .filter((reading) => !isTokenOf(format, reading))
-  // One decoy does for the whole token.
+  // One decoy is enough for the whole token.
   const decoyed = readings.find(({ isDerived }) => isDerived !== true)?.keyId
   return Array.from(new Set(readings.map(({ keyId }) => keyId)), (keyId) => ({
     keyId: flat(keyId),

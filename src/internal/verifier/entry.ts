@@ -13,16 +13,16 @@ import type { Use } from "./lastUsed.ts"
 export interface Found {
   readonly apiKey: ApiKey
   readonly usedToken: UsedToken
-  /** When the store was asked, in milliseconds. */
+  /** The time of asking the store, in milliseconds. */
   readonly checkedAt: number
-  /** The rules and meters that its policies came to. */
+  /** The rules and meters that apply to the key. */
   readonly plan: Plan
   readonly use: Use
 }
 
-/** What is kept of it. */
+/** The part of a found record that is kept. */
 export interface Kept extends Omit<Found, "use"> {
-  /** Until when, in milliseconds (exclusive), nothing but its scopes can refuse the key. */
+  /** The time, in milliseconds (exclusive), until which only its scopes can refuse the key. */
   readonly goodUntil: number
 }
 
@@ -34,15 +34,15 @@ export const useOf = (id: ApiKeyId, keyId: KeyId, beginsGrace: boolean, checkedA
   isPending: false,
 })
 
-/** An epoch that never is: the record isn't used any more, but the hash that its token's secret matched still proves the secret. */
+/** An epoch that is never current. The record isn't used any more. The hash that its token's secret matched still proves the secret. */
 export const outdated = -1
 
 export class Entry implements Found, Use, Node<Entry> {
-  // What each verification reads comes first, so that it lies in as few lines of the processor's cache as can be.
+  // Fields that each verification reads come first, so that they lie in few lines of the processor's cache.
   /** The digest of the whole token, then the digest of the stored hash that its secret matched. */
   readonly proof: string
   epoch: number
-  /** Moments: when the store was asked, and until when nothing but its scopes can refuse the key. */
+  /** Moments: the time of asking the store, and the time until which only its scopes can refuse the key. */
   readonly since: number
   readonly goodUntil: number
   lastUsedAt: number
@@ -56,16 +56,16 @@ export class Entry implements Found, Use, Node<Entry> {
   constructor({ apiKey, checkedAt, plan, goodUntil }: Kept, proof: string, epoch: number) {
     this.apiKey = compact(apiKey)
     this.since = toMoment(checkedAt)
-    // Beyond the last small moment its rules are asked, which say the same.
+    // Beyond the last small moment the key's rules are asked, with the same outcome.
     this.goodUntil = goodUntil === Number.NEGATIVE_INFINITY ? this.since : Math.min(toMoment(goodUntil), latest)
     this.plan = plan
     this.proof = flat(proof)
     this.epoch = epoch
-    // No use is earlier.
+    // A use can't be earlier.
     this.lastUsedAt = this.since
   }
 
-  // Fields would cost each entry 8 bytes more.
+  // A field in the place of a getter would cost each entry 8 bytes.
   get size(): number {
     return sizeOf(this.apiKey)
   }
@@ -78,7 +78,7 @@ export class Entry implements Found, Use, Node<Entry> {
   get id(): ApiKeyId {
     return this.apiKey.id
   }
-  // The record's own string: one cut from a token would keep the token in memory.
+  // The record's own string. One that was cut from a token would keep the token in memory.
   get keyId(): KeyId {
     const { previous, keyId } = this.apiKey
     return this.usedToken === "previous" && previous !== null ? previous.keyId : keyId
@@ -95,12 +95,12 @@ export class Entry implements Found, Use, Node<Entry> {
 }
 
 /**
- * The same record, sharing with others what many have in common: half of its memory. It is frozen, as it is handed to many callers, and a
- * change by one would bear on the others. Instants aren't, which note their parts when they are asked for.
+ * The same record, in half the memory: fields that many records have in common are shared. The record is frozen, as a change by one caller
+ * would reach the others. Instants aren't frozen, as they note their parts when they are asked for.
  */
 const compact = (apiKey: ApiKey): ApiKey => {
   const { createdAt, updatedAt, scopes, metadata, policies, previous } = apiKey
-  // Each field by its name: a copy by `...` keeps some of them in an object of their own, as its source does.
+  // Each field is named. A copy by `...` keeps some fields in a separate object, as its source does.
   const copy = ofChecked(ApiKey, {
     id: apiKey.id,
     keyId: apiKey.keyId,
@@ -128,7 +128,7 @@ const compact = (apiKey: ApiKey): ApiKey => {
 
 const none: ApiKey["metadata"] = Object.freeze({})
 
-// All services of the program share them: there are as many as kinds of keys. Frozen, as each is handed to the callers of many keys.
+// All services of the program share these values, one for each kind of keys. The values are frozen, as callers of many keys get them.
 const prefixes = new Map<string, string>()
 const scopeSets = new Map<string, ApiKey["scopes"]>()
 const policySets = new Map<string, Schema.JsonObject>()
@@ -146,7 +146,7 @@ const share = <A>(known: Map<string, A>, text: string, make: () => A): A => {
 const shareScopes = (scopes: ApiKey["scopes"]): ApiKey["scopes"] =>
   share(scopeSets, scopes.join(" "), () => Object.freeze(Array.from(scopes)))
 
-// Long ones are a key's own, most likely, and would stay in memory beyond it.
+// Long policies are most likely one key's own, and would stay in memory beyond it.
 const maxSharedLength = 512
 
 const sharePolicies = (policies: Schema.JsonObject): Schema.JsonObject => {
@@ -154,7 +154,7 @@ const sharePolicies = (policies: Schema.JsonObject): Schema.JsonObject => {
   return text.length > maxSharedLength ? frozenCopy(policies) : share(policySets, text, () => frozenCopy(policies))
 }
 
-/** The copy is of plain JSON, as the store may keep the object that it gave. */
+/** A frozen copy of plain JSON. The store may keep the object that it gave, which stays unfrozen. */
 const frozenCopy = (object: Schema.JsonObject): Schema.JsonObject =>
   Object.freeze(Object.fromEntries(Object.entries(object).map(([key, value]) => [key, frozenValue(value)])))
 
@@ -163,7 +163,7 @@ const frozenValue = (value: Schema.Json): Schema.Json => {
   return isArray(value) ? Object.freeze(value.map(frozenValue)) : frozenCopy(value)
 }
 
-// Unlike `Array.isArray` it knows arrays that are read only.
+// Unlike `Array.isArray`, it narrows the type of read-only arrays too.
 const isArray = (value: Schema.JsonArray | Schema.JsonObject): value is Schema.JsonArray => Array.isArray(value)
 
 const isEmpty = (metadata: ApiKey["metadata"]): boolean => {
@@ -174,11 +174,11 @@ const isEmpty = (metadata: ApiKey["metadata"]): boolean => {
 const bytesOfEntry = 700
 const bytesOfPrevious = 300
 
-/** An estimate, in bytes: the share that every entry has, and that of its texts. */
+/** The estimated size in bytes: a share that every entry has, and the texts. */
 const sizeOf = ({ name, description, ownerId, scopes, metadata, policies, previous }: ApiKey): number => {
   const texts =
     name.length + (description?.length ?? 0) + (ownerId?.length ?? 0) + scopes.reduce((sum, scope) => sum + scope.length + 24, 0)
-  // Objects take several times what their JSON does.
+  // Objects take several times the length of their JSON.
   const json = (isEmpty(metadata) ? 0 : JSON.stringify(metadata).length) + (policies === null ? 0 : JSON.stringify(policies).length)
   return bytesOfEntry + (previous === null ? 0 : bytesOfPrevious) + 2 * texts + 4 * json
 }

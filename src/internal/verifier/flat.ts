@@ -1,7 +1,7 @@
 /**
- * A copy that doesn't keep alive the longer text that it was cut from, a token perhaps. It takes a byte a character where the text's own
+ * A copy that doesn't keep alive the longer text that it was cut from, such as a token. It takes a byte a character if the text's own
  * characters do.
  */
 export const flat = <Text extends string>(text: Text): Text =>
-  // The characters stay the same, and so does what a brand stands for.
+  // The characters stay the same, so the brand still holds.
   JSON.parse(JSON.stringify(text)) as Text

@@ -1,5 +1,5 @@
 /**
- * Shares look-ups: callers who present the same token wait for one look-up and one hash, their flight. It goes on as long as one of them waits.
+ * Shares look-ups. Callers with the same token wait for one look-up and one hash, their flight. It goes on as long as one of them waits.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -13,7 +13,7 @@ import type { Doubts } from "../nodes/doubts.ts"
 import type { Standing } from "./standing.ts"
 
 export interface Flights {
-  /** The record by the store, from a flight that is recent enough or from a flight of its own. */
+  /** The record from the store, by a flight that is recent enough or by a new one. */
   readonly board: (
     credential: Credential,
     standing: Standing | undefined,
@@ -32,7 +32,7 @@ export interface Dependencies {
 
 interface Flight {
   readonly fiber: Fiber.Fiber<Found, LookUpError>
-  /** The token's digest and the key id: a token of another format may be looked for under several. */
+  /** The token's digest and the key id. A token of another format may be looked for under several key ids. */
   readonly name: string
   readonly startedAt: number
   readonly generation: number
@@ -47,8 +47,8 @@ export const make = ({ lookUp, memory, doubts }: Dependencies): Flights => {
     const name = digest + credential.keyId
     // Any other flight that is found later began after the call.
     const before = flights.get(name)
-    // The generation is compared although a flight looks again after a change: one may come between its last look and its end.
-    // A record that was read out of touch with the others may have changed since, unheard.
+    // A flight looks again after a change. The generation is compared too, as a change may come between its last look and its end. A
+    // record that was read out of touch with the others may have changed since, unheard.
     const isRecent = (flight: Flight): boolean =>
       flight.generation === generations.of(credential.keyId) &&
       // A flight doesn't know its record yet, so none is joined while any record is in doubt.
@@ -62,7 +62,7 @@ export const make = ({ lookUp, memory, doubts }: Dependencies): Flights => {
           (cause) => (Cause.hasInterruptsOnly(cause) ? attempt() : Effect.failCause(cause)),
         )
       }
-      // A flight whose hash is under way is waited for: its hash needn't be computed twice.
+      // A flight whose hash is under way is waited for, so that the hash isn't computed twice.
       if (current !== undefined && memory.provenHash(digest, credential.keyId) === undefined) {
         return Effect.matchCauseEffect(
           join(() => current),
@@ -94,7 +94,7 @@ export const make = ({ lookUp, memory, doubts }: Dependencies): Flights => {
     if (flights.get(flight.name) === flight) flights.delete(flight.name)
   }
 
-  // A caller counts as waiting at once: its fiber may pause before it waits, and another give up meanwhile as the last one.
+  // A caller counts as waiting at once. Its fiber may pause before it waits, and the last other caller may give up meanwhile.
   const join = (choose: () => Flight): Effect.Effect<Found, LookUpError> =>
     Effect.callback((resume) => {
       const flight = choose()
@@ -103,7 +103,7 @@ export const make = ({ lookUp, memory, doubts }: Dependencies): Flights => {
       return Effect.sync(() => {
         stopWatching()
         if (--flight.waiting > 0) return
-        // A hash that runs is waited for, and nobody may join a flight that is going to end as interrupted.
+        // The interruption waits for a running hash. Until then no caller may join the flight, which will end as interrupted.
         leave(flight)
         flight.fiber.interruptUnsafe()
       })

@@ -1,11 +1,13 @@
-/** Counts changes by key id, in a table of fixed size: key ids that share a place count each other's, which costs a look-up and no more. */
+/**
+ * Counts changes by key id, in a table of fixed size. Key ids that share a place share a count, which costs further look-ups and no more.
+ */
 
 const places = 4_096
 
 export interface Generations {
-  /** Differs from what it was before any change of the key. */
+  /** Differs from its value before any change of the key. */
   readonly of: (keyId: string) => number
-  /** Differs from what it was before any change of one of the keys. */
+  /** Differs from its value before any change of one of the keys. */
   readonly ofAll: (keyIds: ReadonlyArray<string>) => number
   readonly changed: (keyId: string) => void
   readonly everythingChanged: () => void
@@ -15,7 +17,7 @@ export const make = (): Generations => {
   const counts = new Float64Array(places)
   let all = 0
   return {
-    // Both only grow, so their sum differs after either.
+    // Both counts only grow, so a change of either changes their sum.
     of: (keyId) => counts[placeOf(keyId)]! + all,
     ofAll: (keyIds) => {
       let sum = 0
@@ -24,7 +26,7 @@ export const make = (): Generations => {
     },
     changed: (keyId) => {
       const place = placeOf(keyId)
-      // `placeOf` lies within the table.
+      // `placeOf` gives a place within the table.
       counts[place] = counts[place]! + 1
     },
     everythingChanged: () => {

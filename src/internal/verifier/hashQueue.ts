@@ -1,51 +1,53 @@
 /**
- * Bounds how many secrets are hashed at a time, and who waits for it.
+ * Bounds the number of secrets that are hashed at a time, and orders the hashes that wait.
  *
- * Those whose token bears a good seal come before all strangers, with one permit more. Of the others, those who give a known key id and those
- * who give an unknown one wait in lanes of their own, and take turns; within the lane of known ones the key ids take turns. So neither a flood of invented key ids nor one of guesses at some keys keeps the holder of another from
- * being verified. A lane holds so many and no more; a known key id that has fewer waiting takes the place of the last of the one that has
- * most. Secrets of new keys, which no stranger asks for, have a lane that takes all and in which they wait as long as it takes: where
- * they wait, each other turn of good seals is theirs. What nobody waits for comes last: it has its turn when all lanes are empty.
+ * Each hash waits in a lane. Tokens with a good seal go before all others, and have one permit more. Tokens with a known key id have a
+ * lane, and tokens with an unknown one another. The two lanes take turns. Within a lane the key ids take turns. So a flood of invented key
+ * ids doesn't keep the holder of a key from being verified. A flood of guesses at some keys doesn't either.
+ *
+ * A lane has a limit. In a full lane, a key id with few waiting hashes takes a place from the key id with most. Secrets of new keys have a
+ * lane without a limit, and wait as long as it takes. This lane takes turns with the two others, and gets every other turn of good seals.
+ * Hashes for which no caller waits come last, when all lanes are empty.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { Overloaded } from "../../ApiKeyError.ts"
 
-/** Whether the token bears a good seal, or else whether there is a record with the key id. */
+/** The lane of a token: `sealed` with a good seal, else by whether its key id has a record. */
 export type LaneName = "sealed" | "known" | "unknown"
 
 export interface HashQueue {
   /**
-   * Runs `hash` as soon as there is room. Once it runs it isn't interrupted, as what computes in another thread can't be stopped and would
-   * be hashed beyond the bound.
+   * Runs `hash` as soon as there is room. A running hash isn't interrupted. A computation in another thread can't be stopped, and would go
+   * on beyond the bound.
    */
   readonly run: <A, E>(lane: LaneName, keyId: string, hash: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
-  /** The same for the secret of a new key. */
+  /** As `run`, for the secret of a new key. */
   readonly runNew: <A, E>(hash: Effect.Effect<A, E>) => Effect.Effect<A, E>
-  /** The same for what nobody waits for. */
+  /** As `run`, for a hash for which no caller waits. */
   readonly runLast: <A, E>(hash: Effect.Effect<A, E>) => Effect.Effect<A, E>
   readonly inFlight: () => number
 }
 
 export interface HashQueueOptions {
   readonly permits: number
-  /** How many may wait in each lane. */
+  /** The number of hashes that may wait in each lane. */
   readonly queue: number
   readonly maxWait: Duration.Duration
 }
 
-/** One core and one thread of libuv's pool are what a thread of a hash needs; another of the pool is left to others. */
+/** Each thread of a hash needs a core. A hash takes a thread of libuv's pool, of which one is left to other work. */
 export const defaultPermits = (threads: number): number => {
   const cores = globalThis.navigator?.hardwareConcurrency ?? 4
-  // Read as libuv reads it, which takes what isn't a number for 1.
+  // Read as libuv reads it, which takes a text that is no number for 1.
   const poolSize = Number.parseInt(globalThis.process?.env["UV_THREADPOOL_SIZE"] ?? "4", 10) || 1
   return Math.max(1, Math.min(Math.floor(cores / Math.max(1, threads)), poolSize - 1))
 }
 
-/** About as many as are hashed within `maxWait` with costly parameters: more would only wait for nothing. */
+/** About the number of hashes that are done within `maxWait` with costly parameters. Further ones would wait in vain. */
 export const defaultQueue = (permits: number): number => 64 * permits
 
-/** Permits that no stranger can take, beyond those for all. */
+/** The permits beyond those for all, which only a token with a good seal gets. */
 const reserved = 1
 
 export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue => {
@@ -55,7 +57,7 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
   const lastLane = new Lane(Number.POSITIVE_INFINITY)
   /** Whether the last permit went to a good seal while new keys waited. */
   let newIsNext = false
-  /** Whose turn it is comes first. The first lane and the last take no turns here. */
+  /** The lanes that take turns, the next one first. The lane of good seals and the last lane take no turns. */
   const turns = [lanes.known, lanes.unknown, laneOfNew]
   const overloaded = Effect.fail(new Overloaded({ retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(maxWait))) }))
 
@@ -83,11 +85,11 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
     if (next === undefined) return
     inFlight++
     next.hasPermit = true
-    // The permit goes on to who waits, in a task of its own: hashes that never pause would pile up on the stack.
+    // The permit goes to the next waiter in a task of its own. Hashes that never pause would pile up on the stack.
     queueMicrotask(next.admit)
   }
 
-  // One callback for both outcomes, so that a permit can't be handed to who has just given up.
+  // One callback for both outcomes, so that a waiter that has just given up gets no permit.
   const wait = <E>(lane: Lane, keyId: string, refusal: Effect.Effect<never, E>, atMost?: Duration.Duration) =>
     Effect.withFiber<void, E>((fiber) =>
       Effect.callback((resume) => {
@@ -101,11 +103,11 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
         })
         const timer = atMost === undefined ? undefined : Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(atMost), giveUp))
         lane.push(waiter)
-        // One may have become free since it was looked for: a fiber may pause in between.
+        // A permit may have become free since the check, as a fiber may pause in between.
         admit()
         return Effect.sync(() => {
           timer?.interruptUnsafe()
-          // It was its turn already, so the permit goes on. Who was refused has none.
+          // A waiter that had its turn passes its permit on. A refused waiter has none.
           if (!lane.remove(waiter) && waiter.hasPermit) release()
         })
       }),
@@ -132,13 +134,13 @@ export const make = ({ permits, queue, maxWait }: HashQueueOptions): HashQueue =
 
 interface Waiter {
   readonly keyId: string
-  /** It isn't in the lane any more, as it was its turn. */
+  /** Whether its turn has come, so that it isn't in the lane any more. */
   hasPermit: boolean
   readonly admit: () => void
   readonly refuse: () => void
 }
 
-/** Hashes that wait, by key id, in the order of the key ids' turns. */
+/** The hashes that wait, by key id, in the order of the key ids' turns. */
 class Lane {
   private readonly waiting = new Map<string, Array<Waiter>>()
   private readonly capacity: number
@@ -162,10 +164,10 @@ class Lane {
     else ours.push(waiter)
   }
 
-  /** The next in turn. */
+  /** Removes the waiter whose turn it is. */
   shift(): Waiter | undefined {
     for (const [keyId, waiters] of this.waiting) {
-      // No list is empty.
+      // No list is empty, so there is one.
       const next = waiters.shift()
       this.waiting.delete(keyId)
       if (waiters.length > 0) this.waiting.set(keyId, waiters)
@@ -175,7 +177,7 @@ class Lane {
     return undefined
   }
 
-  /** Whether it was still waiting. */
+  /** Whether the waiter was still in the lane. */
   remove(waiter: Waiter): boolean {
     const ours = this.waiting.get(waiter.keyId)
     if (ours === undefined) return false

@@ -1,4 +1,4 @@
-/** Decides whether a record may be used now for what is required: the one place that does, for remembered records and others alike. */
+/** Decides whether a record may be used now for the required scopes. Remembered records and others are judged here alone. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,11 +18,11 @@ export type Judgement = (found: Found, now: number, options: VerifyOptions | und
 export interface Judge {
   /** Runs the rules of the record's plan, then its meters. Without meters the answer is there at once. */
   readonly judge: Judgement
-  /** The same for a remembered record, whose ends were put together when it was kept. */
+  /** As `judge`, for a remembered record, whose ends were put together when it was kept. */
   readonly judgeKept: (entry: Entry, now: number, options: VerifyOptions | undefined) => Effect.Effect<Verified, VerifyError>
-  /** The answer for a remembered record that no rule but that of its scopes can refuse at this moment. `undefined` leaves it to `judgeKept`. */
+  /** The answer for a remembered record that only the rule of its scopes can refuse now. `undefined` leaves the answer to `judgeKept`. */
   readonly grantKept: (entry: Entry, now: number, options: VerifyOptions | undefined) => Verified | undefined
-  /** The same without its policies and meters, which bound uses: a token that is presented to be ended is no use. */
+  /** As `judge`, without the policies and meters, which bound uses. A token that is presented to be ended isn't used. */
   readonly judgeStanding: Judgement
   readonly refuse: (error: VerifyError) => Exit.Exit<never, VerifyError>
 }
@@ -54,7 +54,7 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
   const judgeStanding: Judgement = (found, now, options) => {
     const { rules } = found.plan
     for (let index = 0; index < rules.length; index++) {
-      // The index lies within the list. An iterator would be an object more.
+      // The index lies within the list. An iterator would be one more object.
       const refusal = rules[index]!(found, options ?? nothing, now)
       if (refusal !== undefined) return refuse(refusal)
     }
@@ -69,7 +69,7 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
     const presented = options ?? nothing
     return Effect.clockWith((clock) =>
       Effect.matchEffect(
-        // A meter may wait, and the key expire meanwhile.
+        // A meter may wait, and the key may expire meanwhile.
         takeAll(meters, found, presented, () => firstRefusal(found, clock.currentTimeMillisUnsafe(), options)),
         { onFailure: refuse, onSuccess: () => grant(found, now, options) },
       ),
@@ -103,7 +103,7 @@ const firstRefusal = (found: Found, now: number, options: VerifyOptions | undefi
   return undefined
 }
 
-/** Takes a unit of each meter, or of none: units that were taken go back if a later meter refuses, or the caller gives up. */
+/** Takes a unit of each meter, or of none. If a later meter refuses or the caller gives up, the taken units go back. */
 const takeAll = (
   meters: ReadonlyArray<Meter>,
   found: Found,
@@ -121,7 +121,7 @@ const takeAll = (
     return Effect.onExit(taking, (exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.forEach(taken, safely, { discard: true })))
   })
 
-/** A unit that can't be given back keeps no other from being. */
+/** If a unit can't be given back, the others still are. */
 const safely = (giveBack: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchCause(giveBack, (cause) => Effect.logError("A meter of API keys couldn't take a unit back", cause))
 
@@ -138,7 +138,7 @@ class Answer implements Verified {
   }
 
   get checkedAt(): DateTime.Utc {
-    // Made when it is asked for, as it costs more than the rest of a warm verification.
+    // The instant is made when it is asked for. It costs more than the rest of a warm verification.
     return DateTime.makeUnsafe(fromMoment(this.moment))
   }
 

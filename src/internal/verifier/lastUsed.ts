@@ -1,8 +1,9 @@
 /**
- * Collects when keys were last used and writes it in one statement (for up to 10,000 keys) per interval, so that verification never waits for it.
+ * Collects the times of the keys' last uses, and writes them at an interval. No verification waits for it, and a statement writes up to
+ * 10,000 keys.
  *
- * The newest instant per key is kept. What can't be written is tried again with the next batch; at most {@link capacity} keys are
- * remembered meanwhile. What remains is written when the scope closes.
+ * The newest instant of each key is kept. A batch that can't be written is tried again with the next one. At most {@link capacity} keys are
+ * remembered meanwhile. The remaining ones are written when the scope closes.
  */
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
@@ -18,15 +19,15 @@ import type * as Repository from "../../ApiKeyRepository.ts"
 import { fromMoment, toMoment } from "../time/moment.ts"
 
 const capacity = 100_000
-/** Keys a statement. */
+/** The number of keys in a statement. */
 const batchSize = 10_000
 
-/** A key's latest use. It is held by what the key is verified with, so that noting a use is an assignment. */
+/** A key's latest use. The remembered record holds it, so noting a use is an assignment. */
 export interface Use {
   readonly id: ApiKeyId
   /** The key id of the token that was used. */
   readonly keyId: KeyId
-  /** Whether it settles the grace of the token before. */
+  /** Whether this use settles the grace of the previous token. */
   readonly beginsGrace: boolean
   /** A moment. */
   lastUsedAt: number
@@ -40,11 +41,11 @@ export interface LastUsed {
 }
 
 export const make = Effect.fnUntraced(function* (
-  /** Writes uses, of which those of the records `beginning` may settle graces. */
+  /** Writes uses, which may settle the graces of the records `beginning`. */
   touch: (uses: ReadonlyArray<Repository.Use>, beginning: ReadonlyArray<ApiKeyId>) => Effect.Effect<unknown, RepositoryError>,
   every: Duration.Duration,
 ): Effect.fn.Return<LastUsed, never, Scope.Scope> {
-  /** By token, as each look-up brings a use of its own. */
+  /** The uses to be written, by token. Each look-up brings a use of its own. */
   const pending = new Map<KeyId, Use>()
   const arrival = Latch.makeUnsafe()
 
@@ -53,7 +54,7 @@ export const make = Effect.fnUntraced(function* (
     if (known === undefined && pending.size >= capacity) return
     if (known !== undefined) {
       if (known.lastUsedAt > use.lastUsedAt) use.lastUsedAt = known.lastUsedAt
-      // It waits no more: noted again, it has to come back.
+      // The earlier object leaves the map. With `isPending` false, the next use noted on it enters the map again.
       known.isPending = false
     }
     use.isPending = true
@@ -75,11 +76,11 @@ export const make = Effect.fnUntraced(function* (
     const beginning = new Set(batch.filter(({ beginsGrace }) => beginsGrace).map(({ id }) => id))
     const uses = batch.map(({ id, keyId, lastUsedAt }) => ({ id, keyId, lastUsedAt: DateTime.makeUnsafe(fromMoment(lastUsedAt)) }))
     return touch(uses, Array.from(beginning)).pipe(
-      // Whatever went wrong, an interruption included, the batch waits for its next chance.
+      // After any failure or an interruption, the batch waits for the next try.
       Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => batch.forEach(enqueue)))),
     )
   })
-  // Uses that are noted meanwhile wait for the next interval, or a busy service would write without a pause.
+  // Uses that are noted meanwhile wait for the next interval. A busy service would otherwise write without a pause.
   const flushAll = Effect.suspend(() => {
     let left = pending.size
     return Effect.whileLoop({
@@ -91,7 +92,7 @@ export const make = Effect.fnUntraced(function* (
     })
   }).pipe(
     Effect.catchCause((cause) =>
-      // An interruption of our own ends the loop all the same.
+      // An interruption of this fiber ends the loop all the same.
       Cause.hasInterruptsOnly(cause)
         ? Effect.void
         : Effect.logWarning("Could not write when API keys were last used; trying again later", Cause.pretty(cause)),
@@ -101,9 +102,9 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(flushAll, "5 seconds")))
   // Jittered, lest nodes that started together write together.
   const pause = Effect.flatMap(Random.nextBetween(0.8, 1.2), (share) => Effect.sleep(Duration.millis(Duration.toMillis(every) * share)))
-  // Nothing runs while there is nothing to write: a test's clock has no turn to give for the days that it leaps over.
+  // While there is nothing to write, nothing runs. Else a test's clock that leaps over days would run the loop for each interval.
   const writeNext = Effect.suspend(() => {
-    // Before looking, lest one come in between.
+    // Closed before the look, as a use may come in between.
     arrival.closeUnsafe()
     return pending.size === 0 ? arrival.await : Effect.andThen(pause, flushAll)
   })

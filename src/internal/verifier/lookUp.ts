@@ -1,7 +1,7 @@
 /**
- * Looks a credential's record up and checks its secret by the stored hash, anew as long as the key changes meanwhile.
+ * Looks a credential's record up, and checks the secret by the stored hash. If the key changes meanwhile, both are done anew.
  *
- * An unknown key id costs the same: the hash of a decoy is checked in its place.
+ * An unknown key id costs the same, as the hash of a decoy is checked instead.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -31,7 +31,7 @@ import type { Strangers } from "./strangers.ts"
 
 export type LookUpError = NotFound | InvalidSecret | RepositoryError | HasherError | Overloaded
 
-/** Without a digest nothing is remembered, as in a transaction; without a standing nobody is told from a stranger. */
+/** Without a digest nothing is remembered, as in a transaction. Without a standing no token counts as a stranger's. */
 export type LookUp = (
   credential: Credential,
   standing: Standing | undefined,
@@ -55,7 +55,7 @@ export interface Dependencies {
   readonly doubts: Pick<Doubts, "has">
 }
 
-/** How often a record is read, at most, that changes while its secret is hashed. */
+/** The number of times that a record is read, at most, if it changes while its secret is hashed. */
 const maxAttempts = 10
 
 export const make = (dependencies: Dependencies): LookUp => {
@@ -63,7 +63,7 @@ export const make = (dependencies: Dependencies): LookUp => {
   const { trust, generations } = memory
   let decoyHash = decoy.hash
 
-  /** In the caller's context. A span that no tracer takes costs a tenth of the look-up. */
+  /** Runs in the caller's context. A span that no tracer takes costs a tenth of the look-up. */
   const lookUp: LookUp = (credential, standing, digest, context) => {
     const looking = lookUpAndCheck(credential, standing, digest, context)
     return Context.get(context, Tracer.Tracer) === Tracer.nativeTracer
@@ -80,7 +80,7 @@ export const make = (dependencies: Dependencies): LookUp => {
     const { keyId, readings, isOwn } = credential
     const clock = Context.get(context, Clock.Clock)
     const begun = clock.monotonicTimeNanosUnsafe()
-    // Which of several readings was proven isn't known.
+    // With several readings, the proven one isn't known.
     const remembered = digest === undefined || readings.length > 1 ? undefined : memory.provenHash(digest, keyId)
     let reading = readings[0]!
     let proven: string | undefined
@@ -96,7 +96,8 @@ export const make = (dependencies: Dependencies): LookUp => {
       const isCurrent = scheme(Redacted.value(hash)) === (yield* currentScheme)
       // A hash that isn't kept needs no digest.
       const hashDigest = digest === undefined ? Redacted.value(hash) : digestOfHash(Redacted.value(hash))
-      // An older hash of ours is checked anew: its pepper may have been taken out since. Those of other systems keep theirs.
+      // An older hash of our hasher is checked anew, as its pepper may have been taken out since. Hashes of other systems keep their
+      // pepper.
       if ((isCurrent || isLegacyHash(hash)) && hashDigest === remembered) proven = hashDigest
       if (hashDigest !== proven && hashDigest !== refuted) {
         const right = token === undefined ? yield* checkDecoy(credential, standing) : yield* check(credential, standing, hash)
@@ -106,18 +107,18 @@ export const make = (dependencies: Dependencies): LookUp => {
           proven = hashDigest
         }
       }
-      // From here on to where it is kept nothing may yield, or a change could come between.
+      // From here to the call that keeps the record nothing may yield, or a change could come between.
       const hasChanged = generation !== generations.of(keyId)
-      // A caller from before the change may be told of the key as it was after the call. A later one has another look-up begun.
+      // A caller from before the change may get the key as it was after the call. A later caller begins another look-up.
       if (hasChanged && attempt < maxAttempts) continue
       ApiKeyMetrics.coldDuration.updateUnsafe(Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6, context)
-      // An answer that was read while a change might have gone unheard isn't kept: the change may come before this node is in touch again.
+      // An answer isn't kept if a change might have gone unheard. The change may come before this node is in touch again.
       const isDoubtful = stored !== undefined && doubts.has(stored.apiKey.id)
       const mayBeUsed = !hasChanged && trust.isInTouch(checkedAt) && !isDoubtful
       if (digest !== undefined) trust.watch(clock)
       if (token === undefined || hashDigest !== proven) {
         const error = refusalFor(token === undefined ? NotFound : InvalidSecret, flat(keyId))
-        // The refusal of one key id refuses a token only if it stands for no other.
+        // The refusal of one key id refuses a token only if the token stands for no other key id.
         if (digest !== undefined && mayBeUsed && isOwn) memory.keepRefusal(digest, error, [error.keyId], generation, checkedAt)
         return yield* error
       }
@@ -134,10 +135,10 @@ export const make = (dependencies: Dependencies): LookUp => {
     }
   })
 
-  // A hash that is computed at once never waits for another.
+  // A hash that needs no thread is computed at once, and never waits for another.
   const inTurn: HashQueue["run"] = hasher.threads === 0 ? (_lane, _keyId, hash) => hash : hashQueue.run
 
-  /** The reading of the token that the hash is of. */
+  /** The reading of the token that matches the hash. */
   const check = (
     credential: Credential,
     standing: Standing | undefined,
@@ -168,13 +169,13 @@ export const make = (dependencies: Dependencies): LookUp => {
       if (Result.isSuccess(checked)) {
         if (checked.success) return reading
       } else if (checked.failure._tag === "Overloaded") return yield* checked.failure
-      // A system that doesn't know such hashes says nothing of this one.
+      // `UnsupportedHash` of one system says nothing of the hash.
       else if (!isLegacy || checked.failure.reason !== "UnsupportedHash") failure = checked.failure
     }
     return failure === undefined ? undefined : yield* failure
   })
 
-  /** Costs what a wrong secret costs, and proves nothing. */
+  /** Costs as much as checking a wrong secret, and proves nothing. */
   const checkDecoy = (
     { keyId, readings, hasDecoy }: Credential,
     standing: Standing | undefined,
@@ -184,7 +185,7 @@ export const make = (dependencies: Dependencies): LookUp => {
     return Effect.as(inTurn(standing === "sealed" ? "sealed" : "unknown", keyId, checking), undefined)
   }
 
-  /** The pepper of the decoy's hash was taken out of the ring. Making another hash costs what the check would have cost. */
+  /** The pepper of the decoy's hash was taken out of the ring. Making another hash costs as much as the check. */
   const renewDecoy = () =>
     Effect.map(hasher.hash(decoy.secret), (hash) => {
       decoyHash = hash
@@ -202,7 +203,7 @@ interface StoredToken {
   readonly usedToken: UsedToken
 }
 
-/** Which of the record's tokens has the key id. */
+/** The token of the record that has the key id. */
 const tokenOf = ({ apiKey, hash, previousHash }: StoredApiKey, keyId: string): StoredToken | undefined => {
   if (apiKey.keyId === keyId) return { apiKey, hash, keyId: apiKey.keyId, usedToken: "current" }
   const { previous } = apiKey
@@ -212,12 +213,12 @@ const tokenOf = ({ apiKey, hash, previousHash }: StoredApiKey, keyId: string): S
 }
 
 /**
- * Tells a stored hash from any other that the key may get, which nobody chooses, in as few characters (of a byte each) as are safe. Where
- * there is no digest there is no cache either.
+ * A short digest that tells a stored hash from any other hash of the key. Nobody chooses those hashes, so 16 characters of a byte each are
+ * safe. Without SHA-256 there is no cache, and the hash stands for itself.
  */
 const digestOfHash = (hash: string): string => sha256?.(hash).slice(0, 16) ?? hash
 
-/** Without a stack: the engine keeps what its frames worked on, the token, as long as it remembers the error. */
+/** The error has no stack. The engine would keep the token, which its frames worked on, as long as the error is remembered. */
 const refusalFor = (Refused: typeof NotFound | typeof InvalidSecret, keyId: KeyId): NotFound | InvalidSecret => {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0

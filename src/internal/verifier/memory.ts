@@ -1,6 +1,6 @@
 /**
- * Remembers records of good tokens, and refused tokens. An answer from here is what the store would have given: it is used while it is young,
- * while changes are heard, and until a change of its key is.
+ * Remembers records of good tokens, and refused tokens. An answer from here is the answer that the store would give. It is used while it is
+ * young and changes are heard, and until its key changes.
  */
 import type { KeyId } from "../../ApiKey.ts"
 import type { InvalidSecret, NotFound } from "../../ApiKeyError.ts"
@@ -21,19 +21,19 @@ import * as Trust from "./trust.ts"
 export interface Memory {
   readonly trust: Trust.Trust
   readonly generations: Generations.Generations
-  /** What is kept under a key id, most likely: the digest of its token tells. */
+  /** The entry under a key id, or seldom another one. The digest of the entry's token tells them apart. */
   readonly at: (keyId: string) => Entry | undefined
-  /** The name of a token in here, which can't be turned back; `undefined` where nothing is remembered of such a text. */
+  /** The name under which a token is remembered, which can't be turned back. `undefined` for a text of which nothing is remembered. */
   readonly digestOf: (text: string, isOwn: boolean) => string | undefined
   /**
-   * The record of a good token, if it may be used: the one that is kept under its key id, or that of another system's token. `probable` is what `at`
-   * gave.
+   * The record of a good token, if it may be used. It is kept under the token's key id, or under the key id that `keepKeyId` noted.
+   * `probable` is the answer of `at`.
    */
   readonly find: (digest: string, keyId: string | undefined, probable: Entry | undefined, now: number, maxAge: number) => Entry | undefined
   readonly findRefusal: (digest: string, now: number) => NotFound | InvalidSecret | undefined
-  /** The digest of the stored hash that this very token has matched. It holds also where the record may have changed. */
+  /** The digest of the stored hash that this very token has matched. It holds even if the record may have changed. */
   readonly provenHash: (digest: string, keyId: string) => string | undefined
-  /** Keeps a found record, for its use too unless it may have changed since. */
+  /** Keeps a found record. If it may have changed since, only its proof is used. */
   readonly keep: (found: Kept, digest: string, hashDigest: string, mayBeUsed: boolean) => Found
   readonly keepRefusal: (
     digest: string,
@@ -42,11 +42,11 @@ export interface Memory {
     generation: number,
     now: number,
   ) => void
-  /** Keeps under which key id the record of another system's token was found. */
+  /** Keeps the key id under which the record of another system's token was found. */
   readonly keepKeyId: (digest: string, keyId: KeyId) => void
-  /** The key has changed: nothing that is remembered of it is used. */
+  /** Called when the key has changed. Nothing that is remembered of it is used any more. */
   readonly changed: (keyId: string) => void
-  /** The record has changed, by whichever key id it is remembered. */
+  /** Called when the record has changed, under any key id by which it is remembered. */
   readonly recordChanged: (id: string) => void
   readonly everythingChanged: () => void
   readonly size: () => number
@@ -56,7 +56,7 @@ export interface Dependencies {
   readonly settings: Settings
   readonly credentials: Pick<Credentials, "hasOthers">
   readonly lastUsed: LastUsed
-  /** The records that may be changing: nothing of them is used. */
+  /** The records that may be changing. Nothing that is remembered of them is used. */
   readonly doubts: Pick<Doubts, "isEmpty" | "has">
 }
 
@@ -70,11 +70,11 @@ interface Refusal {
 
 export const make = ({ settings, credentials: { hasOthers }, lastUsed, doubts }: Dependencies): Memory => {
   const entries = new Sieve<Entry>(settings, (entry) => {
-    // Its use may wait long to be written, and mustn't keep the record in memory meanwhile.
+    // The entry's use may wait long to be written, and mustn't keep the record in memory meanwhile.
     if (entry.isPending) lastUsed.record(useOf(entry.id, entry.keyId, entry.beginsGrace, entry.checkedAt), fromMoment(entry.lastUsedAt))
   })
   const refusals = new Map<string, Refusal>()
-  /** Of tokens of other systems, by digest. */
+  /** The key ids of other systems' tokens, by the token's digest. */
   const keyIds = new Map<string, KeyId>()
   const generations = Generations.make()
   const digest = settings.entries > 0 ? sha256 : undefined
@@ -100,7 +100,7 @@ export const make = ({ settings, credentials: { hasOthers }, lastUsed, doubts }:
     at: (keyId) => entries.probable(keyId),
     digestOf: (text, isOwn) => {
       if (digest === undefined || text.length > ApiKeyToken.maxTokenLength) return undefined
-      // A text that isn't well-formed has the digest of another one. Both may be tokens of other systems; neither is one of ours.
+      // A text that isn't well-formed has the digest of another one. Both may be tokens of other systems. Neither is one of our format.
       return (hasOthers ? text.isWellFormed() : isOwn) ? digest(text) : undefined
     },
     find: (digest, keyId, probable, now, maxAge) => {
@@ -127,7 +127,7 @@ export const make = ({ settings, credentials: { hasOthers }, lastUsed, doubts }:
     keep: (found, digest, hashDigest, mayBeUsed) => {
       const entry = new Entry(found, digest + hashDigest, mayBeUsed ? epoch : outdated)
       entries.set(entry)
-      // A record that is too large to be kept isn't kept by its use either.
+      // A record that is too large for the cache isn't kept by its use either.
       return entries.get(entry.key) === entry ? entry : detached(entry)
     },
     keepRefusal: (digest, error, keyIds, generation, now) => {
@@ -143,7 +143,7 @@ export const make = ({ settings, credentials: { hasOthers }, lastUsed, doubts }:
     },
     recordChanged: (id) => {
       for (const entry of entries.values()) if (entry.apiKey.id === id) entry.epoch = outdated
-      // A look-up under way doesn't know yet whose record it brings, so all of them begin anew.
+      // A look-up under way doesn't know its record yet, so all look-ups begin anew.
       generations.everythingChanged()
     },
     everythingChanged,

@@ -1,8 +1,8 @@
 /**
- * What a key may do, compiled once for each remembered record: the rules that may refuse it, and the meters that its uses take from.
+ * The plan of a key: the rules that may refuse it, and the meters of its uses. It is compiled once for each remembered record.
  *
- * Status, expiry, age and scopes are the first policies. Keys for which the same rules count share a plan, so that a plan costs an entry one
- * reference, and rules that can't refuse a key aren't run for it.
+ * Status, expiry, age and scopes are the first policies. Keys with the same rules share a plan, so a plan costs an entry one reference.
+ * Rules that can't refuse a key aren't run for it.
  */
 import * as DateTime from "effect/DateTime"
 import * as Exit from "effect/Exit"
@@ -13,17 +13,17 @@ import type { KeyPolicy, Meter, Presented, Subject } from "../../KeyPolicy.ts"
 import { type Scope, satisfies } from "../../Scope.ts"
 import { endOfPrevious, isPreviousLive, toldEndOfPrevious } from "../record/previousToken.ts"
 
-/** As `KeyPolicy.Rule`; it may also say that this node can't judge. */
+/** As `KeyPolicy.Rule`. The rule may also answer that this node can't judge. */
 export type Rule = (subject: Subject, use: Presented, now: number) => VerifyError | undefined
 
 export interface Plan {
   /** The plans of a record's two tokens differ. */
   readonly usedToken: UsedToken
-  /** Of the record's own fields, in the order in which they are asked, which is part of the contract. */
+  /** The rules of the record's own fields, in the order in which they are asked. The order is part of the contract. */
   readonly rules: ReadonlyArray<Rule>
   /** Whether the record has no policies. */
   readonly isPlain: boolean
-  /** Of the record's policies, asked after those. */
+  /** The rules of the record's policies, asked after `rules`. */
   readonly policies: ReadonlyArray<Rule>
   /** Asked when no rule has refused. */
   readonly meters: ReadonlyArray<Meter>
@@ -32,20 +32,20 @@ export interface Plan {
 export interface Plans {
   readonly of: (subject: Subject) => Plan
   /**
-   * Until when, in milliseconds (exclusive), nothing but its scopes can refuse the key, whatever is asked of it: the earliest of its ends. Of a key
-   * that is refused already, or has policies, there is no such time.
+   * The time, in milliseconds (exclusive), until which only its scopes can refuse the key: the earliest of its ends. For a key with
+   * policies the time is minus infinity.
    */
   readonly goodUntil: (subject: Subject) => number
 }
 
 export interface Dependencies {
-  /** How old a token may grow, in milliseconds; infinite if that matters to none. */
+  /** The greatest age of a token, in milliseconds, or infinity if there is no limit. */
   readonly maximumAge: number
   /** The kinds of policies that this node knows. */
   readonly policies: ReadonlyArray<KeyPolicy>
 }
 
-/** How many policies are shared, of up to 8 KiB each. */
+/** The number of compiled policies that are shared. Each has up to 8 KiB. */
 const capacity = 1_000
 
 export const make = ({ maximumAge, policies }: Dependencies): Plans => {
@@ -85,7 +85,7 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
 
 const nothing: Omit<Plan, "usedToken" | "rules"> = { isPlain: true, policies: [], meters: [] }
 
-/** The rules by their bits. What is required of the scopes isn't known before, so that they are always asked, and last. */
+/** The rules by their bits. The required scopes aren't known before a verification, so their rule is always asked, and last. */
 const rulesOf = (ends: ReadonlyArray<End>, needed: number): ReadonlyArray<Rule> => [
   ...ends.flatMap(({ rule }, index) => ((needed & (1 << index)) === 0 ? [] : [rule])),
   lacking,
@@ -111,12 +111,12 @@ const compilePolicies = (policies: Schema.JsonObject, kinds: ReadonlyMap<string,
 }
 
 const unknownPolicy = (keyId: KeyId, kinds: ReadonlyArray<string>): RepositoryError =>
-  // Retried, the same request may reach a node that knows them.
+  // A retry of the request may reach a node that knows the kinds.
   new RepositoryError({ operation: "read the policies of an API key", isRetryable: true, cause: new UnknownPolicy({ keyId, kinds }) })
 
 /** A policy that the record's own fields state, and that ends the key. */
 interface End {
-  /** From when on, in milliseconds, the rule may refuse the key. A key without an end isn't asked. */
+  /** The time, in milliseconds, from which the rule may refuse the key. For a key without an end the rule isn't asked. */
   readonly from: (subject: Subject) => number
   readonly rule: Rule
 }
@@ -148,9 +148,9 @@ const aged = (maximumAge: number): End => ({
   },
 })
 
-/** Refuses a previous token whose grace has ended, or whose age. How old it is isn't known, but that it is older than the current one. */
+/** Refuses a previous token whose grace has ended, or that is too old. Its age isn't known, but it is older than the current token. */
 const ended = (maximumAge: number): End => ({
-  // Its end may be changed by the first use of the token after it, and its rule looks at more than the time.
+  // The first use of the current token may change this end. The rule also looks at more than the time.
   from: ({ usedToken }) => (usedToken === "previous" ? always : never),
   rule: (subject, _use, now) => {
     const { apiKey } = subject
@@ -169,7 +169,7 @@ const lacking: Rule = (subject, { scopes: required }) => {
   return new InsufficientScope(
     {
       keyId: keyIdOf(subject),
-      // `required` comes from the application and may hold a text that isn't a scope; that is no reason to crash.
+      // `required` comes from the application, and may hold a text that isn't a scope. That is no reason to crash.
       required: required as ReadonlyArray<Scope>,
       granted: apiKey.scopes,
       ...(usedToken === "previous" && {

@@ -1,6 +1,6 @@
 /**
- * Answers of `verify` without an effect to be run, for a caller that is within a fiber: a good token in memory is answered by a call, and
- * whatever else by `verify`.
+ * Answers `verify` by a call, without an effect, for a caller within a fiber. A good token in memory is answered so. Any other token is
+ * left to `verify`.
  */
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import type * as Redacted from "effect/Redacted"
 import type { VerifyError } from "../../ApiKeyError.ts"
 import type { Verified, VerifyOptions } from "./model.ts"
 
-/** `undefined` says nothing of the token. The options leave `maxAge` out, which makes `verify` ask the store. */
+/** `undefined` says nothing of the token. The options have no `maxAge`, as it makes `verify` ask the store. */
 export type Recall = (
   token: string,
   options: Omit<VerifyOptions, "maxAge"> & { readonly maxAge?: never },
@@ -17,7 +17,7 @@ export type Recall = (
 
 type Verify = (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
 
-/** By `verify` itself: an application's own, around it say, has none. */
+/** The `Recall` of each `verify`. An application's own function around `verify` has none. */
 const recalls = new WeakMap<Verify, Recall>()
 
 export const withRecall = (verify: Verify, recall: Recall): Verify => {
@@ -25,5 +25,5 @@ export const withRecall = (verify: Verify, recall: Recall): Verify => {
   return verify
 }
 
-/** That of this very `verify`, or one that leaves all to it. */
+/** The `Recall` of this very `verify`, or one that leaves every token to `verify`. */
 export const recallOf = (verify: Verify): Recall => recalls.get(verify) ?? (() => undefined)

@@ -1,9 +1,9 @@
 /**
- * Hashes secrets anew whose hash is of an older algorithm, parameters or pepper, as they come by: a record's hash can be replaced only when
- * its secret is there.
+ * Replaces hashes of an older algorithm, parameters or pepper when their secrets are used. A record's hash can be replaced only when its
+ * secret is there.
  *
- * It happens behind the callers' backs, one at a time and after the hashes that they wait for, and for no more than {@link capacity} that
- * wait: the others have their turn when they come by again. A hash that somebody else replaced meanwhile is left alone.
+ * No caller waits for it. Secrets are hashed one at a time, after the hashes for which callers wait. At most {@link capacity} secrets wait.
+ * Further ones have their turn at their next use. A hash that another writer has replaced meanwhile is left alone.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -32,21 +32,23 @@ export interface Matched {
 }
 
 export interface Rehash {
-  /** Has a hash that isn't current made anew. */
+  /** Has a hash made anew if it isn't current. */
   readonly consider: (matched: Matched) => void
 }
 
 const capacity = 100
-/** How often a token's hash is replaced within a time: nodes with other settings may be about to be restarted. */
+/**
+ * The number of times that a token's hash is replaced within {@link restMillis}. Nodes with other settings may be about to be restarted.
+ */
 const maxTimes = 3
 const restMillis = 3_600_000
 const maxReplaced = 10_000
-/** How long a hash may take to be written: while one hangs, no other is made. */
+/** The time in which a hash must be written. While a write hangs, no other hash is made. */
 const patience = "10 seconds"
 const maxInexact = 10_000
 
 export const make = Effect.fnUntraced(function* (
-  /** Gives whether the hash of the token was `from`, and so was replaced. */
+  /** Gives whether the token's hash was `from`, and so was replaced. */
   replaceHash: (
     of: Pick<Matched, "id" | "keyId">,
     from: Redacted.Redacted,
@@ -59,7 +61,7 @@ export const make = Effect.fnUntraced(function* (
   const queue = yield* Effect.acquireRelease(Queue.dropping<Matched>(capacity), Queue.shutdown)
   const waiting = new Set<KeyId>()
 
-  /** Which hashes this node has replaced of late: a node with another current hasher may put its own there, and so on and on. */
+  /** The hashes that this node has replaced of late. A node with another current hasher may replace them again, without end. */
   const replaced = new Map<KeyId, { readonly since: number; readonly times: number }>()
   const recent = (keyId: KeyId, now: number) => {
     const known = replaced.get(keyId)
@@ -70,7 +72,7 @@ export const make = Effect.fnUntraced(function* (
     setBounded(replaced, maxReplaced, keyId, { since, times: times + 1 })
   }
 
-  /** Secrets that others match a hash beside, which cost a hash to find out. */
+  /** Secrets whose hash other secrets match too. Finding that out costs a hash. */
   const inexact = new Set<string>()
   const digestOf = (secret: Redacted.Redacted, hash: Redacted.Redacted) => sha256?.(`${Redacted.value(hash)}\0${Redacted.value(secret)}`)
   const isInexact = ({ secret, hash, isExact }: Matched): boolean => {
@@ -81,7 +83,7 @@ export const make = Effect.fnUntraced(function* (
   const upgrade = ({ id, keyId, secret, hash, isExact }: Matched) =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      // The peppers may have changed while it waited.
+      // The peppers may have changed while the secret waited.
       if (scheme(Redacted.value(hash)) === (yield* currentScheme) || recent(keyId, now).times >= maxTimes) return
       if (isExact !== undefined && !(yield* hashQueue.runLast(isExact(secret, hash)))) {
         const digest = digestOf(secret, hash)
@@ -89,7 +91,7 @@ export const make = Effect.fnUntraced(function* (
         return
       }
       const current = yield* hashQueue.runLast(hasher.hash(secret))
-      // A pepper is taken out because it leaked, say: what was made with it mustn't live on under another.
+      // A pepper may have been taken out because it leaked. Its hashes mustn't live on under another pepper.
       if ((yield* missingPepper(hasher, scheme(Redacted.value(hash)))) !== undefined) return
       const isReplaced = yield* Effect.timeout(replaceHash({ id, keyId }, hash, current), patience)
       if (!isReplaced) return
@@ -97,7 +99,7 @@ export const make = Effect.fnUntraced(function* (
       yield* Metric.update(ApiKeyMetrics.rehashes, 1)
     }).pipe(
       Effect.catchCause((cause) =>
-        // An interruption of our own ends the loop all the same.
+        // An interruption of this fiber ends the loop all the same.
         Cause.hasInterruptsOnly(cause)
           ? Effect.void
           : Effect.logWarning(

@@ -1,7 +1,7 @@
 /**
- * A bounded map that keeps what is used again: SIEVE (Zhang et al., NSDI 2024). A hit sets a mark and moves nothing; a hand that goes from
- * old to new drops the first node without a mark and takes the mark off the others. Keys that are seen once pass through beside the busy
- * ones, however many they are.
+ * A bounded map that keeps the nodes that are used again: SIEVE (Zhang et al., NSDI 2024). A hit sets a mark and moves nothing. A hand goes
+ * from old to new, takes marks off, and drops the first node without a mark. Keys that are seen once pass through beside the busy ones,
+ * however many they are.
  */
 import { Table } from "./table.ts"
 
@@ -10,7 +10,7 @@ export interface Node<Self> {
   readonly key: string
   /** Its estimated share of the memory, in bytes, which stays the same. */
   readonly size: number
-  /** The mark: it was used since the hand came by. */
+  /** The mark: whether the node was used since the hand came by. */
   isVisited: boolean
   older: Self | undefined
   newer: Self | undefined
@@ -26,7 +26,7 @@ export class Sieve<A extends Node<A>> {
   private newest: A | undefined
   private hand: A | undefined
 
-  /** `leave` is told of what was dropped or replaced. */
+  /** `leave` is called with each node that was dropped or replaced. */
   constructor(limits: { readonly entries: number; readonly bytes: number }, leave: (node: A) => void) {
     this.entries = limits.entries
     this.bytes = limits.bytes
@@ -37,22 +37,22 @@ export class Sieve<A extends Node<A>> {
     return this.nodes.size
   }
 
-  /** From old to new. */
+  /** The nodes from old to new. */
   *values(): Iterable<A> {
     for (let node = this.oldest; node !== undefined; node = node.newer) yield node
   }
 
-  /** Doesn't count as a use: who has decided that it is one sets the mark. */
+  /** Doesn't count as a use. The caller sets the mark if it is one. */
   get(key: string): A | undefined {
     return this.nodes.get(key)
   }
 
-  /** The same, as `Table` has it: another node, seldom. */
+  /** As `get`, but seldom another node (`Table.probable`). */
   probable(key: string): A | undefined {
     return this.nodes.probable(key)
   }
 
-  /** Replaces what has the same key, which keeps its mark. */
+  /** Replaces a node with the same key, and takes over its mark. */
   set(node: A): void {
     const known = this.nodes.get(node.key)
     if (known !== undefined) {
@@ -84,7 +84,7 @@ export class Sieve<A extends Node<A>> {
 
   // Each step takes a mark off or ends the walk, and only use puts marks on.
   private evict(): void {
-    // An empty map has room for any node that gets here, so there is one.
+    // An empty map has room for any node that gets here, so this map has a node.
     let node = (this.hand ?? this.oldest)!
     while (node.isVisited) {
       node.isVisited = false

@@ -1,9 +1,10 @@
 /**
- * Tells a token that was issued from one that anybody may have made up, by its seal.
+ * Tells an issued token from an invented one by its seal (decision 0073).
  *
- * A token with a good seal goes before all others. Of one without, the rule says whether it is looked up at all. By itself the rule follows the
- * data: such a token is refused as long as every token that works is known to be sealed by a key of the ring. Whatever may make that untrue ends
- * it at once, and what it is then is found out by a look at the store, so that no missing key is ever a wrong no.
+ * A token with a good seal goes before all others. A rule says whether a token without one is looked up at all. By default the rule follows
+ * the data. It refuses such a token as long as all working tokens are known to be sealed by the ring's keys. An event that may make that
+ * untrue ends the refusals at once. A look at the store then finds out whether it is still true. So a token that works is never refused for
+ * a missing sealing key.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -23,25 +24,25 @@ import { hasSeals } from "../record/usedSeals.ts"
 import { ownFormats } from "../token/ownFormats.ts"
 import { knownIds, sealedBy, type SealingKeys } from "../token/seal.ts"
 
-/** Whose look-up and hash comes first. */
+/** The order of look-ups and hashes: sealed tokens come first. */
 export type Standing = "sealed" | "stranger"
 
-/** Whether tokens without a good seal are looked up (`preferred`) or not (`required`); by the data where neither is said. */
+/** Whether tokens without a good seal are looked up (`preferred`) or not (`required`). Without a rule the data decide. */
 export type SealRule = "preferred" | "required"
 
 export interface Standings {
-  /** The standing of a token of our format, `refused` included; `undefined` if the ring is to be read first. */
+  /** The standing of a token of our format, or `refused`. `undefined` means that the ring must be read first. */
   readonly of: (token: string, keyId: string, now: number) => Standing | "refused" | undefined
-  /** Whether the data alone say so. What the caller's own transaction has changed nobody has looked at, so that they refuse no token in it. */
+  /** Whether the data decide. Changes in the caller's own transaction weren't looked at, so the data refuse no token in it. */
   readonly followsData: boolean
   /** Reads the ring. */
   readonly readRing: (now: number) => Effect.Effect<void>
-  /** The key has changed, or is new. */
+  /** Called when a key has changed, or is new. */
   readonly changed: (keyId: string) => void
   readonly everythingChanged: () => void
-  /** The node may be in touch again. */
+  /** Called when the node may be in touch again. */
   readonly touched: () => void
-  /** Looks at the store when it may say otherwise. */
+  /** Looks at the store whenever the data may have changed. */
   readonly watch: Effect.Effect<never>
 }
 
@@ -49,59 +50,62 @@ export interface Dependencies {
   readonly format: TokenFormat
   readonly sealingKeys: Effect.Effect<SealingKeys, HasherError>
   readonly repository: Pick<ApiKeyRepository["Service"], "countSeals" | "findByKeyId" | "kinds">
-  /** `undefined` for the one that follows from the data. */
+  /** `undefined` if the data decide. */
   readonly rule: SealRule | undefined
-  /** Whether a change whose answer isn't known may let a token work that doesn't. */
+  /** Whether a change whose outcome isn't known may let a token work that doesn't. */
   readonly mayRevive: () => boolean
   /** Whether each change of the store is sure to be heard at this time, in milliseconds. */
   readonly isInTouch: (now: number) => boolean
 }
 
-/** How many changed keys wait to be looked at. With more, all are. */
+/** The number of changed keys that wait to be looked at. With more, the whole store is looked at. */
 const capacity = 10_000
-/** Between two looks at the whole store, which reads each record where the store can't tell kinds of tokens. */
+/** The time between two looks at the whole store. A look reads each record if the store can't tell kinds of tokens (decision 0076). */
 const lookInterval = Duration.seconds(60)
 const lookIntervalNanos = Duration.toNanosUnsafe(lookInterval)
-/** How old a look at everything grows, in milliseconds, before another one is made: what was never announced is found by that. */
+/** The age of a look at everything, in milliseconds, at which another one is made. It finds changes that were never announced. */
 const believed = 600_000
-/** How old it grows at most: the next look waits its turn, and may fail or hang. */
+/** The age, in milliseconds, from which a look isn't believed any more. The next look waits its turn, and may fail or hang. */
 const believedAtMost = believed + Duration.toMillis(lookInterval)
-/** Before changed keys are looked at, so that many are looked at together. */
+/** The wait before changed keys are looked at, so that many are looked at together. */
 const gather = "1 second"
 
 /**
- * How long the ring isn't read again, in milliseconds: reading it costs more than a seal. What is found of the store is of the ring that was read, and
- * keys that were sealed by another one since have changed.
+ * The time, in milliseconds, for which the ring isn't read again, as a read costs more than a seal. A look at the store holds for the ring
+ * that was read. Keys that another ring has sealed since are announced as changed.
  */
 const ringLifetime = 1_000
 
-/** Why a token is refused. Made once, as its stack costs more than the seal. */
+/** The refusal of a token without a good seal. It is made once, as its stack costs more than the seal. */
 export const unsealed = new MalformedToken({ reason: "seal" })
 
-/** `undefined` for a format whose tokens bear no seals. */
+/** Gives `undefined` for a format whose tokens bear no seals. */
 export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTouch }: Dependencies): Standings | undefined => {
   const own = ownFormats.get(format)
   if (own === undefined) return undefined
   /** The ring under which all tokens that work were found to be sealed. */
   let complete: SealingKeys | undefined
-  /** When that was found, by the wall clock, in milliseconds. */
+  /** The time of that look, by the wall clock, in milliseconds. */
   let foundAt = 0
-  /** Whether it was too long ago. */
+  /** Whether that look is so old that another one is due. */
   let isStale = false
   /** The ring of the last look. */
   let lookedAt: SealingKeys | undefined
-  /** Keys that have changed since the last look, by when: tokens with their key ids are looked up, as the store may say of them what it will. */
+  /**
+   * Keys that have changed since the last look, each with the number of its change. The look says nothing of them, so their tokens are
+   * looked up.
+   */
   const news = new Map<string, number>()
   let count = 0
-  /** How often everything has changed. */
+  /** The number of times that everything has changed. */
   let generation = 0
   const isNews = Latch.makeUnsafe()
   /** Whether a look waits until the node is in touch. */
   let isWaiting = false
   let hasFailed = false
-  /** When the last look at everything began, in nanoseconds of a clock that nobody sets. */
+  /** The beginning of the last look at everything, in nanoseconds of the monotonic clock. */
   let beganAt: bigint | undefined
-  /** `undefined` while it can't be read: then nobody is told from anybody. */
+  /** `undefined` while the ring can't be read. Every token is then a stranger's. */
   let ring: SealingKeys | undefined
   let readAt = Number.NEGATIVE_INFINITY
   let told: boolean | undefined
@@ -119,7 +123,7 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
     isNews.openUnsafe()
   }
 
-  /** A token that has just been made may be sealed by a key that wasn't in the ring when it was read. */
+  /** A token that was just made may be sealed by a key that was added to the ring since. */
   const forgetRing = (): void => {
     readAt = Number.NEGATIVE_INFINITY
   }
@@ -130,9 +134,9 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
       lookedAt = undefined
       everythingChanged()
     }
-    // What such a change has come to is looked at when it has ended.
+    // A change that may revive a token is looked at when it has ended.
     if (keys !== complete || mayRevive() || news.has(keyId) || !isInTouch(now)) return false
-    // A clock that was set back makes keys work again that had expired.
+    // If the clock was set back, keys that had expired work again.
     const age = now - foundAt
     if (age < 0 || age >= believed) {
       isStale = true
@@ -154,7 +158,7 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
 
   const lookAtAll = Effect.gen(function* () {
     const now = yield* DateTime.now
-    // What others change before they are heard would stay unseen. Whatever ends the touch makes everything count as changed.
+    // Changes by nodes that aren't heard yet would stay unseen. A loss of touch makes everything count as changed.
     if (!isInTouch(now.epochMilliseconds)) {
       isWaiting = true
       return
@@ -166,7 +170,7 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
     const isKnown = knownIds(keys)
     const isLacking = yield* hasSeals(repository, (sealId) => !isKnown(sealId), now)
     if (begun !== generation) return
-    // What was announced meanwhile may be missing in what the store gave.
+    // A change that was announced during the look may be missing in its result.
     for (const [keyId, at] of news) if (at <= until) news.delete(keyId)
     isStale = false
     foundAt = now.epochMilliseconds
@@ -182,21 +186,21 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
     const noted = Array.from(news)
     const isKnown = knownIds(keys)
     const now = yield* Clock.currentTimeMillis
-    // An announced key id need not be of our form; such a one finds nothing.
+    // An announced key id may have another form, and then finds nothing.
     const found = yield* Effect.forEach(noted, ([keyId]) => repository.findByKeyId(keyId as KeyId), { concurrency: 16 })
     if (begun !== generation) return
     if (found.some((stored) => Option.isSome(stored) && isUnsealed(stored.value, isKnown, now))) {
       complete = undefined
       return yield* tell(false)
     }
-    // What has changed anew meanwhile is looked at anew.
+    // A key that has changed again meanwhile is looked at again.
     for (const [keyId, at] of noted) if (news.get(keyId) === at) news.delete(keyId)
   })
 
   const isWhole = (): boolean => complete === undefined || isStale
 
   const look = Effect.suspend(() => {
-    // Before looking, lest one come in between.
+    // Closed before the look, as a change may come in between.
     isNews.closeUnsafe()
     isWaiting = false
     hasFailed = false
@@ -209,7 +213,7 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
       return Effect.logWarning("Could not find out whether the tokens of all API keys are sealed; trying again", Cause.pretty(cause))
     }),
   )
-  // Nothing runs while nothing changes. One look at everything costs much, and is seldom worth it.
+  // Nothing runs while nothing changes. A look at everything is costly, so two looks are an interval apart.
   const wait = Effect.gen(function* () {
     yield* isNews.await
     yield* Effect.sleep(hasFailed ? lookInterval : gather)
@@ -247,7 +251,7 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
   }
 }
 
-/** Whether one of its tokens works that no key of the ring has sealed. */
+/** Whether the key has a token that works, and that no key of the ring has sealed. */
 const isUnsealed = (key: StoredApiKey, isKnown: (sealId: string | null) => boolean, now: number): boolean => {
   const { apiKey, hash, previousHash, sealId, previousSealId } = key
   if (status(apiKey, now) !== "active") return false

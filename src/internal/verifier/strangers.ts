@@ -5,13 +5,13 @@ import * as Semaphore from "effect/Semaphore"
 import { Overloaded } from "../../ApiKeyError.ts"
 
 export interface Strangers {
-  /** Runs the look-up as soon as there is room, which is waited for so long and no longer. */
+  /** Runs the look-up as soon as there is room. The wait for room has a limit. */
   readonly run: <A, E>(lookUp: Effect.Effect<A, E>) => Effect.Effect<A, E | Overloaded>
 }
 
-/** How many look-ups at a time: fewer than a pool has connections. */
+/** The number of look-ups at a time, which is less than the connections of a pool. */
 const permits = 8
-/** How many may wait. */
+/** The number of look-ups that may wait. */
 const queue = 1_024
 
 export const make = (maxWait: Duration.Duration): Strangers => {
@@ -31,7 +31,7 @@ export const make = (maxWait: Duration.Duration): Strangers => {
           return lookUp
         }),
       )
-      // The race ends the wait itself, not only its caller's, so that no permit goes to a look-up that was given up.
+      // The race ends the wait for the permit itself. So no permit goes to a look-up that was given up.
       const tooLong = Effect.flatMap(Effect.sleep(maxWait), () => (hasBegun ? Effect.never : overloaded))
       return Effect.raceFirst(inTurn, tooLong)
     })

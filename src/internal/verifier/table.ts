@@ -1,18 +1,19 @@
 /**
- * Finds nodes by their keys with fewer waits for memory than a `Map`: among many keys each object that is read is one, and a `Map` reads the keys
- * of its nodes. Open addressing with linear probing (Knuth, TAOCP 3, 6.4): the hashes lie side by side in an array of their own.
+ * Finds nodes by their keys, with fewer waits for memory than a `Map` (decision 0078). Among many keys each object that is read is such a
+ * wait. A `Map` reads the keys of its nodes. Here the hashes lie side by side in an array. The table uses open addressing with linear
+ * probing (Knuth, TAOCP 3, 6.4).
  */
 
-/** How many places there are at first: a power of two. */
+/** The number of places at first is this power of two. */
 const initialBits = 4
 
 export class Table<A extends { readonly key: string }> {
-  /** By place: the hash of its node's key, or {@link empty}. */
+  /** The hash of the node's key, by place, or {@link empty}. */
   private hashes = new Int32Array(2 ** initialBits)
   private nodes: Array<A | undefined> = emptyPlaces(2 ** initialBits)
   /** The place of a hash is given by its highest bits. */
   private shift = 32 - initialBits
-  /** A factor for each place of a character. Nobody knows them outside of the process, or many keys could be made up that have one hash. */
+  /** A random factor for each place of a character. With known factors, many keys could be made up that have one hash. */
   private readonly factors = globalThis.crypto.getRandomValues(new Int32Array(maxLength))
   size = 0
 
@@ -22,8 +23,8 @@ export class Table<A extends { readonly key: string }> {
   }
 
   /**
-   * The same, but for keys with the same hash, of which there is a pair in some tens of millions: then it may give another key's node. For callers who
-   * find out by what else the node says.
+   * As `get`, but it may give the node of another key with the same hash, which is rare. The caller tells the two apart by the node's
+   * content.
    */
   probable(key: string): A | undefined {
     const { hashes, shift } = this
@@ -36,7 +37,7 @@ export class Table<A extends { readonly key: string }> {
     }
   }
 
-  /** Adds a node, whose key no other one has. */
+  /** Adds a node. No other node may have its key. */
   add(node: A): void {
     // At most four places of five are taken, so that a search ends soon.
     if ((this.size + 1) * 5 > this.hashes.length * 4) this.grow()
@@ -50,7 +51,7 @@ export class Table<A extends { readonly key: string }> {
     let hole = this.placeOf(key)
     if (hole < 0) return
     this.size--
-    // A node behind the hole that is sought from before it, or from it, comes into it.
+    // A node behind the hole moves into it, if its search begins at the hole or before it.
     for (let place = (hole + 1) & last; hashes[place] !== empty; place = (place + 1) & last) {
       // The place lies within the table.
       const home = hashes[place]! >>> shift
@@ -63,7 +64,7 @@ export class Table<A extends { readonly key: string }> {
     nodes[hole] = undefined
   }
 
-  /** Negative if there is none. */
+  /** The place of the key's node, or a negative number if there is none. */
   private placeOf(key: string): number {
     const { hashes, nodes, shift } = this
     const last = hashes.length - 1
@@ -100,12 +101,12 @@ const emptyPlaces = <A>(count: number): Array<A | undefined> => Array.from({ len
 /** The hash of no key. */
 const empty = 0
 
-/** Of a key id, in characters. Longer texts are told apart by fewer factors. */
+/** The greatest length of a key id, in characters. Longer texts use the factors again. */
 const maxLength = 128
 
 /**
- * Multilinear hashing (Lemire and Kaser, "Strongly universal string hashing is fast", 2014): where two keys differ, their highest bits agree by chance
- * alone.
+ * Multilinear hashing (Lemire and Kaser, "Strongly universal string hashing is fast", 2014). The highest bits of two keys' hashes agree by
+ * chance alone.
  */
 const hashOf = (key: string, factors: Int32Array): number => {
   let hash = key.length

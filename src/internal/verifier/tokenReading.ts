@@ -5,13 +5,13 @@ import { parse, type TokenFormat, type TokenParts } from "../../ApiKeyToken.ts"
 import { ownFormats } from "../token/ownFormats.ts"
 
 /**
- * Gives the characters in the key id's place of a text with a token's length, prefix and separators. A text that isn't well-formed is no token
- * of our formats, nor has it the digest of one. For another format it gives the key id of a token.
+ * Gives the characters in the place of the key id, if a text has a token's length, prefix and separators. A text that isn't well-formed is
+ * no token of our formats, and has the digest of none. For another format it gives the key id of a token.
  */
 export const keyIdPlace = (format: TokenFormat): ((text: string) => string | undefined) =>
   ownFormats.get(format)?.keyIdAt ?? keyIdReader(format)
 
-/** Gives the key id of a token; `undefined` for any other text, and for a text with the digest of another one. */
+/** Gives the key id of a token. Any other text, or a text with the digest of another one, gives `undefined`. */
 export const keyIdReader = (format: TokenFormat): ((token: string) => string | undefined) => {
   const { keyIdOf } = format
   if (keyIdOf !== undefined && ownFormats.has(format)) return keyIdOf

@@ -1,9 +1,9 @@
 /**
- * Verifies tokens, by two ways. The cold one, the only one with the cache off, is the specification: read the credential, look its record up,
- * check the hash, judge. The warm one answers from memory what the cold one would, in one pass that allocates nothing but its answer: no
- * parsing, decoding, span or generator.
+ * Verifies tokens in two ways. The cold way is the specification, and the only way with the cache off. It reads the credential, looks its
+ * record up, checks the hash, and judges. The warm way gives the same answer from memory, in one pass. It allocates nothing but its answer:
+ * no parsing, decoding, span or generator.
  *
- * A cold token goes through this file, then `credential`, `flights`, `lookUp`, `memory` (which keeps what was found) and `judge`.
+ * A cold token goes through this file, then `credential`, `flights`, `lookUp`, `memory` (which keeps the record) and `judge`.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -40,22 +40,24 @@ import type { Strangers } from "./strangers.ts"
 export interface Verifier {
   readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
   /**
-   * Proves that somebody holds a token of a key that works, by the store itself, without a use of it: the key's policies and meters, which bound
-   * uses, aren't asked.
+   * Proves by the store itself that somebody holds a token of a key that works. This doesn't count as a use. So the key's policies and
+   * meters, which bound uses, aren't asked.
    */
   readonly prove: (token: string | Redacted.Redacted) => Effect.Effect<Verified, VerifyError>
-  /** What `verify` answers in a fiber of the context, where memory alone can say that the token is good. */
+  /** The answer of `verify` in a fiber of the context, if memory alone can say that the token is good. */
   readonly recall: Recall
   readonly isToken: (token: string | Redacted.Redacted) => boolean
   readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<KeyId>
-  /** The key has changed: nothing that is remembered of it is used. */
+  /** Called when the key has changed. Nothing that is remembered of it is used any more. */
   readonly changed: (keyId: string) => void
-  /** The record has changed, by whichever key id it is remembered. */
+  /** Called when the record has changed, under any key id by which it is remembered. */
   readonly recordChanged: (id: string) => void
   readonly everythingChanged: () => void
-  /** Between which moments (in milliseconds, the second exclusive) changes are sure to be heard. Outside of them the store is asked each time. */
+  /**
+   * Sets the span (in milliseconds, its end exclusive) in which changes are sure to be heard. Outside of it the store is asked each time.
+   */
   readonly trust: (from: number, until: number) => void
-  /** Finds out when the wall clock is set back, which would prolong what is remembered. */
+  /** Notices when the wall clock is set back, which would prolong remembered answers. */
   readonly watchClock: Effect.Effect<never>
   readonly cacheSize: () => number
 }
@@ -66,7 +68,7 @@ export interface Dependencies {
   /** The scheme of the hashes that the hasher makes now. */
   readonly currentScheme: Effect.Effect<string, HasherError>
   readonly hashQueue: HashQueue
-  /** The hash that is checked when there is no record, so that an unknown key id costs what a wrong secret costs. */
+  /** The hash that is checked when there is no record. So an unknown key id costs as much as a wrong secret. */
   readonly decoy: { readonly secret: Redacted.Redacted; readonly hash: Redacted.Redacted }
   readonly format: ApiKeyToken.TokenFormat
   readonly cache: Settings
@@ -74,15 +76,15 @@ export interface Dependencies {
   readonly counts: Counts
   /** Other systems whose tokens are taken too. */
   readonly legacy: ReadonlyArray<Pick<LegacyTokens, "parse" | "verify" | "isExact">>
-  /** How old a token may grow, in milliseconds. */
+  /** The greatest age of a token, in milliseconds. */
   readonly maximumAge: number
   /** The kinds of policies that this node knows. */
   readonly policies: ReadonlyArray<KeyPolicy>
   readonly rehash: Rehash
-  /** Tells tokens with a good seal from others; `undefined` where tokens bear none. */
+  /** Tells tokens with a good seal from others, or `undefined` where tokens bear no seals. */
   readonly standings: Standings | undefined
   readonly strangers: Strangers
-  /** The records that may be changing: what the store says of them is neither kept nor shared. */
+  /** The records that may be changing. The store's answers about them are neither kept nor shared. */
   readonly doubts: Pick<Doubts, "isEmpty" | "has">
 }
 
@@ -105,7 +107,7 @@ export const make = (dependencies: Dependencies): Verifier => {
     Effect.withFiber(({ context }) => {
       const text = Credentials.textOf(token)
       const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
-      // What is no duration asks the store, as 0 does.
+      // A value that is no duration asks the store, as 0 does.
       const maxAge = options?.maxAge === undefined ? Number.POSITIVE_INFINITY : toMillis(options.maxAge) || 0
       const keyId = credentials.keyIdAt(text)
       const kept = keyId === undefined ? undefined : memory.at(keyId)
@@ -188,7 +190,7 @@ export const make = (dependencies: Dependencies): Verifier => {
   ): Effect.Effect<Verified, VerifyError> => {
     counts.misses++
     const isAlone = isPrivate(context)
-    // Whoever holds a connection waits for none who may wait for one.
+    // A transaction holds a connection. Its look-up must not wait for others that may wait for a connection.
     const place = isAlone && standing === "stranger" ? undefined : standing
     const find: Find = (credential) =>
       digest === undefined || isAlone
@@ -204,8 +206,8 @@ export const make = (dependencies: Dependencies): Verifier => {
   }
 
   /**
-   * Looks for all records whose token the text may be, together as far as the store can. Only all refusals together refuse it, and are
-   * remembered.
+   * Looks for all records whose token the text may be, together as far as the store can. The text is refused only if all of them refuse it.
+   * Then the refusal is remembered.
    */
   const findAmong = Effect.fnUntraced(function* (
     candidates: ReadonlyArray<Credentials.Credential>,
@@ -234,7 +236,7 @@ export const make = (dependencies: Dependencies): Verifier => {
         return outcome.found
       }
       if (outcome._tag === "HasherError") failure = outcome
-      // The refusal of a record says more than that of none.
+      // The refusal by a record says more than a missing record.
       else if (refusal?._tag !== "InvalidSecret") refusal = outcome
     }
     if (failure !== undefined) return yield* failure
@@ -277,7 +279,7 @@ export const make = (dependencies: Dependencies): Verifier => {
   }
 }
 
-/** One for all, so that a flood of invented tokens allocates none. */
+/** One value for all, so that a flood of invented tokens allocates none. */
 const refusedAsUnsealed = Exit.fail(unsealed)
 
 type Find = (credential: Credentials.Credential) => Effect.Effect<Found, LookUp.LookUpError>
