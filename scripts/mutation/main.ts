@@ -28,20 +28,24 @@ const rooms: Readonly<Record<string, ReadonlyArray<Part>>> = {
   scopes: [{ code: ["src/Scope.ts"], tests: tests("Scope ApiKey") }],
   // All of `internal/verifier` but what is of policies.
   verifier: [
-    { code: verifier("tokenReading"), tests: tests("ApiKeyToken") },
+    { code: verifier("tokenReading"), tests: tests("ApiKeyToken verifier/formats legacy/service") },
     { code: verifier("sieve table"), tests: tests("sieve table") },
     { code: verifier("lastUsed"), tests: tests("service/lastUse lastUsed") },
     { code: verifier("hashQueue"), tests: tests("hashQueue") },
-    { code: verifier("rehash"), tests: tests("rehash/moves rehash/newHash rehash/peppers") },
+    { code: verifier("rehash"), tests: tests("rehash/moves rehash/newHash rehash/peppers legacy/service") },
     { code: verifier("cacheSettings counts"), tests: tests("verifier/configuration verifier/bounds") },
-    { code: verifier("standing strangers"), tests: tests("verifier/seals seals sealsRing sealsReport") },
+    { code: verifier("standing strangers"), tests: tests("verifier/seals verifier/sealDoubts seals sealsRing sealsReport") },
     {
       code: verifier("generations trust"),
-      tests: tests("verifier/clock verifier/formats invalidation/register verifier/cold verifier/warm"),
+      tests: tests(
+        "verifier/clock verifier/formats verifier/lookUps doubts invalidation/register invalidation/hearing invalidation/confirming verifier/cold verifier/warm",
+      ),
     },
     {
       code: verifier("entry flat memory"),
-      tests: tests("verifier/answers verifier/formats policies verifier/bounds verifier/cold verifier/warm"),
+      tests: tests(
+        "verifier/answers verifier/formats policies rotation/grace rotation/age service/lastUse lastUsed legacy/service verifier/bounds doubts invalidation/hearing invalidation/confirming verifier/cold verifier/warm",
+      ),
     },
     {
       code: verifier("credential flights lookUp model recall verifier"),
