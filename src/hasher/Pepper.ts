@@ -54,6 +54,9 @@ export const builtIn: Pepper = { id: "", value: Redacted.make("effect-api-key: b
 
 // The errors show no word of the configuration, not even an id. In an item written as `value:id` by mistake, the id is the secret.
 
+const inRing = (position: number | undefined): string =>
+  `Pepper ${position} of the ring (API_KEY_PEPPERS or API_KEY_PEPPERS_FILE, and API_KEY_PEPPER)`
+
 /** A pepper is shorter than {@link minimumBytes}. @category errors @since 0.1.0 */
 export class PepperTooShort extends Schema.TaggedError<PepperTooShort>()("PepperTooShort", {
   actualBytes: Schema.Int,
@@ -61,8 +64,10 @@ export class PepperTooShort extends Schema.TaggedError<PepperTooShort>()("Pepper
   position: Schema.optionalKey(Schema.Int),
 }) {
   override get message(): string {
-    const which = this.position === undefined ? "The pepper" : `Pepper ${this.position} of the ring`
-    return `${which} has ${this.actualBytes} bytes; it needs at least ${minimumBytes} (API_KEY_PEPPER, openssl rand -base64 32)`
+    const needs = `has ${this.actualBytes} bytes; it needs at least ${minimumBytes}`
+    return this.position === undefined
+      ? `The pepper ${needs} (API_KEY_PEPPER, openssl rand -base64 32)`
+      : `${inRing(this.position)} ${needs} (openssl rand -base64 32)`
   }
 }
 
@@ -73,7 +78,7 @@ export class InvalidPeppers extends Schema.TaggedError<InvalidPeppers>()("Invali
   position: Schema.optionalKey(Schema.Int),
 }) {
   override get message(): string {
-    const which = `Pepper ${this.position} of the ring`
+    const which = inRing(this.position)
     switch (this.reason) {
       case "Malformed":
         return `${which} must be written id:value, or built-in, or API_KEY_PEPPER if that is set`

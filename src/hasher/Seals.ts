@@ -41,7 +41,7 @@ export class InvalidSeals extends Schema.TaggedError<InvalidSeals>()("InvalidSea
   actualBytes: Schema.optionalKey(Schema.Int),
 }) {
   override get message(): string {
-    const which = `Sealing key ${this.position} of the ring (API_KEY_SEALS)`
+    const which = `Sealing key ${this.position} of the ring (API_KEY_SEALS or API_KEY_SEALS_FILE)`
     switch (this.reason) {
       case "Malformed":
         return `${which} must be written id:value`

@@ -1,4 +1,5 @@
 /** A ring of secrets, the current one first. It is read from the configuration, checked, and loaded again while the program runs. */
+import { isUtf8 } from "node:buffer"
 import { readFile } from "node:fs/promises"
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
@@ -87,11 +88,14 @@ export const readItems = ({ list, file }: Source): Effect.Effect<ReadonlyArray<s
   if (Option.isNone(file)) return Effect.undefined
   const path = Redacted.value(file.value)
   return Effect.tryPromise({
-    try: (signal) => readFile(path, { encoding: "utf8", signal }),
+    try: (signal) => readFile(path, { signal }),
     catch: (cause) => new Unreadable({ code: cause instanceof Error && "code" in cause ? String(cause.code) : "unknown" }),
   }).pipe(
-    Effect.map((text) =>
-      text
+    // Raw random bytes would become replacement characters, and lose most of their randomness.
+    Effect.filterOrFail(isUtf8, () => new Unreadable({ code: "not UTF-8" })),
+    Effect.map((bytes) =>
+      bytes
+        .toString("utf8")
         .split("\n")
         .map((line) => line.trim())
         .filter((line) => line !== "" && !line.startsWith("#")),

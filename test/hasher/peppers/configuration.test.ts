@@ -148,7 +148,7 @@ describe("configuration", () => {
   const directory = mkdtempSync(join(tmpdir(), "effect-api-key-"))
   afterAll(() => rmSync(directory, { recursive: true }))
   let files = 0
-  const file = (text: string) => {
+  const file = (text: string | Uint8Array) => {
     const path = join(directory, `peppers-${files++}`)
     writeFileSync(path, text)
     return path
@@ -234,9 +234,14 @@ describe("configuration", () => {
         [{ API_KEY_PEPPERS_FILE: file(`# a comment\na:${y}\n\n${z}`) }, invalid("Malformed", 2)],
         [{ API_KEY_PEPPERS_FILE: `a:${y}` }, new Pepper.PeppersUnavailable({ reason: "the file in API_KEY_PEPPERS_FILE (ENOENT)" })],
         [{ API_KEY_PEPPERS_FILE: directory }, new Pepper.PeppersUnavailable({ reason: "the file in API_KEY_PEPPERS_FILE (EISDIR)" })],
+        [
+          { API_KEY_PEPPERS_FILE: file(Buffer.concat([Buffer.from(`a:${y}`), Buffer.from([0xe9])])) },
+          new Pepper.PeppersUnavailable({ reason: "the file in API_KEY_PEPPERS_FILE (not UTF-8)" }),
+        ],
       ] as const) {
         const error = yield* Pepper.loadConfig.pipe(inEnv(env), Effect.flip)
         assert.deepStrictEqual(error, expected, JSON.stringify(env))
+        for (const name of Object.keys(env)) assert.include(error.message, name)
         const text = shown(error, Cause.fail(error), error.message)
         for (const value of [x, y, z]) assert.notInclude(text, value)
       }
