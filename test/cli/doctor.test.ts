@@ -246,6 +246,13 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
         "API_KEY_ADAPTERS (better-auth or keypal or prefixed-api-key or sha256 or unkey)",
       )
       assert.include(only(yield* doctor({ API_KEY_ADAPTERS: "sha256" }), "hashes", "warning").message, "Not of the current kind")
+      // A hash that was made anew no longer says where its token came from, but the token still has the form of the other system.
+      yield* sql(`UPDATE api_keys SET hash = '$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$${"A".repeat(43)}', seal_id = key_id || ' other'
+        WHERE id = '${imported}'`)
+      const untaken = only(yield* doctor(), "configuration", "warning")
+      assert.match(untaken.message, /^1 token of another system works, but API_KEY_ADAPTERS names none/)
+      assert.include(untaken.advice, "docs/guides/moving-in.md")
+      assert.deepStrictEqual(yield* doctor({ API_KEY_ADAPTERS: "sha256" }), [])
       assert.strictEqual(
         (yield* withKeys({}, (keys) => Effect.andThen(Effect.flatMap(keys.get(imported), checkPrefixOf), keys.rotate(imported)))).apiKey
           .prefix,

@@ -15,7 +15,7 @@ import { judgeHashes } from "./doctor/hashes.ts"
 import { checkConfiguration, checkPrefixes } from "./doctor/configuration.ts"
 import { checkPeppers, comparePepperValues } from "./doctor/peppers.ts"
 import { checkRedis } from "./doctor/channel.ts"
-import { judgeSeals } from "./doctor/seals.ts"
+import { judgeAdapters, judgeSeals } from "./doctor/seals.ts"
 import { checkPolicies } from "./doctor/policies.ts"
 import { checkDatabase, checkRows } from "./doctor/database.ts"
 
@@ -57,6 +57,9 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   if (findings.every(({ check, level }) => check !== "peppers" || level !== "error")) {
     const compared = yield* Effect.exit(comparePepperValues(config))
     if (Exit.isSuccess(compared)) findings.push(...compared.value)
+    // Without the package there is no hasher, and so nothing more to ask.
+    else if (tagOf(compared.cause) === "MissingPackage")
+      return [...findings, error("hashes", messageOf(compared.cause), "Install the package")]
     else findings.push(error("peppers", messageOf(compared.cause), "See that the database can be read"))
   }
   // The service that counts hashes needs a sound configuration and sound peppers.
@@ -73,7 +76,12 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
     const names = yield* Effect.orElseSucceed(namedAdapters, () => [])
     const { hashes, seals } = report.value
     const { seals: rule } = yield* Effect.orDie(readOptions)
-    return [...findings, ...judgeHashes(hashes, yield* Effect.orDie(loadPeppers(config)), names), ...judgeSeals(seals, rule)]
+    return [
+      ...findings,
+      ...judgeAdapters(seals, names),
+      ...judgeHashes(hashes, yield* Effect.orDie(loadPeppers(config)), names),
+      ...judgeSeals(seals, rule),
+    ]
   }
   if (tagOf(report.cause) === "UnsealedTokens") {
     return [

@@ -152,7 +152,7 @@ export const make = ({ format, sealingKeys, repository, rule, mayRevive, isInTou
     return (isFirst ? Effect.logDebug : Effect.logInfo)(
       isComplete
         ? "All API keys' tokens are sealed by configured keys, so a token without a good seal is refused without a look-up (seals: required)"
-        : "Tokens that work have no seal by a configured key, so a token without a good seal is looked up after the others (seals: preferred)",
+        : "Tokens that work have no seal by a configured key (sealReport counts them), so a token without a good seal is looked up after the others (seals: preferred)",
     )
   }
 

@@ -3,14 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { ApiKeys, type SealUsage } from "../../../ApiKeys.ts"
 import { orFailure } from "../CliFailure.ts"
+import { foreignId } from "../../token/seal.ts"
 import * as Json from "../Json.ts"
 import { type Column, printRows } from "../output.ts"
 
 const standing = ({ sealId, isConfigured, isCurrent }: SealUsage): string =>
-  sealId === null ? "" : isCurrent ? "current" : isConfigured ? "older" : "missing"
+  sealId === null || sealId === foreignId ? "" : isCurrent ? "current" : isConfigured ? "older" : "missing"
 
 const columns: ReadonlyArray<Column<SealUsage>> = [
-  { title: "SEALED BY", text: ({ sealId }) => sealId ?? "none" },
+  { title: "SEALED BY", text: ({ sealId }) => (sealId === foreignId ? "another system" : (sealId ?? "none")) },
   { title: "COUNT", text: ({ count }) => String(count) },
   { title: "", text: standing, style: (usage) => (standing(usage) === "missing" ? "yellow" : undefined) },
 ]
