@@ -55,11 +55,16 @@ export const toServerFailure = (error: unknown, { url, token, tokenName }: Asked
   if (error instanceof Problem.ScopeNotHeldProblem) return new Forbidden({ tokenName, reason: "ScopeNotHeld", scopes: error.scopes })
   if (error instanceof Problem.PreviousTokenProblem) return new Forbidden({ tokenName, reason: "PreviousToken", scopes: [] })
   if (error instanceof Problem.PolicyRefusedProblem) return new Forbidden({ tokenName, reason: "PolicyRefused", scopes: [] })
+  if (error instanceof Problem.MissingApiKeyProblem)
+    return new Unauthorized({ url, tokenName, reason: `${rootMessage(error)}: ${elsewhere}` })
   if (refusals.some((refusal) => error instanceof refusal)) return new Unauthorized({ url, tokenName, reason: rootMessage(error) })
   return new UnexpectedAnswer({ url, reason: error instanceof Schema.SchemaError ? otherShape : rootMessage(error) })
 }
 
-const refusals = [Problem.MissingApiKeyProblem, Problem.InvalidTokenProblem, Problem.InactiveProblem, Problem.ExpiredProblem]
+/** The client sends a token with each request, so the server didn't look where it is. */
+const elsewhere = "the server takes keys in another place, see its API_KEY_CREDENTIALS"
+
+const refusals = [Problem.InvalidTokenProblem, Problem.InactiveProblem, Problem.ExpiredProblem]
 
 const otherShape = "of another shape"
 
