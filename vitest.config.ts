@@ -22,8 +22,8 @@ class SlowFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
     // One more than there are cores, as many tests wait for processes and databases.
     maxWorkers: availableParallelism() + 1,
     // PGlite is run for seconds: compiling WebAssembly a second time, for speed, takes longer than that saves.

@@ -10,8 +10,8 @@ export default defineConfig({
     // A folder that isn't listed here belongs to the core.
     exclude: ["test/{cli,docs,hasher,http,legacy,nodes,package,redis,scan,server,sql,structure,types}/**"],
     env: { SIMULATION_STEPS: "10000" },
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
     maxWorkers: "100%",
     // As in `vitest.config.ts`.
     execArgv: ["--liftoff-only"],

@@ -12,7 +12,7 @@ import { database, decode, failed, folder, lines, one, onPostgres, served, prepa
 
 prepare("embedded", "server", "postgres")
 
-describe("what only a database offers", { concurrent: true, timeout: 300_000 }, () => {
+describe("what only a database offers", { concurrent: true }, () => {
   const json = (args: ReadonlyArray<string>, env: Env, input?: string) => run([...args, "--json"], env, input)
 
   it("is refused on a server, as wrong usage", async () => {

@@ -7,7 +7,7 @@ import { decode, failed, lines, one, secretOf, places, prepare } from "./scene.t
 prepare("embedded", "server", "postgres")
 
 for (const [place, where] of Object.entries(places)) {
-  describe(`on ${place}`, { concurrent: true, timeout: 300_000 }, () => {
+  describe(`on ${place}`, { concurrent: true }, () => {
     // The tests run beside each other, and a folder is for one process at a time.
     const call = (name: string) => (args: ReadonlyArray<string>, input?: string) => {
       const { env, at } = where(name)

@@ -43,7 +43,7 @@ beforeAll(async () => {
   postgres = { DATABASE_URL: Redacted.value(url), API_KEY_PEPPER: "sixteen bytes or more of it" }
   const { code, stderr } = await run(["migrate"])
   assert.strictEqual(code, 0, stderr)
-}, 120_000)
+})
 
 const children: Array<ChildProcess> = []
 

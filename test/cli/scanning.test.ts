@@ -8,7 +8,7 @@ import { database, decode, failed, folder, lines, one, secretOf, served, places,
 
 prepare("embedded", "server", "postgres")
 
-describe("scan", { concurrent: true, timeout: 300_000 }, () => {
+describe("scan", { concurrent: true }, () => {
   it("finds tokens in folders and in what was committed, without showing them", async () => {
     const repository = join(folder, "repository")
     const { token, keyId } = decode(Json.Generated, (await run(["generate", "--json"])).stdout)
@@ -58,7 +58,7 @@ describe("scan", { concurrent: true, timeout: 300_000 }, () => {
   })
 })
 
-describe("scan", { concurrent: true, timeout: 300_000 }, () => {
+describe("scan", { concurrent: true }, () => {
   /** A folder with the files. */
   const folderOf = (name: string, files: Readonly<Record<string, string>>): string => {
     const path = join(folder, name)

@@ -64,7 +64,7 @@ export const prepare = (...needs: ReadonlyArray<keyof typeof preparations>): voi
   beforeAll(async () => {
     bundle()
     for (const need of needs) await preparations[need]()
-  }, 300_000)
+  })
   afterAll(async () => {
     const code = needs.includes("server") ? await served.stop() : 0
     await Effect.runPromise(Scope.close(scope, Exit.void))

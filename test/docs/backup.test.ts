@@ -54,9 +54,9 @@ beforeAll(() => {
   // The package isn't installed here.
   writeFileSync(join(place, "bin/npx"), '#!/bin/sh\nexec "$@"\n')
   for (const name of ["effect-api-key", "npx"]) chmodSync(join(place, "bin", name), 0o755)
-}, 300_000)
+})
 
-describe("the guide to backups", { concurrent: false, timeout: 300_000 }, () => {
+describe("the guide to backups", { concurrent: false }, () => {
   it("is run here as a whole", () => assert.deepStrictEqual(more, []))
 
   it("backs the embedded database up and restores it, with its pepper", async () => {

@@ -96,7 +96,7 @@ describe("the shell blocks", { concurrent: false }, () => {
     }
     mkdirSync(project)
     installed = await sh(clone, "npm ci")
-  }, 600_000)
+  })
   afterAll(async () => {
     if (server !== undefined && server.exitCode === null && server.signalCode === null) {
       const ended = new Promise((resolve) => server?.on("exit", resolve))

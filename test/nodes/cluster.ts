@@ -25,7 +25,7 @@ const freePort = () =>
   })
 
 /** Attempts again until something is found; an attempt that throws has found nothing. */
-export const until = async <A>(what: string, attempt: () => Promise<A | undefined> | A | undefined, patience = 60_000): Promise<A> => {
+export const until = async <A>(what: string, attempt: () => Promise<A | undefined> | A | undefined, patience = 240_000): Promise<A> => {
   const end = performance.now() + patience
   for (;;) {
     const found = await Promise.resolve()

@@ -162,28 +162,25 @@ const makeKey = (scopes: ReadonlyArray<string>, isActive = true) =>
 
 describeWith(server, { excludeTestServices: true })("the server and its document", (it) => {
   for (const operation of operations) {
-    it.effect(
-      `${operation.name} takes what the document allows, and answers as it says`,
-      () =>
-        Effect.gen(function* () {
-          const admin = yield* makeKey(["*"])
-          const sample = yield* Arbitrary.sampleEffect(arbitraryOf(operation), { count: requestsOfEach, size: 12, seed: operation.name })
-          const requests = sample.filter((request) => operation.allows(request)).map(inWords)
-          assert.isAbove(requests.length, requestsOfEach / 3, operation.name)
-          const seen = new Set<number>()
-          for (const [index, request] of requests.entries()) {
-            // A key that is there, for most.
-            const path = "id" in request.path && index % 4 > 0 ? { id: (yield* makeKey(["a"])).id } : request.path
-            const { status, said } = yield* send(operation, { ...request, path }, { token: admin.token })
-            assert.notInclude([400, 401, 413, 415], status, said)
-            seen.add(status)
-          }
-          assert.isTrue(
-            [200, 201, 202, 204].some((status) => seen.has(status)),
-            `${operation.name}: ${Array.from(seen).join()}`,
-          )
-        }),
-      { timeout: 300_000 },
+    it.effect(`${operation.name} takes what the document allows, and answers as it says`, () =>
+      Effect.gen(function* () {
+        const admin = yield* makeKey(["*"])
+        const sample = yield* Arbitrary.sampleEffect(arbitraryOf(operation), { count: requestsOfEach, size: 12, seed: operation.name })
+        const requests = sample.filter((request) => operation.allows(request)).map(inWords)
+        assert.isAbove(requests.length, requestsOfEach / 3, operation.name)
+        const seen = new Set<number>()
+        for (const [index, request] of requests.entries()) {
+          // A key that is there, for most.
+          const path = "id" in request.path && index % 4 > 0 ? { id: (yield* makeKey(["a"])).id } : request.path
+          const { status, said } = yield* send(operation, { ...request, path }, { token: admin.token })
+          assert.notInclude([400, 401, 413, 415], status, said)
+          seen.add(status)
+        }
+        assert.isTrue(
+          [200, 201, 202, 204].some((status) => seen.has(status)),
+          `${operation.name}: ${Array.from(seen).join()}`,
+        )
+      }),
     )
   }
 })
@@ -259,38 +256,32 @@ const brokenOf = (operation: Operation, request: Request): ReadonlyArray<{ reado
 
 describeWith(server, { excludeTestServices: true })("the server and its document, otherwise", (it) => {
   for (const operation of operations) {
-    it.effect(
-      `${operation.name} refuses what the document doesn't allow, as it says`,
-      () =>
-        Effect.gen(function* () {
-          const { token } = yield* makeKey(["*"])
-          const request = yield* sampleOf(operation)
-          const path = "id" in request.path ? { id: (yield* makeKey(["a"])).id } : request.path
-          for (const broken of brokenOf(operation, { ...request, path })) {
-            const { status, said } = yield* send(operation, broken.request, { token, ...broken.sent })
-            assert.isTrue(status >= 400 && status < 500, said)
-          }
-        }),
-      { timeout: 300_000 },
+    it.effect(`${operation.name} refuses what the document doesn't allow, as it says`, () =>
+      Effect.gen(function* () {
+        const { token } = yield* makeKey(["*"])
+        const request = yield* sampleOf(operation)
+        const path = "id" in request.path ? { id: (yield* makeKey(["a"])).id } : request.path
+        for (const broken of brokenOf(operation, { ...request, path })) {
+          const { status, said } = yield* send(operation, broken.request, { token, ...broken.sent })
+          assert.isTrue(status >= 400 && status < 500, said)
+        }
+      }),
     )
 
-    it.effect(
-      `${operation.name} answers callers of every kind as the document says`,
-      () =>
-        Effect.gen(function* () {
-          const request = yield* sampleOf(operation)
-          const lacking = yield* makeKey(["nothing:much"])
-          const inactive = yield* makeKey(["*"], false)
-          for (const token of [undefined, "nonsense", "", lacking.token, inactive.token, `${inactive.token}x`]) {
-            yield* send(operation, request, { token })
-            yield* send(operation, request, { token, headers: { "x-api-key": lacking.token } })
-            // The key itself, where there is one.
-            if ("id" in request.path) yield* send(operation, { ...request, path: { id: lacking.id } }, { token })
-          }
-          const long = { ...request, query: { ...request.query, long: "x".repeat(defaultLimits.urlLength) } }
-          yield* send(operation, long, { token: lacking.token })
-        }),
-      { timeout: 300_000 },
+    it.effect(`${operation.name} answers callers of every kind as the document says`, () =>
+      Effect.gen(function* () {
+        const request = yield* sampleOf(operation)
+        const lacking = yield* makeKey(["nothing:much"])
+        const inactive = yield* makeKey(["*"], false)
+        for (const token of [undefined, "nonsense", "", lacking.token, inactive.token, `${inactive.token}x`]) {
+          yield* send(operation, request, { token })
+          yield* send(operation, request, { token, headers: { "x-api-key": lacking.token } })
+          // The key itself, where there is one.
+          if ("id" in request.path) yield* send(operation, { ...request, path: { id: lacking.id } }, { token })
+        }
+        const long = { ...request, query: { ...request.query, long: "x".repeat(defaultLimits.urlLength) } }
+        yield* send(operation, long, { token: lacking.token })
+      }),
     )
   }
 

@@ -66,7 +66,7 @@ describe("the document", () => {
     }
   })
 
-  it("has nothing that a linter of such documents would have otherwise", { timeout: 300_000 }, () => {
+  it("has nothing that a linter of such documents would have otherwise", () => {
     const directory = mkdtempSync(join(tmpdir(), "effect-api-key-document-"))
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
     const file = join(directory, "openapi.json")

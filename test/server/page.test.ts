@@ -25,7 +25,7 @@ const findAnswer = `
   return answer === undefined ? null : [answer.name, answer.responseStatus]`
 
 describe("the reference page", () => {
-  it("sends a request with the key that is typed in, under its policy", { timeout: 300_000 }, (context) => {
+  it("sends a request with the key that is typed in, under its policy", (context) => {
     context.skip(missingBrowser !== undefined, missingBrowser)
     return Effect.runPromise(
       Effect.gen(function* () {

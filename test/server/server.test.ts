@@ -172,7 +172,7 @@ describe("the server", () => {
     }
   })
 
-  it("starts twice at once on an empty PostgreSQL, and makes one administrator's key", { timeout: 300_000 }, () =>
+  it("starts twice at once on an empty PostgreSQL, and makes one administrator's key", () =>
     Effect.runPromise(
       Effect.gen(function* () {
         const env = { DATABASE_URL: Redacted.value(yield* startPostgres()), API_KEY_PEPPER: "a pepper that both nodes share" }
@@ -195,14 +195,13 @@ describe("the server", () => {
         )
         assert.isFalse(existsSync(join(directory, ".effect-api-key")))
       }).pipe(Effect.scoped),
-    ),
-  )
+    ))
 
   // What connects the nodes is a choice of the operator's, and the same to callers.
   it.each([
     ["PostgreSQL", {}],
     ...(process.env["TEST_REDIS_URL"] === undefined ? [] : [["Redis", { REDIS_URL: process.env["TEST_REDIS_URL"] }] as const]),
-  ] as const)("tells other nodes of changes through %s before it says that they are confirmed", { timeout: 300_000 }, (_, connection) =>
+  ] as const)("tells other nodes of changes through %s before it says that they are confirmed", (_, connection) =>
     Effect.runPromise(
       Effect.gen(function* () {
         const env = {

@@ -51,28 +51,26 @@ const filesOf = (folder: string) =>
 
 const template = join(place, "template")
 const tables = { api_keys: "", effect_api_key_migrations: "" }
-beforeAll(
-  () =>
-    Effect.runPromise(
-      Effect.gen(function* () {
-        // As the server does it.
-        yield* readOrMakePepper(template)
-        const many = Array.from({ length: 40 }, () => makeStoredApiKey({ description: "x".repeat(1_000) }))
-        yield* withKeys(
-          template,
-          ApiKeyRepository.use((repository) => Effect.forEach(many, (key) => repository.insert(key))),
-        )
-        const files = Effect.gen(function* () {
-          const sql = yield* SqlClient.SqlClient
-          for (const table of ["api_keys", "effect_api_key_migrations"] as const) {
-            const [row] = yield* sql<{ file: string }>`SELECT pg_relation_filepath(${table}) AS file`
-            tables[table] = row?.file ?? ""
-          }
-        })
-        yield* Effect.provide(files, Layer.fresh(Pglite.layer({ dataDir: template })), { local: true })
-      }),
-    ),
-  120_000,
+beforeAll(() =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      // As the server does it.
+      yield* readOrMakePepper(template)
+      const many = Array.from({ length: 40 }, () => makeStoredApiKey({ description: "x".repeat(1_000) }))
+      yield* withKeys(
+        template,
+        ApiKeyRepository.use((repository) => Effect.forEach(many, (key) => repository.insert(key))),
+      )
+      const files = Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        for (const table of ["api_keys", "effect_api_key_migrations"] as const) {
+          const [row] = yield* sql<{ file: string }>`SELECT pg_relation_filepath(${table}) AS file`
+          tables[table] = row?.file ?? ""
+        }
+      })
+      yield* Effect.provide(files, Layer.fresh(Pglite.layer({ dataDir: template })), { local: true })
+    }),
+  ),
 )
 
 let number = 0
@@ -82,7 +80,7 @@ const copy = (): string => {
   return dataDir
 }
 
-describe("a folder", { timeout: 300_000 }, () => {
+describe("a folder", () => {
   it.live("that is new is made for its user alone, and so is what is in it", () =>
     Effect.gen(function* () {
       const mode = (...path: ReadonlyArray<string>) => statSync(join(template, ...path)).mode & 0o777
@@ -202,7 +200,7 @@ describe("a folder", { timeout: 300_000 }, () => {
   )
 })
 
-describe("a damaged database", { timeout: 300_000 }, () => {
+describe("a damaged database", () => {
   const cases: ReadonlyArray<readonly [what: string, damage: (dataDir: string) => void, reason: string]> = [
     ["without PG_VERSION", (dataDir) => rmSync(join(dataDir, "pgdata/PG_VERSION")), "the file pgdata/PG_VERSION is missing"],
     ["with an empty PG_VERSION", (dataDir) => truncateSync(join(dataDir, "pgdata/PG_VERSION")), "pgdata/PG_VERSION holds no version"],

@@ -74,16 +74,13 @@ const suite = (
   test: (nodes: { readonly a: Node; readonly b: Node; readonly url: Redacted.Redacted }) => Effect.Effect<void, unknown>,
 ) =>
   describe.skipIf(why !== undefined)(`${name}${why === undefined ? "" : `: ${why}`}`, () => {
-    it.live(
-      title,
-      () =>
-        Effect.gen(function* () {
-          const direct = yield* startPostgres()
-          yield* Effect.provide(Migrations.migrate(), PgClient.layer({ url: direct }))
-          const url = yield* start(direct)
-          yield* test({ a: yield* startNode(url), b: yield* startNode(url), url })
-        }).pipe(Effect.scoped),
-      120_000,
+    it.live(title, () =>
+      Effect.gen(function* () {
+        const direct = yield* startPostgres()
+        yield* Effect.provide(Migrations.migrate(), PgClient.layer({ url: direct }))
+        const url = yield* start(direct)
+        yield* test({ a: yield* startNode(url), b: yield* startNode(url), url })
+      }).pipe(Effect.scoped),
     )
   })
 

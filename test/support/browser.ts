@@ -64,7 +64,7 @@ export const startBrowser: Effect.Effect<Browser, never, Scope.Scope> = Effect.g
     open: (page) => call("POST", `${session}/url`, { url: page }),
     run,
     until: async <A>(body: string, ...args: ReadonlyArray<unknown>) => {
-      for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 100))) {
+      for (const end = Date.now() + 240_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 100))) {
         const result = await run<A | null>(body, ...args)
         if (result !== null) return result
       }

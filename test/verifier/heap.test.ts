@@ -8,7 +8,7 @@ const run = promisify(execFile)
 describe("A key that is remembered", () => {
   // By the benchmark of 100,000 keys it is 634 bytes; fewer keys have more of the table of the map to themselves.
   // The engine of Node 22 keeps the fields of a record in a hash table, which takes 1.2 kB.
-  it.skipIf(Number(process.versions.node.split(".")[0]) < 24)("takes at most 700 bytes of the heap", { timeout: 240_000 }, async () => {
+  it.skipIf(Number(process.versions.node.split(".")[0]) < 24)("takes at most 700 bytes of the heap", { timeout: 900_000 }, async () => {
     const { stdout } = await run(process.execPath, ["--expose-gc", "benchmark/run/heap.ts", "10000"])
     const figures = stdout
       .trim()
