@@ -248,7 +248,8 @@ export class MissingPeppers extends Schema.TaggedError<MissingPeppers>()("Missin
  */
 export class UnsealedTokens extends Schema.TaggedError<UnsealedTokens>()("UnsealedTokens", { count: Schema.Int }) {
   override get message(): string {
-    return `${this.count} tokens that work have no seal by a configured key, and seals are required: configure the keys that sealed them, rotate them, let seals be preferred, or start with refuseUnsealed (API_KEY_REFUSE_UNSEALED=true), which ends them`
+    const [told, them] = this.count === 1 ? ["1 token that works has", "it"] : [`${this.count} tokens that work have`, "them"]
+    return `${told} no seal by a configured key, and seals are required: configure the keys that sealed ${them}, rotate ${them}, let seals be preferred, or start with refuseUnsealed (API_KEY_REFUSE_UNSEALED=true), which ends ${them}`
   }
 }
 

@@ -269,7 +269,7 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
       assert.match(message, /lost\.[0-9a-f]{16} \(1\): they go on working/)
       assert.deepStrictEqual(yield* doctor({ API_KEY_SEALS: "again:sixteen bytes or more" }), [])
       const refused = only(yield* doctor({ API_KEY_SEAL_RULE: "required" }), "seals", "error")
-      assert.match(refused.message, /^1 tokens that work have no seal/)
+      assert.match(refused.message, /^1 token that works has no seal/)
       yield* sql("TRUNCATE api_keys")
     }),
   )

@@ -103,7 +103,7 @@ describe("import", () => {
     const dataDir = join(folder, "new")
     const ran = await run(["import", rows, "--dry-run"], { DATABASE_URL: "", API_KEY_DATA_DIR: dataDir, API_KEY_PEPPER: "" })
     assert.strictEqual(ran.code, 1, ran.stderr)
-    assert.match(ran.stderr, /1 of 1 row were refused\. Rows of another system need --from \(better-auth, django/)
+    assert.match(ran.stderr, /1 of 1 row was refused\. Rows of another system need --from \(better-auth, django/)
     assert.isFalse(existsSync(dataDir))
   })
 

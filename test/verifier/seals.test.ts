@@ -293,7 +293,7 @@ describe("A rule that is configured", () => {
         const { token } = yield* create(before)
         const failure = yield* Effect.flip(startNode({ seals: "required" }))
         assert.strictEqual(failure._tag, "UnsealedTokens")
-        assert.include(failure.message, "1 tokens that work have no seal")
+        assert.include(failure.message, "1 token that works has no seal")
         const strict = yield* startNode({ seals: "required", refuseUnsealed: true })
         assert.strictEqual(yield* strict.ask(token), "seal")
         const lenient = yield* startNode({ seals: "preferred" })

@@ -169,7 +169,11 @@ export const importKeys = Command.make(
     if (refused > 0) {
       // Every row was refused, so the rows may be of another system.
       const hint = Option.isNone(from) && refused === read - skip ? `. Rows of another system need --from (${adapterNames.join(", ")})` : ""
-      return yield* new CliFailure({ exitCode: 1, tag: "RowsRefused", reason: `${refused} of ${counted(read, "row")} were refused${hint}` })
+      return yield* new CliFailure({
+        exitCode: 1,
+        tag: "RowsRefused",
+        reason: `${refused} of ${counted(read, "row")} ${refused === 1 ? "was" : "were"} refused${hint}`,
+      })
     }
   }),
 ).pipe(
