@@ -30,6 +30,9 @@ const enough: Partial<Statistics> = {
   splits: 1,
   refusedByPolicy: 100,
   unknownPolicies: 20,
+  refusedUnsealed: 10,
+  grantedUnsealed: 50,
+  changedRings: 3,
   heard: 200,
 }
 

@@ -18,6 +18,7 @@ import {
   type Token,
   usedTokenOf,
 } from "./model.ts"
+import { believed } from "./seals.ts"
 import type { SimulatedNode, World } from "./world.ts"
 
 /**
@@ -39,6 +40,9 @@ export interface Bound {
   readonly trustedSince: number
   /** Whether the node must ask the store: for a `maxAge` of 0, or out of touch with the others. */
   readonly mustAsk: boolean
+  readonly isInTouch: boolean
+  /** The oldest moment by whose states the node may refuse a token without a good seal, which it does without asking the store. */
+  readonly unsealedMoment: number
   /** Whether a change of the record is in doubt. The node must then ask the store. */
   readonly isInDoubt: boolean
 }
@@ -64,6 +68,9 @@ export interface Attempts {
 }
 
 export const scopesOfKeys = ["a", "b", "c"]
+
+/** The answer to a token without a good seal that isn't looked up. */
+const unsealed = "MalformedToken seal"
 
 export const makeAttempts = (episode: Episode, world: World): Attempts => {
   const { setting, statistics, records, confirmed, presentedAt, chance, draw, pick, millis, tick, log, fail } = episode
@@ -109,7 +116,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
 
   const drawAttempt = (): Attempt => {
     const record = chance(8) ? undefined : drawRecord()
-    const token = record === undefined ? pick(world.upcoming) : drawToken(record)
+    const token = record === undefined ? world.drawUpcoming() : drawToken(record)
     return {
       keyId: token.keyId,
       secret: chance(6) ? invented(token.keyId) : token.secret,
@@ -136,8 +143,11 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     if (!isInTouch) statistics.outOfTouch++
     const mustAsk = !isInTouch || maxAge === 0
     const started = tick()
+    const known = Math.max(model.knows(keyId, startedAt), confirmed.get(keyId) ?? 0)
     return {
-      moment: mustAsk ? started : Math.max(model.knows(keyId, startedAt), confirmed.get(keyId) ?? 0),
+      moment: mustAsk ? started : known,
+      isInTouch,
+      unsealedMoment: id !== undefined && model.mayRevive(id, startedAt) ? started : known,
       millis: startedAt - Math.min(setting.timeToLive, maxAge),
       refusalMillis: startedAt - Math.min(setting.timeToLive, setting.refusalTimeToLive, maxAge),
       startedAt,
@@ -153,6 +163,14 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     const now = millis()
     const answer = describe(exit)
     const { keyId } = given
+    log(keyId, `${node.name} answers ${answer} to one of ${known.startedAt.toFixed(1)} with ${tellAttempt(given)}`)
+    const wrong = whatIsWrongWithSeal(node, given, known, answer)
+    if (wrong !== undefined) fail(keyId, `${node.name} answered ${answer}, and ${wrong}`)
+    if (answer === unsealed) {
+      statistics.refused++
+      if (node.seals.rule === "default") statistics.refusedUnsealed++
+      return
+    }
     const isForgotten = answer === "NotFound" || answer === "InvalidSecret"
     // A remembered refusal names no record, so doubts about a record don't concern it.
     const bound = known.isInDoubt && !isForgotten ? { ...known, moment: known.started, mustAsk: true } : known
@@ -172,7 +190,6 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     for (let index = states.length - 1; index >= 0 && found === undefined && isPossible(states[index]!); index--) {
       if (fits(states[index]!)) found = states[index]
     }
-    log(keyId, `${node.name} answers ${answer} to one of ${bound.startedAt.toFixed(1)} with ${tellAttempt(given)}`)
     if (found === undefined) {
       const possible = states.filter((state) => isPossible(state) && state.from <= end)
       const answers = new Set(possible.map((state) => answerOf(state, given, now + node.skew, node)))
@@ -189,6 +206,7 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
       return
     }
     statistics.granted++
+    if (!node.seals.isGood(given, known.startedAt).underSome) statistics.grantedUnsealed++
     const { apiKey, usedToken } = exit.value
     if (usedToken === "previous") statistics.grantedPrevious++
     if (usedToken === "current" && given.countsAsUse && apiKey.previous !== null && apiKey.previous.graceSeconds !== null) {
@@ -199,6 +217,35 @@ export const makeAttempts = (episode: Episode, world: World): Attempts => {
     if (after < Math.floor(bound.mustAsk ? bound.startedAt : Math.max(bound.millis, bound.trustedSince))) {
       fail(keyId, `${node.name} answered by what it had read at ${after}, which is too long ago at ${bound.startedAt}`)
     }
+  }
+
+  /**
+   * Says what is wrong if the node refused the token for its seal against its rule, or didn't. By default a node refuses only tokens that, for all
+   * it must know, don't work; and none while it is out of touch.
+   */
+  const whatIsWrongWithSeal = (
+    { seals, skew, ...node }: SimulatedNode,
+    given: Attempt,
+    bound: Bound,
+    answer: string,
+  ): string | undefined => {
+    const { startedAt, isInTouch, unsealedMoment } = bound
+    const { underEach, underSome } = seals.isGood(given, startedAt)
+    if (answer !== unsealed) {
+      // The node may remember a token whose key has left the ring.
+      const mustRefuse = seals.rule === "required" && given.maxAge === 0 && !underSome
+      return mustRefuse ? "the token has no good seal" : undefined
+    }
+    if (seals.rule === "none" || seals.rule === "preferred") return `the rule is ${seals.rule}`
+    if (underEach) return "the token has a good seal"
+    if (seals.rule === "required") return undefined
+    if (!isInTouch) return "the node wasn't in touch"
+    const mayNotWork = records.statesOf(given.keyId).some((state) => {
+      if (state.until < unsealedMoment || state.untilMillis <= startedAt - believed) return false
+      const byState = answerOf(state, given, startedAt + skew, node)
+      return byState === "NotFound" || byState === "InvalidSecret" || byState === "Inactive" || byState.startsWith("Expired")
+    })
+    return mayNotWork ? undefined : `the token has worked since #${unsealedMoment}`
   }
 
   const checkGraces: Attempts["checkGraces"] = (nodes) => {

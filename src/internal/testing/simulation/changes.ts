@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { ApiKey } from "../../../ApiKey.ts"
-import type { Expired, Inactive, InvalidSecret, NotFound } from "../../../ApiKeyError.ts"
+import type { Expired, Inactive, InvalidSecret, MalformedToken, NotFound } from "../../../ApiKeyError.ts"
 import type * as ApiKeys from "../../../ApiKeys.ts"
 import { set } from "../../../Scope.ts"
 import { type Attempts, scopesOfKeys } from "./attempts.ts"
@@ -306,7 +306,7 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
     return Effect.andThen(
       world.insert(restored, secrets),
       Effect.sync(() => attempts.onRestored(record)),
-    )
+    ).pipe(Effect.andThen(chance(50) ? askAll(record) : Effect.void))
   }
 
   return { create, changeOne, changeQuietly }
@@ -323,5 +323,5 @@ const tellOptions = (operation: string, { confirmWithin, ifVersion }: Options): 
     ...(confirmWithin === undefined ? [] : [`confirmed within ${Number(confirmWithin)}`]),
   ].join(", ")
 
-const refusals = new Set<string>(["NotFound", "InvalidSecret", "Inactive", "Expired"])
-const isRefusal = (error: Failure): error is NotFound | InvalidSecret | Inactive | Expired => refusals.has(error._tag)
+const refusals = new Set<string>(["MalformedToken", "NotFound", "InvalidSecret", "Inactive", "Expired"])
+const isRefusal = (error: Failure): error is MalformedToken | NotFound | InvalidSecret | Inactive | Expired => refusals.has(error._tag)

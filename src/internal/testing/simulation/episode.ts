@@ -20,6 +20,12 @@ export interface Setting {
   /** Whether the nodes have a listener. */
   readonly hasListener: boolean
   readonly nodeCount: number
+  /** Whether nothing cuts nodes off or loses answers, so that nodes may come to know that all tokens that work have a good seal. */
+  readonly isCalm: boolean
+  /** Steps of 10,000 that give a node another ring of sealing keys. */
+  readonly ringChanges: number
+  /** Of a hundred: nodes that begin with a ring that lacks keys, or are from before there were seals. */
+  readonly lackingSeals: number
   readonly faults: Faults
   readonly storeDelay: number
   readonly hashDelay: number
@@ -107,6 +113,7 @@ export const makeEpisode = (seed: number, steps: number, clock: Clock.Clock): Ep
 
 const makeSetting = (draw: Draw, chance: Episode["chance"], pick: Episode["pick"]): Setting => {
   const storeDelay = pick([2, 30, 400])
+  const isCalm = chance(30)
   return {
     // 60 s is longer than a change is in doubt.
     timeToLive: pick([2_000, 8_000, 60_000]),
@@ -117,9 +124,12 @@ const makeSetting = (draw: Draw, chance: Episode["chance"], pick: Episode["pick"
     hasRegister: chance(50),
     hasListener: chance(50),
     nodeCount: 2 + draw(3),
+    isCalm,
+    ringChanges: pick([0, 10, 30]),
+    lackingSeals: isCalm ? 0 : pick([0, 30]),
     faults: {
-      failed: pick([0, 0, 20_000, 200_000]),
-      lost: pick([0, 10_000, 100_000]),
+      failed: isCalm ? 0 : pick([0, 0, 20_000, 200_000]),
+      lost: isCalm ? 0 : pick([0, 10_000, 100_000]),
       doubled: 50_000,
       delay: pick([5, 200, 3_000]),
       registering: pick([0, 50, 2_000]),
@@ -128,8 +138,8 @@ const makeSetting = (draw: Draw, chance: Episode["chance"], pick: Episode["pick"
     // 4 s is longer than a node needs to come into touch, and than a `timeToLive` of 2 s.
     hashDelay: pick([storeDelay, storeDelay, 4_000]),
     storeFailures: pick([0, 0, 1]),
-    lostAnswers: pick([0, 5, 20]),
-    lateWrites: pick([0, 5, 20]),
+    lostAnswers: isCalm ? 0 : pick([0, 5, 20]),
+    lateWrites: isCalm ? 0 : pick([0, 5, 20]),
   }
 }
 

@@ -140,10 +140,11 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
   // --- the history --------------------------------------------------------------------------------------------------------------------
 
   const step = Effect.suspend((): Effect.Effect<unknown> => {
-    const roll = draw(10_000)
+    const roll = setting.isCalm ? 110 + draw(9_890) : draw(10_000)
     const index = draw(nodes.length)
     const node = nodes[index]
     if (node === undefined) return Effect.void
+    if (roll >= 10_000 - setting.ringChanges) return Effect.sync(node.seals.changeRing)
     if (roll < 5) {
       statistics.lostRegisters++
       log(undefined, "the register of nodes is lost")
@@ -168,7 +169,9 @@ export const runHistory = Effect.fnUntraced(function* (seed: number, steps: numb
   const letTimePass = Effect.suspend(() => {
     if (chance(50)) return Effect.void
     const dice = draw(1_000)
-    return TestClock.adjust(dice < 970 ? 1 + draw(60) : dice < 995 ? 1 + draw(1_500) : 1 + draw(15_000))
+    if (dice < 970) return TestClock.adjust(1 + draw(60))
+    // A node looks at all seals once a minute at most.
+    return TestClock.adjust(1 + draw(dice < 995 ? 1_500 : setting.isCalm ? 70_000 : 15_000))
   })
 
   const aWhile = TestClock.adjust((setting.storeDelay + setting.hashDelay) * 4)

@@ -55,6 +55,8 @@ export interface NodeModel {
   readonly isInTouch: (millis: number) => boolean
   /** Whether the node must remember nothing of the record. A message counts when the millisecond of its delivery is over. */
   readonly isInDoubt: (id: string, millis: number) => boolean
+  /** Whether one of the changes in doubt may let a token work that doesn't. */
+  readonly mayRevive: (id: string, millis: number) => boolean
   /** Whether the node has made or heard of a change of the record whose end it doesn't know. */
   readonly hasDoubt: (id: string, millis: number) => boolean
   /** The time from which on records that were read may be used. */
@@ -77,6 +79,7 @@ export const makeNodeModel = (name: string, keyIdsOf: (id: string) => Iterable<s
   const asked = new Map<string, Asked>()
   /** By record, the changes whose end the node doesn't know, each with the time until which it counts. */
   const doubts = new Map<string, Map<string, number>>()
+  const reviving = new Set<string>()
   /**
    * The time at which the node sent the first heartbeat that it heard. An earlier request for a confirmation may have missed the node, so it
    * uses nothing older.
@@ -110,6 +113,12 @@ export const makeNodeModel = (name: string, keyIdsOf: (id: string) => Iterable<s
       for (const until of doubts.get(id)?.values() ?? []) if (millis < until && millis > until - patience) return true
       return false
     },
+    mayRevive: (id, millis) => {
+      for (const [change, until] of doubts.get(id) ?? []) {
+        if (reviving.has(change) && millis < until && millis > until - patience) return true
+      }
+      return false
+    },
     hasDoubt: (id, millis) => Array.from(doubts.get(id)?.values() ?? []).some((until) => millis < until),
     oldestUsed: (millis) => (isInTouch(millis) ? trustedSince : Number.NEGATIVE_INFINITY),
     toldAt: (keyId) => told.get(keyId) ?? 0,
@@ -124,6 +133,7 @@ export const makeNodeModel = (name: string, keyIdsOf: (id: string) => Iterable<s
       endedAt = millis
     },
     onDeliver: (message, sentAt, moment, millis) => {
+      if (message._tag === "Doubtful" && message.revives) reviving.add(message.change)
       switch (message._tag) {
         case "Changed":
         case "Confirm":
@@ -151,6 +161,7 @@ export const makeNodeModel = (name: string, keyIdsOf: (id: string) => Iterable<s
       }
     },
     onPublish: (message, hasFailed, moment, millis) => {
+      if (message._tag === "Doubtful" && message.revives) reviving.add(message.change)
       if (message._tag === "Changed") told.set(message.keyId, moment)
       if (message._tag === "Doubtful") {
         for (const keyId of keyIdsOf(message.id)) told.set(keyId, moment)

@@ -208,6 +208,8 @@ export const describe = (exit: Exit.Exit<ApiKeys.Verified, VerifyError>): string
       return `InsufficientScope ${value.granted.join(" ")}`
     case "PolicyRefused":
       return `PolicyRefused ${value.kind}`
+    case "MalformedToken":
+      return `MalformedToken ${value.reason}`
     case "RepositoryError":
       return isUnknownPolicy(value) ? "UnknownPolicy" : "RepositoryError"
     default:

@@ -67,6 +67,12 @@ export interface Statistics {
   refusedByPolicy: number
   /** Verifications that were refused because the node didn't know a kind of policy. */
   unknownPolicies: number
+  /** Tokens that were refused for their seal because the node knew that all tokens that work have a good one. */
+  refusedUnsealed: number
+  /** Tokens without a good seal that were let in. */
+  grantedUnsealed: number
+  /** Changes of a node's ring of sealing keys. */
+  changedRings: number
   /** Events of changes that listeners heard. */
   heard: number
   /** Verifications that failed because the store was made to fail. */
@@ -97,6 +103,9 @@ export const noStatistics = (): Statistics => ({
   splits: 0,
   refusedByPolicy: 0,
   unknownPolicies: 0,
+  refusedUnsealed: 0,
+  grantedUnsealed: 0,
+  changedRings: 0,
   heard: 0,
   failed: 0,
 })

@@ -11,6 +11,7 @@ import { type ApiKey, type ApiKeyId, type KeyId, StoredApiKey } from "../../../A
 import { RepositoryError } from "../../../ApiKeyError.ts"
 import { ApiKeyHasher } from "../../../ApiKeyHasher.ts"
 import { ApiKeyInvalidation } from "../../../ApiKeyInvalidation.ts"
+import { ApiKeySeals } from "../../../ApiKeySeals.ts"
 import { ApiKeyRepository, type Use } from "../../../ApiKeyRepository.ts"
 import * as ApiKeyEvents from "../../../ApiKeyEvents.ts"
 import * as ApiKeys from "../../../ApiKeys.ts"
@@ -21,6 +22,7 @@ import type { Episode } from "./episode.ts"
 import { type Change, type Heard, makeHeard } from "./heard.ts"
 import { makeNodeModel, type NodeModel } from "./knowledge.ts"
 import { kindsOf } from "./policies.ts"
+import { formatOf, makeSeals, type NodeSeals, type Seals } from "./seals.ts"
 import { type Content, lastOf, shorten, tell, tellAnswer, type Token, whatIsWrongWithEnd, type Written } from "./model.ts"
 
 /** The change that a write is part of. */
@@ -44,6 +46,7 @@ export interface SimulatedNode {
   readonly maximumAge: number
   /** Whether the node knows the policy `newer`, which some nodes don't know yet. */
   readonly knowsNewer: boolean
+  readonly seals: NodeSeals
   /** Runs the effect on the node's clock. */
   readonly run: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
@@ -52,8 +55,8 @@ export interface World {
   readonly hub: Hub
   readonly heard: Heard
   readonly startNode: Effect.Effect<SimulatedNode>
-  /** The tokens that will be issued next, which belong to no record yet. */
-  readonly upcoming: ReadonlyArray<Token>
+  /** Draws one of the tokens that will be issued next, which belong to no record yet. Its seal may be another one. */
+  readonly drawUpcoming: () => Token
   readonly inventSecret: (keyId: KeyId) => string
   readonly toText: (token: Token) => string
   /** Inserts a record past the service, as the restore of a backup does. The nodes are told of it. */
@@ -71,7 +74,8 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
   const scope = yield* Effect.scope
   const hub = yield* makeHub(draw, setting.faults, setting.announcesWrites)
   const tokens = makeTokens(draw)
-  const keyStore = yield* makeStore(episode, hub)
+  const seals = makeSeals(episode)
+  const keyStore = yield* makeStore(episode, hub, seals)
   const heard = makeHeard(episode, store.transaction !== undefined)
 
   const hashing = Effect.suspend(() => (chance(70) ? Effect.void : Effect.sleep(1 + draw(setting.hashDelay))))
@@ -85,17 +89,20 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
     const name = `n${++lives}`
     const skew = draw(1 + setting.skew)
     const knowsNewer = chance(60)
+    const nodeSeals = seals.startNode(name)
+    const { rule } = nodeSeals
     const nodeClock = makeAhead(clock, skew)
     const model = makeNodeModel(name, (id) => episode.records.find(id)?.keyIds ?? [])
     const channel = connect(episode, hub, name, model)
     const nodeScope = yield* Scope.make()
     const options = {
-      token: { ...ApiKeyToken.defaultFormat, generate: tokens.generate },
+      token: formatOf(rule, tokens.generate),
+      ...((rule === "preferred" || rule === "required") && { seals: rule, refuseUnsealed: true }),
       nodeName: name,
       // A cache of 4 entries is too small for the keys, so entries are evicted.
       cache: { timeToLive: setting.timeToLive, entries: pick([4, 1_000]), refusalTimeToLive: setting.refusalTimeToLive },
-      // Slow hashes get many permits, so that no verification waits too long for its turn.
-      hashing: { permits: setting.hashDelay > setting.storeDelay ? 1_000 : 4 },
+      // Slow hashes get many permits, and strangers may wait long, so that no verification is refused as one too many.
+      hashing: { permits: setting.hashDelay > setting.storeDelay ? 1_000 : 4, maxWait: "1 hour" },
       lastUsedInterval: "1 second",
       policies: kindsOf(knowsNewer),
       ...(Number.isFinite(setting.maximumAge) && { maximumAge: setting.maximumAge, refuseAged: true }),
@@ -104,6 +111,7 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
       ApiKeys.layerWith(options).pipe(
         Layer.provide([
           Layer.succeed(ApiKeyHasher, hasher),
+          Layer.succeed(ApiKeySeals, nodeSeals.service),
           Layer.succeed(ApiKeyRepository, keyStore.repositoryOf(model)),
           Layer.succeed(ApiKeyInvalidation, ApiKeyInvalidation.of(channel.service)),
           ApiKeyEvents.layer(Effect.succeed(heard.listenerOf(name))),
@@ -125,6 +133,7 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
       skew,
       maximumAge: setting.maximumAge,
       knowsNewer,
+      seals: nodeSeals,
       run: Effect.provideService(Clock.Clock, nodeClock),
     }
     return node
@@ -134,8 +143,8 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
     hub,
     heard,
     startNode,
-    upcoming: tokens.upcoming,
-    inventSecret: (keyId) => tokens.make(keyId).secret,
+    drawUpcoming: () => seals.sealMost(pick(tokens.upcoming), 30),
+    inventSecret: (keyId) => seals.sealMost(tokens.make(keyId), 20).secret,
     toText: ({ keyId, secret }) => Redacted.value(ApiKeyToken.defaultFormat.format({ prefix: "ak", keyId, secret: Redacted.make(secret) })),
     insert: keyStore.insertByHand,
     delete: (id) => Effect.ignore(store.delete(id)),
@@ -147,7 +156,7 @@ export const makeWorld = Effect.fnUntraced(function* (episode: Episode) {
 // The store
 // ---------------------------------------------------------------------------------------------------------------------------------------
 
-const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
+const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub, { sealIdOf }: Seals) {
   const { setting, statistics, records, chance, draw, millis, tick, log, fail } = episode
   const store = yield* ApiKeyRepository
   const clock = yield* Clock.Clock
@@ -273,6 +282,7 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
     insert,
     findById: (id) => reading(id, store.findById(id)),
     findByKeyId: (keyId) => reading(keyId, store.findByKeyId(keyId)),
+    countSeals: (at) => slowly(store.countSeals(at)),
     update: (id, changes, options) => changing(store.update(id, changes, options), noteUpdate),
     rotate: (id, token, options) => changing(store.rotate(id, token, options), (apiKey, begun) => noteRotation(apiKey, token.hash, begun)),
     endPrevious: (id, options) =>
@@ -290,7 +300,9 @@ const makeStore = Effect.fnUntraced(function* (episode: Episode, hub: Hub) {
     const keyIds = apiKey.previous === null ? [apiKey.keyId] : [apiKey.keyId, apiKey.previous.keyId]
     restored.add(apiKey.id)
     const tell = setting.announcesWrites ? Effect.void : Effect.forEach(keyIds, (keyId) => hub.announce(changed(keyId)), { discard: true })
-    return Effect.andThen(insert(new StoredApiKey({ apiKey, hash: hashOf(secret), previousHash })), tell).pipe(
+    const sealId = sealIdOf({ keyId: apiKey.keyId, secret })
+    const previousSealId = apiKey.previous === null ? null : sealIdOf({ keyId: apiKey.previous.keyId, secret: previousSecret })
+    return Effect.andThen(insert(new StoredApiKey({ apiKey, hash: hashOf(secret), previousHash, sealId, previousSealId })), tell).pipe(
       // Another change may have restored the record, or taken its key id.
       Effect.ignore,
     )
