@@ -41,6 +41,9 @@ export interface Statistics {
   splits: number
   refusedByPolicy: number
   unknownPolicies: number
+  refusedUnsealed: number
+  grantedUnsealed: number
+  changedRings: number
   heard: number
   failed: number
 }

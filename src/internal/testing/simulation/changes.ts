@@ -69,6 +69,8 @@ interface Asked<A, E extends Failure> {
 export const makeChanges = (episode: Episode, world: World, attempts: Attempts, nodes: ReadonlyArray<SimulatedNode>): Changes => {
   const { setting, statistics, records, confirmed, storeFailedAt, chance, draw, pick, millis, tick, log, fail } = episode
 
+  const restoring = new Set<History>()
+
   /** Runs a change, and judges its outcome. */
   const change = <A, E extends Failure>(node: SimulatedNode, asked: Asked<A, E>, effect: Effect.Effect<A, E>): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -296,18 +298,24 @@ export const makeChanges = (episode: Episode, world: World, attempts: Attempts, 
   }
 
   /** Inserts a deleted record again, as from a backup. At times its state is an older one, or its secret an invented one. */
-  const restore = (record: History): Effect.Effect<void> => {
-    const last = lastThere(record)
-    if (last === undefined) return Effect.void
-    const { apiKey, secret, previousSecret } = chance(30) ? pick(record.states) : last
-    if (apiKey === undefined) return Effect.void
-    const restored = new ApiKey({ ...apiKey, version: last.apiKey.version + 1, isActive: chance(80), expiresAt: null })
-    const secrets = { secret: chance(40) ? attempts.invented(apiKey.keyId) : secret, previousSecret }
-    return Effect.andThen(
-      world.insert(restored, secrets),
-      Effect.sync(() => attempts.onRestored(record)),
-    ).pipe(Effect.andThen(chance(50) ? askAll(record) : Effect.void))
-  }
+  const restore = (record: History): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const last = lastThere(record)
+      // Two restores at a time could give two states of the record the same version.
+      if (last === undefined || restoring.has(record)) return Effect.void
+      const { apiKey, secret, previousSecret } = chance(30) ? pick(record.states) : last
+      if (apiKey === undefined) return Effect.void
+      const restored = new ApiKey({ ...apiKey, version: last.apiKey.version + 1, isActive: chance(80), expiresAt: null })
+      const secrets = { secret: chance(40) ? attempts.invented(apiKey.keyId) : secret, previousSecret }
+      restoring.add(record)
+      return world
+        .insert(restored, secrets)
+        .pipe(
+          Effect.ensuring(Effect.sync(() => restoring.delete(record))),
+          Effect.andThen(Effect.sync(() => attempts.onRestored(record))),
+          Effect.andThen(chance(50) ? askAll(record) : Effect.void),
+        )
+    })
 
   return { create, changeOne, changeQuietly }
 }
