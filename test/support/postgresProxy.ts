@@ -5,7 +5,7 @@ import { Effect, Redacted } from "effect"
 
 export interface Proxy {
   readonly url: Redacted.Redacted
-  /** From now on whatever holds this text reaches the server, and its answer is lost with the connection. */
+  /** From now on whatever holds this whole statement reaches the server, and its answer is lost with the connection. */
   loseAnswersTo: string | undefined
   /** Cuts all connections. What was sent has reached the server. */
   readonly cut: Effect.Effect<void>
@@ -28,7 +28,7 @@ export const startProxy = (to: Redacted.Redacted) =>
         socket.on("error", () => {})
       }
       client.on("data", (data) => {
-        isLosing ||= proxy.loseAnswersTo !== undefined && data.includes(proxy.loseAnswersTo)
+        isLosing ||= proxy.loseAnswersTo !== undefined && data.includes(`${proxy.loseAnswersTo}\0`)
         database.write(data)
       })
       // It is cut when there is an answer, so the statement has ended.

@@ -51,9 +51,10 @@ export const make = (client: SqlClient, table: Table): Store => {
 
   const transact = <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | RepositoryError, R> =>
     Effect.contextWith((context: Context.Context<R>) =>
-      sql.withTransaction(isInTransaction(context) ? effect : Effect.andThen(sql.unsafe(boundText), effect)).pipe(
-        // Transactions of the caller's may begin otherwise, read-only say.
-        Effect.provideService(BeginTransaction, undefined),
+      sql.withTransaction(isInTransaction(context) ? effect : Effect.andThen(sql.unsafe(boundText), withBegin(context, effect))).pipe(
+        // Transactions of the caller's may begin otherwise, read-only say. The default of the session may be another level, in which a write
+        // fails for a concurrent one, and a count after a lock doesn't see what the lock waited for.
+        Effect.provideService(BeginTransaction, "BEGIN ISOLATION LEVEL READ COMMITTED"),
         // The rollback on a lost connection fails too, beside the failure that caused the rollback. Only a failure whose writes were undone is
         // passed on.
         Effect.catchCause((cause): Effect.Effect<never, E | SqlError | RepositoryError> => {
@@ -91,6 +92,10 @@ export const make = (client: SqlClient, table: Table): Store => {
         ELSE previous_expires_at > GREATEST(${toDate(at)}::timestamptz, updated_at) END)`,
   }
 }
+
+/** Keeps how the caller begins transactions, for listeners with a database of their own. */
+const withBegin = <A, E, R>(context: Context.Context<never>, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(effect, BeginTransaction, Context.get(context, BeginTransaction))
 
 const failedRollback = ({ reasons }: Cause.Cause<unknown>): SqlError | undefined =>
   reasons.map((reason) => (Cause.isDieReason(reason) ? reason.defect : undefined)).find(isSqlError)
