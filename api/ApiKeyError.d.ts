@@ -273,6 +273,20 @@ declare const GraceRunning_base: Schema.Class<
 export declare class GraceRunning extends GraceRunning_base {
   get message(): string
 }
+declare const TooManyKeys_base: Schema.Class<
+  TooManyKeys,
+  Schema.TaggedStruct<
+    "TooManyKeys",
+    {
+      readonly ownerId: Schema.String
+      readonly maximum: Schema.Int
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class TooManyKeys extends TooManyKeys_base {
+  get message(): string
+}
 declare const MissingPeppers_base: Schema.Class<
   MissingPeppers,
   Schema.TaggedStruct<

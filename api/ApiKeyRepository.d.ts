@@ -10,6 +10,7 @@ export type {
   LookUps,
   NextToken,
   NodeRegister,
+  OwnerBoundSupport,
   Page,
   PepperNote,
   PepperSupport,

@@ -227,6 +227,21 @@ export class GraceRunning extends Schema.TaggedError<GraceRunning>()("GraceRunni
 }
 
 /**
+ * The owner has as many keys as it may have: see `ApiKeys.Options.maxKeysPerOwner`. Nothing was written.
+ * @category errors
+ * @since 0.1.0
+ */
+export class TooManyKeys extends Schema.TaggedError<TooManyKeys>()("TooManyKeys", {
+  ownerId: Schema.String,
+  /** The number of keys that the owner may have. */
+  maximum: Schema.Int,
+}) {
+  override get message(): string {
+    return `The owner ${this.ownerId} has as many API keys as it may have (${this.maximum})`
+  }
+}
+
+/**
  * Keys have hashes under peppers that aren't configured, so the service wasn't built. `id` is the pepper's id, `""` for the pepper without a
  * label (`API_KEY_PEPPER`). `count` is the number of keys whose current token, or working previous token, needs the pepper.
  * @category errors

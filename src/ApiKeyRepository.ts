@@ -17,6 +17,7 @@ export type {
   LookUps,
   NextToken,
   NodeRegister,
+  OwnerBoundSupport,
   Page,
   PepperNote,
   PepperSupport,

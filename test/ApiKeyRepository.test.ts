@@ -35,7 +35,10 @@ bulkContract("memory, by itself", Effect.map(memory, only(...bulk, "insert", "ro
 upkeepContract("memory, by itself", Effect.map(memory, only(...upkeep, "insert", "rotate", "update", "findById").of))
 supportsContract(
   "memory, by itself",
-  Effect.map(memory, ({ reports }) => (reports === undefined ? {} : { reports })),
+  Effect.map(memory, ({ reports, ownerBounds }) => ({
+    ...(reports !== undefined && { reports }),
+    ...(ownerBounds !== undefined && { ownerBounds }),
+  })),
 )
 
 it.effect("a fresh memory is empty", () =>

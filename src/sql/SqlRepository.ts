@@ -52,11 +52,12 @@ export const layerWith = (options: TableOptions): Layer.Layer<ApiKeyRepository, 
       )
       if (missing !== undefined) return yield* missing
       const store = Store.make(yield* SqlClient, table)
-      const { peppers, ...supports } = Supports.make(store)
+      const records = Records.make(store)
+      const { peppers, ...supports } = Supports.make(store, records)
       const pglite = yield* Effect.serviceOption(PgliteClient)
       return {
         ...LookUps.make(store),
-        ...Records.make(store),
+        ...records,
         ...Queries.make(store),
         ...Bulk.make(store),
         ...Upkeep.make(store),

@@ -189,12 +189,26 @@ export interface KindSupport {
   readonly haveSeals: (sealIds: ReadonlySet<string | null>, at: DateTime.Utc) => Effect.Effect<boolean, RepositoryError>
 }
 
+export interface OwnerBoundSupport {
+  readonly insert: (key: StoredApiKey, maximum: number) => Effect.Effect<void, TooManyKeys | DuplicateKeyId | RepositoryError>
+  readonly update: (
+    id: ApiKeyId,
+    changes: Changes,
+    options: {
+      readonly at: DateTime.Utc
+      readonly ifVersion?: number | undefined
+      readonly maximum: number
+    },
+  ) => Effect.Effect<ApiKey, TooManyKeys | ApiKeyNotFound | VersionConflict | RepositoryError>
+}
+
 export interface Supports {
   readonly transaction?: TransactionSupport
   readonly reports?: ReportSupport
   readonly peppers?: PepperSupport
   readonly nodeRegister?: NodeRegister
   readonly kinds?: KindSupport
+  readonly ownerBounds?: OwnerBoundSupport
   readonly isExclusive?: boolean
 }
 

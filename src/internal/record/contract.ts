@@ -7,7 +7,7 @@ import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { ApiKey, ApiKeyId, KeyId, PreviousToken, StoredApiKey } from "../../ApiKey.ts"
-import type { ApiKeyNotFound, DuplicateKeyId, InvalidCursor, RepositoryError, VersionConflict } from "../../ApiKeyError.ts"
+import type { ApiKeyNotFound, DuplicateKeyId, InvalidCursor, RepositoryError, TooManyKeys, VersionConflict } from "../../ApiKeyError.ts"
 import type { Bound, ChangedField, SortField, ValueField } from "./fields.ts"
 
 type ValueFilter = { readonly [Name in ValueField]?: NonNullable<ApiKey[Name]> | undefined }
@@ -345,6 +345,26 @@ export interface KindSupport {
 }
 
 /**
+ * Writes a record only while its owner has fewer than `maximum` records, and fails with `TooManyKeys` otherwise. Each record of the owner
+ * counts, expired and inactive ones too. The bound holds under concurrent calls on all nodes that use the store.
+ *
+ * `maximum` is a whole number, at least 0. Both methods are those of {@link Records} apart from the bound. A decorator of `Records` decorates
+ * these methods too.
+ * @category facets
+ * @since 0.1.0
+ */
+export interface OwnerBoundSupport {
+  /** A record without an owner isn't bounded. */
+  readonly insert: (key: StoredApiKey, maximum: number) => Effect.Effect<void, TooManyKeys | DuplicateKeyId | RepositoryError>
+  /** Only a record that gets another owner is bounded, so a record of an owner with too many can still be changed. */
+  readonly update: (
+    id: ApiKeyId,
+    changes: Changes,
+    options: { readonly at: DateTime.Utc; readonly ifVersion?: number | undefined; readonly maximum: number },
+  ) => Effect.Effect<ApiKey, TooManyKeys | ApiKeyNotFound | VersionConflict | RepositoryError>
+}
+
+/**
  * Parts that only some stores have.
  * @category facets
  * @since 0.1.0
@@ -363,6 +383,8 @@ export interface Supports {
   readonly nodeRegister?: NodeRegister
   /** For a store of many keys. Without `kinds`, each start counts all keys. */
   readonly kinds?: KindSupport
+  /** For a store that can bound the number of an owner's keys. Without `ownerBounds`, `maxKeysPerOwner` keeps `ApiKeys` from being built. */
+  readonly ownerBounds?: OwnerBoundSupport
   /**
    * Whether the store lies in the program's own memory, so that no other program changes it. A node hears of other programs' new tokens only over
    * a channel. With `isExclusive` or a channel, the seals of the known tokens may be a reason to refuse other tokens (`ApiKeys.Options.seals`).

@@ -5,9 +5,9 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { ApiKey, type ApiKeyId, keyIdsOf, type KeyId, PreviousToken, status, StoredApiKey, tokenCreatedAt } from "../../ApiKey.ts"
-import { ApiKeyNotFound, DuplicateKeyId, RepositoryError, VersionConflict } from "../../ApiKeyError.ts"
+import { ApiKeyNotFound, DuplicateKeyId, RepositoryError, TooManyKeys, VersionConflict } from "../../ApiKeyError.ts"
 import { scheme } from "../../ApiKeyHasher.ts"
-import { defaultSort, type Repository, type Filter, type SchemeCount, type Sort, type Use } from "./contract.ts"
+import { type Changes, defaultSort, type Repository, type Filter, type SchemeCount, type Sort, type Use } from "./contract.ts"
 import * as Cursor from "./cursor.ts"
 import { boundsOf, changedFields, isKeptWhileInactive, type JsonField, jsonFields, rangeFields, valueFields } from "./fields.ts"
 import { isLegacyHash } from "../hash/legacyHash.ts"
@@ -57,6 +57,36 @@ export const make = (): Repository => {
   const insert = (key: StoredApiKey): void =>
     store(new StoredApiKey({ ...key, apiKey: new ApiKey({ ...key.apiKey, ...copiesOf(key.apiKey) }) }))
 
+  const insertIfFree = (key: StoredApiKey): Effect.Effect<void, DuplicateKeyId | RepositoryError> => {
+    if (byId.has(key.apiKey.id)) {
+      return Effect.fail(new RepositoryError({ operation: "insert", isRetryable: false, cause: "The id is taken" }))
+    }
+    const taken = takenKeyId(key)
+    if (taken !== undefined) return Effect.fail(new DuplicateKeyId({ keyId: taken }))
+    insert(key)
+    return Effect.void
+  }
+
+  const change = ({ apiKey, ...hashes }: StoredApiKey, changes: Changes, at: DateTime.Utc): ApiKey => {
+    const isNews = apiKey.isActive || changes.isActive !== false
+    const given = Object.fromEntries(
+      changedFields.flatMap((name) => {
+        const isKept = !isNews && isKeptWhileInactive(name)
+        return changes[name] === undefined || isKept ? [] : [[name, changes[name]]]
+      }),
+    )
+    // An end of the previous token that was passed stays passed (decision 0022).
+    const end = apiKey.previous?.expiresAt ?? null
+    const updatedAt = end !== null && DateTime.isLessThanOrEqualTo(end, apiKey.updatedAt) ? DateTime.max(at, end) : at
+    const fields = { ...apiKey, ...given, updatedAt, version: apiKey.version + 1 }
+    const changed = new ApiKey({ ...fields, ...copiesOf(fields) })
+    store(new StoredApiKey({ apiKey: changed, ...hashes }))
+    return changed
+  }
+
+  const refusal = (ownerId: string | null | undefined, maximum: number): TooManyKeys | undefined =>
+    typeof ownerId === "string" && (byOwner.get(ownerId)?.size ?? 0) >= maximum ? new TooManyKeys({ ownerId, maximum }) : undefined
+
   const candidates = ({ keyId, ownerId }: Filter): Iterable<ApiKeyId> => {
     if (keyId !== undefined) return Array.from(Option.toArray(Option.fromNullishOr(byKeyId.get(keyId))))
     return ownerId === undefined ? byId.keys() : (byOwner.get(ownerId) ?? [])
@@ -76,16 +106,7 @@ export const make = (): Repository => {
     select(filter).sort((a, b) => compare(positionOf(a, sort), positionOf(b, sort), sort))
 
   return {
-    insert: (key) =>
-      Effect.suspend((): Effect.Effect<void, DuplicateKeyId | RepositoryError> => {
-        if (byId.has(key.apiKey.id)) {
-          return Effect.fail(new RepositoryError({ operation: "insert", isRetryable: false, cause: "The id is taken" }))
-        }
-        const taken = takenKeyId(key)
-        if (taken !== undefined) return Effect.fail(new DuplicateKeyId({ keyId: taken }))
-        insert(key)
-        return Effect.void
-      }),
+    insert: (key) => Effect.suspend(() => insertIfFree(key)),
     insertMany: (keys) =>
       Effect.sync(() =>
         keys.map((key) => {
@@ -106,24 +127,7 @@ export const make = (): Repository => {
     findByKeyId: (keyId) =>
       Effect.sync(() => Option.flatMap(Option.fromNullishOr(byKeyId.get(keyId)), (id) => Option.fromNullishOr(byId.get(id)))),
     update: (id, changes, { at, ifVersion }) =>
-      Effect.suspend(() =>
-        Effect.map(find(id, ifVersion), ({ apiKey, ...hashes }) => {
-          const isNews = apiKey.isActive || changes.isActive !== false
-          const given = Object.fromEntries(
-            changedFields.flatMap((name) => {
-              const isKept = !isNews && isKeptWhileInactive(name)
-              return changes[name] === undefined || isKept ? [] : [[name, changes[name]]]
-            }),
-          )
-          // An end of the previous token that was passed stays passed (decision 0022).
-          const end = apiKey.previous?.expiresAt ?? null
-          const updatedAt = end !== null && DateTime.isLessThanOrEqualTo(end, apiKey.updatedAt) ? DateTime.max(at, end) : at
-          const fields = { ...apiKey, ...given, updatedAt, version: apiKey.version + 1 }
-          const changed = new ApiKey({ ...fields, ...copiesOf(fields) })
-          store(new StoredApiKey({ apiKey: changed, ...hashes }))
-          return changed
-        }),
-      ),
+      Effect.suspend(() => Effect.map(find(id, ifVersion), (known) => change(known, changes, at))),
     rotate: (id, { hash, sealId, previous, ...token }, { at, ifVersion }) =>
       Effect.suspend(() =>
         Effect.flatMap(
@@ -247,6 +251,21 @@ export const make = (): Repository => {
         return Array.from(settled).flatMap((id) => byId.get(id)?.apiKey ?? [])
       }),
     reports: MemoryReports.make(),
+    // No other fiber runs between the count and the write.
+    ownerBounds: {
+      insert: (key, maximum) =>
+        Effect.suspend((): Effect.Effect<void, TooManyKeys | DuplicateKeyId | RepositoryError> => {
+          const refused = refusal(key.apiKey.ownerId, maximum)
+          return refused === undefined ? insertIfFree(key) : Effect.fail(refused)
+        }),
+      update: (id, changes, { at, ifVersion, maximum }) =>
+        Effect.suspend(() =>
+          Effect.flatMap(find(id, ifVersion), (known): Effect.Effect<ApiKey, TooManyKeys> => {
+            const refused = changes.ownerId === known.apiKey.ownerId ? undefined : refusal(changes.ownerId, maximum)
+            return refused === undefined ? Effect.succeed(change(known, changes, at)) : Effect.fail(refused)
+          }),
+        ),
+    },
     isExclusive: true,
   }
 }

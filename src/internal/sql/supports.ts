@@ -4,19 +4,21 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { RepositoryError } from "../../ApiKeyError.ts"
-import type { NodeRegister, PepperSupport, ReportSupport, Supports, TransactionSupport } from "../record/contract.ts"
+import type { NodeRegister, PepperSupport, Records, ReportSupport, Supports, TransactionSupport } from "../record/contract.ts"
 import { toRepositoryError } from "./failures.ts"
 import * as Kinds from "./kinds.ts"
 import * as Register from "./nodes.ts"
+import * as OwnerBounds from "./ownerBounds.ts"
 import { decodeKeys } from "./row.ts"
 import { type Store, toDate } from "./store.ts"
 
-export const make = (store: Store): Required<Omit<Supports, "isExclusive">> => ({
+export const make = (store: Store, records: Records): Required<Omit<Supports, "isExclusive">> => ({
   transaction: transactionSupport(store),
   reports: reportSupport(store),
   peppers: pepperSupport(store),
   nodeRegister: nodeRegister(store),
   kinds: Kinds.make(store),
+  ownerBounds: OwnerBounds.make(store, records),
 })
 
 const transactionSupport = ({ sql, table, keys, columns, isInTransaction, transact }: Store): TransactionSupport => ({
