@@ -61,6 +61,7 @@ export declare const layerWith: (
   | import("./internal/server/leakOptions.ts").SigningKeysUnreadable
   | SqlError
   | import("./internal/server/limits.ts").TooFewRequests
+  | import("./ApiKeyError.ts").TooManyKeys
   | import("./ApiKeyError.ts").UnsealedTokens
   | import("./sql/Pglite.ts").DataDirProblem
   | (import("./internal/wiring/adapters.ts").AdapterOptionMissing | Config.ConfigError | MissingPackage)
@@ -97,6 +98,7 @@ export declare const layer: Layer.Layer<
   | import("./internal/server/leakOptions.ts").SigningKeysUnreadable
   | SqlError
   | import("./internal/server/limits.ts").TooFewRequests
+  | import("./ApiKeyError.ts").TooManyKeys
   | import("./ApiKeyError.ts").UnsealedTokens
   | import("./sql/Pglite.ts").DataDirProblem
   | (import("./internal/wiring/adapters.ts").AdapterOptionMissing | Config.ConfigError | MissingPackage)

@@ -42,6 +42,7 @@ import {
   type InvalidOptions,
 } from "./internal/keys/options.ts"
 import { observe } from "./internal/keys/observe.ts"
+import * as OwnerBounds from "./internal/keys/ownerBounds.ts"
 import { requireSeals } from "./internal/keys/requireSeals.ts"
 import * as Revoke from "./internal/keys/revoke.ts"
 import * as Policies from "./internal/keys/policies.ts"
@@ -99,7 +100,7 @@ export type { Verified, VerifyOptions } from "./internal/verifier/model.ts"
  *
  * The build fails with
  * - `InvalidTokenConfig` for a bad prefix or separator;
- * - `InvalidOptions` for lifetimes that make no sense;
+ * - `InvalidOptions` for options that make no sense, or `maxKeysPerOwner` over a store that can't keep it;
  * - `HasherError` if the hasher can't check its own hashes;
  * - `BuiltInPepper` if the hasher has the built-in pepper, and the store outlives the program;
  * - `OtherPeppers` if a pepper isn't the one that keys in the store were made under;
@@ -174,7 +175,8 @@ export const layerConfigWith = (
 
 /**
  * The service of {@link layerWith}, with its options from configuration. Issuing: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`,
- * `API_KEY_DEFAULT_LIFETIME` and `API_KEY_MAXIMUM_LIFETIME` (times such as `90 days` or `30d`). Age of tokens: `API_KEY_MAXIMUM_AGE` and
+ * `API_KEY_DEFAULT_LIFETIME` and `API_KEY_MAXIMUM_LIFETIME` (times such as `90 days` or `30d`),
+ * `API_KEY_MAX_KEYS_PER_OWNER`. Age of tokens: `API_KEY_MAXIMUM_AGE` and
  * `API_KEY_REFUSE_AGED` (`true`). Peppers: `API_KEY_ACCEPT_MISSING_PEPPERS` and `API_KEY_ACCEPT_BUILT_IN_PEPPER` (`true`). Seals:
  * `API_KEY_SEAL_RULE` (`preferred` or `required`) and `API_KEY_REFUSE_UNSEALED` (`true`). Verification: `API_KEY_CACHE` (`on` or `off`),
  * `API_KEY_CACHE_ENTRIES`, `API_KEY_CACHE_BYTES`, `API_KEY_CACHE_TIME_TO_LIVE`, `API_KEY_HASHING_PERMITS`, `API_KEY_HASHING_QUEUE`,
@@ -273,6 +275,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
   const format = yield* decodeFormat(options)
   const lifetimes = yield* decodeLifetimes(options)
   const policies = yield* decodePolicies(options)
+  const writes = yield* OwnerBounds.make(repository, options)
   const generate = Effect.provideService(format.generate, SecureRandom, random)
 
   // The decoy is checked if no record is found, so an unknown key id costs as much as a wrong secret.
@@ -387,7 +390,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
   const checkPolicies = Policies.make(policies)
   const mint = Mint.make({ format, generate, sealingKeys })
   const confirm = Confirm.make(repository.transaction, nodes)
-  const { deactivateRecord, ...updates } = Update.make({ repository, changes, confirm, lifetimes, checkPolicies })
+  const { deactivateRecord, ...updates } = Update.make({ repository, writes, changes, confirm, lifetimes, checkPolicies })
   const { endPrevious, ...rotations } = Rotate.make({
     repository,
     changes,
@@ -403,7 +406,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
       : (token, options) => observe(verification.verify(token, options))
 
   return ApiKeys.of({
-    create: Create.make({ repository, changes, lifetimes, format, mint, hash, random, checkPolicies }),
+    create: Create.make({ writes, changes, lifetimes, format, mint, hash, random, checkPolicies }),
     verify: telemetry === "traces" ? (token, options) => Effect.withSpan(timed(token, options), "ApiKeys.verify") : timed,
     isToken: verification.isToken,
     keyIdsOf: verification.keyIdsOf,

@@ -13,6 +13,7 @@ import {
   InvalidInput,
   NotFound,
   RepositoryError,
+  TooManyKeys,
   Unconfirmed,
   VersionConflict,
 } from "../ApiKeyError.ts"
@@ -56,7 +57,7 @@ export declare const make: (options: Options) => Effect.Effect<
       input: import("../internal/keys/model.ts").CreateInput,
     ) => Effect.Effect<
       import("../internal/keys/model.ts").Created,
-      InvalidInput | RepositoryError | import("../ApiKeyError.ts").HasherError
+      InvalidInput | TooManyKeys | RepositoryError | import("../ApiKeyError.ts").HasherError
     >
     readonly verify: (
       token: string | Redacted.Redacted,
@@ -75,7 +76,7 @@ export declare const make: (options: Options) => Effect.Effect<
       id: string,
       input: import("../internal/keys/model.ts").UpdateInput,
       options?: IfVersion & ConfirmWithin,
-    ) => Effect.Effect<ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    ) => Effect.Effect<ApiKey, InvalidInput | TooManyKeys | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly activate: (
       id: string,
       options?: IfVersion & ConfirmWithin,

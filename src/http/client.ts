@@ -28,6 +28,7 @@ import {
   MalformedToken,
   NotFound,
   RepositoryError,
+  TooManyKeys,
   Unconfirmed,
   VersionConflict,
 } from "../ApiKeyError.ts"
@@ -268,7 +269,9 @@ export const make = Effect.fnUntraced(function* (
   return ApiKeys.of({
     create: Effect.fnUntraced(function* (input) {
       const payload = yield* toPayload(CreatePayload, yield* decodeCreate(input))
-      const { body } = yield* ask("create", client.create({ payload })).pipe(Effect.catchTag("InvalidRequestProblem", invalidInput))
+      const { body } = yield* ask("create", client.create({ payload })).pipe(
+        Effect.catchTags({ InvalidRequestProblem: invalidInput, TooManyKeysProblem: tooManyKeys }),
+      )
       return body
     }),
     verify: Effect.fnUntraced(function* (token, { scopes, maxAge, countsAsUse } = {}) {
@@ -304,7 +307,9 @@ export const make = Effect.fnUntraced(function* (
     update: Effect.fnUntraced(function* (text, input, options) {
       const payload = yield* toPayload(UpdatePayload, yield* decodeUpdate(input))
       const { request, refusals } = yield* change(text, options)
-      const { body } = yield* ask("update", client.update({ ...request, payload }), options).pipe(Effect.catchTags(refusals))
+      const { body } = yield* ask("update", client.update({ ...request, payload }), options).pipe(
+        Effect.catchTags({ ...refusals, TooManyKeysProblem: tooManyKeys }),
+      )
       return body
     }),
     activate: Effect.fnUntraced(function* (text, options) {
@@ -382,6 +387,9 @@ export const make = Effect.fnUntraced(function* (
         : Stream.map(stream(filter, "asc"), encodeLine),
   })
 })
+
+const tooManyKeys = ({ ownerId, maximum }: Problem.TooManyKeysProblem): Effect.Effect<never, TooManyKeys> =>
+  Effect.fail(new TooManyKeys({ ownerId, maximum }))
 
 /** Whether doing an operation twice has the effect of one. A second rotation would end the token that the first rotation left in grace. */
 const isRepeatable = (operation: string): boolean => operation !== "create" && operation !== "rotate"

@@ -104,6 +104,20 @@ for (const [place, where] of Object.entries(places)) {
       failed(await json(["verify"], waiting.token).then((ran) => ({ ...ran, stdout: "" })), 4, "Inactive")
     })
 
+    it.skipIf(place !== "PostgreSQL")("says that an owner has as many keys as it may have", async () => {
+      const { env, at } = where("capped")
+      const create = (...rest: ReadonlyArray<string>) =>
+        run(["create", "--name", "k", "--owner", "capped", ...rest, ...at], { ...env, API_KEY_MAX_KEYS_PER_OWNER: "1" })
+      const created = one(Json.Created, await create("--json"))
+      failed(await create("--json"), 1, "TooManyKeys")
+      const plain = await create()
+      assert.deepStrictEqual(
+        [plain.code, plain.stdout, plain.stderr],
+        [1, "", "effect-api-key: The owner capped has as many API keys as it may have (1)\n"],
+      )
+      one(Json.Deleted, await run(["delete", created.apiKey.id, "--yes", "--json", ...at], env))
+    })
+
     it("is for people without --json", async () => {
       const ask = call("people")
       const created = await ask(["create", "--name", "people\u001b[31m", "--owner", "o"])

@@ -77,7 +77,22 @@ describe("types", () => {
     >()
     expectTypeOf<(typeof Errors.refusalTags)[number]>().toEqualTypeOf<Errors.InvalidKey["_tag"]>()
     expectTypeOf<FailureTag>().toEqualTypeOf<Errors.VerifyError["_tag"]>()
-    expectTypeOf<ErrorOf<Service["create"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.RepositoryError | Errors.HasherError>()
+    expectTypeOf<ErrorOf<Service["create"]>>().toEqualTypeOf<
+      Errors.InvalidInput | Errors.TooManyKeys | Errors.RepositoryError | Errors.HasherError
+    >()
+    expectTypeOf<ErrorOf<Service["update"]>>().toEqualTypeOf<
+      | Errors.InvalidInput
+      | Errors.TooManyKeys
+      | Errors.ApiKeyNotFound
+      | Errors.VersionConflict
+      | Errors.RepositoryError
+      | Errors.Unconfirmed
+    >()
+    // A change of no owner can't be one too many.
+    expectTypeOf<ErrorOf<Service["activate"]>>().toEqualTypeOf<
+      Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.VersionConflict | Errors.RepositoryError | Errors.Unconfirmed
+    >()
+    expectTypeOf<ApiKeys.Options["maxKeysPerOwner"]>().toEqualTypeOf<number | ((ownerId: string) => number) | undefined>()
     expectTypeOf<ErrorOf<Service["get"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["getByKeyId"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.NotFound | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["deactivate"]>>().toEqualTypeOf<
@@ -142,7 +157,7 @@ describe("types", () => {
     expectTypeOf<ErrorOf<LeaksClient[keyof LeaksClient]>>().toEqualTypeOf<LeaksProblem | Usual>()
     expectTypeOf<AuthProblem>().toExtend<ApiKeysProblem>()
     expectTypeOf<ApiKeysProblems["create"]["_tag"]>().toEqualTypeOf<
-      AuthProblem["_tag"] | "ScopeNotHeldProblem" | "UnsupportedMediaTypeProblem" | "BodyTooLargeProblem"
+      AuthProblem["_tag"] | "ScopeNotHeldProblem" | "TooManyKeysProblem" | "UnsupportedMediaTypeProblem" | "BodyTooLargeProblem"
     >()
   })
 

@@ -190,10 +190,10 @@ it.effect("A change under way that lets no token work refuses strangers all the 
   ),
 )
 
-const issues = [
-  ["creates a key", ({ apiKeys }: Node) => apiKeys.create({ name: "new" })],
-  ["rotates a key", ({ apiKeys }: Node, id: ApiKeyId) => apiKeys.rotate(id, { grace: 0 })],
-] as const
+const issues: ReadonlyArray<readonly [string, (node: Node, id: ApiKeyId) => Effect.Effect<ApiKeys.Created, unknown>]> = [
+  ["creates a key", ({ apiKeys }) => apiKeys.create({ name: "new" })],
+  ["rotates a key", ({ apiKeys }, id) => apiKeys.rotate(id, { grace: 0 })],
+]
 
 for (const [what, issue] of issues) {
   it.effect(`A transaction that ${what}, and whose commit has no answer, has its token refused by no node`, () =>

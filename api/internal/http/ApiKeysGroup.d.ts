@@ -138,6 +138,7 @@ export declare const make: <const Prefix extends `/${string}`>(
         | typeof Problem.UnsupportedMediaTypeProblem
         | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.TooManyKeysProblem
         | typeof Problem.ServiceUnavailableProblem
       >,
       ApiKeyAuth | RequestProblems,
@@ -574,6 +575,7 @@ export declare const make: <const Prefix extends `/${string}`>(
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem
+        | typeof Problem.TooManyKeysProblem
         | typeof Problem.ServiceUnavailableProblem
         | typeof Problem.UnconfirmedProblem
       >,
@@ -759,6 +761,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         | typeof Problem.UnsupportedMediaTypeProblem
         | typeof Problem.PolicyRefusedProblem
         | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.TooManyKeysProblem
         | typeof Problem.ServiceUnavailableProblem
       >,
       ApiKeyAuth | RequestProblems,
@@ -1195,6 +1198,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
         | typeof Problem.ScopeNotHeldProblem
         | typeof Problem.NotFoundProblem
         | typeof Problem.VersionConflictProblem
+        | typeof Problem.TooManyKeysProblem
         | typeof Problem.ServiceUnavailableProblem
         | typeof Problem.UnconfirmedProblem
       >,

@@ -174,6 +174,20 @@ declare const GraceRunningProblem_base: HttpApiError.ProblemClass<
 
 export declare class GraceRunningProblem extends GraceRunningProblem_base {}
 
+declare const TooManyKeysProblem_base: HttpApiError.ProblemClass<
+  TooManyKeysProblem,
+  "TooManyKeysProblem",
+  "urn:effect-api-key:problem:too-many-keys",
+  409,
+  {
+    readonly ownerId: Schema.String
+    readonly maximum: Schema.Int
+  },
+  {}
+>
+
+export declare class TooManyKeysProblem extends TooManyKeysProblem_base {}
+
 declare const PreviousTokenProblem_base: HttpApiError.ProblemClass<
   PreviousTokenProblem,
   "PreviousTokenProblem",

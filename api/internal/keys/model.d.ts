@@ -111,6 +111,7 @@ export interface Options {
   readonly token?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
   readonly defaultLifetime?: Duration.Input | undefined
   readonly maximumLifetime?: Duration.Input | undefined
+  readonly maxKeysPerOwner?: number | ((ownerId: string) => number) | undefined
   readonly maximumAge?: Duration.Input | undefined
   readonly refuseAged?: boolean | undefined
   readonly legacy?: ReadonlyArray<LegacyTokens> | undefined

@@ -2,7 +2,7 @@ declare const ApiKeys_base: Context.ServiceClass<
   ApiKeys,
   "effect-api-key/ApiKeys",
   {
-    readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | RepositoryError | HasherError>
+    readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | TooManyKeys | RepositoryError | HasherError>
     readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
     readonly isToken: (token: string | Redacted.Redacted) => boolean
     readonly keyIdsOf: (token: string | Redacted.Redacted) => ReadonlyArray<Model.KeyId>
@@ -15,7 +15,7 @@ declare const ApiKeys_base: Context.ServiceClass<
       id: string,
       input: UpdateInput,
       options?: IfVersion & ConfirmWithin,
-    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | TooManyKeys | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly activate: (
       id: string,
       options?: IfVersion & ConfirmWithin,

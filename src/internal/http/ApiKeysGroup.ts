@@ -73,11 +73,12 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           "cache-control": Schema.String,
           ...entityTag,
         }),
-        error: [...errorsOfBody, Problem.ScopeNotHeldProblem, Problem.PolicyRefusedProblem],
+        error: [...errorsOfBody, Problem.ScopeNotHeldProblem, Problem.PolicyRefusedProblem, Problem.TooManyKeysProblem],
       }).pipe(
         explain({
           summary: "Create an API key",
-          description: "Answers with the key's token, which is shown only here. The caller's own key must hold the scopes that it gives.",
+          description:
+            "Answers with the key's token, which is shown only here. The caller's own key must hold the scopes that it gives. An owner with as many keys as it may have is 409.",
           example: {
             name: "Acme's robot",
             ownerId: "acme",
@@ -176,6 +177,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           Problem.NotFoundProblem,
           Problem.ScopeNotHeldProblem,
           Problem.PolicyRefusedProblem,
+          Problem.TooManyKeysProblem,
           Problem.VersionConflictProblem,
           Problem.UnconfirmedProblem,
         ],
@@ -183,7 +185,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         explain({
           summary: "Change an API key",
           description:
-            "Changes the fields that are sent; `null` empties one. The caller's own key must hold the scopes that it gives, and those of the key whose expiry it changes.",
+            "Changes the fields that are sent; `null` empties one. The caller's own key must hold the scopes that it gives, and those of the key whose expiry it changes. Another owner with as many keys as it may have is 409.",
           example: { description: "Reads invoices at night", scopes: ["invoices:read"], expiresAt: null },
         }),
         requireScopes("api-keys:write"),

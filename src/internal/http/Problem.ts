@@ -116,6 +116,13 @@ export class GraceRunningProblem extends HttpApiError.Problem<GraceRunningProble
   { id: Schema.String, expiresAt: Schema.NullOr(Instant) },
 ) {}
 
+/** The owner of the key has as many keys as it may have. @category problems @since 0.1.0 */
+export class TooManyKeysProblem extends HttpApiError.Problem<TooManyKeysProblem>()(
+  "TooManyKeysProblem",
+  { type: urn("too-many-keys"), status: 409, title: "The owner has as many API keys as it may have" },
+  { ownerId: Schema.String, maximum: Schema.Int },
+) {}
+
 /** A key's previous token was used for an operation that takes the current token. @category problems @since 0.1.0 */
 export class PreviousTokenProblem extends HttpApiError.Problem<PreviousTokenProblem>()("PreviousTokenProblem", {
   type: urn("previous-token"),

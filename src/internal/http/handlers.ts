@@ -25,6 +25,7 @@ import {
   type InvalidInput,
   isRefusal,
   type RepositoryError,
+  type TooManyKeys,
   type Unconfirmed,
   type VersionConflict,
 } from "../../ApiKeyError.ts"
@@ -139,7 +140,14 @@ const makeHandlers = (api: typeof ApiKeysApi) => {
               body: { apiKey, token },
               headers: { location: `${path}/${apiKey.id}`, "cache-control": "no-store", etag: entityTag(apiKey) },
             })
-          }).pipe(Effect.catchTags({ InvalidInput: invalidInput, RepositoryError: failUnavailable, HasherError: failUnavailable })),
+          }).pipe(
+            Effect.catchTags({
+              InvalidInput: invalidInput,
+              TooManyKeys: tooManyKeys,
+              RepositoryError: failUnavailable,
+              HasherError: failUnavailable,
+            }),
+          ),
         search: ({ query: { sort, ...query } }) =>
           Effect.map(
             apiKeys.search({ ...query, ...(sort === undefined ? {} : { sort: toSort(sort) }) }),
@@ -194,7 +202,7 @@ const makeHandlers = (api: typeof ApiKeysApi) => {
             const options = { ...query, ...(yield* judge(params.id, headers)) }
             const covered = payload.expiresAt === undefined ? {} : yield* checkCovered(endpoint, params.id)
             return tagged(yield* byCaller(apiKeys.update(params.id, payload, { ...covered, ...options })))
-          }).pipe(Effect.catchTags(changeProblems)),
+          }).pipe(Effect.catchTags({ ...changeProblems, TooManyKeys: tooManyKeys })),
         delete: ({ params, query, headers }) =>
           Effect.flatMap(judge(params.id, headers), (guard) => byCaller(apiKeys.delete(params.id, { ...query, ...guard }))).pipe(
             Effect.catchTags({
@@ -343,6 +351,7 @@ const unconfirmed = ({ id, nodes, token }: Unconfirmed) => {
   )
 }
 const graceRunning = ({ id, expiresAt }: GraceRunning) => Effect.fail(new Problem.GraceRunningProblem({ id, expiresAt }))
+const tooManyKeys = ({ ownerId, maximum }: TooManyKeys) => Effect.fail(new Problem.TooManyKeysProblem({ ownerId, maximum }))
 const failUnavailable = (error: RepositoryError | HasherError) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))
 const changeProblems = {
   InvalidInput: invalidInput,

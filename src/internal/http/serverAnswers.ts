@@ -15,6 +15,7 @@ const problems = [
   Problem.NotFoundProblem,
   Problem.VersionConflictProblem,
   Problem.GraceRunningProblem,
+  Problem.TooManyKeysProblem,
   Problem.UnconfirmedProblem,
 ] as const
 

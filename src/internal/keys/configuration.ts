@@ -21,6 +21,7 @@ export const readOptions: Effect.Effect<Options, Config.ConfigError> = Effect.ge
     },
     defaultLifetime: yield* optional(Variable.duration("API_KEY_DEFAULT_LIFETIME")),
     maximumLifetime: yield* optional(Variable.duration("API_KEY_MAXIMUM_LIFETIME")),
+    maxKeysPerOwner: yield* optional(Variable.whole("API_KEY_MAX_KEYS_PER_OWNER")),
     maximumAge: yield* optional(Variable.duration("API_KEY_MAXIMUM_AGE")),
     refuseAged: yield* optional(Variable.flag("API_KEY_REFUSE_AGED")),
     acceptMissingPeppers: yield* optional(Variable.flag("API_KEY_ACCEPT_MISSING_PEPPERS")),

@@ -4,8 +4,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Model from "../../ApiKey.ts"
-import { type DuplicateKeyId, type HasherError, type InvalidInput, RepositoryError } from "../../ApiKeyError.ts"
-import type { ApiKeyRepository } from "../../ApiKeyRepository.ts"
+import { type DuplicateKeyId, type HasherError, type InvalidInput, RepositoryError, type TooManyKeys } from "../../ApiKeyError.ts"
 import type { TokenFormat } from "../../ApiKeyToken.ts"
 import type { Changes } from "./changes.ts"
 import { ofRecord } from "./events.ts"
@@ -15,11 +14,12 @@ import type { CheckPolicies } from "./policies.ts"
 import type { Minted } from "./mint.ts"
 import type { Created, CreateInput } from "./model.ts"
 import type { Lifetimes } from "./options.ts"
+import type { OwnedWrites } from "./ownerBounds.ts"
 import { activity } from "./update.ts"
 import { refuseUnstorable } from "./unstorable.ts"
 
 export interface Dependencies {
-  readonly repository: ApiKeyRepository["Service"]
+  readonly writes: OwnedWrites
   readonly changes: Changes
   readonly lifetimes: Lifetimes
   readonly format: TokenFormat
@@ -29,11 +29,11 @@ export interface Dependencies {
   readonly checkPolicies: CheckPolicies
 }
 
-export const make = ({ repository, changes, lifetimes, format, mint, hash: hashSecret, random, checkPolicies }: Dependencies) => {
+export const make = ({ writes, changes, lifetimes, format, mint, hash: hashSecret, random, checkPolicies }: Dependencies) => {
   /** Gives the record that another one with the key id kept from being inserted; `undefined` where it was inserted. */
   const insert = (key: Model.StoredApiKey) => {
     const { apiKey } = key
-    const write = repository.insert(key)
+    const write = writes.insert(key)
     const occasion = { operation: "create", at: apiKey.createdAt } as const
     return changes
       .commit(
@@ -69,7 +69,7 @@ export const make = ({ repository, changes, lifetimes, format, mint, hash: hashS
 
   return Effect.fn("ApiKeys.create")(function* (
     input: CreateInput,
-  ): Effect.fn.Return<Created, InvalidInput | RepositoryError | HasherError> {
+  ): Effect.fn.Return<Created, InvalidInput | TooManyKeys | RepositoryError | HasherError> {
     const fields = yield* decodeCreate(input)
     yield* checkPolicies(fields.policies)
     const now = yield* DateTime.now

@@ -215,6 +215,13 @@ export interface Options {
   readonly defaultLifetime?: Duration.Input | undefined
   /** The longest lifetime of a key, from its creation. Default: without limit. */
   readonly maximumLifetime?: Duration.Input | undefined
+  /**
+   * The number of keys that an owner may have, for all owners or by the owner. `create` beyond the number fails with `TooManyKeys`, and so does an
+   * `update` that moves a key to the owner. Each record of the owner counts: expired keys, which can be prolonged, and inactive ones, which can be
+   * activated again. Keys without an owner don't count, and an import isn't bounded, but its keys count. A number that is lowered ends no key. The
+   * function is called for each such call. Default: `Infinity`, without bound.
+   */
+  readonly maxKeysPerOwner?: number | ((ownerId: string) => number) | undefined
   /** The age at which a token should be replaced, from its creation or the last rotation: see `upcoming`. Default: without limit. */
   readonly maximumAge?: Duration.Input | undefined
   /** Whether a token that is older than `maximumAge` is refused, with `Expired`. Default: no. */

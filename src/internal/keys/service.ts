@@ -12,6 +12,7 @@ import type {
   InvalidInput,
   NotFound,
   RepositoryError,
+  TooManyKeys,
   Unconfirmed,
   VerifyError,
   VersionConflict,
@@ -53,8 +54,11 @@ import type {
 export class ApiKeys extends Context.Service<
   ApiKeys,
   {
-    /** Issues a key. The key is durable when `create` returns, unless the caller's own transaction rolls back. */
-    readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | RepositoryError | HasherError>
+    /**
+     * Issues a key. The key is durable when `create` returns, unless the caller's own transaction rolls back. Fails with `TooManyKeys` if the
+     * owner has `maxKeysPerOwner` keys already.
+     */
+    readonly create: (input: CreateInput) => Effect.Effect<Created, InvalidInput | TooManyKeys | RepositoryError | HasherError>
     /** Gives the record of a token that is good and whose key holds all of `scopes`. */
     readonly verify: (token: string | Redacted.Redacted, options?: VerifyOptions) => Effect.Effect<Verified, VerifyError>
     /**
@@ -74,11 +78,12 @@ export class ApiKeys extends Context.Service<
     readonly count: (filter?: Filter) => Effect.Effect<number, InvalidInput | RepositoryError>
     /** Every key that matches, newest first, read in batches. */
     readonly stream: (filter?: Filter) => Stream.Stream<Model.ApiKey, InvalidInput | RepositoryError>
+    /** Changes the given fields. Another owner must have fewer than `maxKeysPerOwner` keys; `TooManyKeys` otherwise. */
     readonly update: (
       id: string,
       input: UpdateInput,
       options?: IfVersion & ConfirmWithin,
-    ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
+    ) => Effect.Effect<Model.ApiKey, InvalidInput | TooManyKeys | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly activate: (
       id: string,
       options?: IfVersion & ConfirmWithin,

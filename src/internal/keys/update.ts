@@ -3,7 +3,14 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Model from "../../ApiKey.ts"
-import { type ApiKeyNotFound, type InvalidInput, type RepositoryError, type Unconfirmed, VersionConflict } from "../../ApiKeyError.ts"
+import {
+  type ApiKeyNotFound,
+  type InvalidInput,
+  type RepositoryError,
+  type TooManyKeys,
+  type Unconfirmed,
+  VersionConflict,
+} from "../../ApiKeyError.ts"
 import type { Operation } from "../../ApiKeyEvents.ts"
 import type { ApiKeyRepository, Changes as Fields } from "../../ApiKeyRepository.ts"
 import type { Changes } from "./changes.ts"
@@ -13,11 +20,13 @@ import { decodeId, decodeUpdate } from "./input.ts"
 import { checkLifetime } from "./lifetime.ts"
 import type { ConfirmWithin, DeactivateOptions, IfVersion, UpdateInput } from "./model.ts"
 import type { Lifetimes } from "./options.ts"
+import type { OwnedWrites } from "./ownerBounds.ts"
 import type { CheckPolicies } from "./policies.ts"
 import { refuseUnstorable } from "./unstorable.ts"
 
 export interface Dependencies {
   readonly repository: ApiKeyRepository["Service"]
+  readonly writes: OwnedWrites
   readonly changes: Changes
   readonly confirm: Confirm
   readonly lifetimes: Lifetimes
@@ -26,14 +35,15 @@ export interface Dependencies {
 
 type Failure = InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError
 
-export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }: Dependencies) => {
+export const make = ({ repository, writes, changes, confirm, lifetimes, checkPolicies }: Dependencies) => {
   /** Sets fields of a record. */
-  const set = Effect.fnUntraced(function* (
+  const set = Effect.fnUntraced(function* <E extends { readonly _tag: string }>(
+    write: (...input: Parameters<OwnedWrites["update"]>) => Effect.Effect<Model.ApiKey, E>,
     operation: Operation,
     id: Model.ApiKeyId,
     { isActive, ...others }: Omit<Fields, "deactivatedAt" | "deactivationReason">,
     ifVersion: number | undefined,
-  ): Effect.fn.Return<Model.ApiKey, Failure> {
+  ): Effect.fn.Return<Model.ApiKey, E | InvalidInput | RepositoryError> {
     const at = yield* DateTime.now
     const all: Fields = isActive === undefined ? others : { ...others, ...activity(isActive, at) }
     const fields = Object.entries({ ...others, isActive }).flatMap(([field, value]) => (value === undefined ? [] : field))
@@ -43,7 +53,7 @@ export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }:
         revives: isActive === true || others.expiresAt !== undefined,
         outcomes: (after: Model.ApiKey, { actor, before }) => [updated({ operation, at }, actor, fields, exactly(before, after), after)],
       },
-      Effect.mapError(repository.update(id, all, { at, ifVersion }), refuseUnstorable(all)),
+      Effect.mapError(write(id, all, { at, ifVersion }), refuseUnstorable(all)),
     )
   })
 
@@ -89,7 +99,7 @@ export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }:
       text: string,
       input: UpdateInput,
       { ifVersion, confirmWithin }: IfVersion & ConfirmWithin = {},
-    ): Effect.fn.Return<Model.ApiKey, Failure | Unconfirmed> {
+    ): Effect.fn.Return<Model.ApiKey, Failure | TooManyKeys | Unconfirmed> {
       const id = yield* decodeId(text)
       yield* Effect.annotateCurrentSpan("api_key.id", id)
       const fields = yield* decodeUpdate(input)
@@ -99,7 +109,7 @@ export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }:
         const current = yield* repository.findById(id)
         if (Option.isSome(current)) yield* checkLifetime(lifetimes, current.value.apiKey.createdAt, fields.expiresAt)
       }
-      return yield* confirmed(yield* set("update", id, fields, ifVersion))
+      return yield* confirmed(yield* set(writes.update, "update", id, fields, ifVersion))
     }),
     activate: Effect.fn("ApiKeys.activate")(function* (
       text: string,
@@ -107,7 +117,7 @@ export const make = ({ repository, changes, confirm, lifetimes, checkPolicies }:
     ): Effect.fn.Return<Model.ApiKey, Failure | Unconfirmed> {
       const id = yield* decodeId(text)
       const confirmed = yield* confirm(options)
-      return yield* confirmed(yield* set("activate", id, { isActive: true }, options?.ifVersion))
+      return yield* confirmed(yield* set(repository.update, "activate", id, { isActive: true }, options?.ifVersion))
     }),
     deactivate: Effect.fn("ApiKeys.deactivate")(function* (
       text: string,

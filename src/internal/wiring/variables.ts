@@ -35,6 +35,7 @@ export const variables: ReadonlyArray<string> = [
   "API_KEY_LEAK_SIGNING_KEYS_FILE",
   "API_KEY_MAXIMUM_AGE",
   "API_KEY_MAXIMUM_LIFETIME",
+  "API_KEY_MAX_KEYS_PER_OWNER",
   "API_KEY_NODE_NAME",
   "API_KEY_PEPPER",
   "API_KEY_PEPPERS",
