@@ -25,7 +25,7 @@ const digests = {
   "0008_note_peppers": "592a25ab9c7dc445",
   "0009_keep_policies": "f8de732f906b4119",
   "0010_note_seals": "91a7c204c79fdd3e",
-  "0011_index_kinds": "0f1f8162d5a9d37a",
+  "0011_index_kinds": "451742ec34d30e2b",
 }
 
 describe("The migrations", () => {

@@ -266,7 +266,8 @@ describe("Migrations on PostgreSQL", () => {
           ),
           table: "app_migrations",
         })
-      const names = Object.keys(all)
+      // Without the indexes of the last one a start is slower, so the repository doesn't insist on them.
+      const names = Object.keys(all).filter((name) => name !== "0011_index_kinds")
       for (let count = 1; count < names.length; count++) {
         yield* mount(count)
         const missing = yield* Effect.flip(build)
@@ -281,6 +282,7 @@ describe("Migrations on PostgreSQL", () => {
       assert.include((yield* Effect.flip(build)).message, names.at(-1) ?? "")
       yield* mount(names.length)
       yield* build
+      yield* mount(Object.keys(all).length)
       yield* Migrations.check()
       assert.deepStrictEqual(yield* Migrations.migrate(), [])
       assert.lengthOf(yield* sql`SELECT FROM pg_class WHERE relname = 'effect_api_key_migrations'`, 0)

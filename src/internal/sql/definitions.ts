@@ -91,7 +91,7 @@ const indexes = {
   previous: "(previous_key_id) WHERE previous_key_id IS NOT NULL",
   token: "((COALESCE(rotated_at, created_at)), id)",
   kind: kindIndex(""),
-  previous_kind: `${kindIndex("previous_")} WHERE previous_key_id IS NOT NULL`,
+  previous_kind: `${kindIndex("previous_")} WHERE previous_hash IS NOT NULL`,
 } as const
 
 export type IndexName = keyof typeof indexes

@@ -20,7 +20,7 @@ export const make = ({ sql, keys, table, previousIsLive }: Store): KindSupport =
     const kind = kindOf(token)
     const name = sql.literal(`${token}kinds`)
     const columns = sql.literal(`${kind.seal}, ${kind.scheme}, is_active`)
-    const which = sql.literal(token === "" ? "TRUE" : "previous_key_id IS NOT NULL")
+    const which = sql.literal(token === "" ? "TRUE" : "previous_hash IS NOT NULL")
     return sql`${name} (seal, scheme, active) AS (
       (SELECT ${columns} FROM ${keys} WHERE ${which} AND (SELECT is_usable FROM indexes) ORDER BY ${columns} LIMIT 1)
       UNION ALL
@@ -39,7 +39,7 @@ export const make = ({ sql, keys, table, previousIsLive }: Store): KindSupport =
   const isThere = (token: "" | "previous_", which: Fragment, condition: Fragment): Fragment => {
     const kind = kindOf(token)
     return sql`EXISTS (SELECT 1 FROM ${sql.literal(`${token}kinds`)} AS kind CROSS JOIN LATERAL (
-      SELECT 1 FROM ${keys} WHERE ${sql.literal(token === "" ? "TRUE" : "previous_key_id IS NOT NULL")}
+      SELECT 1 FROM ${keys} WHERE ${sql.literal(token === "" ? "TRUE" : "previous_hash IS NOT NULL")}
         AND ${sql.literal(kind.seal)} = kind.seal AND ${sql.literal(kind.scheme)} = kind.scheme AND is_active = kind.active AND ${condition} LIMIT 1
     ) AS found WHERE ${which})`
   }

@@ -16,7 +16,7 @@ import { type InvalidIdentifier, qualify, resolve, type TableOptions } from "./t
 export class MissingMigrations extends Schema.TaggedError<MissingMigrations>()("MissingMigrations", {
   table: Schema.String,
   migrations: Schema.Array(Schema.Struct({ name: Schema.String, columns: Schema.Array(Schema.String) })),
-  /** How many migrations there are. */
+  /** The number of migrations that make columns. */
   count: Schema.Int,
 }) {
   override get message(): string {
@@ -51,7 +51,7 @@ export const findUnmigrated = (
     return new MissingMigrations({
       table: qualified,
       migrations,
-      count: migrationNames.length,
+      count: new Set(made.map(({ since }) => since)).size,
     })
   })
 

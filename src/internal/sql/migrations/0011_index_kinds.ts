@@ -6,7 +6,7 @@ import type { Table } from "../table.ts"
  */
 export const indexKinds = ({ table, qualified }: Table): ReadonlyArray<string> => [
   `CREATE INDEX IF NOT EXISTS "${table}_kind_idx" ON ${qualified} (${sealOf("")}, ${schemeOf("hash")}, is_active)`,
-  `CREATE INDEX IF NOT EXISTS "${table}_previous_kind_idx" ON ${qualified} (${sealOf("previous_")}, ${schemeOf("previous_hash")}, is_active) WHERE previous_key_id IS NOT NULL`,
+  `CREATE INDEX IF NOT EXISTS "${table}_previous_kind_idx" ON ${qualified} (${sealOf("previous_")}, ${schemeOf("previous_hash")}, is_active) WHERE previous_hash IS NOT NULL`,
 ]
 
 const sealOf = (prefix: "" | "previous_"): string =>
