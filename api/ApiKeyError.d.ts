@@ -111,6 +111,45 @@ declare const PolicyRefused_base: Schema.Class<
 export declare class PolicyRefused extends PolicyRefused_base {
   get message(): string
 }
+declare const IpNotAllowed_base: Schema.Class<
+  IpNotAllowed,
+  Schema.TaggedStruct<
+    "IpNotAllowed",
+    {
+      readonly keyId: Schema.brand<Schema.String, "KeyId">
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class IpNotAllowed extends IpNotAllowed_base {
+  get message(): string
+}
+declare const RateLimited_base: Schema.Class<
+  RateLimited,
+  Schema.TaggedStruct<
+    "RateLimited",
+    {
+      readonly keyId: Schema.brand<Schema.String, "KeyId">
+      readonly name: Schema.String
+      readonly limit: Schema.Int
+      readonly retryAfter: Schema.NullOr<Schema.DurationFromMillis>
+      readonly violated: Schema.$Array<Schema.String>
+      readonly limits: Schema.$Array<
+        Schema.Struct<{
+          readonly name: Schema.String
+          readonly limit: Schema.Int
+          readonly windowSeconds: Schema.Int
+          readonly remaining: Schema.Int
+          readonly resetAfterMillis: Schema.Finite
+        }>
+      >
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class RateLimited extends RateLimited_base {
+  get message(): string
+}
 declare const UnknownPolicy_base: Schema.Class<
   UnknownPolicy,
   Schema.TaggedStruct<
@@ -359,7 +398,9 @@ export declare const InvalidKey: Schema.Union<
     typeof Inactive,
     typeof Expired,
     typeof InsufficientScope,
+    typeof IpNotAllowed,
     typeof PolicyRefused,
+    typeof RateLimited,
   ]
 >
 export type InvalidKey = typeof InvalidKey.Type

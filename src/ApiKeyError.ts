@@ -4,8 +4,10 @@
  * Verification fails with exactly {@link VerifyError}, in the order of its members.
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { ApiKeyId, Instant, KeyId } from "./ApiKey.ts"
+import { LimitState } from "./RateLimit.ts"
 import { ScopeSet } from "./Scope.ts"
 
 /** The request carries no credential. @category errors @since 0.1.0 */
@@ -78,6 +80,37 @@ export class PolicyRefused extends Schema.TaggedError<PolicyRefused>()("PolicyRe
 }) {
   override get message(): string {
     return `The policy ${this.kind} of the API key ${this.keyId} refuses this use: ${this.reason}`
+  }
+}
+
+/** The key is valid, but not from the caller's address, or the address isn't known. @category errors @since 0.1.0 */
+export class IpNotAllowed extends Schema.TaggedError<IpNotAllowed>()("IpNotAllowed", { keyId: KeyId }) {
+  override get message(): string {
+    return `The API key ${this.keyId} isn't allowed from this address`
+  }
+}
+
+/**
+ * The key is valid, but a rate limit of it leaves too little for this use. Nothing was taken. `name` and `limit` are those of the limit that
+ * asks for the longest wait.
+ * @category errors
+ * @since 0.1.0
+ */
+export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
+  keyId: KeyId,
+  name: Schema.String,
+  limit: Schema.Int,
+  /** The time after which the use may be tried again, in milliseconds as JSON; `null` for a use that costs more than the limit. */
+  retryAfter: Schema.NullOr(Schema.DurationFromMillis),
+  /** The names of all limits that refuse the use. */
+  violated: Schema.Array(Schema.String),
+  /** All limits of the key. */
+  limits: Schema.Array(LimitState),
+}) {
+  override get message(): string {
+    const { keyId, name, limit, retryAfter } = this
+    const when = retryAfter === null ? "the use costs more than that" : `try again in ${Math.ceil(Duration.toSeconds(retryAfter))} s`
+    return `The API key ${keyId} is over its limit ${name} (${limit}): ${when}`
   }
 }
 
@@ -310,7 +343,17 @@ export class OtherPeppers extends Schema.TaggedError<OtherPeppers>()("OtherPeppe
   }
 }
 
-const refusals = [MalformedToken, NotFound, InvalidSecret, Inactive, Expired, InsufficientScope, PolicyRefused] as const
+const refusals = [
+  MalformedToken,
+  NotFound,
+  InvalidSecret,
+  Inactive,
+  Expired,
+  InsufficientScope,
+  IpNotAllowed,
+  PolicyRefused,
+  RateLimited,
+] as const
 const failures = [RepositoryError, HasherError, Overloaded] as const
 
 /** Why a token isn't good, as opposed to infrastructure that failed. @category schemas @since 0.1.0 */

@@ -37,6 +37,7 @@ import {
   decodeHashing,
   decodeLastUsedInterval,
   decodeLifetimes,
+  decodeLimits,
   decodePolicies,
   decodeNodeName,
   type InvalidOptions,
@@ -54,6 +55,7 @@ import { ApiKeys } from "./internal/keys/service.ts"
 import { searchUpcoming, upcoming } from "./internal/keys/upcoming.ts"
 import * as Update from "./internal/keys/update.ts"
 import * as Upkeep from "./internal/keys/upkeep.ts"
+import * as RateLimits from "./internal/limits/rateLimits.ts"
 import * as Doubts from "./internal/nodes/doubts.ts"
 import * as Nodes from "./internal/nodes/nodes.ts"
 import * as MemoryReports from "./internal/record/memoryReports.ts"
@@ -68,6 +70,7 @@ import * as Standings from "./internal/verifier/standing.ts"
 import * as Strangers from "./internal/verifier/strangers.ts"
 import * as Verifier from "./internal/verifier/verifier.ts"
 import type { LegacyTokens } from "./LegacyTokens.ts"
+import * as RateLimit from "./RateLimit.ts"
 
 export type {
   CreateInput,
@@ -274,8 +277,9 @@ const build = Effect.fnUntraced(function* (options: Options) {
   const clock = yield* Clock.Clock
   const format = yield* decodeFormat(options)
   const lifetimes = yield* decodeLifetimes(options)
-  const policies = yield* decodePolicies(options)
   const writes = yield* OwnerBounds.make(repository, options)
+  const { defaultLimits, ownerLimits } = yield* decodeLimits(options)
+  const policies = yield* decodePolicies(options, [RateLimits.make({ clock, always: ownerLimits })])
   const generate = Effect.provideService(format.generate, SecureRandom, random)
 
   // The decoy is checked if no record is found, so an unknown key id costs as much as a wrong secret.
@@ -358,6 +362,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     legacy,
     maximumAge: Duration.toMillis(lifetimes.refusedAge),
     policies,
+    defaults: defaultLimits === undefined && ownerLimits.length === 0 ? null : { [RateLimit.kind]: defaultLimits ?? [] },
     rehash,
     standings,
     strangers: Strangers.make(hashing.maxWait),

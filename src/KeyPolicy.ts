@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { ApiKey, UsedToken } from "./ApiKey.ts"
 import type { InvalidKey, RepositoryError } from "./ApiKeyError.ts"
+import type { LimitState } from "./RateLimit.ts"
 
 /**
  * The key that is judged: its record, and the token that was presented, the current or the previous one.
@@ -29,6 +30,24 @@ export interface Subject {
 export interface Presented {
   /** The scopes that are required. */
   readonly scopes?: ReadonlyArray<string> | undefined
+  /** The units that the use takes from each meter: a whole number, 0 for none. Default: 1, or 0 if the verification counts as no use. */
+  readonly cost?: number | undefined
+  /** The caller's address, if it is known. */
+  readonly address?: string | undefined
+  /** Whether the verification counts as a use. Default: yes. */
+  readonly countsAsUse?: boolean | undefined
+}
+
+/**
+ * The units that a meter has given to a use.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Taken {
+  /** Gives the units back. Runs at most once: if another meter of the key refuses, or the caller gives up. */
+  readonly giveBack: Effect.Effect<void>
+  /** The states of limits afterwards, for the caller of `verify`. */
+  readonly limits?: ReadonlyArray<LimitState> | undefined
 }
 
 /**
@@ -40,13 +59,13 @@ export interface Presented {
 export type Rule = (subject: Subject, use: Presented, now: number) => InvalidKey | undefined
 
 /**
- * Takes a unit for a use of a key, and may wait for it. Meters are asked last, when no rule has refused the key, for each use and each look of
- * `verify`. State belongs outside of `compile`, by the key's id: policies are compiled anew now and then. The resulting effect takes the unit
- * back, and runs if another meter of the key refuses. The units of a use are therefore all taken, or all given back.
+ * Takes units for a use of a key, and may wait for it. Meters are asked last, when no rule has refused the key, for each use and each look of
+ * `verify`. State belongs outside of `compile`, by the key's id: policies are compiled anew now and then. The units of a use are all taken, or
+ * all given back. A meter that needn't wait gives an `Exit`, which costs least.
  * @category models
  * @since 0.1.0
  */
-export type Meter = (subject: Subject, use: Presented) => Effect.Effect<Effect.Effect<void>, InvalidKey | RepositoryError>
+export type Meter = (subject: Subject, use: Presented) => Effect.Effect<Taken, InvalidKey | RepositoryError>
 
 /**
  * The rule and the meter that the value of a policy means.

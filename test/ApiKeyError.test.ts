@@ -17,7 +17,9 @@ describe("refusals", () => {
       "Inactive",
       "Expired",
       "InsufficientScope",
+      "IpNotAllowed",
       "PolicyRefused",
+      "RateLimited",
     ])
     assert.deepStrictEqual(ApiKeyMetrics.failureTags, [...ApiKeyError.refusalTags, "RepositoryError", "HasherError", "Overloaded"])
   })

@@ -45,7 +45,7 @@ const units = (kind: string, left: Map<string, number>) =>
           const rest = left.get(apiKey.id) ?? limit
           if (rest < 1) return yield* new PolicyRefused({ keyId: apiKey.keyId, kind, reason: "used up" })
           left.set(apiKey.id, rest - 1)
-          return Effect.sync(() => left.set(apiKey.id, (left.get(apiKey.id) ?? 0) + 1))
+          return { giveBack: Effect.sync(() => void left.set(apiKey.id, (left.get(apiKey.id) ?? 0) + 1)) }
         }),
     }),
   })
@@ -57,7 +57,7 @@ const errorOf = <A, E>(exit: Exit.Exit<A, E>): E | undefined =>
 const stuck = KeyPolicy.make({
   kind: "stuck",
   schema: Schema.Null,
-  compile: () => ({ meter: () => Effect.succeed(Effect.die("stuck")) }),
+  compile: () => ({ meter: () => Effect.succeed({ giveBack: Effect.die("stuck") }) }),
 })
 
 /** A service on the repository provided, with these kinds of policies. */

@@ -274,18 +274,20 @@ export const make = Effect.fnUntraced(function* (
       )
       return body
     }),
-    verify: Effect.fnUntraced(function* (token, { scopes, maxAge, countsAsUse } = {}) {
+    verify: Effect.fnUntraced(function* (token, { scopes, maxAge, countsAsUse, cost, address } = {}) {
       const text = textOf(token)
       if (text.length > ApiKeyToken.maxTokenLength) return yield* new MalformedToken({ reason: "length" })
       const payload = yield* checked(VerifyPayload, {
         token: Redacted.make(text),
-        ...compact({ scopes, maxAge: maxAge === undefined ? undefined : orZero(maxAge), countsAsUse }),
+        ...compact({ scopes, maxAge: maxAge === undefined ? undefined : orZero(maxAge), countsAsUse, cost, address }),
       }).pipe(Effect.mapError((error) => notSent("verify", error)))
       const { body } = yield* ask("verify", client.verify({ payload })).pipe(
         Effect.catchTag("InvalidRequestProblem", (problem) => Effect.fail(strange("verify", url, toInvalidInput(problem).message))),
         Effect.mapError(orOverloaded),
       )
-      return body.valid ? { apiKey: body.apiKey, usedToken: body.usedToken, checkedAt: body.checkedAt } : yield* Effect.fail(body.error)
+      if (!body.valid) return yield* Effect.fail(body.error)
+      const { apiKey, usedToken, checkedAt, limits = [] } = body
+      return { apiKey, usedToken, checkedAt, limits }
     }),
     isToken: (token) => keyIdsOf(token).length > 0,
     keyIdsOf,

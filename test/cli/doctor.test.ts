@@ -193,7 +193,7 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
       const found = (yield* doctor()).filter(({ check }) => check === "policies")
       assert.deepInclude(only(found, "policies", "warning"), {
         message:
-          "The command line and the package's own server know no policies, and there are 2 keys with hours, 1 key with network: they refuse these keys (503 over HTTP)",
+          "The command line and the package's own server know no policies of applications, and there are 2 keys with hours, 1 key with network: they refuse these keys (503 over HTTP)",
       })
       assert.include(found[0]?.advice, "ApiKeyServer.layerWith({ policies })")
       yield* sql("UPDATE api_keys SET policies = NULL")

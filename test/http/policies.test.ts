@@ -57,10 +57,14 @@ describeWith(server, { excludeTestServices: true })("A key with policies, over H
     }),
   )
 
-  it.effect("can't be given policies by a body", () =>
+  it.effect("is given policies by a body, of kinds that are known", () =>
     Effect.gen(function* () {
       const { token } = yield* makeKey(null, "*")
-      assertProblem(yield* send("POST", "/api-keys", { token, body: { name: "k", policies: null } }), 400, "invalid-request")
+      const made = yield* send("POST", "/api-keys", { token, body: { name: "k", policies: { open: false } } })
+      assert.deepStrictEqual(made.body.apiKey.policies, { open: false })
+      for (const policies of [{ opened: true }, { open: "yes" }, {}]) {
+        assertProblem(yield* send("POST", "/api-keys", { token, body: { name: "k", policies } }), 400, "invalid-request")
+      }
     }),
   )
 })

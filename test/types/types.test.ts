@@ -49,12 +49,12 @@ describe("types", () => {
   })
 
   it("callers set what the description of a record lets them", () => {
-    type Faces = "name" | "description" | "ownerId" | "scopes" | "metadata" | "expiresAt"
+    type Faces = "name" | "description" | "ownerId" | "scopes" | "metadata" | "policies" | "expiresAt"
     expectTypeOf<keyof typeof UpdatePayload.Type>().toEqualTypeOf<Faces>()
     expectTypeOf<keyof typeof CreatePayload.Type>().toEqualTypeOf<Faces | "isActive">()
-    expectTypeOf<keyof ApiKeys.UpdateInput>().toEqualTypeOf<Faces | "isActive" | "policies">()
-    expectTypeOf<keyof ApiKeys.CreateInput>().toEqualTypeOf<Faces | "isActive" | "policies">()
-    expectTypeOf<keyof Changes>().toEqualTypeOf<Faces | "isActive" | "policies" | "deactivatedAt" | "deactivationReason">()
+    expectTypeOf<keyof ApiKeys.UpdateInput>().toEqualTypeOf<Faces | "isActive">()
+    expectTypeOf<keyof ApiKeys.CreateInput>().toEqualTypeOf<Faces | "isActive">()
+    expectTypeOf<keyof Changes>().toEqualTypeOf<Faces | "isActive" | "deactivatedAt" | "deactivationReason">()
     expectTypeOf<Sort["by"]>().toEqualTypeOf<"createdAt" | "name" | "lastUsedAt" | "expiresAt" | "tokenCreatedAt">()
   })
 
@@ -66,7 +66,9 @@ describe("types", () => {
       | "Inactive"
       | "Expired"
       | "InsufficientScope"
+      | "IpNotAllowed"
       | "PolicyRefused"
+      | "RateLimited"
       | "RepositoryError"
       | "HasherError"
       | "Overloaded"
@@ -122,7 +124,16 @@ describe("types", () => {
   })
 
   it("a refusal that is added has to be decided upon: what the wire and a report of a leak make of it", () => {
-    type Decided = "MalformedToken" | "NotFound" | "InvalidSecret" | "Inactive" | "Expired" | "InsufficientScope" | "PolicyRefused"
+    type Decided =
+      | "MalformedToken"
+      | "NotFound"
+      | "InvalidSecret"
+      | "Inactive"
+      | "Expired"
+      | "InsufficientScope"
+      | "IpNotAllowed"
+      | "PolicyRefused"
+      | "RateLimited"
     expectTypeOf<Errors.InvalidKey["_tag"]>().toEqualTypeOf<Decided>()
     const isProven = (error: Errors.InvalidKey): boolean => {
       switch (error._tag) {
@@ -133,7 +144,9 @@ describe("types", () => {
         case "Inactive":
         case "Expired":
         case "InsufficientScope":
+        case "IpNotAllowed":
         case "PolicyRefused":
+        case "RateLimited":
           return true
       }
     }

@@ -29,7 +29,9 @@ export declare const Refused: Schema.Struct<{
       typeof ApiKeyError.Inactive,
       typeof ApiKeyError.Expired,
       typeof ApiKeyError.InsufficientScope,
+      typeof ApiKeyError.IpNotAllowed,
       typeof ApiKeyError.PolicyRefused,
+      typeof ApiKeyError.RateLimited,
     ]
   >
 }>
@@ -52,7 +54,9 @@ export declare const Verified: Schema.Union<
           typeof ApiKeyError.Inactive,
           typeof ApiKeyError.Expired,
           typeof ApiKeyError.InsufficientScope,
+          typeof ApiKeyError.IpNotAllowed,
           typeof ApiKeyError.PolicyRefused,
+          typeof ApiKeyError.RateLimited,
         ]
       >
     }>,
@@ -77,7 +81,9 @@ export declare const Revoked: Schema.Union<
           typeof ApiKeyError.Inactive,
           typeof ApiKeyError.Expired,
           typeof ApiKeyError.InsufficientScope,
+          typeof ApiKeyError.IpNotAllowed,
           typeof ApiKeyError.PolicyRefused,
+          typeof ApiKeyError.RateLimited,
         ]
       >
     }>,

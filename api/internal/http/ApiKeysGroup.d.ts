@@ -111,6 +111,7 @@ export declare const make: <const Prefix extends `/${string}`>(
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly policies: Schema.optionalKey<Schema.NullOr<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>>
           readonly isActive: Schema.optionalKey<Schema.Boolean>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
           readonly name: Schema.Codec<string, string, never, never>
@@ -350,7 +351,9 @@ export declare const make: <const Prefix extends `/${string}`>(
                   typeof import("../../ApiKeyError.ts").Inactive,
                   typeof import("../../ApiKeyError.ts").Expired,
                   typeof import("../../ApiKeyError.ts").InsufficientScope,
+                  typeof import("../../ApiKeyError.ts").IpNotAllowed,
                   typeof import("../../ApiKeyError.ts").PolicyRefused,
+                  typeof import("../../ApiKeyError.ts").RateLimited,
                 ]
               >
             }>,
@@ -550,6 +553,7 @@ export declare const make: <const Prefix extends `/${string}`>(
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly policies: Schema.optionalKey<Schema.NullOr<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
         }>
       >,
@@ -594,6 +598,8 @@ export declare const make: <const Prefix extends `/${string}`>(
           readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly maxAge: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
           readonly countsAsUse: Schema.optionalKey<Schema.Boolean>
+          readonly cost: Schema.optionalKey<Schema.Int>
+          readonly address: Schema.optionalKey<Schema.String>
         }>
       >,
       never,
@@ -606,6 +612,17 @@ export declare const make: <const Prefix extends `/${string}`>(
                 readonly apiKey: typeof Model.ApiKey
                 readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
                 readonly checkedAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+                readonly limits: Schema.optionalKey<
+                  Schema.$Array<
+                    Schema.Struct<{
+                      readonly name: Schema.String
+                      readonly limit: Schema.Int
+                      readonly windowSeconds: Schema.Int
+                      readonly remaining: Schema.Int
+                      readonly resetAfterMillis: Schema.Finite
+                    }>
+                  >
+                >
               }>,
               Schema.Struct<{
                 readonly valid: Schema.Literal<false>
@@ -617,7 +634,9 @@ export declare const make: <const Prefix extends `/${string}`>(
                     typeof import("../../ApiKeyError.ts").Inactive,
                     typeof import("../../ApiKeyError.ts").Expired,
                     typeof import("../../ApiKeyError.ts").InsufficientScope,
+                    typeof import("../../ApiKeyError.ts").IpNotAllowed,
                     typeof import("../../ApiKeyError.ts").PolicyRefused,
+                    typeof import("../../ApiKeyError.ts").RateLimited,
                   ]
                 >
               }>,
@@ -734,6 +753,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly policies: Schema.optionalKey<Schema.NullOr<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>>
           readonly isActive: Schema.optionalKey<Schema.Boolean>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
           readonly name: Schema.Codec<string, string, never, never>
@@ -973,7 +993,9 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                   typeof import("../../ApiKeyError.ts").Inactive,
                   typeof import("../../ApiKeyError.ts").Expired,
                   typeof import("../../ApiKeyError.ts").InsufficientScope,
+                  typeof import("../../ApiKeyError.ts").IpNotAllowed,
                   typeof import("../../ApiKeyError.ts").PolicyRefused,
+                  typeof import("../../ApiKeyError.ts").RateLimited,
                 ]
               >
             }>,
@@ -1173,6 +1195,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           readonly ownerId: Schema.optionalKey<Schema.NullOr<Schema.Codec<string, string, never, never>>>
           readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly metadata: Schema.optionalKey<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>
+          readonly policies: Schema.optionalKey<Schema.NullOr<Schema.Codec<Schema.JsonObject, Schema.JsonObject, never, never>>>
           readonly expiresAt: Schema.optionalKey<Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>>
         }>
       >,
@@ -1217,6 +1240,8 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           readonly scopes: Schema.optionalKey<import("../../Scope.ts").ScopeSet>
           readonly maxAge: Schema.optionalKey<Schema.decodeTo<Schema.Duration, Schema.String, never, never>>
           readonly countsAsUse: Schema.optionalKey<Schema.Boolean>
+          readonly cost: Schema.optionalKey<Schema.Int>
+          readonly address: Schema.optionalKey<Schema.String>
         }>
       >,
       never,
@@ -1229,6 +1254,17 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                 readonly apiKey: typeof Model.ApiKey
                 readonly usedToken: Schema.Literals<readonly ["current", "previous"]>
                 readonly checkedAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+                readonly limits: Schema.optionalKey<
+                  Schema.$Array<
+                    Schema.Struct<{
+                      readonly name: Schema.String
+                      readonly limit: Schema.Int
+                      readonly windowSeconds: Schema.Int
+                      readonly remaining: Schema.Int
+                      readonly resetAfterMillis: Schema.Finite
+                    }>
+                  >
+                >
               }>,
               Schema.Struct<{
                 readonly valid: Schema.Literal<false>
@@ -1240,7 +1276,9 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                     typeof import("../../ApiKeyError.ts").Inactive,
                     typeof import("../../ApiKeyError.ts").Expired,
                     typeof import("../../ApiKeyError.ts").InsufficientScope,
+                    typeof import("../../ApiKeyError.ts").IpNotAllowed,
                     typeof import("../../ApiKeyError.ts").PolicyRefused,
+                    typeof import("../../ApiKeyError.ts").RateLimited,
                   ]
                 >
               }>,

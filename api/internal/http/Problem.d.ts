@@ -119,6 +119,31 @@ declare const PolicyRefusedProblem_base: HttpApiError.ProblemClass<
 
 export declare class PolicyRefusedProblem extends PolicyRefusedProblem_base {}
 
+declare const IpNotAllowedProblem_base: HttpApiError.ProblemClass<
+  IpNotAllowedProblem,
+  "IpNotAllowedProblem",
+  "urn:effect-api-key:problem:ip-not-allowed",
+  403,
+  {},
+  {}
+>
+
+export declare class IpNotAllowedProblem extends IpNotAllowedProblem_base {}
+
+declare const RateLimitedProblem_base: HttpApiError.ProblemClass<
+  RateLimitedProblem,
+  "RateLimitedProblem",
+  "https://iana.org/assignments/http-problem-types#quota-exceeded",
+  429,
+  {
+    readonly "violated-policies": Schema.$Array<Schema.String>
+    readonly retryAt: Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+  },
+  {}
+>
+
+export declare class RateLimitedProblem extends RateLimitedProblem_base {}
+
 declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
   ScopeNotHeldProblem,
   "ScopeNotHeldProblem",

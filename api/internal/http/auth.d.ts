@@ -1,5 +1,6 @@
 export interface AuthOptions {
   readonly realm?: string | undefined
+  readonly xRateLimit?: boolean | undefined
 }
 
 export declare const layerAuth: (options?: AuthOptions) => Layer.Layer<ApiKeyAuth | OptionalApiKeyAuth, never, ApiKeys>

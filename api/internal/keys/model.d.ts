@@ -115,6 +115,8 @@ export interface Options {
   readonly maximumAge?: Duration.Input | undefined
   readonly refuseAged?: boolean | undefined
   readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
+  readonly defaultLimits?: ReadonlyArray<typeof RateLimit.Encoded> | undefined
+  readonly ownerLimits?: ReadonlyArray<typeof RateLimit.Encoded> | undefined
   readonly policies?: ReadonlyArray<KeyPolicy> | undefined
   readonly acceptMissingPeppers?: boolean | undefined
   readonly acceptBuiltInPepper?: boolean | undefined

@@ -107,8 +107,8 @@ export declare const fields: {
       readonly isNullable: true
       readonly since: "0009_keep_policies"
     }
-    readonly create: "application"
-    readonly update: "application"
+    readonly create: "faces"
+    readonly update: "faces"
     readonly whenAbsent: null
     readonly isSortable: false
     readonly filter: "none"

@@ -60,7 +60,9 @@ const statusOf = ({ _tag }: InvalidKey): FoundToken["status"] => {
       return "unknown"
     // The secret is right, and the token works for other scopes, or at another time or place.
     case "InsufficientScope":
+    case "IpNotAllowed":
     case "PolicyRefused":
+    case "RateLimited":
       return "works"
   }
 }

@@ -56,7 +56,9 @@ export const authProblems = [
   Problem.InactiveProblem,
   Problem.ExpiredProblem,
   Problem.InsufficientScopeProblem,
+  Problem.IpNotAllowedProblem,
   Problem.PolicyRefusedProblem,
+  Problem.RateLimitedProblem,
   Problem.ServiceUnavailableProblem,
   Problem.OverloadedProblem,
 ] as const

@@ -83,6 +83,25 @@ export class PolicyRefusedProblem extends HttpApiError.Problem<PolicyRefusedProb
   { policy: Schema.String, reason: Schema.String },
 ) {}
 
+/** The key isn't allowed from the caller's address. Doesn't tell whether another address would do. @category problems @since 0.1.0 */
+export class IpNotAllowedProblem extends HttpApiError.Problem<IpNotAllowedProblem>()("IpNotAllowedProblem", {
+  type: urn("ip-not-allowed"),
+  status: 403,
+  title: "The API key isn't allowed from this address",
+}) {}
+
+/**
+ * A rate limit of the key leaves too little for this request (draft-ietf-httpapi-ratelimit-headers-11). `retryAt` is the exact time for another
+ * attempt, and `null` if none would do. `Retry-After` says at most a day.
+ * @category problems
+ * @since 0.1.0
+ */
+export class RateLimitedProblem extends HttpApiError.Problem<RateLimitedProblem>()(
+  "RateLimitedProblem",
+  { type: "https://iana.org/assignments/http-problem-types#quota-exceeded", status: 429, title: "Too many requests with this API key" },
+  { "violated-policies": Schema.Array(Schema.String), retryAt: Schema.NullOr(Instant) },
+) {}
+
 /** The caller tried to hand out scopes that it doesn't hold. @category problems @since 0.1.0 */
 export class ScopeNotHeldProblem extends HttpApiError.Problem<ScopeNotHeldProblem>()(
   "ScopeNotHeldProblem",

@@ -5,7 +5,10 @@
  * is present. Refusals are made once.
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -31,12 +34,15 @@ import { ApiKeyAuth, type AuthProblem, CurrentApiKey, OptionalApiKey, OptionalAp
 import { CacheControl, type Credentials, credentialsOf, headersOf, isAuthorization, redactAlso, varyOf } from "./credentials.ts"
 import { type Target, withWay } from "./directly.ts"
 import * as Problem from "./Problem.ts"
+import * as RateLimitFields from "./rateLimitFields.ts"
 import { makeReadCredential, missing, type ReadCredential } from "./readCredential.ts"
 
 /** @category models @since 0.1.0 */
 export interface AuthOptions {
   /** Named in the challenge (`WWW-Authenticate`). Default: `api-keys`. */
   readonly realm?: string | undefined
+  /** Whether answers have `X-RateLimit-*` beside `RateLimit` and `RateLimit-Policy`, of keys with rate limits. Default: no. */
+  readonly xRateLimit?: boolean | undefined
 }
 
 /**
@@ -59,12 +65,12 @@ export interface AuthOptions {
  * ```
  */
 export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | OptionalApiKeyAuth, never, ApiKeys> => {
-  const { realm = "api-keys" } = options
+  const { realm = "api-keys", xRateLimit = false } = options
   return Layer.mergeAll(
     Layer.effect(
       ApiKeyAuth,
       Effect.map(ApiKeys, (apiKeys) =>
-        makeService<CurrentApiKey>(apiKeys, makeDemandsOf(ApiKeyAuth, realm), {
+        makeService<CurrentApiKey>(apiKeys, makeDemandsOf(ApiKeyAuth, realm, xRateLimit), {
           provide: (context, apiKey) => Context.add(context, CurrentApiKey, apiKey),
           withoutKey: undefined,
         }),
@@ -73,7 +79,7 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
     Layer.effect(
       OptionalApiKeyAuth,
       Effect.map(ApiKeys, (apiKeys) =>
-        makeService<OptionalApiKey>(apiKeys, makeDemandsOf(OptionalApiKeyAuth, realm), {
+        makeService<OptionalApiKey>(apiKeys, makeDemandsOf(OptionalApiKeyAuth, realm, xRateLimit), {
           provide: (context, apiKey) => Context.add(context, OptionalApiKey, Option.some(apiKey)),
           withoutKey: (next) => Effect.provideService(next, OptionalApiKey, Option.none()),
         }),
@@ -265,13 +271,15 @@ interface Door {
   readonly vary: ReadonlyArray<string>
   /** Tells caches by which headers the answer differs. */
   readonly tellApart: HttpEffect.PreResponseHandler
+  /** Whether answers have `X-RateLimit-*` too. */
+  readonly xRateLimit: boolean
 }
 
 /**
  * The scopes that an endpoint asks of a key, and the places where the endpoint takes keys. An endpoint may be in several groups, which ask for
  * more.
  */
-const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target: Target) => Demands) => {
+const makeDemandsOf = (auth: { readonly key: string }, realm: string, xRateLimit: boolean): ((target: Target) => Demands) => {
   const demands = new WeakMap<HttpApiEndpoint.Top, Demands>()
   const doors = new WeakMap<Credentials, Door>()
   const doorOf = (credentials: Credentials): Door => {
@@ -282,7 +290,8 @@ const makeDemandsOf = (auth: { readonly key: string }, realm: string): ((target:
       vary,
       tellApart: tellCaches(vary, undefined),
       read: makeReadCredential(credentials),
-      refuse: makeRefuse(makeChallenge(credentials, realm)),
+      refuse: makeRefuse(makeChallenge(credentials, realm), xRateLimit),
+      xRateLimit,
       unusualHeaders: headersOf(credentials).filter((header) => !usualHeaders.has(header)),
     }
     doors.set(credentials, door)
@@ -339,12 +348,15 @@ const addToVary = (vary: string, names: ReadonlyArray<string>): string => {
 
 const usualHeaders = new Set(["authorization", "x-api-key"])
 
-/** Names the key in the request's span and in the logs under the context. A caller whose token is about to end is told so. */
+/**
+ * Names the key in the request's span and in the logs under the context. A caller whose token is about to end is told so, and a caller with rate
+ * limits what is left of them.
+ */
 const mention = (
   context: Context.Context<never>,
   span: Tracer.AnySpan | undefined,
-  { apiKey, usedToken }: Verified,
-  { unusualHeaders }: Door,
+  { apiKey, usedToken, limits }: Verified,
+  { unusualHeaders, xRateLimit }: Door,
 ): Context.Context<never> => {
   const { id, keyId } = apiKey
   if (span?._tag === "Span" && span.status._tag === "Started") {
@@ -360,6 +372,10 @@ const mention = (
     "api_key.id": id,
     "api_key.key_id": keyId,
   })
+  if (limits.length > 0) {
+    const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+    HttpEffect.appendPreResponseHandlerUnsafe(context, RateLimitFields.adding(RateLimitFields.fieldsOf(limits, xRateLimit, now)))
+  }
   if (usedToken === "current") return mentioned
   deprecate(context, { replacedAt: tokenCreatedAt(apiKey), expiresAt: toldEndOfPrevious(apiKey) })
   return Context.add(mentioned, UsedToken, usedToken)
@@ -390,7 +406,7 @@ type Refuse = (
   error: Refused,
 ) => Effect.Effect<never, AuthProblem>
 
-const makeRefuse = (challenge: (parameters: Parameters) => string): Refuse => {
+const makeRefuse = (challenge: (parameters: Parameters) => string, xRateLimit: boolean): Refuse => {
   const make = (problem: AuthProblem, ...parameters: Parameters): Refusal => ({
     exit: Exit.fail(problem),
     addHeader: setHeader("www-authenticate", challenge(parameters)),
@@ -401,11 +417,12 @@ const makeRefuse = (challenge: (parameters: Parameters) => string): Refuse => {
   const noKey = make(new Problem.MissingApiKeyProblem())
   const invalid = makeInvalid(new Problem.InvalidTokenProblem())
   const inactive = makeInvalid(new Problem.InactiveProblem())
+  const notAllowed = make(new Problem.IpNotAllowedProblem())
   const ambiguous = new WeakMap<Problem.InvalidRequestProblem, Refusal>()
   const busy = new Map<number, Refusal>()
 
   /** The refusal on the wire (RFC 6750 §3): malformed, unknown and wrong secret are the same. */
-  const toRefusal = (error: Exclude<Refused, RepositoryError | HasherError>): Refusal => {
+  const toRefusal = (error: Exclude<Refused, RepositoryError | HasherError>, context: Context.Context<never>): Refusal => {
     switch (error._tag) {
       case "MissingApiKey":
         return noKey
@@ -423,6 +440,16 @@ const makeRefuse = (challenge: (parameters: Parameters) => string): Refuse => {
           ["error", "insufficient_scope"],
           ["scope", error.required.join(" ")],
         )
+      case "IpNotAllowed":
+        return notAllowed
+      case "RateLimited": {
+        const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+        const retryAt = error.retryAfter === null ? null : DateTime.makeUnsafe(now + Duration.toMillis(error.retryAfter))
+        return {
+          exit: Exit.fail(new Problem.RateLimitedProblem({ "violated-policies": error.violated, retryAt }, { disableChecks: true })),
+          addHeader: RateLimitFields.adding(RateLimitFields.fieldsOfRefusal(error, xRateLimit, now)),
+        }
+      }
       case "PolicyRefused":
         // RFC 6750 has no error for it, and none that fits.
         return make(new Problem.PolicyRefusedProblem({ policy: error.kind, reason: error.reason }, { disableChecks: true }))
@@ -453,7 +480,7 @@ const makeRefuse = (challenge: (parameters: Parameters) => string): Refuse => {
         return exit
       })
     }
-    const { exit, addHeader } = toRefusal(error)
+    const { exit, addHeader } = toRefusal(error, context)
     refusals.set(request, exit)
     if (addHeader !== undefined) HttpEffect.appendPreResponseHandlerUnsafe(context, addHeader)
     if (error._tag === "InsufficientScope" && error.previous !== undefined) deprecate(context, error.previous)

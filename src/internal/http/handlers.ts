@@ -198,9 +198,11 @@ const makeHandlers = (api: typeof ApiKeysApi) => {
           ),
         update: ({ endpoint, params, query, headers, payload }) =>
           Effect.gen(function* () {
-            yield* checkGrant(endpoint, payload.scopes)
+            // Other policies may be weaker ones, so that they widen the key as scopes do.
+            yield* checkGrant(endpoint, payload.scopes ?? (payload.policies === undefined ? undefined : []))
             const options = { ...query, ...(yield* judge(params.id, headers)) }
-            const covered = payload.expiresAt === undefined ? {} : yield* checkCovered(endpoint, params.id)
+            const widens = payload.expiresAt !== undefined || payload.policies !== undefined
+            const covered = widens ? yield* checkCovered(endpoint, params.id) : {}
             return tagged(yield* byCaller(apiKeys.update(params.id, payload, { ...covered, ...options })))
           }).pipe(Effect.catchTags({ ...changeProblems, TooManyKeys: tooManyKeys })),
         delete: ({ params, query, headers }) =>
@@ -277,8 +279,8 @@ const compilePayloads = ({ endpoints }: { readonly endpoints: Readonly<Record<st
 const noStore = { "cache-control": "no-store" }
 const unstored = (body: typeof VerifiedBody.Type) => HttpApiSchema.withHeaders({ body, headers: noStore })
 
-const answerVerified = ({ apiKey, usedToken, checkedAt }: Verified) => {
-  const body = { valid: true, apiKey, usedToken, checkedAt } as const
+const answerVerified = ({ apiKey, usedToken, checkedAt, limits }: Verified) => {
+  const body = { valid: true, apiKey, usedToken, checkedAt, ...(limits.length > 0 && { limits }) } as const
   const response = writeVerified(body)
   return response === undefined ? unstored(body) : HttpServerResponse.setHeaders(response, noStore)
 }

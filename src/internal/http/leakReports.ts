@@ -135,7 +135,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
                 ),
                 // The secret was proven before the policies were read.
                 Effect.catchIf(
-                  (error) => error._tag === "PolicyRefused" || isUnknownPolicy(error),
+                  (error) => isPolicys(error) || isUnknownPolicy(error),
                   () =>
                     Effect.logWarning("An API key has leaked, whose policies refuse it here", {
                       keyIds: apiKeys.keyIdsOf(token),
@@ -151,7 +151,9 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
             NotFound: () => Effect.succeed(false),
             InvalidSecret: () => Effect.succeed(false),
             InsufficientScope: () => Effect.succeed(true),
+            IpNotAllowed: () => Effect.succeed(true),
             PolicyRefused: () => Effect.succeed(true),
+            RateLimited: () => Effect.succeed(true),
             // Deleted a moment ago.
             ApiKeyNotFound: () => Effect.succeed(true),
           }),
@@ -293,5 +295,9 @@ const isSignedBy =
       Result.try({ try: () => verify("sha256", body, { key, dsaEncoding: "der" }, signature), catch: () => undefined }),
       () => false,
     )
+
+/** Whether a policy of the key refuses the use, of a token with the right secret. */
+const isPolicys = ({ _tag }: VerifyError | ApiKeyNotFound): boolean =>
+  _tag === "PolicyRefused" || _tag === "IpNotAllowed" || _tag === "RateLimited"
 
 const failUnavailable = (error: Parameters<typeof unavailable>[0]) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))

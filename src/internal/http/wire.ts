@@ -7,6 +7,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as Struct from "effect/Struct"
 import * as Model from "../../ApiKey.ts"
 import * as ApiKeyError from "../../ApiKeyError.ts"
+import { LimitState, maxLimit } from "../../RateLimit.ts"
 import { ScopeSet } from "../../Scope.ts"
 import type { Filter } from "../keys/model.ts"
 import { type FaceCreateField, faceCreateFields, type FaceUpdateField, faceUpdateFields, perBound, sortFields } from "../record/fields.ts"
@@ -183,6 +184,10 @@ export const VerifyPayload = Schema.Struct({
   scopes: Schema.optionalKey(ScopeSet),
   maxAge: Schema.optionalKey(MaxAge),
   countsAsUse: Schema.optionalKey(Schema.Boolean),
+  /** The units that the use takes from each rate limit; 0 looks without taking. */
+  cost: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxLimit }))),
+  /** The IP address that the token came from. */
+  address: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64))),
 })
 
 /** @category schemas @since 0.1.0 */
@@ -192,6 +197,8 @@ export const VerifiedBody = Schema.Union([
     apiKey: Model.ApiKey,
     usedToken: Schema.Literals(["current", "previous"]),
     checkedAt: Model.Instant,
+    /** The key's rate limits after this use; absent for a key without limits. */
+    limits: Schema.optionalKey(Schema.Array(LimitState)),
   }),
   Schema.Struct({
     valid: Schema.Literal(false),

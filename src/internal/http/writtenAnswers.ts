@@ -14,10 +14,10 @@ import type { VerifiedBody } from "./wire.ts"
 type Valid = Extract<typeof VerifiedBody.Type, { readonly valid: true }>
 type Response = HttpServerResponse.HttpServerResponse
 
-/** `VerifiedBody` of a good token; `undefined` if it doesn't fit its schema. */
-export const writeVerified = ({ apiKey, usedToken, checkedAt }: Valid): Response | undefined => {
+/** `VerifiedBody` of a good token; `undefined` if it doesn't fit its schema, or has limits. */
+export const writeVerified = ({ apiKey, usedToken, checkedAt, limits }: Valid): Response | undefined => {
   const record = writeRecord(apiKey)
-  if (record === undefined || !fitsBeside({ usedToken, checkedAt })) return undefined
+  if (record === undefined || limits !== undefined || !fitsBeside({ usedToken, checkedAt })) return undefined
   return respond(`{"valid":true,"apiKey":${record},"usedToken":"${usedToken}","checkedAt":"${DateTime.formatIso(checkedAt)}"}`)
 }
 

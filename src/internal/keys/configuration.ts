@@ -2,6 +2,9 @@
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as RateLimit from "../../RateLimit.ts"
 import * as Variable from "../config/variable.ts"
 import type { HashingOptions, Options } from "./model.ts"
 
@@ -24,6 +27,8 @@ export const readOptions: Effect.Effect<Options, Config.ConfigError> = Effect.ge
     maxKeysPerOwner: yield* optional(Variable.whole("API_KEY_MAX_KEYS_PER_OWNER")),
     maximumAge: yield* optional(Variable.duration("API_KEY_MAXIMUM_AGE")),
     refuseAged: yield* optional(Variable.flag("API_KEY_REFUSE_AGED")),
+    defaultLimits: yield* optional(rateLimits("API_KEY_LIMITS")),
+    ownerLimits: yield* optional(rateLimits("API_KEY_OWNER_LIMITS")),
     acceptMissingPeppers: yield* optional(Variable.flag("API_KEY_ACCEPT_MISSING_PEPPERS")),
     acceptBuiltInPepper: yield* optional(Variable.flag("API_KEY_ACCEPT_BUILT_IN_PEPPER")),
     lastUsedInterval: yield* optional(Variable.duration("API_KEY_LAST_USED_INTERVAL")),
@@ -44,5 +49,14 @@ export const readHashing: Effect.Effect<HashingOptions, Config.ConfigError> = Ef
     maxWait: yield* optional(Variable.duration("API_KEY_HASHING_MAX_WAIT")),
   }
 })
+
+const rateLimits = (name: string) =>
+  Variable.make(
+    name,
+    Schema.Array(RateLimit.RateLimit.pipe(Schema.toEncoded)),
+    "limits such as burst=10/1s,daily=10000/1d",
+    (text) => Result.getOrUndefined(RateLimit.parse(text)),
+    RateLimit.format,
+  )
 
 const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> => Config.map(Config.option(config), Option.getOrUndefined)

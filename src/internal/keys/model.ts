@@ -7,6 +7,7 @@ import type * as Repository from "../../ApiKeyRepository.ts"
 import type * as ApiKeyToken from "../../ApiKeyToken.ts"
 import type { KeyPolicy } from "../../KeyPolicy.ts"
 import type { LegacyTokens } from "../../LegacyTokens.ts"
+import type { RateLimit } from "../../RateLimit.ts"
 import type { Bound, CreateField, UpdateField } from "../record/fields.ts"
 import type * as VerificationCache from "../../VerificationCache.ts"
 
@@ -231,7 +232,14 @@ export interface Options {
    * `effect-api-key/legacy/*`. Keys of other systems come in by `import`, and get a hash of the service's hasher at their first use.
    */
   readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
-  /** The kinds of policies that records may hold: see `KeyPolicy`. A key with another kind of policy is refused. Default: none. */
+  /** The rate limits of keys without limits of their own. Default: none. */
+  readonly defaultLimits?: ReadonlyArray<typeof RateLimit.Encoded> | undefined
+  /** The rate limits that all keys of an owner share, beside those of the single keys. `per` is `owner` whatever is given. Default: none. */
+  readonly ownerLimits?: ReadonlyArray<typeof RateLimit.Encoded> | undefined
+  /**
+   * The kinds of policies that records may hold beside those of the package: see `KeyPolicy`. A key with another kind of policy is refused.
+   * Default: none.
+   */
   readonly policies?: ReadonlyArray<KeyPolicy> | undefined
   /** Whether to start although hashes need a pepper that isn't configured, whose keys then fail with `HasherError`. Default: no. */
   readonly acceptMissingPeppers?: boolean | undefined

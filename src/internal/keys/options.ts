@@ -5,7 +5,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ApiKeyToken from "../../ApiKeyToken.ts"
 import type { KeyPolicy } from "../../KeyPolicy.ts"
+import { type RateLimit, RateLimits } from "../../RateLimit.ts"
 import type * as VerificationCache from "../../VerificationCache.ts"
+import { firstIssue } from "../schema/firstIssue.ts"
 import * as CacheSettings from "../verifier/cacheSettings.ts"
 import * as HashQueue from "../verifier/hashQueue.ts"
 import type { HashingOptions, Options } from "./model.ts"
@@ -26,8 +28,12 @@ export interface Lifetimes {
   readonly refusedAge: Duration.Duration
 }
 
-/** The kinds of policies that the service knows, by name. */
-export const decodePolicies = ({ policies = [] }: Pick<Options, "policies">): Effect.Effect<ReadonlyArray<KeyPolicy>, InvalidOptions> => {
+/** The kinds of policies that the service knows: those of the package, and the application's. */
+export const decodePolicies = (
+  { policies: given = [] }: Pick<Options, "policies">,
+  own: ReadonlyArray<KeyPolicy>,
+): Effect.Effect<ReadonlyArray<KeyPolicy>, InvalidOptions> => {
+  const policies = [...given, ...own]
   const wrong = policies.find(({ kind }) => !isKind(kind))
   if (wrong !== undefined)
     return Effect.fail(new InvalidOptions({ reason: `${JSON.stringify(wrong.kind)} is no name for a kind of policy` }))
@@ -36,6 +42,26 @@ export const decodePolicies = ({ policies = [] }: Pick<Options, "policies">): Ef
     ? Effect.succeed(policies)
     : Effect.fail(new InvalidOptions({ reason: `The kind of policy ${twice.kind} is there twice` }))
 }
+
+interface Limits {
+  readonly defaultLimits: ReadonlyArray<typeof RateLimit.Encoded> | undefined
+  readonly ownerLimits: ReadonlyArray<RateLimit>
+}
+
+export const decodeLimits = Effect.fnUntraced(function* ({
+  defaultLimits,
+  ownerLimits = [],
+}: Options): Effect.fn.Return<Limits, InvalidOptions> {
+  if (defaultLimits !== undefined) yield* decodeRateLimits("defaultLimits", defaultLimits)
+  const shared = yield* decodeRateLimits("ownerLimits", ownerLimits)
+  return { defaultLimits, ownerLimits: shared.map((limit): RateLimit => ({ ...limit, per: "owner" })) }
+})
+
+const decodeRateLimits = (name: string, limits: ReadonlyArray<typeof RateLimit.Encoded>) =>
+  Effect.mapError(Schema.decodeEffect(RateLimits)(limits, { onExcessProperty: "error" }), ({ issue }) => {
+    const { path, message } = firstIssue(issue)
+    return new InvalidOptions({ reason: `${[name, ...path].join(".")}: ${message}` })
+  })
 
 const isKind = (kind: string): boolean => /^[a-z][A-Za-z0-9]{0,31}$/.test(kind)
 

@@ -124,11 +124,10 @@ export const fields = {
     isSortable: false,
     filter: "none",
   },
-  // Callers of HTTP and the command line don't set policies in their stored form. Each kind is to get an input of its own there.
   policies: {
     column: { name: "policies", kind: "json", isNullable: true, since: "0009_keep_policies" },
-    create: "application",
-    update: "application",
+    create: "faces",
+    update: "faces",
     whenAbsent: null,
     isSortable: false,
     filter: "none",

@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { ApiKey, UsedToken } from "../../ApiKey.ts"
 import type { VerifyError } from "../../ApiKeyError.ts"
-import type { Meter, Presented } from "../../KeyPolicy.ts"
+import type { Meter, Presented, Taken } from "../../KeyPolicy.ts"
+import type { LimitState } from "../../RateLimit.ts"
 import { satisfies } from "../../Scope.ts"
 import { fromMoment, toMoment } from "../time/moment.ts"
 import type { Counts } from "./counts.ts"
@@ -43,6 +44,16 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
     return new Answer(found.apiKey, found.usedToken, toMoment(found.checkedAt))
   }
 
+  const useMetered = (
+    found: Found,
+    now: number,
+    options: VerifyOptions | undefined,
+    limits: ReadonlyArray<LimitState> | undefined,
+  ): Exit.Exit<Verified> => {
+    if (options?.countsAsUse !== false) lastUsed.record(found.use, now)
+    return Exit.succeed(new MeteredAnswer(found.apiKey, found.usedToken, toMoment(found.checkedAt), limits))
+  }
+
   const grant = (found: Found, now: number, options: VerifyOptions | undefined): Exit.Exit<Verified> =>
     Exit.succeed(use(found, now, options))
 
@@ -65,16 +76,22 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
     const { meters } = found.plan
     const refusal = firstRefusal(found, now, options)
     if (refusal !== undefined) return refuse(refusal)
-    if (meters.length === 0) return grant(found, now, options)
-    const presented = options ?? nothing
-    return Effect.clockWith((clock) =>
+    const [first] = meters
+    if (first === undefined) return grant(found, now, options)
+    if (meters.length > 1) return takeAndGrant(meters, found, now, options)
+    const taking = first(found, options ?? nothing)
+    const taken = atOnce(taking)
+    return taken === undefined ? takeAndGrant([() => taking], found, now, options) : useMetered(found, now, options, taken.limits)
+  }
+
+  const takeAndGrant = (meters: ReadonlyArray<Meter>, found: Found, now: number, options: VerifyOptions | undefined) =>
+    Effect.clockWith((clock) =>
       Effect.matchEffect(
         // A meter may wait, and the key may expire meanwhile.
-        takeAll(meters, found, presented, () => firstRefusal(found, clock.currentTimeMillisUnsafe(), options)),
-        { onFailure: refuse, onSuccess: () => grant(found, now, options) },
+        takeAll(meters, found, options ?? nothing, () => firstRefusal(found, clock.currentTimeMillisUnsafe(), options)),
+        { onFailure: refuse, onSuccess: (limits) => useMetered(found, now, options, limits) },
       ),
     )
-  }
 
   const judge: Judgement = (found, now, options) => (found.plan.isPlain ? judgeStanding : judgePolicies)(found, now, options)
 
@@ -103,27 +120,39 @@ const firstRefusal = (found: Found, now: number, options: VerifyOptions | undefi
   return undefined
 }
 
+/** The units of a meter that needn't wait, and doesn't refuse. */
+const atOnce = (taking: ReturnType<Meter>): Taken | undefined => {
+  if (!Exit.isExit(taking)) return undefined
+  // An effect of the meter that is an exit is one of its results and failures.
+  const exit = taking as Exit.Exit<Taken, unknown>
+  return Exit.isSuccess(exit) ? exit.value : undefined
+}
+
 /** Takes a unit of each meter, or of none. If a later meter refuses or the caller gives up, the taken units go back. */
 const takeAll = (
   meters: ReadonlyArray<Meter>,
   found: Found,
   use: Presented,
   refusalNow: () => VerifyError | undefined,
-): Effect.Effect<void, VerifyError> =>
+): Effect.Effect<ReadonlyArray<LimitState>, VerifyError> =>
   Effect.suspend(() => {
-    const taken: Array<Effect.Effect<void>> = []
+    const taken: Array<Taken> = []
     const take = (meter: Meter) =>
-      Effect.uninterruptibleMask((restore) => Effect.map(restore(meter(found, use)), (giveBack) => void taken.push(giveBack)))
+      Effect.uninterruptibleMask((restore) => Effect.map(restore(meter(found, use)), (each) => void taken.push(each)))
     const taking = Effect.flatMap(Effect.forEach(meters, take, { discard: true }), () => {
       const refusal = refusalNow()
-      return refusal === undefined ? Effect.void : Effect.fail(refusal)
+      return refusal === undefined ? Effect.succeed(taken.flatMap(({ limits = [] }) => limits)) : Effect.fail(refusal)
     })
-    return Effect.onExit(taking, (exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.forEach(taken, safely, { discard: true })))
+    return Effect.onExit(taking, (exit) =>
+      Exit.isSuccess(exit) ? Effect.void : Effect.forEach(taken, ({ giveBack }) => safely(giveBack), { discard: true }),
+    )
   })
 
 /** If a unit can't be given back, the others still are. */
 const safely = (giveBack: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchCause(giveBack, (cause) => Effect.logError("A meter of API keys couldn't take a unit back", cause))
+
+const unlimited: ReadonlyArray<LimitState> = Object.freeze([])
 
 /** A good token's record, as it was at `checkedAt`. */
 class Answer implements Verified {
@@ -135,6 +164,11 @@ class Answer implements Verified {
     this.apiKey = apiKey
     this.usedToken = usedToken
     this.moment = moment
+  }
+
+  /** Keys without limits share the value. */
+  get limits(): ReadonlyArray<LimitState> {
+    return unlimited
   }
 
   get checkedAt(): DateTime.Utc {
@@ -150,5 +184,22 @@ class Answer implements Verified {
   /** `console.log` of Node shows own fields only, and an accessor is none. */
   [Symbol.for("nodejs.util.inspect.custom")]() {
     return this.toJSON()
+  }
+}
+
+class MeteredAnswer extends Answer {
+  private readonly states: ReadonlyArray<LimitState>
+
+  constructor(apiKey: ApiKey, usedToken: UsedToken, moment: number, states: ReadonlyArray<LimitState> = unlimited) {
+    super(apiKey, usedToken, moment)
+    this.states = states
+  }
+
+  override get limits(): ReadonlyArray<LimitState> {
+    return this.states
+  }
+
+  override toJSON() {
+    return { ...super.toJSON(), limits: this.states }
   }
 }

@@ -19,6 +19,7 @@ import { sha256 } from "../hash/digest.ts"
 import { isLegacyHash } from "../hash/legacyHash.ts"
 import type { Doubts } from "../nodes/doubts.ts"
 import { beginsGrace } from "../record/previousToken.ts"
+import { withoutStack } from "../schema/withoutStack.ts"
 import type { Credential, Reading } from "./credential.ts"
 import { type Found, useOf } from "./entry.ts"
 import { flat } from "./flat.ts"
@@ -218,15 +219,8 @@ const tokenOf = ({ apiKey, hash, previousHash }: StoredApiKey, keyId: string): S
  */
 const digestOfHash = (hash: string): string => sha256?.(hash).slice(0, 16) ?? hash
 
-/** The error has no stack. The engine would keep the token, which its frames worked on, as long as the error is remembered. */
-const refusalFor = (Refused: typeof NotFound | typeof InvalidSecret, keyId: KeyId): NotFound | InvalidSecret => {
-  const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 0
-  try {
-    return new Refused({ keyId })
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit
-  }
-}
+/** The engine would keep the token, which the frames of a stack worked on, as long as the error is remembered. */
+const refusalFor = (Refused: typeof NotFound | typeof InvalidSecret, keyId: KeyId): NotFound | InvalidSecret =>
+  withoutStack(() => new Refused({ keyId }))
 
 const isMissingPepper = ({ reason }: HasherError): boolean => reason === "MissingPepper"

@@ -43,12 +43,14 @@ export interface Dependencies {
   readonly maximumAge: number
   /** The kinds of policies that this node knows. */
   readonly policies: ReadonlyArray<KeyPolicy>
+  /** The policies of keys without one of the same kind; `null` for none. */
+  readonly defaults: Schema.JsonObject | null
 }
 
 /** The number of compiled policies that are shared. Each has up to 8 KiB. */
 const capacity = 1_000
 
-export const make = ({ maximumAge, policies }: Dependencies): Plans => {
+export const make = ({ maximumAge, policies, defaults }: Dependencies): Plans => {
   const ends = [inactive, expired, aged(maximumAge), ended(maximumAge)]
   const kinds = new Map(policies.map((policy) => [policy.kind, policy]))
   /** The plan of each set of rules, by a bit for each rule. */
@@ -59,11 +61,16 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
     { readonly compiled: Omit<Plan, "usedToken" | "rules">; readonly plans: Array<Plan | undefined> }
   >()
 
+  const policiesOf = ({ apiKey }: Subject): Schema.JsonObject | null => {
+    if (defaults === null) return apiKey.policies
+    return apiKey.policies === null ? defaults : { ...defaults, ...apiKey.policies }
+  }
+
   return {
     of: (subject) => {
       let needed = 0
       for (let index = 0; index < ends.length; index++) if (ends[index]!.from(subject) < Number.POSITIVE_INFINITY) needed |= 1 << index
-      const { policies } = subject.apiKey
+      const policies = policiesOf(subject)
       if (policies === null) return (plans[needed] ??= { usedToken: subject.usedToken, rules: rulesOf(ends, needed), ...nothing })
       const name = JSON.stringify(policies)
       let known = plansOfPolicies.get(name)
@@ -75,7 +82,7 @@ export const make = ({ maximumAge, policies }: Dependencies): Plans => {
       return (known.plans[needed] ??= { usedToken: subject.usedToken, rules: rulesOf(ends, needed), ...known.compiled })
     },
     goodUntil: (subject) => {
-      if (subject.apiKey.policies !== null) return Number.NEGATIVE_INFINITY
+      if (policiesOf(subject) !== null) return Number.NEGATIVE_INFINITY
       let earliest = Number.POSITIVE_INFINITY
       for (const { from } of ends) earliest = Math.min(earliest, from(subject))
       return earliest

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
 import type { KeyId } from "../../ApiKey.ts"
 import type { HasherError, InvalidSecret, NotFound, VerifyError } from "../../ApiKeyError.ts"
 import type { ApiKeyHasher } from "../../ApiKeyHasher.ts"
@@ -80,6 +81,8 @@ export interface Dependencies {
   readonly maximumAge: number
   /** The kinds of policies that this node knows. */
   readonly policies: ReadonlyArray<KeyPolicy>
+  /** The policies of keys without one of the same kind; `null` for none. */
+  readonly defaults: Schema.JsonObject | null
   readonly rehash: Rehash
   /** Tells tokens with a good seal from others, or `undefined` where tokens bear no seals. */
   readonly standings: Standings | undefined

@@ -3,6 +3,8 @@ export declare const update: Command.Command<
   {
     readonly confirmWithin: Option.Option<import("effect/Duration").Duration>
     readonly ifVersion: Option.Option<number>
+    readonly limit: readonly string[]
+    readonly noLimits: boolean
     readonly key: string
     readonly name: Option.Option<string>
     readonly description: Option.Option<string>

@@ -11,6 +11,7 @@ import { checkIssuedPrefix } from "../issuedPrefix.ts"
 import { givenFields, readScopes, scopes, string, text, toggle } from "../keyFlags.ts"
 import { asking } from "../keyName.ts"
 import { printCreated } from "../output.ts"
+import { policyFlags, readPolicies, withPolicies } from "../policyFlags.ts"
 
 /** Issues a key. @category commands @since 0.1.0 */
 export const create = Command.make(
@@ -26,9 +27,10 @@ export const create = Command.make(
     scope: scopes("What it may do"),
     expires,
     metadata,
+    ...policyFlags,
     inactive: toggle("inactive", "Don't activate it yet"),
   },
-  Effect.fnUntraced(function* ({ name, description, owner, scope, expires, metadata, inactive }) {
+  Effect.fnUntraced(function* ({ name, description, owner, scope, expires, metadata, inactive, ...flags }) {
     const now = yield* DateTime.now
     const input: CreateInput = {
       name,
@@ -37,6 +39,7 @@ export const create = Command.make(
         description,
         ownerId: owner,
         metadata,
+        policies: withPolicies({ policies: null }, yield* readPolicies(flags)),
         expiresAt: readExpiry(expires, now),
       } satisfies { readonly [Name in Exclude<FaceCreateField, "name" | "scopes" | "isActive">]: unknown }),
       ...(inactive ? { isActive: false } : {}),
@@ -48,6 +51,7 @@ export const create = Command.make(
   Command.withDescription("Issue an API key. Its token is printed once"),
   Command.withExamples([
     { command: "effect-api-key create --name ci --scope invoices:read --expires 30d" },
+    { command: "effect-api-key create --name partner --limit burst=10/1s,daily=10000/1d" },
     { command: "effect-api-key create --name ci --json | jq -r .token", description: "For a script: just the token" },
   ]),
 )

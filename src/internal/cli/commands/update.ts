@@ -9,6 +9,7 @@ import { orFailure, usage } from "../CliFailure.ts"
 import { givenFields, readScopes, scopes, text, toggle } from "../keyFlags.ts"
 import { findKey } from "../keyName.ts"
 import { printKey } from "../output.ts"
+import { policyChangeFlags, readPolicies, withPolicies } from "../policyFlags.ts"
 
 /** Changes a key's record. @category commands @since 0.1.0 */
 export const update = Command.make(
@@ -22,25 +23,31 @@ export const update = Command.make(
     noScopes: toggle("no-scopes", "Take all scopes away"),
     expires,
     metadata,
+    ...policyChangeFlags,
     ...changeFlags,
   },
   Effect.fnUntraced(function* ({ key, name, description, owner, scope, noScopes, expires, metadata, ...flags }) {
     const scopes = yield* readScopes(scope)
     if (noScopes && scopes.length > 0) return yield* usage("--scope and --no-scopes contradict each other")
+    const values = yield* readPolicies(flags)
+    const found = yield* findKey(key)
+    const policies = withPolicies(found, values)
     const input: UpdateInput = {
       ...givenFields<UpdateInput>({
         name,
         description: orNull(description),
         ownerId: orNull(owner),
         metadata,
+        policies,
         expiresAt: readExpiry(expires, yield* DateTime.now),
       } satisfies { readonly [Name in Exclude<FaceUpdateField, "scopes">]: unknown }),
       ...(noScopes || scopes.length > 0 ? { scopes } : {}),
     }
     if (Object.keys(input).length === 0)
-      return yield* usage("Say what to change: --name, --description, --owner, --scope, --expires or --metadata")
-    const { id } = yield* findKey(key)
-    return yield* printKey(yield* orFailure((yield* ApiKeys).update(id, input, readChange(flags))))
+      return yield* usage("Say what to change: --name, --description, --owner, --scope, --expires, --metadata or --limit")
+    // The other kinds of policies are those of the record that was found.
+    const options = { ...(Option.isSome(policies) && { ifVersion: found.version }), ...readChange(flags) }
+    return yield* printKey(yield* orFailure((yield* ApiKeys).update(found.id, input, options)))
   }),
 ).pipe(
   Command.withDescription("Change what is known of an API key, and what it may do"),

@@ -1,0 +1,104 @@
+/** Rate limits over HTTP: the fields that tell of them, and the refusal. */
+import { assert, layer as describeWith } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import * as ApiKeys from "../../src/ApiKeys.ts"
+import { layerMemory } from "../../src/ApiKeyRepository.ts"
+import { makeSetup } from "./suite/setup.ts"
+
+const limits = [
+  { name: "burst", limit: 2, window: "1h" },
+  { name: "daily", limit: 10_000, window: "1 day", algorithm: "bucket" as const },
+]
+
+const { server, send, assertProblem } = makeSetup(Layer.fresh(layerMemory))
+
+const makeKey = (...scopes: ReadonlyArray<string>) =>
+  ApiKeys.ApiKeys.use((apiKeys) => Effect.orDie(apiKeys.create({ name: "k", scopes }))).pipe(
+    Effect.map(({ apiKey, token }) => ({ ...apiKey, token: Redacted.value(token) })),
+  )
+
+describeWith(server, { excludeTestServices: true })("A key with rate limits, over HTTP,", (it) => {
+  it.effect("is made, changed and shown with them", () =>
+    Effect.gen(function* () {
+      const { token } = yield* makeKey("*")
+      const made = yield* send("POST", "/api-keys", { token, body: { name: "k", policies: { limits } } })
+      assert.strictEqual(made.status, 201, made.text)
+      const { id } = made.body.apiKey
+      assert.deepStrictEqual((yield* send("GET", `/api-keys/${id}`, { token })).body.policies, { limits })
+      const changed = yield* send("PATCH", `/api-keys/${id}`, { token, body: { policies: { limits: [limits[0]] } } })
+      assert.deepStrictEqual(changed.body.policies, { limits: [limits[0]] })
+      assert.isNull((yield* send("PATCH", `/api-keys/${id}`, { token, body: { policies: null } })).body.policies)
+      const wrong = yield* send("POST", "/api-keys", { token, body: { name: "k", policies: { limits: [{ ...limits[0], limit: 0 }] } } })
+      assertProblem(wrong, 400, "invalid-request")
+      assert.deepStrictEqual(wrong.body.errors[0].path, ["policies", "limits", "0", "limit"])
+    }),
+  )
+
+  it.effect("is told what is left of them, and when to come again", () =>
+    Effect.gen(function* () {
+      const { token: admin } = yield* makeKey("*")
+      const { body } = yield* send("POST", "/api-keys", {
+        token: admin,
+        body: { name: "k", scopes: ["api-keys:read"], policies: { limits } },
+      })
+      const token: string = body.token
+      const good = yield* send("GET", "/api-keys", { token })
+      assert.strictEqual(good.status, 200)
+      assert.strictEqual(good.headers.get("ratelimit-policy"), `"burst";q=2;w=3600, "daily";q=10000;w=86400`)
+      assert.match(good.headers.get("ratelimit") ?? "", /^"burst";r=1;t=3600, "daily";r=9999;t=9$/)
+      assert.isNull(good.headers.get("x-ratelimit-limit"))
+      assert.strictEqual((yield* send("GET", "/api-keys", { token })).status, 200)
+      const refused = yield* send("GET", "/api-keys", { token })
+      assert.strictEqual(refused.status, 429)
+      const { type, title, "violated-policies": violated, retryAt } = refused.body
+      assert.deepStrictEqual(
+        { type, title, violated },
+        {
+          type: "https://iana.org/assignments/http-problem-types#quota-exceeded",
+          title: "Too many requests with this API key",
+          violated: ["burst"],
+        },
+      )
+      const again = Number(refused.headers.get("retry-after"))
+      const [, t = ""] = /^"burst";r=0;t=(\d+)$/.exec(refused.headers.get("ratelimit") ?? "") ?? []
+      assert.isTrue(again >= Number(t) && again > 3_500 && again <= 3_600, `${again} ${t}`)
+      assert.closeTo(Date.parse(retryAt), Date.now() + again * 1_000, 60_000)
+      assert.strictEqual(refused.headers.get("ratelimit-policy"), `"burst";q=2;w=3600, "daily";q=10000;w=86400`)
+    }),
+  )
+
+  it.effect("is verified with a cost, by a caller that is told of the limits too", () =>
+    Effect.gen(function* () {
+      const { token: admin } = yield* makeKey("*")
+      const { body } = yield* send("POST", "/api-keys", { token: admin, body: { name: "k", policies: { limits } } })
+      const verify = (cost: number) => send("POST", "/api-keys/verify", { token: admin, body: { token: body.token, cost } })
+      const good = (yield* verify(2)).body
+      assert.deepInclude(good.limits[0], { name: "burst", limit: 2, windowSeconds: 3_600, remaining: 0 })
+      const { valid, error } = (yield* verify(1)).body
+      assert.isFalse(valid)
+      assert.deepInclude(error, { _tag: "RateLimited", name: "burst", violated: ["burst"] })
+      assert.isTrue((yield* verify(0)).body.valid)
+      assertProblem(yield* verify(-1), 400, "invalid-request")
+    }),
+  )
+
+  it.effect("takes its limits from no key, its own included, of a caller that has policies", () =>
+    Effect.gen(function* () {
+      const { token: admin } = yield* makeKey("*")
+      const { body } = yield* send("POST", "/api-keys", {
+        token: admin,
+        body: { name: "k", scopes: ["*"], policies: { limits: [{ ...limits[1]!, name: "x" }] } },
+      })
+      for (const policies of [null, { limits }]) {
+        const refused = yield* send("PATCH", `/api-keys/${body.apiKey.id}`, { token: body.token, body: { policies } })
+        assertProblem(refused, 403, "policy-refused")
+      }
+      const weak = yield* makeKey("api-keys:write")
+      assertProblem(
+        yield* send("PATCH", `/api-keys/${body.apiKey.id}`, { token: weak.token, body: { policies: null } }),
+        403,
+        "scope-not-held",
+      )
+    }),
+  )
+})
