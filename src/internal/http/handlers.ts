@@ -38,7 +38,7 @@ import { type ApiKeyAuth, assertProtected, CurrentApiKey, UsedToken } from "./Ap
 import { ApiKeysApi, type RequestProblems } from "./ApiKeysGroup.ts"
 import type { RevokedBody, SortQuery, VerifiedBody } from "./wire.ts"
 import { areUnconditional, entityTag, failedPrecondition, type Preconditions } from "./preconditions.ts"
-import { challengeScopes, overloaded, refuseKey, unavailable } from "./auth.ts"
+import { challengeScopes, overloaded, refuseKey, unavailable } from "./refusing.ts"
 import * as Problem from "./Problem.ts"
 import { writeVerified } from "./writtenAnswers.ts"
 

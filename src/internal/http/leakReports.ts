@@ -21,7 +21,7 @@ import { type ApiKeyNotFound, Overloaded, type VerifyError, isUnknownPolicy } fr
 import { CurrentActor } from "../../ApiKeyEvents.ts"
 import { ApiKeys } from "../../ApiKeys.ts"
 import type { RequestProblems } from "./ApiKeysGroup.ts"
-import { overloaded, unavailable } from "./auth.ts"
+import { overloaded, unavailable } from "./refusing.ts"
 import { LeakReport, type LeakLabels, type LeaksApi } from "./LeaksGroup.ts"
 import { safeText } from "../text/safe.ts"
 import * as Possession from "./possession.ts"

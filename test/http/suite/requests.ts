@@ -101,9 +101,34 @@ export const requests = (it: It, { send, makeKey, assertProblem }: Setup): void 
       assert.deepStrictEqual(spec.paths["/api-keys"].post.security, [{ bearer: ["api-keys:write"] }, { apiKey: ["api-keys:write"] }])
       const statusesOf = (operation: { readonly responses: object }) => Object.keys(operation.responses)
       const general = ["408", "414", "431", "500"]
-      assert.sameMembers(statusesOf(spec.paths["/api-keys"].post), [...general, "201", "400", "401", "403", "409", "413", "415", "503"])
+      assert.sameMembers(statusesOf(spec.paths["/api-keys"].post), [
+        ...general,
+        "201",
+        "400",
+        "401",
+        "403",
+        "409",
+        "413",
+        "415",
+        "429",
+        "503",
+      ])
       const { post: rotation } = spec.paths["/api-keys/{id}/rotate"]
-      assert.sameMembers(statusesOf(rotation), [...general, "200", "400", "401", "403", "404", "409", "412", "413", "415", "503", "504"])
+      assert.sameMembers(statusesOf(rotation), [
+        ...general,
+        "200",
+        "400",
+        "401",
+        "403",
+        "404",
+        "409",
+        "412",
+        "413",
+        "415",
+        "429",
+        "503",
+        "504",
+      ])
       assert.include(JSON.stringify(rotation.requestBody), "RotateApiKey")
       assert.sameMembers(Object.keys(spec.components.schemas.RotateApiKey.properties), ["graceSeconds", "graceFrom", "ifPrevious"])
       assert.sameMembers(statusesOf(spec.paths["/api-keys/{id}"].patch), [
@@ -117,6 +142,7 @@ export const requests = (it: It, { send, makeKey, assertProblem }: Setup): void 
         "412",
         "413",
         "415",
+        "429",
         "503",
         "504",
       ])
