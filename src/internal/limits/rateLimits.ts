@@ -11,6 +11,7 @@ import type { ApiKey } from "../../ApiKey.ts"
 import { RateLimited } from "../../ApiKeyError.ts"
 import * as KeyPolicy from "../../KeyPolicy.ts"
 import { kind, type LimitState, type RateLimit, RateLimits } from "../../RateLimit.ts"
+import { keyIdOf } from "../record/previousToken.ts"
 import { withoutStack } from "../schema/withoutStack.ts"
 import * as Counter from "./counter.ts"
 
@@ -60,7 +61,6 @@ export const make = ({ clock, always }: Dependencies): KeyPolicy.KeyPolicy => {
   }
 
   const counterOf = (limit: Limit, { id, ownerId }: ApiKey, now: number): Counter.Counter => {
-    // Ids of records are UUIDs, so no owner's subject is one of them.
     // Ids of records are UUIDs, so no owner's subject is one of them.
     const isShared = limit.isOwners && ownerId !== null
     const counters = countersOf(isShared ? `owner ${ownerId}` : id, now)
@@ -132,7 +132,7 @@ const statesOf = (limits: ReadonlyArray<Limit>, counters: ReadonlyArray<Counter.
   })
 
 const refuse = (
-  { apiKey, usedToken }: KeyPolicy.Subject,
+  subject: KeyPolicy.Subject,
   limits: ReadonlyArray<Limit>,
   counters: ReadonlyArray<Counter.Counter>,
   units: number,
@@ -141,9 +141,8 @@ const refuse = (
   // There is a counter for each limit.
   const waits = limits.map(({ name, limit }, index) => ({ name, limit, wait: counters[index]!.waitFor(units, now) }))
   const longest = waits.reduce((longest, each) => (each.wait > longest.wait ? each : longest))
-  const keyId = usedToken === "previous" && apiKey.previous !== null ? apiKey.previous.keyId : apiKey.keyId
   const fields = {
-    keyId,
+    keyId: keyIdOf(subject),
     name: longest.name,
     limit: longest.limit,
     retryAfter: Number.isFinite(longest.wait) ? Duration.millis(Math.ceil(longest.wait)) : null,

@@ -1,6 +1,10 @@
-/** The end of a previous token. */
+/** The previous token of a record, and its end. */
 import * as DateTime from "effect/DateTime"
-import type { ApiKey, UsedToken } from "../../ApiKey.ts"
+import type { ApiKey, KeyId, UsedToken } from "../../ApiKey.ts"
+
+/** The key id of the token that was presented. */
+export const keyIdOf = ({ apiKey, usedToken }: { readonly apiKey: ApiKey; readonly usedToken: UsedToken }): KeyId =>
+  usedToken === "previous" && apiKey.previous !== null ? apiKey.previous.keyId : apiKey.keyId
 
 /**
  * The end of the previous token, in milliseconds. Infinite for a grace without an end yet, which waits for the new token's first use. A token with

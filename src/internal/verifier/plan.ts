@@ -11,7 +11,7 @@ import { type ApiKey, type KeyId, status, tokenCreatedAt, type UsedToken } from 
 import { Expired, Inactive, InsufficientScope, RepositoryError, UnknownPolicy, type VerifyError } from "../../ApiKeyError.ts"
 import type { KeyPolicy, Meter, Presented, Subject } from "../../KeyPolicy.ts"
 import { type Scope, satisfies } from "../../Scope.ts"
-import { endOfPrevious, isPreviousLive, toldEndOfPrevious } from "../record/previousToken.ts"
+import { endOfPrevious, isPreviousLive, keyIdOf, toldEndOfPrevious } from "../record/previousToken.ts"
 
 /** As `KeyPolicy.Rule`. The rule may also answer that this node can't judge. */
 export type Rule = (subject: Subject, use: Presented, now: number) => VerifyError | undefined
@@ -186,7 +186,3 @@ const lacking: Rule = (subject, { scopes: required }) => {
     { disableChecks: true },
   )
 }
-
-/** The key id of the token that was presented. */
-export const keyIdOf = ({ apiKey, usedToken }: { readonly apiKey: ApiKey; readonly usedToken: UsedToken }): KeyId =>
-  usedToken === "previous" && apiKey.previous !== null ? apiKey.previous.keyId : apiKey.keyId
