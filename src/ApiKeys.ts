@@ -55,6 +55,7 @@ import { ApiKeys } from "./internal/keys/service.ts"
 import { searchUpcoming, upcoming } from "./internal/keys/upcoming.ts"
 import * as Update from "./internal/keys/update.ts"
 import * as Upkeep from "./internal/keys/upkeep.ts"
+import { allowedIps } from "./internal/limits/allowedIps.ts"
 import * as RateLimits from "./internal/limits/rateLimits.ts"
 import * as Doubts from "./internal/nodes/doubts.ts"
 import * as Nodes from "./internal/nodes/nodes.ts"
@@ -279,7 +280,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
   const lifetimes = yield* decodeLifetimes(options)
   const writes = yield* OwnerBounds.make(repository, options)
   const { defaultLimits, ownerLimits } = yield* decodeLimits(options)
-  const policies = yield* decodePolicies(options, [RateLimits.make({ clock, always: ownerLimits })])
+  const policies = yield* decodePolicies(options, [allowedIps, RateLimits.make({ clock, always: ownerLimits })])
   const generate = Effect.provideService(format.generate, SecureRandom, random)
 
   // The decoy is checked if no record is found, so an unknown key id costs as much as a wrong secret.

@@ -2,6 +2,7 @@
  * The core: records, scopes, tokens, errors, and the services with their in-memory layers. The module loads no optional package.
  * @since 0.1.0
  */
+export * as AllowedIps from "./AllowedIps.ts"
 export * as ApiKey from "./ApiKey.ts"
 export * as ApiKeyError from "./ApiKeyError.ts"
 export * as ApiKeyEvents from "./ApiKeyEvents.ts"
