@@ -21,11 +21,13 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import type * as Tracer from "effect/Tracer"
 import { type ApiKey, tokenCreatedAt } from "../../ApiKey.ts"
-import { ApiKeys, type Verified } from "../../ApiKeys.ts"
+import { ApiKeys, type Verified, type VerifyOptions } from "../../ApiKeys.ts"
 import type { Scope } from "../../Scope.ts"
+import { formatAddress } from "../net/address.ts"
 import { toldEndOfPrevious } from "../record/previousToken.ts"
 import { recallOf } from "../verifier/recall.ts"
 import { ApiKeyAuth, type AuthProblem, CurrentApiKey, OptionalApiKey, OptionalApiKeyAuth, requiredScopes, UsedToken } from "./ApiKeyAuth.ts"
+import { makeClientAddress, type ProxyOptions, trustedProxiesFrom } from "./clientAddress.ts"
 import { CacheControl, type Credentials, credentialsOf, headersOf, redactAlso, varyOf } from "./credentials.ts"
 import { type Target, withWay } from "./directly.ts"
 import * as RateLimitFields from "./rateLimitFields.ts"
@@ -33,7 +35,7 @@ import { deprecate, makeChallenge, makeRefuse, Realm, type Refuse, refusals } fr
 import { makeReadCredential, missing, type ReadCredential } from "./readCredential.ts"
 
 /** @category models @since 0.1.0 */
-export interface AuthOptions {
+export interface AuthOptions extends ProxyOptions {
   /** Named in the challenge (`WWW-Authenticate`). Default: `api-keys`. */
   readonly realm?: string | undefined
   /** Whether answers have `X-RateLimit-*` beside `RateLimit` and `RateLimit-Policy`, of keys with rate limits. Default: no. */
@@ -61,11 +63,12 @@ export interface AuthOptions {
  */
 export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | OptionalApiKeyAuth, never, ApiKeys> => {
   const { realm = "api-keys", xRateLimit = false } = options
+  const addressOf = makeClientAddress(trustedProxiesFrom(options))
   return Layer.mergeAll(
     Layer.effect(
       ApiKeyAuth,
       Effect.map(ApiKeys, (apiKeys) =>
-        makeService<CurrentApiKey>(apiKeys, makeDemandsOf(ApiKeyAuth, realm, xRateLimit), {
+        makeService<CurrentApiKey>(apiKeys, addressOf, makeDemandsOf(ApiKeyAuth, realm, xRateLimit), {
           provide: (context, apiKey) => Context.add(context, CurrentApiKey, apiKey),
           withoutKey: undefined,
         }),
@@ -74,7 +77,7 @@ export const layerAuth = (options: AuthOptions = {}): Layer.Layer<ApiKeyAuth | O
     Layer.effect(
       OptionalApiKeyAuth,
       Effect.map(ApiKeys, (apiKeys) =>
-        makeService<OptionalApiKey>(apiKeys, makeDemandsOf(OptionalApiKeyAuth, realm, xRateLimit), {
+        makeService<OptionalApiKey>(apiKeys, addressOf, makeDemandsOf(OptionalApiKeyAuth, realm, xRateLimit), {
           provide: (context, apiKey) => Context.add(context, OptionalApiKey, Option.some(apiKey)),
           withoutKey: (next) => Effect.provideService(next, OptionalApiKey, Option.none()),
         }),
@@ -135,10 +138,11 @@ interface Provision<Provided> {
  */
 const makeService = <Provided>(
   apiKeys: ApiKeys["Service"],
+  addressOf: AddressOf,
   demandsOf: (target: Target) => Demands,
   provision: Provision<Provided>,
 ): Schemes<Provided> => {
-  const check = makeCheck(apiKeys, provision)
+  const check = makeCheck(apiKeys, addressOf, provision)
   const each: Scheme<Provided> = (next, target) =>
     Effect.withFiber((fiber) => refusals.get(requestOf(fiber.context)) ?? check(next, demandsOf(target), fiber))
   const schemes = new Proxy({ bearer: each, apiKey: each }, { get: (_, name) => (typeof name === "string" ? each : undefined) })
@@ -149,7 +153,7 @@ const makeService = <Provided>(
 }
 
 /** Checks the key of a fiber's request, and goes on to `next` with a good key. */
-const makeCheck = <Provided>(apiKeys: ApiKeys["Service"], { provide, withoutKey }: Provision<Provided>) => {
+const makeCheck = <Provided>(apiKeys: ApiKeys["Service"], addressOf: AddressOf, { provide, withoutKey }: Provision<Provided>) => {
   const recall = recallOf(apiKeys.verify)
   return <E>(
     next: Effect.Effect<Response, E, Provided>,
@@ -181,7 +185,7 @@ const makeCheck = <Provided>(apiKeys: ApiKeys["Service"], { provide, withoutKey 
         true,
       )
     }
-    const answer = Effect.matchEffect(apiKeys.verify(credential, demands), {
+    const answer = Effect.matchEffect(apiKeys.verify(credential, optionsOf(demands.scopes, request, addressOf)), {
       onFailure: (error) => door.refuse(request, context, error),
       onSuccess: (verified) =>
         Effect.updateContext(next, (context: Context.Context<never>) =>
@@ -195,6 +199,17 @@ const makeCheck = <Provided>(apiKeys: ApiKeys["Service"], { provide, withoutKey 
 // Middlewares run within a request.
 const requestOf = (context: Context.Context<never>): HttpServerRequest.HttpServerRequest =>
   Context.getUnsafe(context, HttpServerRequest.HttpServerRequest)
+
+type AddressOf = ReturnType<typeof makeClientAddress>
+
+/** The address is read when a key asks for it. The accessor is the object's own, so that a copy of the options has the address too. */
+const optionsOf = (scopes: ReadonlyArray<Scope>, request: HttpServerRequest.HttpServerRequest, addressOf: AddressOf): VerifyOptions => ({
+  scopes,
+  get address() {
+    const address = addressOf(request)
+    return address === undefined ? undefined : formatAddress(address)
+  },
+})
 
 interface Demands {
   readonly group: HttpApiGroup.Top

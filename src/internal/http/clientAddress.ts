@@ -1,9 +1,40 @@
 /** The address of the client of a request, which may stand behind proxies. */
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import { type Address, parseAddress } from "../net/address.ts"
-import { compile, type Network } from "../net/networks.ts"
+import { compile, type Network, parseNetwork } from "../net/networks.ts"
 import { forwarded, xForwardedFor } from "./forwarded.ts"
+
+/**
+ * Where the address of a request's client is found, for keys that may be used from certain addresses only.
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProxyOptions {
+  /**
+   * The networks of the proxies in front, such as `10.0.0.0/8`. A request that a proxy sends has the address that the proxy's header names, read
+   * from the right. A client within these networks may claim any address. Default: none, and the address is that of the socket.
+   */
+  readonly trustedProxies?: ReadonlyArray<string> | undefined
+  /**
+   * The header that the proxies append to: `X-Forwarded-For`, or `Forwarded` of RFC 7239. The other one is never read. Needs `trustedProxies`.
+   * Default: `x-forwarded-for`.
+   */
+  readonly forwardedHeader?: "x-forwarded-for" | "forwarded" | undefined
+}
+
+/** Throws for options that are wrong, as for other mistakes of a program. */
+export const trustedProxiesFrom = ({ trustedProxies, forwardedHeader }: ProxyOptions): TrustedProxies | undefined => {
+  if (trustedProxies === undefined) {
+    if (forwardedHeader === undefined) return undefined
+    throw new Error("forwardedHeader needs trustedProxies: without them no header is read")
+  }
+  const networks = trustedProxies.map((text) =>
+    Result.getOrThrowWith(parseNetwork(text), (message) => new Error(`Each of trustedProxies ${message}`)),
+  )
+  return { networks, header: forwardedHeader }
+}
 
 /** The proxies that write a header in which the address of the client may be trusted. */
 export interface TrustedProxies {

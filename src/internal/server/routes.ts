@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import { KeyId } from "../../ApiKey.ts"
 import { ApiKeyRepository } from "../../ApiKeyRepository.ts"
 import { ApiKeys } from "../../ApiKeys.ts"
+import type { ProxyOptions } from "../http/clientAddress.ts"
 import { acceptCredentials, assertProtected, type CredentialOptions, CurrentApiKey } from "../http/ApiKeyAuth.ts"
 import {
   type InvalidSigningKey,
@@ -26,7 +27,7 @@ import { keepAnswers } from "./keptAnswers.ts"
 import { layerSecurityHeaders } from "./securityHeaders.ts"
 
 /** @category models @since 0.1.0 */
-export interface RoutesOptions {
+export interface RoutesOptions extends ProxyOptions {
   /** How leaked tokens are reported and ended. Default: nothing is offered. */
   readonly leaks?: LeakOptions | undefined
   /** Where requests carry their keys. Default: in `Authorization: Bearer …` or `X-API-Key`. */
@@ -54,7 +55,10 @@ type Needs = HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services
 export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSigningKey, Needs> => {
   const api = ServerApi.pipe(acceptCredentials(options.credentials ?? {}))
   assertProtected(api)
-  const middleware = Layer.mergeAll(layerAuth(), layerRequestProblems)
+  const middleware = Layer.mergeAll(
+    layerAuth({ trustedProxies: options.trustedProxies, forwardedHeader: options.forwardedHeader }),
+    layerRequestProblems,
+  )
   const groups = Layer.mergeAll(
     layerHandlers(api),
     layerLeaks(api, options.leaks),

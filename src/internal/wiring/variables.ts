@@ -27,6 +27,7 @@ export const variables: ReadonlyArray<string> = [
   "API_KEY_DATA_DIR",
   "API_KEY_DEFAULT_LIFETIME",
   "API_KEY_FOREIGN_AUTHORIZATION",
+  "API_KEY_FORWARDED_HEADER",
   "API_KEY_HASHING_MAX_WAIT",
   "API_KEY_HASHING_PERMITS",
   "API_KEY_HASHING_QUEUE",
@@ -52,6 +53,7 @@ export const variables: ReadonlyArray<string> = [
   "API_KEY_SEALS_FILE",
   "API_KEY_SEPARATOR",
   "API_KEY_TELEMETRY",
+  "API_KEY_TRUSTED_PROXIES",
   "EFFECT_API_KEY_TOKEN",
 ]
 
