@@ -125,6 +125,38 @@ for (const [place, keys] of Object.entries({
       }),
     )
 
+    it.effect("bind a key to networks, and verify a token from an address", () =>
+      Effect.gen(function* () {
+        const limit = ["--limit", "burst=9/1h"]
+        const { apiKey, token } = yield* create("--allow-ip", "10.0.0.0/8, 2001:db8::/32", "--allow-ip", "192.0.2.7", ...limit)
+        const limits = [{ name: "burst", limit: 9, window: "1h" }]
+        assert.deepStrictEqual(apiKey.policies, { limits, allowedIps: ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"] })
+        const verify = (...args: ReadonlyArray<string>) => run(["verify", ...args], token)
+        for (const address of ["10.1.2.3", "::ffff:192.0.2.7", "2001:db8::1"]) {
+          assert.isTrue(one(Json.Verified, yield* verify("--address", address, "--cost", "0")).valid)
+        }
+        for (const args of [[], ["--address", "192.0.2.8"]]) {
+          const { code, tag } = yield* failing(["verify", ...args], token)
+          assert.deepStrictEqual([code, tag], [4, "IpNotAllowed"])
+        }
+        const over = yield* failing(["verify", "--address", "10.1.2.3", "--cost", "10"], token)
+        assert.deepStrictEqual([over.code, over.tag], [4, "RateLimited"])
+        const update = (...args: ReadonlyArray<string>) =>
+          Effect.map(run(["update", apiKey.id, ...args]), (printed) => one(Json.Key, printed).policies)
+        assert.deepStrictEqual(yield* update("--allow-ip", "::1"), { limits, allowedIps: ["::1"] })
+        assert.deepStrictEqual(yield* update("--no-allowed-ips"), { limits })
+        assert.isNull(yield* update("--no-limits", "--no-allowed-ips"))
+        assert.isTrue(one(Json.Verified, yield* verify()).valid)
+        for (const args of [
+          ["update", apiKey.id, "--allow-ip", "10.1.2.3/8"],
+          ["update", apiKey.id, "--allow-ip", "10.0.0.0/8,"],
+          ["update", apiKey.id, "--allow-ip", "::1", "--no-allowed-ips"],
+        ]) {
+          assert.deepInclude(yield* failing(args), { code: 2, tag: "Usage" }, args.join(" "))
+        }
+      }),
+    )
+
     it.effect("end a token that was found, and verify without using it", () =>
       Effect.gen(function* () {
         const { apiKey, token } = yield* create("--scope", "a")

@@ -190,6 +190,8 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
       yield* insert(3, "NULL")
       yield* insert(4, "'{}'")
       yield* insert(5, "'null'")
+      // The package's own kinds.
+      yield* insert(6, `'{"allowedIps":["10.0.0.0/8"],"limits":[]}'`)
       const found = (yield* doctor()).filter(({ check }) => check === "policies")
       assert.deepInclude(only(found, "policies", "warning"), {
         message:

@@ -44,7 +44,7 @@ export const update = Command.make(
       ...(noScopes || scopes.length > 0 ? { scopes } : {}),
     }
     if (Object.keys(input).length === 0)
-      return yield* usage("Say what to change: --name, --description, --owner, --scope, --expires, --metadata or --limit")
+      return yield* usage("Say what to change: --name, --description, --owner, --scope, --expires, --metadata, --limit or --allow-ip")
     // The other kinds of policies are those of the record that was found.
     const options = { ...(Option.isSome(policies) && { ifVersion: found.version }), ...readChange(flags) }
     return yield* printKey(yield* orFailure((yield* ApiKeys).update(found.id, input, options)))

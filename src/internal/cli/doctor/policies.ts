@@ -1,13 +1,14 @@
 /** Looks for keys with policies of an application. The package's own server and command line don't know these kinds, so they refuse such keys. */
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import * as AllowedIps from "../../../AllowedIps.ts"
 import * as RateLimit from "../../../RateLimit.ts"
 import { type DatabaseSettings, layerSql } from "../database.ts"
 import { counted } from "../output.ts"
 import { type Finding, warning } from "./finding.ts"
 
 /** The kinds that every service knows. */
-const known = [RateLimit.kind]
+const known = [AllowedIps.kind, RateLimit.kind]
 
 export const checkPolicies = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.gen(function* () {
