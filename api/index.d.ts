@@ -1,3 +1,4 @@
+export * as AllowedIps from "./AllowedIps.ts"
 export * as ApiKey from "./ApiKey.ts"
 export * as ApiKeyError from "./ApiKeyError.ts"
 export * as ApiKeyEvents from "./ApiKeyEvents.ts"

@@ -1,4 +1,4 @@
-export interface AuthOptions {
+export interface AuthOptions extends ProxyOptions {
   readonly realm?: string | undefined
   readonly xRateLimit?: boolean | undefined
 }

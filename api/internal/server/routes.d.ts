@@ -1,4 +1,4 @@
-export interface RoutesOptions {
+export interface RoutesOptions extends ProxyOptions {
   readonly leaks?: LeakOptions | undefined
   readonly credentials?: CredentialOptions | undefined
 }

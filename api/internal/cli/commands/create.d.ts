@@ -2,6 +2,7 @@ export declare const create: Command.Command<
   "create",
   {
     readonly limit: readonly string[]
+    readonly allowIp: readonly string[]
     readonly name: string
     readonly description: import("effect/Option").Option<string>
     readonly owner: import("effect/Option").Option<string>

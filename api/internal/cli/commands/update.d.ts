@@ -4,7 +4,9 @@ export declare const update: Command.Command<
     readonly confirmWithin: Option.Option<import("effect/Duration").Duration>
     readonly ifVersion: Option.Option<number>
     readonly limit: readonly string[]
+    readonly allowIp: readonly string[]
     readonly noLimits: boolean
+    readonly noAllowedIps: boolean
     readonly key: string
     readonly name: Option.Option<string>
     readonly description: Option.Option<string>

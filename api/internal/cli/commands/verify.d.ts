@@ -5,6 +5,8 @@ export declare const verify: Command.Command<
     readonly stray: void
     readonly scope: readonly string[]
     readonly maxAge: import("effect/Option").Option<import("effect/Duration").Duration>
+    readonly address: import("effect/Option").Option<string>
+    readonly cost: import("effect/Option").Option<number>
     readonly noUse: boolean
   },
   {},

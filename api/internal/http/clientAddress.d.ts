@@ -1,0 +1,4 @@
+export interface ProxyOptions {
+  readonly trustedProxies?: ReadonlyArray<string> | undefined
+  readonly forwardedHeader?: "x-forwarded-for" | "forwarded" | undefined
+}
