@@ -180,6 +180,26 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
     }),
   )
 
+  it.effect("warns of rate limits that several nodes count", () =>
+    Effect.gen(function* () {
+      const found = (env?: Record<string, string>) =>
+        Effect.map(doctor(env), (findings) => findings.filter(({ check }) => check === "limits").map(({ message }) => message))
+      yield* sql(
+        "INSERT INTO api_keys_nodes (node, live_until) VALUES ('one', now() + interval '1 hour'), ('gone', now() - interval '1 hour')",
+      )
+      assert.deepStrictEqual(yield* found({ API_KEY_LIMITS: "burst=10/1s" }), [])
+      yield* sql("INSERT INTO api_keys_nodes (node, live_until) VALUES ('two', now() + interval '1 hour')")
+      assert.deepStrictEqual(yield* found(), [])
+      const message = "2 nodes count the uses of keys with rate limits, each by itself: such a key may be used up to 2 times as often"
+      assert.deepStrictEqual(yield* found({ API_KEY_LIMITS: "burst=10/1s" }), [message])
+      assert.deepStrictEqual(yield* found({ API_KEY_OWNER_LIMITS: "burst=10/1s" }), [message])
+      yield* sql(`INSERT INTO api_keys (id, key_id, hash, prefix, name, name_lower, scopes, metadata, policies, is_active, created_at, updated_at, hint, version)
+        VALUES (gen_random_uuid(), '${"9".repeat(16)}', '$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$${"A".repeat(43)}', 'ak', 'k', 'k', '{}', '{}', '{"limits":[]}', true, now(), now(), '', 1)`)
+      assert.deepStrictEqual(yield* found(), [message])
+      yield* sql("TRUNCATE api_keys, api_keys_nodes")
+    }),
+  )
+
   it.effect("warns of keys with policies, which this node refuses, by kind and number", () =>
     Effect.gen(function* () {
       const insert = (index: number, policies: string) =>

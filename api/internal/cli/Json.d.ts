@@ -162,6 +162,7 @@ export declare const Finding: Schema.Struct<{
       "indexes",
       "invalidation",
       "leaks",
+      "limits",
       "policies",
       "seals",
     ]

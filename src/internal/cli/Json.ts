@@ -100,6 +100,7 @@ export const Finding = Schema.Struct({
     "indexes",
     "invalidation",
     "leaks",
+    "limits",
     "policies",
     "seals",
   ]),

@@ -16,6 +16,7 @@ import { checkConfiguration, checkPrefixes } from "./doctor/configuration.ts"
 import { checkPeppers, comparePepperValues } from "./doctor/peppers.ts"
 import { checkRedis } from "./doctor/channel.ts"
 import { judgeAdapters, judgeSeals } from "./doctor/seals.ts"
+import { checkLimits } from "./doctor/limits.ts"
 import { checkPolicies } from "./doctor/policies.ts"
 import { checkDatabase, checkRows } from "./doctor/database.ts"
 
@@ -75,12 +76,13 @@ export const examine: Effect.Effect<ReadonlyArray<Finding>> = Effect.gen(functio
   if (Exit.isSuccess(report)) {
     const names = yield* Effect.orElseSucceed(namedAdapters, () => [])
     const { hashes, seals } = report.value
-    const { seals: rule } = yield* Effect.orDie(readOptions)
+    const options = yield* Effect.orDie(readOptions)
     return [
       ...findings,
+      ...(yield* checkLimits(config, options)),
       ...judgeAdapters(seals, names),
       ...judgeHashes(hashes, yield* Effect.orDie(loadPeppers(config)), names),
-      ...judgeSeals(seals, rule),
+      ...judgeSeals(seals, options.seals),
     ]
   }
   if (tagOf(report.cause) === "UnsealedTokens") {
