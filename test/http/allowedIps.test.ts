@@ -350,8 +350,11 @@ describe("the proxies in front", () => {
           Effect.map((result) => (result._tag === "Success" ? result.success : result.failure.message)),
           Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env))),
         )
-      assert.deepStrictEqual(yield* read({}), { trustedProxies: undefined })
-      assert.deepStrictEqual(yield* read({ API_KEY_TRUSTED_PROXIES: "10.0.0.0/8, ::1" }), { trustedProxies: ["10.0.0.0/8", "::1"] })
+      assert.deepStrictEqual(yield* read({}), { trustedProxies: undefined, forwardedHeader: undefined })
+      assert.deepStrictEqual(yield* read({ API_KEY_TRUSTED_PROXIES: "10.0.0.0/8, ::1" }), {
+        trustedProxies: ["10.0.0.0/8", "::1"],
+        forwardedHeader: undefined,
+      })
       assert.deepStrictEqual(yield* read({ API_KEY_TRUSTED_PROXIES: "::1", API_KEY_FORWARDED_HEADER: "forwarded" }), {
         trustedProxies: ["::1"],
         forwardedHeader: "forwarded",
@@ -361,7 +364,7 @@ describe("the proxies in front", () => {
         [{ API_KEY_TRUSTED_PROXIES: "10.0.0.0/8," }, /must be an address or a network/],
         [{ API_KEY_TRUSTED_PROXIES: "10.1.2.3/8" }, /write 10\.0\.0\.0\/8 for the network/],
         [{ API_KEY_TRUSTED_PROXIES: "::1", API_KEY_FORWARDED_HEADER: "x-real-ip" }, /x-forwarded-for, forwarded/],
-        [{ API_KEY_FORWARDED_HEADER: "forwarded" }, /API_KEY_TRUSTED_PROXIES/],
+        [{ API_KEY_FORWARDED_HEADER: "forwarded" }, /needs API_KEY_TRUSTED_PROXIES/],
       ] as const) {
         assert.match(String(yield* read(env)), message)
       }

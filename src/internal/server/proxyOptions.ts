@@ -23,9 +23,19 @@ const trustedProxies = Config.schema(
   "API_KEY_TRUSTED_PROXIES",
 )
 
-/** Reads which proxies are in front from the configuration. A header alone is a mistake, as no proxy would be believed: the proxies are asked for. */
+const headerAlone = Config.fail(
+  new Schema.SchemaError(
+    new SchemaIssue.Pointer(
+      ["API_KEY_FORWARDED_HEADER"],
+      new SchemaIssue.InvalidValue({ message: "needs API_KEY_TRUSTED_PROXIES, the networks of the proxies that write the header" }),
+    ),
+  ),
+)
+
+/** Reads which proxies are in front from the configuration. A header alone is a mistake, as no proxy would be believed. */
 export const readProxyOptions: Effect.Effect<ProxyOptions, Config.ConfigError> = Effect.gen(function* () {
   const header = yield* Config.option(Variable.word("API_KEY_FORWARDED_HEADER", ["x-forwarded-for", "forwarded"]))
-  if (Option.isSome(header)) return { trustedProxies: yield* trustedProxies, forwardedHeader: header.value }
-  return { trustedProxies: Option.getOrUndefined(yield* Config.option(trustedProxies)) }
+  const proxies = yield* Config.option(trustedProxies)
+  if (Option.isSome(header) && Option.isNone(proxies)) return yield* headerAlone
+  return { trustedProxies: Option.getOrUndefined(proxies), forwardedHeader: Option.getOrUndefined(header) }
 })
