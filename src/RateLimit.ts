@@ -137,7 +137,17 @@ export const parse = (text: string): Result.Result<ReadonlyArray<typeof RateLimi
     : Result.fail("must be limits such as burst=10/1s,daily=10000/1d: a name, units, and a time of whole seconds up to 366 days")
 }
 
-/** The text that {@link parse} reads. @category formatting @since 0.1.0 */
+/**
+ * The text that {@link parse} reads.
+ * @category formatting
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { RateLimit } from "effect-api-key"
+ *
+ * RateLimit.format([{ name: "daily", limit: 10_000, window: "1d" }]) // => "daily=10000/1d"
+ * ```
+ */
 export const format = (limits: ReadonlyArray<typeof RateLimit.Encoded>): string =>
   limits
     .map(({ name, limit, window, algorithm }) => `${name}=${limit}/${window}${algorithm === undefined ? "" : `:${algorithm}`}`)
