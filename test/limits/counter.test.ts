@@ -82,6 +82,29 @@ describe("a bucket", () => {
 })
 
 describe.each(algorithms)("a %s", (algorithm) => {
+  it.prop("keeps its promise when units come back after later uses", [Limits, Uses], ([limits, uses]) => {
+    const limit = limitOf(limits, algorithm)
+    const counter = make(limit)
+    const kept: Array<Taken> = []
+    let lent: Taken | undefined
+    let at = 0
+    for (const { after, units } of uses) {
+      at += after
+      if (lent !== undefined && after % 2 === 0) {
+        counter.giveBack(lent.units, lent.at, at)
+        lent = undefined
+      }
+      if (counter.waitFor(units, at) > 0) continue
+      counter.take(units, at)
+      if (lent === undefined && after % 3 === 0) lent = { at, units }
+      else kept.push({ at, units })
+    }
+    for (const length of [1, limit.window / 2, limit.window]) {
+      const refilled = algorithm === "bucket" ? (limit.limit * (length - 1)) / limit.window : 0
+      assert.isAtMost(most(kept, length), limit.limit + refilled + 1e-6)
+    }
+  })
+
   it.prop("lets a use through after exactly the time that it asks for", [Limits, Uses], ([limits, uses]) => {
     const counter = make(limitOf(limits, algorithm))
     let at = 0

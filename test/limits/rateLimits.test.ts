@@ -217,6 +217,47 @@ describe("a service with limits for all keys", () => {
     ),
   )
 
+  it.effect("tells a key's own limit from the one of its owner that has the same name", () =>
+    keys(
+      (apiKeys) =>
+        Effect.gen(function* () {
+          const own = { ...daily, limit: 4, window: "1h" }
+          for (const [owner, limit] of [
+            [undefined, own],
+            ["acme", own],
+            ["globex", { ...daily, per: "owner" as const }],
+          ] as const) {
+            const { token } = yield* make(apiKeys, [limit], owner)
+            for (let left = limit.limit - 1; left >= 0; left--) {
+              assert.strictEqual(yield* use(apiKeys, token), `daily ${left}, daily ${left + 5 - limit.limit}`)
+            }
+            assert.match(yield* use(apiKeys, token), /^over daily/)
+            yield* TestClock.adjust("1 day")
+            assert.strictEqual(yield* use(apiKeys, token, { cost: 0 }), `daily ${limit.limit}, daily 5`)
+          }
+        }),
+      { ownerLimits: [daily] },
+    ),
+  )
+
+  it.effect("loses no use of a key while it forgets others", () =>
+    keys(
+      (apiKeys) =>
+        Effect.gen(function* () {
+          // Counters without a use are forgotten while others are made, and a key's first use makes several.
+          const { token } = yield* make(apiKeys, [burst])
+          yield* use(apiKeys, token)
+          for (let count = 0; count < 600; count++) {
+            const { token } = yield* make(apiKeys, [burst, { ...daily, per: "owner" }], `owner ${count}`)
+            assert.strictEqual(yield* use(apiKeys, token, { cost: 2 }), "burst 1, daily 3, all 7")
+            assert.strictEqual(yield* use(apiKeys, token), "burst 0, daily 2, all 6")
+            yield* TestClock.adjust("1 second")
+          }
+        }),
+      { ownerLimits: [{ name: "all", limit: 9, window: "1h" }] },
+    ),
+  )
+
   it.effect("isn't built with limits that make no sense", () =>
     Effect.gen(function* () {
       for (const [options, reason] of [

@@ -5,6 +5,7 @@
  */
 
 export interface Counter {
+  readonly of: Limit
   /** The time until so many units may be taken: 0 for now, infinite for more units than the limit. */
   readonly waitFor: (units: number, now: number) => number
   readonly take: (units: number, now: number) => void
@@ -34,14 +35,18 @@ const leastWait = 1e-6
 
 /** The units of a bucket that is refilled evenly: the generic cell rate algorithm. */
 class Bucket implements Counter {
+  readonly of: Limit
   private readonly window: number
   private readonly limit: number
   /** The time for which a unit is missing from the bucket. */
   private readonly interval: number
   /** When the bucket is full again. */
   private fullAt = Number.NEGATIVE_INFINITY
+  private lastTake = Number.NEGATIVE_INFINITY
 
-  constructor({ limit, window }: Limit) {
+  constructor(of: Limit) {
+    const { limit, window } = of
+    this.of = of
     this.limit = limit
     this.window = window
     this.interval = window / limit
@@ -55,10 +60,12 @@ class Bucket implements Counter {
 
   take(units: number, now: number): void {
     this.fullAt = Math.max(this.fullAt, now) + units * this.interval
+    this.lastTake = now
   }
 
-  giveBack(units: number): void {
-    this.fullAt -= units * this.interval
+  giveBack(units: number, then: number): void {
+    // Units that were refilled before a later use aren't given back, as without these units the bucket may have been full by then.
+    this.fullAt -= Math.max(0, units * this.interval - (this.lastTake - then))
   }
 
   remaining(now: number): number {
@@ -75,21 +82,22 @@ class Bucket implements Counter {
 
 /** The times of the single uses, of which those within the window count. */
 class Uses implements Counter {
+  readonly of: Limit
   private readonly limit: number
   private readonly window: number
   /** In order, at most as many as the limit. */
   private readonly times: Array<number> = []
 
-  constructor({ limit, window }: Limit) {
-    this.limit = limit
-    this.window = window
+  constructor(of: Limit) {
+    this.of = of
+    this.limit = of.limit
+    this.window = of.window
   }
 
   private forget(now: number): void {
     const { times, window } = this
-    let left = 0
-    while (left < times.length && times[left]! + window <= now) left++
-    if (left > 0) times.splice(0, left)
+    // The list has a first time.
+    while (times.length > 0 && times[0]! + window <= now) times.shift()
   }
 
   waitFor(units: number, now: number): number {
@@ -126,17 +134,23 @@ const counted = parts + 1
 
 /** The number of uses in each part of the window. A part counts whole as long as any of it lies within the window. */
 class Parts implements Counter {
+  readonly of: Limit
   private readonly limit: number
   /** The length of a part. */
   private readonly length: number
   /** A ring of the counts, the part `n` at `n % counted`. */
   private readonly counts: Array<number> = Array<number>(counted).fill(0)
   private newest = Number.NEGATIVE_INFINITY
+  /** When the newest part ends. */
+  private end = Number.NEGATIVE_INFINITY
   private sum = 0
+  /** The first part with uses, if there are any. */
+  private oldest = 0
 
-  constructor({ limit, window }: Limit) {
-    this.limit = limit
-    this.length = window / parts
+  constructor(of: Limit) {
+    this.of = of
+    this.limit = of.limit
+    this.length = of.window / parts
   }
 
   /** So that the parts of the window before the first one have numbers too. */
@@ -150,31 +164,42 @@ class Parts implements Counter {
   }
 
   private forget(now: number): void {
+    if (now < this.end) return
     const part = this.partAt(now)
     for (let next = Math.max(this.newest + 1, part - parts); next <= part; next++) {
       this.sum -= this.at(next)
       this.counts[next % counted] = 0
     }
-    this.newest = Math.max(this.newest, part)
+    this.newest = part
+    this.end = (part - parts) * this.length
+    this.findOldest()
   }
 
-  /** The time until so many of the units that count are counted no more. */
-  private waitUntilGone(units: number, now: number): number {
-    let part = this.newest - counted
-    for (let gone = 0; gone < units; gone += this.at(part)) part++
-    // The part that begins then has a number that is greater by `counted`, as numbers are greater than parts of time.
-    return part * this.length - now
+  private findOldest(): void {
+    if (this.sum === 0) return
+    this.oldest = Math.max(this.oldest, this.newest - parts)
+    while (this.at(this.oldest) === 0) this.oldest++
   }
 
   waitFor(units: number, now: number): number {
     if (units > this.limit) return Number.POSITIVE_INFINITY
     this.forget(now)
     const lacking = this.sum + units - this.limit
-    return lacking <= 0 ? 0 : this.waitUntilGone(lacking, now)
+    if (lacking <= 0) return 0
+    let part = this.oldest
+    for (let gone = this.at(part); gone < lacking; gone += this.at(part)) part++
+    return this.waitUntilGone(part, now)
+  }
+
+  /** The time until a part is counted no more. */
+  private waitUntilGone(part: number, now: number): number {
+    // The part that begins then has a number that is greater by `counted`, as numbers are greater than parts of time.
+    return part * this.length - now
   }
 
   take(units: number, now: number): void {
     this.forget(now)
+    if (this.sum === 0) this.oldest = this.newest
     this.counts[this.newest % counted]! += units
     this.sum += units
   }
@@ -185,6 +210,7 @@ class Parts implements Counter {
     if (part + counted <= this.newest) return
     this.counts[part % counted]! -= units
     this.sum -= units
+    this.findOldest()
   }
 
   remaining(now: number): number {
@@ -194,6 +220,6 @@ class Parts implements Counter {
 
   resetAfter(now: number): number {
     this.forget(now)
-    return this.sum === 0 ? 0 : this.waitUntilGone(1, now)
+    return this.sum === 0 ? 0 : this.waitUntilGone(this.oldest, now)
   }
 }

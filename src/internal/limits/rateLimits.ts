@@ -1,7 +1,8 @@
 /**
  * The policy `limits`: rate limits that this node keeps by itself, in memory.
  *
- * The units of all limits of a key are taken together, or none is: the counters are asked and changed in one step, without a wait.
+ * The units of all limits of a key are taken together, or none is: the counters are asked and changed in one step, without a wait. The code runs
+ * at each use of a limited key, so it has no iterators, and the way to give units back is made when it is asked for.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -14,23 +15,27 @@ import { kind, type LimitState, type RateLimit, RateLimits } from "../../RateLim
 import { keyIdOf } from "../record/previousToken.ts"
 import { withoutStack } from "../schema/withoutStack.ts"
 import * as Counter from "./counter.ts"
+import { IdleMap } from "./idleMap.ts"
 
 /** A limit of the compiled policy. */
 interface Limit extends Counter.Limit {
   readonly name: string
-  readonly isOwners: boolean
+  readonly windowSeconds: number
+  /** The name by which a key's counter is found again when its limits change. A key's own limit and the service's may have one name. */
+  readonly place: string
+  /** The name of the counter that an owner's keys share. Keys that have different limits of a name don't share one. */
+  readonly shared: string | undefined
 }
 
-/** The counters of one key, or of one owner, by name. */
-type Counters = Map<string, Kept>
+type Limits = ReadonlyArray<Limit>
 
-interface Kept {
-  readonly limit: Counter.Limit
-  readonly counter: Counter.Counter
+/** The counters of a key, one for each of its limits. */
+interface OfKey {
+  readonly limits: Limits
+  readonly counters: Counters
 }
 
-/** How many subjects are kept before those without a use in their windows are looked for. */
-const firstSweep = 1_024
+type Counters = ReadonlyArray<Counter.Counter>
 
 export interface Dependencies {
   readonly clock: Clock.Clock
@@ -39,76 +44,103 @@ export interface Dependencies {
 }
 
 export const make = ({ clock, always }: Dependencies): KeyPolicy.KeyPolicy => {
-  const kept = new Map<string, Counters>()
-  let nextSweep = firstSweep
+  const keys = new IdleMap<OfKey>(({ counters }, now) => counters.every((counter) => counter.resetAfter(now) === 0))
+  const owners = new IdleMap<Counter.Counter>((counter, now) => counter.resetAfter(now) === 0)
+  const monotonicNow = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-  const sweep = (now: number): void => {
-    for (const [subject, counters] of kept) {
-      let isIdle = true
-      for (const { counter } of counters.values()) isIdle &&= counter.resetAfter(now) === 0
-      if (isIdle) kept.delete(subject)
+  const countersOf = (limits: Limits, isShared: boolean, { id, ownerId }: ApiKey, now: number): Counters => {
+    let known = keys.get(id)
+    if (known === undefined || known.limits !== limits) {
+      known = { limits, counters: limits.map((limit) => succeed(limit, known, now)) }
+      keys.set(id, known)
     }
-    nextSweep = Math.max(firstSweep, 2 * kept.size)
+    if (!isShared || ownerId === null) return known.counters
+    return known.counters.map((counter, index) => {
+      // There is a limit for each counter.
+      const limit = limits[index]!
+      return limit.shared === undefined ? counter : ofOwner(`${limit.shared} ${ownerId}`, limit)
+    })
   }
 
-  const countersOf = (subject: string, now: number): Counters => {
-    const known = kept.get(subject)
+  const ofOwner = (name: string, limit: Limit): Counter.Counter => {
+    const known = owners.get(name)
     if (known !== undefined) return known
-    if (kept.size >= nextSweep) sweep(now)
-    const made: Counters = new Map()
-    kept.set(subject, made)
+    const made = Counter.make(limit)
+    owners.set(name, made)
     return made
   }
 
-  const counterOf = (limit: Limit, { id, ownerId }: ApiKey, now: number): Counter.Counter => {
-    // Ids of records are UUIDs, so no owner's subject is one of them.
-    const isShared = limit.isOwners && ownerId !== null
-    const counters = countersOf(isShared ? `owner ${ownerId}` : id, now)
-    // Keys of an owner that have different limits of a name don't share one.
-    const name = isShared ? `${limit.name} ${limit.limit}/${limit.window} ${limit.algorithm}` : limit.name
-    const known = counters.get(name)
-    if (known !== undefined && isSame(known.limit, limit)) return known.counter
-    const counter = Counter.make(limit)
-    // The uses under the limit as it was count as if they were made now, so that a change of the limit frees none.
-    if (known !== undefined) counter.take(Math.min(limit.limit, known.limit.limit - known.counter.remaining(now)), now)
-    counters.set(name, { limit, counter })
-    return counter
-  }
-
-  const take = (limits: ReadonlyArray<Limit>, subject: KeyPolicy.Subject, units: number): Exit.Exit<KeyPolicy.Taken, RateLimited> => {
-    const { apiKey } = subject
-    const now = Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-    const counters = limits.map((limit) => counterOf(limit, apiKey, now))
-    let mustWait = false
-    for (const counter of counters) mustWait ||= counter.waitFor(units, now) > 0
-    if (mustWait) return Exit.fail(refuse(subject, limits, counters, units, now))
-    for (const counter of counters) counter.take(units, now)
-    return Exit.succeed({
-      limits: statesOf(limits, counters, now),
-      giveBack: Effect.sync(() => {
-        const later = Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-        for (const counter of counters) counter.giveBack(units, now, later)
-      }),
-    })
+  const take = (limits: Limits, isShared: boolean, subject: KeyPolicy.Subject, units: number): Exit.Exit<KeyPolicy.Taken, RateLimited> => {
+    const now = monotonicNow()
+    // Here none of the counters is in use. One that is asked for may be idle until its units are taken.
+    keys.dropIdle(now)
+    owners.dropIdle(now)
+    const counters = countersOf(limits, isShared, subject.apiKey, now)
+    // The indices lie within the lists.
+    for (let index = 0; index < counters.length; index++) {
+      if (counters[index]!.waitFor(units, now) > 0) return Exit.fail(refuse(subject, limits, counters, units, now))
+    }
+    for (let index = 0; index < counters.length; index++) counters[index]!.take(units, now)
+    return Exit.succeed(new Units(statesOf(limits, counters, now), counters, units, now, monotonicNow))
   }
 
   return KeyPolicy.make({
     kind,
     schema: RateLimits,
     compile: (given) => {
-      const limits = [...given, ...always].map(compile)
-      return limits.length === 0 ? {} : { meter: (subject, use) => take(limits, subject, unitsOf(use)) }
+      const limits = [...given.map(compile("own")), ...always.map(compile("all"))]
+      const isShared = limits.some(({ shared }) => shared !== undefined)
+      return limits.length === 0 ? {} : { meter: (subject, use) => take(limits, isShared, subject, unitsOf(use)) }
     },
   })
 }
 
-const compile = ({ name, limit, window, algorithm = "window", per = "key" }: RateLimit): Limit => ({
-  name,
-  limit,
-  window: Duration.toMillis(window),
-  algorithm,
-  isOwners: per === "owner",
-})
+/** The units that a use has taken. */
+class Units implements KeyPolicy.Taken {
+  readonly limits: ReadonlyArray<LimitState>
+  private readonly counters: Counters
+  private readonly units: number
+  private readonly takenAt: number
+  private readonly monotonicNow: () => number
+
+  constructor(limits: ReadonlyArray<LimitState>, counters: Counters, units: number, takenAt: number, monotonicNow: () => number) {
+    this.limits = limits
+    this.counters = counters
+    this.units = units
+    this.takenAt = takenAt
+    this.monotonicNow = monotonicNow
+  }
+
+  get giveBack(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      for (const counter of this.counters) counter.giveBack(this.units, this.takenAt, this.monotonicNow())
+    })
+  }
+}
+
+/** The counter of a key's limit. A changed limit counts the uses so far as if they were made now, so that the change frees none of them. */
+const succeed = (limit: Limit, before: OfKey | undefined, now: number): Counter.Counter => {
+  const known = before?.counters[before.limits.findIndex(({ place }) => place === limit.place)]
+  if (known !== undefined && isSame(known.of, limit)) return known
+  const counter = Counter.make(limit)
+  if (known !== undefined) counter.take(Math.min(limit.limit, known.of.limit - known.remaining(now)), now)
+  return counter
+}
+
+const compile =
+  (source: "own" | "all") =>
+  ({ name, limit, window, algorithm = "window", per = "key" }: RateLimit): Limit => {
+    const millis = Duration.toMillis(window)
+    return {
+      name,
+      limit,
+      window: millis,
+      windowSeconds: millis / 1_000,
+      algorithm,
+      place: `${source} ${name}`,
+      shared: per === "owner" ? `${source} ${name} ${limit}/${millis} ${algorithm}` : undefined,
+    }
+  }
 
 const isSame = (a: Counter.Limit, b: Counter.Limit): boolean => a.limit === b.limit && a.window === b.window && a.algorithm === b.algorithm
 
@@ -118,26 +150,23 @@ export const unitsOf = ({ cost, countsAsUse }: KeyPolicy.Presented): number => {
   return Number.isSafeInteger(cost) && cost >= 0 ? cost : Number.POSITIVE_INFINITY
 }
 
-const statesOf = (limits: ReadonlyArray<Limit>, counters: ReadonlyArray<Counter.Counter>, now: number): ReadonlyArray<LimitState> =>
-  limits.map(({ name, limit, window }, index) => {
+const statesOf = (limits: Limits, counters: Counters, now: number): ReadonlyArray<LimitState> => {
+  const states: Array<LimitState> = []
+  for (let index = 0; index < limits.length; index++) {
     // There is a counter for each limit.
-    const counter = counters[index]!
-    return {
-      name,
-      limit,
-      windowSeconds: window / 1_000,
+    const [limit, counter] = [limits[index]!, counters[index]!]
+    states.push({
+      name: limit.name,
+      limit: limit.limit,
+      windowSeconds: limit.windowSeconds,
       remaining: counter.remaining(now),
       resetAfterMillis: counter.resetAfter(now),
-    }
-  })
+    })
+  }
+  return states
+}
 
-const refuse = (
-  subject: KeyPolicy.Subject,
-  limits: ReadonlyArray<Limit>,
-  counters: ReadonlyArray<Counter.Counter>,
-  units: number,
-  now: number,
-): RateLimited => {
+const refuse = (subject: KeyPolicy.Subject, limits: Limits, counters: Counters, units: number, now: number): RateLimited => {
   // There is a counter for each limit.
   const waits = limits.map(({ name, limit }, index) => ({ name, limit, wait: counters[index]!.waitFor(units, now) }))
   const longest = waits.reduce((longest, each) => (each.wait > longest.wait ? each : longest))

@@ -1,7 +1,9 @@
 /** Decides whether a record may be used now for the required scopes. Remembered records and others are judged here alone. */
+import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import type { ApiKey, UsedToken } from "../../ApiKey.ts"
 import type { VerifyError } from "../../ApiKeyError.ts"
 import type { Meter, Presented, Taken } from "../../KeyPolicy.ts"
@@ -12,6 +14,7 @@ import type { Counts } from "./counts.ts"
 import type { Entry, Found } from "./entry.ts"
 import type { LastUsed } from "./lastUsed.ts"
 import type { Verified, VerifyOptions } from "./model.ts"
+import type { Rule } from "./plan.ts"
 
 /** An answer about a record at a moment, in milliseconds. */
 export type Judgement = (found: Found, now: number, options: VerifyOptions | undefined) => Effect.Effect<Verified, VerifyError>
@@ -39,6 +42,12 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
     return Exit.fail(error)
   }
 
+  /** The refusal of a meter that failed at once, or its defect. */
+  const refuseOf = (cause: Cause.Cause<VerifyError>): Exit.Exit<never, VerifyError> => {
+    const error = Cause.findError(cause)
+    return Result.isSuccess(error) ? refuse(error.success) : Exit.failCause(error.failure)
+  }
+
   const use = (found: Found, now: number, options: VerifyOptions | undefined): Verified => {
     if (options?.countsAsUse !== false) lastUsed.record(found.use, now)
     return new Answer(found.apiKey, found.usedToken, toMoment(found.checkedAt))
@@ -63,13 +72,8 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
       : undefined
 
   const judgeStanding: Judgement = (found, now, options) => {
-    const { rules } = found.plan
-    for (let index = 0; index < rules.length; index++) {
-      // The index lies within the list. An iterator would be one more object.
-      const refusal = rules[index]!(found, options ?? nothing, now)
-      if (refusal !== undefined) return refuse(refusal)
-    }
-    return grant(found, now, options)
+    const refusal = refusalOf(found.plan.rules, found, now, options)
+    return refusal === undefined ? grant(found, now, options) : refuse(refusal)
   }
 
   const judgePolicies: Judgement = (found, now, options) => {
@@ -80,8 +84,10 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
     if (first === undefined) return grant(found, now, options)
     if (meters.length > 1) return takeAndGrant(meters, found, now, options)
     const taking = first(found, options ?? nothing)
-    const taken = atOnce(taking)
-    return taken === undefined ? takeAndGrant([() => taking], found, now, options) : useMetered(found, now, options, taken.limits)
+    if (!Exit.isExit(taking)) return takeAndGrant([() => taking], found, now, options)
+    // The meter hasn't waited, so the moment is the same. An effect of the meter that is an exit is one of its results and failures.
+    const taken = taking as Exit.Exit<Taken, VerifyError>
+    return Exit.isSuccess(taken) ? useMetered(found, now, options, taken.value.limits) : refuseOf(taken.cause)
   }
 
   const takeAndGrant = (meters: ReadonlyArray<Meter>, found: Found, now: number, options: VerifyOptions | undefined) =>
@@ -111,21 +117,16 @@ const nothing: Presented = {}
 
 const firstRefusal = (found: Found, now: number, options: VerifyOptions | undefined): VerifyError | undefined => {
   const { rules, policies } = found.plan
-  for (const list of [rules, policies]) {
-    for (const rule of list) {
-      const refusal = rule(found, options ?? nothing, now)
-      if (refusal !== undefined) return refusal
-    }
-  }
-  return undefined
+  return refusalOf(rules, found, now, options) ?? refusalOf(policies, found, now, options)
 }
 
-/** The units of a meter that needn't wait, and doesn't refuse. */
-const atOnce = (taking: ReturnType<Meter>): Taken | undefined => {
-  if (!Exit.isExit(taking)) return undefined
-  // An effect of the meter that is an exit is one of its results and failures.
-  const exit = taking as Exit.Exit<Taken, unknown>
-  return Exit.isSuccess(exit) ? exit.value : undefined
+const refusalOf = (rules: ReadonlyArray<Rule>, found: Found, now: number, options: VerifyOptions | undefined): VerifyError | undefined => {
+  for (let index = 0; index < rules.length; index++) {
+    // The index lies within the list. An iterator would be one more object.
+    const refusal = rules[index]!(found, options ?? nothing, now)
+    if (refusal !== undefined) return refusal
+  }
+  return undefined
 }
 
 /** Takes a unit of each meter, or of none. If a later meter refuses or the caller gives up, the taken units go back. */
