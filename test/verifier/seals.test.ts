@@ -85,6 +85,25 @@ describe("While all tokens are sealed", () => {
     ),
   )
 
+  it.effect("a previous token without a seal works again with its key", () =>
+    withStore(
+      Effect.gen(function* () {
+        const other = yield* startNode({}, pepper("b"))
+        const { token, apiKey } = yield* create(other)
+        other.setRing(pepper("a"), pepper("b"))
+        yield* TestClock.adjust("1 second")
+        yield* other.apiKeys.rotate(apiKey.id, { grace: "30 days" })
+        yield* other.apiKeys.deactivate(apiKey.id)
+        const node = yield* startNode({ acceptMissingPeppers: true })
+        assert.strictEqual(yield* node.ask(token), "seal")
+        yield* node.apiKeys.activate(apiKey.id)
+        assert.strictEqual(yield* node.ask(token), "HasherError")
+        yield* looked
+        assert.strictEqual(yield* node.ask(token), "HasherError")
+      }),
+    ),
+  )
+
   it.effect("a ring that changes is looked at anew, and ends no token", () =>
     withStore(
       Effect.gen(function* () {
@@ -310,6 +329,22 @@ describe("A rule that is configured", () => {
         assert.strictEqual(yield* node.ask(invented()), "seal")
         node.setRing(pepper("b"), pepper("a"))
         const { token } = yield* create(node)
+        assert.strictEqual(yield* node.ask(token), "good")
+      }),
+    ),
+  )
+
+  it.effect("takes a token that another node seals by a new key, within a second of the key", () =>
+    withStore(
+      Effect.gen(function* () {
+        const node = yield* startNode({ seals: "required" })
+        const other = yield* startNode({}, pepper("b"), pepper("a"))
+        const { token } = yield* create(other)
+        assert.strictEqual(yield* node.ask(token), "seal")
+        node.setRing(pepper("a"), pepper("b"))
+        yield* TestClock.adjust("999 millis")
+        assert.strictEqual(yield* node.ask(token), "seal")
+        yield* TestClock.adjust("1 millis")
         assert.strictEqual(yield* node.ask(token), "good")
       }),
     ),
