@@ -77,6 +77,7 @@ export {
   ServerFailure,
   ServerUnavailable,
   ServerUnreachable,
+  TooManyRequests,
   Unauthorized,
   UnexpectedAnswer,
 } from "../internal/http/ServerFailure.ts"
@@ -398,7 +399,7 @@ const isRepeatable = (operation: string): boolean => operation !== "create" && o
 
 /** Whether the server has said that it did nothing, or can't have been asked. */
 const isUndone = ({ _tag }: ServerFailure, error: unknown): boolean =>
-  _tag === "Overloaded" || _tag === "ServerUnavailable" || isUnsent(error)
+  _tag === "Overloaded" || _tag === "ServerUnavailable" || _tag === "TooManyRequests" || isUnsent(error)
 
 /** `fetch` takes `Authorization` off a request to another origin, but no other header that carries a key. */
 const withoutRedirects = (client: HttpClient.HttpClient): HttpClient.HttpClient =>

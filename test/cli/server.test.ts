@@ -108,6 +108,40 @@ describe("a server", () => {
     }),
   )
 
+  it.effect("that refuses the own token for its rate limits or its address says so, and when to come again", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const answer = (status: string, body: object) => {
+          const text = JSON.stringify(body)
+          return `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\ncontent-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`
+        }
+        const limited = (retryAt: string | null) =>
+          answer("429 Too Many Requests", {
+            type: "https://iana.org/assignments/http-problem-types#quota-exceeded",
+            title: "Too many requests with this API key",
+            status: 429,
+            "violated-policies": ["burst", "daily"],
+            retryAt,
+          })
+        const ip = { type: "urn:effect-api-key:problem:ip-not-allowed", title: "The API key isn't allowed from this address", status: 403 }
+        const token = "The token in EFFECT_API_KEY_TOKEN"
+        const over = `${token} is over its rate limit (burst, daily):`
+        for (const [text, isRetryable, tag, reason] of [
+          [limited("2027-01-31T12:00:00.000Z"), true, "TooManyRequests", `${over} again at 2027-01-31T12:00:00.000Z`],
+          [limited(null), false, "TooManyRequests", `${over} which no later time changes`],
+          [answer("403 Forbidden", ip), false, "Forbidden", `${token} isn't allowed from this address`],
+        ] as const) {
+          const { url, close } = yield* listen(text)
+          for (const { error, told } of [yield* count(url), yield* failure(url, (keys) => keys.create({ name: "k" }))]) {
+            assert.deepInclude(error, { _tag: "RepositoryError", isRetryable }, text)
+            assert.deepStrictEqual([told.exitCode, told.tag, told.reason], [1, tag, reason])
+          }
+          close()
+        }
+      }),
+    ),
+  )
+
   it.effect("that answers something else is named by what it answers, and asked again where that may help", () =>
     Effect.scoped(
       Effect.gen(function* () {

@@ -1,4 +1,5 @@
 /** Reasons why a server didn't carry out a request. The failures hold no request or answer, as both may hold tokens. */
+import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import { Overloaded } from "../../ApiKeyError.ts"
 
@@ -40,13 +41,13 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthoriz
 /**
  * The client's own token isn't allowed to do the operation. `InsufficientScope`: the token lacks `scopes`. `ScopeNotHeld`: the operation would
  * hand out `scopes` that the token doesn't hold. `PreviousToken`: a rotation replaced the token. `PolicyRefused`: a policy refuses the
- * operation.
+ * operation. `IpNotAllowed`: the token isn't allowed from the client's address.
  * @category errors
  * @since 0.1.0
  */
 export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   tokenName: Schema.String,
-  reason: Schema.Literals(["InsufficientScope", "ScopeNotHeld", "PreviousToken", "PolicyRefused"]),
+  reason: Schema.Literals(["InsufficientScope", "ScopeNotHeld", "PreviousToken", "PolicyRefused", "IpNotAllowed"]),
   scopes: Schema.Array(Schema.String),
 }) {
   override get message(): string {
@@ -56,8 +57,27 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
       ScopeNotHeld: `can't hand out scopes that it doesn't hold (${scopes.join(" ")})`,
       PreviousToken: "was replaced, and can't rotate its key",
       PolicyRefused: "is kept from this by a policy of its key",
+      IpNotAllowed: "isn't allowed from this address",
     }
     return `${tokenName.charAt(0).toUpperCase()}${tokenName.slice(1)} ${why[this.reason]}`
+  }
+}
+
+/**
+ * A rate limit of the client's own token leaves too little for the operation, which wasn't done. `retryAt` is `null` if no later time would do.
+ * @category errors
+ * @since 0.1.0
+ */
+export class TooManyRequests extends Schema.TaggedError<TooManyRequests>()("TooManyRequests", {
+  tokenName: Schema.String,
+  /** The names of the limits. */
+  limits: Schema.Array(Schema.String),
+  retryAt: Schema.NullOr(Schema.DateTimeUtc),
+}) {
+  override get message(): string {
+    const { limits, retryAt, tokenName } = this
+    const when = retryAt === null ? "which no later time changes" : `again at ${DateTime.formatIso(retryAt)}`
+    return `${tokenName.charAt(0).toUpperCase()}${tokenName.slice(1)} is over its rate limit (${limits.join(", ")}): ${when}`
   }
 }
 
@@ -73,7 +93,15 @@ export class ServerUnavailable extends Schema.TaggedError<ServerUnavailable>()("
  * @category schemas
  * @since 0.1.0
  */
-export const ServerFailure = Schema.Union([ServerUnreachable, UnexpectedAnswer, Unauthorized, Forbidden, ServerUnavailable, Overloaded])
+export const ServerFailure = Schema.Union([
+  ServerUnreachable,
+  UnexpectedAnswer,
+  Unauthorized,
+  Forbidden,
+  TooManyRequests,
+  ServerUnavailable,
+  Overloaded,
+])
 /** @since 0.1.0 */
 export type ServerFailure = typeof ServerFailure.Type
 

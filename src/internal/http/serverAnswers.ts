@@ -8,7 +8,15 @@ import { rootMessage } from "../text/rootMessage.ts"
 import { safeLine } from "../text/safe.ts"
 import { AnswerTooLarge } from "./boundedAnswers.ts"
 import * as Problem from "./Problem.ts"
-import { Forbidden, type ServerFailure, ServerUnavailable, ServerUnreachable, Unauthorized, UnexpectedAnswer } from "./ServerFailure.ts"
+import {
+  Forbidden,
+  type ServerFailure,
+  ServerUnavailable,
+  ServerUnreachable,
+  TooManyRequests,
+  Unauthorized,
+  UnexpectedAnswer,
+} from "./ServerFailure.ts"
 
 const problems = [
   Problem.InvalidRequestProblem,
@@ -56,6 +64,9 @@ export const toServerFailure = (error: unknown, { url, token, tokenName }: Asked
   if (error instanceof Problem.ScopeNotHeldProblem) return new Forbidden({ tokenName, reason: "ScopeNotHeld", scopes: error.scopes })
   if (error instanceof Problem.PreviousTokenProblem) return new Forbidden({ tokenName, reason: "PreviousToken", scopes: [] })
   if (error instanceof Problem.PolicyRefusedProblem) return new Forbidden({ tokenName, reason: "PolicyRefused", scopes: [] })
+  if (error instanceof Problem.IpNotAllowedProblem) return new Forbidden({ tokenName, reason: "IpNotAllowed", scopes: [] })
+  if (error instanceof Problem.RateLimitedProblem)
+    return new TooManyRequests({ tokenName, limits: error["violated-policies"].map(safeLine), retryAt: error.retryAt })
   if (error instanceof Problem.MissingApiKeyProblem)
     return new Unauthorized({ url, tokenName, reason: `${rootMessage(error)}: ${elsewhere}` })
   if (refusals.some((refusal) => error instanceof refusal)) return new Unauthorized({ url, tokenName, reason: rootMessage(error) })
@@ -81,6 +92,8 @@ export const isPassing = (failure: ServerFailure, error: unknown): boolean => {
     case "ServerUnavailable":
     case "Overloaded":
       return true
+    case "TooManyRequests":
+      return failure.retryAt !== null
     case "UnexpectedAnswer": {
       // A proxy in front of the server gives such a status, while the server starts for example.
       const status = error instanceof HttpClientError ? error.response?.status : undefined
