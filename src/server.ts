@@ -30,7 +30,7 @@ import { layerRedactedHeaders } from "./internal/http/auth.ts"
 import { loadAdapters } from "./internal/wiring/adapters.ts"
 import { explainAddress } from "./internal/server/address.ts"
 import { makeFirstKey, printFirstKey } from "./internal/server/firstKey.ts"
-import { readCredentialOptions } from "./internal/server/credentialOptions.ts"
+import { readCredentialOptions, readXRateLimit } from "./internal/server/credentialOptions.ts"
 import { checkLimits, decideRequests, defaultLimits, layerRequestLimits, type Limits, makeServer } from "./internal/server/limits.ts"
 import { readProxyOptions } from "./internal/server/proxyOptions.ts"
 import { readLeakOptions } from "./internal/server/leakOptions.ts"
@@ -94,7 +94,7 @@ const layerStorage = ({
  * The whole server. The peppers that `Pepper.loadConfig` reads, and the sealing keys that `Seals.loadConfig` reads, are read anew each minute.
  * Other variables: `HOST` (127.0.0.1), `PORT` (3000), `DATABASE_URL`, `REDIS_URL`, `API_KEY_DATA_DIR` (`.effect-api-key`),
  * `API_KEY_LEAK_SIGNING_KEYS_FILE`, `API_KEY_LEAKS`, `API_KEY_REVOKE_BY_POSSESSION`, `API_KEY_REVOCATIONS_PER_SECOND`, `API_KEY_CREDENTIALS`,
- * `API_KEY_FOREIGN_AUTHORIZATION`, `API_KEY_TRUSTED_PROXIES`, `API_KEY_FORWARDED_HEADER`, and the variables of `ApiKeys.layerConfig`. The server migrates, makes an administrator's key on an empty
+ * `API_KEY_FOREIGN_AUTHORIZATION`, `API_KEY_X_RATE_LIMIT`, `API_KEY_TRUSTED_PROXIES`, `API_KEY_FORWARDED_HEADER`, and the variables of `ApiKeys.layerConfig`. The server migrates, makes an administrator's key on an empty
  * table, and serves. When its scope closes, requests in flight get up to 10 seconds.
  *
  * Listeners that are provided to the layer (`ApiKeyEvents.layer`) hear of its changes.
@@ -120,6 +120,7 @@ export const layerWith = (options: Options) =>
       yield* checkLimits(limits)
       const config = yield* serverSettings
       const credentials = yield* readCredentialOptions
+      const xRateLimit = yield* readXRateLimit
       const proxies = yield* readProxyOptions
       for (const warning of misspelt()) yield* Effect.logWarning(warning)
       // Peppers and sealing keys are loaded before a database is made. A first start that fails on them leaves no database behind.
@@ -143,9 +144,12 @@ export const layerWith = (options: Options) =>
       ).pipe(Layer.provide(hasher))
       return Layer.effectDiscard(makeFirstKey(options.onFirstKey ?? printFirstKey(credentials))).pipe(
         Layer.provideMerge(
-          HttpRouter.serve(Layer.mergeAll(routesWith({ leaks: yield* readLeakOptions, credentials, ...proxies }), requestLimits), {
-            disableLogger: true,
-          }),
+          HttpRouter.serve(
+            Layer.mergeAll(routesWith({ leaks: yield* readLeakOptions, credentials, xRateLimit, ...proxies }), requestLimits),
+            {
+              disableLogger: true,
+            },
+          ),
         ),
         Layer.provide(layerRedactedHeaders(acceptCredentials(credentials)(ServerApi))),
         Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(limits.bodyBytes))),

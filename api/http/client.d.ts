@@ -29,6 +29,7 @@ export {
   ServerFailure,
   ServerUnavailable,
   ServerUnreachable,
+  TooManyRequests,
   Unauthorized,
   UnexpectedAnswer,
 } from "../internal/http/ServerFailure.ts"

@@ -1,8 +1,17 @@
 /** Rate limits over HTTP: the fields that tell of them, and the refusal. */
 import { assert, layer as describeWith } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { createServer } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { ConfigProvider, Effect, Layer, Logger, Redacted } from "effect"
+import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
+import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import { layerEphemeral } from "../../src/ApiKeyHasher.ts"
 import * as ApiKeys from "../../src/ApiKeys.ts"
 import { layerMemory } from "../../src/ApiKeyRepository.ts"
+import { ApiKeyAuth } from "../../src/http/definition.ts"
+import { layerAuth } from "../../src/http/implementation.ts"
+import { readXRateLimit } from "../../src/internal/server/credentialOptions.ts"
+import { routesWith } from "../../src/internal/server/routes.ts"
 import { makeSetup } from "./suite/setup.ts"
 
 const limits = [
@@ -99,6 +108,76 @@ describeWith(server, { excludeTestServices: true })("A key with rate limits, ove
         403,
         "scope-not-held",
       )
+    }),
+  )
+})
+
+const Shop = HttpApi.make("shop").add(
+  HttpApiGroup.make("shop")
+    .add(HttpApiEndpoint.get("good", "/good"), HttpApiEndpoint.get("moved", "/moved"), HttpApiEndpoint.get("own", "/own"))
+    .middleware(ApiKeyAuth),
+)
+
+const shop = HttpApiBuilder.layer(Shop).pipe(
+  Layer.provide(
+    HttpApiBuilder.group(Shop, "shop", (handlers) =>
+      handlers
+        .handleRaw("good", () => Effect.succeed(HttpServerResponse.empty()))
+        .handleRaw("moved", () => Effect.succeed(HttpServerResponse.redirect("/good")))
+        .handleRaw("own", () => Effect.succeed(HttpServerResponse.empty({ headers: { ratelimit: '"shop";r=7' } }))),
+    ).pipe(Layer.provide(layerAuth({ xRateLimit: true }))),
+  ),
+)
+
+const application = HttpRouter.serve(Layer.mergeAll(shop, routesWith({ xRateLimit: true })), {
+  disableLogger: true,
+  disableListenLog: true,
+}).pipe(
+  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })),
+  Layer.provideMerge(ApiKeys.layer.pipe(Layer.provide(layerEphemeral), Layer.provideMerge(Layer.fresh(layerMemory)))),
+  Layer.provide(Logger.layer([])),
+)
+
+describeWith(application, { excludeTestServices: true })("An application's endpoints", (it) => {
+  const fieldsOf = (path: string, token: Redacted.Redacted) =>
+    Effect.gen(function* () {
+      const url = HttpServer.formatAddress((yield* HttpServer.HttpServer).address)
+      const headers = { authorization: `Bearer ${Redacted.value(token)}` }
+      const response = yield* Effect.promise(() => fetch(url + path, { headers, redirect: "manual" }))
+      return {
+        status: response.status,
+        told: ["ratelimit", "ratelimit-policy", "x-ratelimit-limit", "x-ratelimit-remaining"].map((name) => response.headers.get(name)),
+        reset: Number(response.headers.get("x-ratelimit-reset")),
+      }
+    })
+
+  it.effect("tell of rate limits, by the older fields too, except by a redirection or beside fields of their own", () =>
+    Effect.gen(function* () {
+      const { token } = yield* ApiKeys.ApiKeys.use((apiKeys) =>
+        apiKeys.create({ name: "k", policies: { limits: [{ name: "burst", limit: 5, window: "1h" }, limits[1]!] } }),
+      )
+      const policy = '"burst";q=5;w=3600, "daily";q=10000;w=86400'
+      const good = yield* fieldsOf("/good", token)
+      assert.deepStrictEqual([good.status, good.told], [204, ['"burst";r=4;t=3600, "daily";r=9999;t=9', policy, "5", "4"]])
+      assert.closeTo(good.reset, Date.now() / 1_000 + 3_600, 60)
+      const moved = yield* fieldsOf("/moved", token)
+      assert.deepStrictEqual([moved.status, moved.told], [302, [null, null, null, null]])
+      const own = yield* fieldsOf("/own", token)
+      assert.deepStrictEqual([own.status, own.told], [204, ['"shop";r=7', null, null, null]])
+      assert.deepStrictEqual((yield* fieldsOf("/protected", token)).told.slice(1), [policy, "5", "1"])
+      assert.strictEqual((yield* fieldsOf("/good", token)).status, 204)
+      const refused = yield* fieldsOf("/own", token)
+      assert.deepStrictEqual([refused.status, refused.told.slice(1)], [429, [policy, "5", "0"]])
+    }),
+  )
+
+  it.effect("of the package's server have the older fields by configuration", () =>
+    Effect.gen(function* () {
+      const read = (env: Record<string, string>) =>
+        Effect.provideService(readXRateLimit, ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env }))
+      assert.isFalse(yield* read({}))
+      assert.isTrue(yield* read({ API_KEY_X_RATE_LIMIT: "true" }))
+      assert.include(String(yield* Effect.flip(read({ API_KEY_X_RATE_LIMIT: "yes" }))), "must be true or false")
     }),
   )
 })

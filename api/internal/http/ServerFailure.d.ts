@@ -53,7 +53,7 @@ declare const Forbidden_base: Schema.Class<
     "Forbidden",
     {
       readonly tokenName: Schema.String
-      readonly reason: Schema.Literals<readonly ["InsufficientScope", "ScopeNotHeld", "PreviousToken", "PolicyRefused"]>
+      readonly reason: Schema.Literals<readonly ["InsufficientScope", "ScopeNotHeld", "PreviousToken", "PolicyRefused", "IpNotAllowed"]>
       readonly scopes: Schema.$Array<Schema.String>
     }
   >,
@@ -61,6 +61,23 @@ declare const Forbidden_base: Schema.Class<
 >
 
 export declare class Forbidden extends Forbidden_base {
+  get message(): string
+}
+
+declare const TooManyRequests_base: Schema.Class<
+  TooManyRequests,
+  Schema.TaggedStruct<
+    "TooManyRequests",
+    {
+      readonly tokenName: Schema.String
+      readonly limits: Schema.$Array<Schema.String>
+      readonly retryAt: Schema.NullOr<Schema.DateTimeUtc>
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+
+export declare class TooManyRequests extends TooManyRequests_base {
   get message(): string
 }
 
@@ -85,6 +102,7 @@ export declare const ServerFailure: Schema.Union<
     typeof UnexpectedAnswer,
     typeof Unauthorized,
     typeof Forbidden,
+    typeof TooManyRequests,
     typeof ServerUnavailable,
     typeof Overloaded,
   ]

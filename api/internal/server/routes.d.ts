@@ -1,6 +1,7 @@
 export interface RoutesOptions extends ProxyOptions {
   readonly leaks?: LeakOptions | undefined
   readonly credentials?: CredentialOptions | undefined
+  readonly xRateLimit?: boolean | undefined
 }
 
 type Needs = HttpRouter.HttpRouter | ApiKeys | ApiKeyRepository | Layer.Services<ReturnType<typeof HttpApiBuilder.layer<string, never>>>

@@ -30,11 +30,17 @@ export const fieldsOfRefusal = ({ limits, violated, retryAfter }: RateLimited, w
   }
 }
 
-/** Adds the fields to the response of a request. A redirection has none, as its target has limits of its own. */
+/**
+ * Adds the fields to the response of a request. A redirection has none, as its target has limits of its own. An application that tells of limits
+ * itself is left alone.
+ */
 export const adding =
   (fields: Fields): HttpEffect.PreResponseHandler =>
-  (_request, response) =>
-    Effect.succeed(response.status >= 300 && response.status < 400 ? response : HttpServerResponse.setHeaders(response, fields))
+  (_request, response) => {
+    const { status, headers } = response
+    const isLeftAlone = (status >= 300 && status < 400) || headers["ratelimit"] !== undefined || headers["ratelimit-policy"] !== undefined
+    return Effect.succeed(isLeftAlone ? response : HttpServerResponse.setHeaders(response, fields))
+  }
 
 // Names have no character that a string of RFC 9651 escapes.
 const policyOf = (limits: ReadonlyArray<LimitState>): string =>

@@ -46,7 +46,8 @@ export interface Dependencies {
 export const make = ({ clock, always }: Dependencies): KeyPolicy.KeyPolicy => {
   const keys = new IdleMap<OfKey>(({ counters }, now) => counters.every((counter) => counter.resetAfter(now) === 0))
   const owners = new IdleMap<Counter.Counter>((counter, now) => counter.resetAfter(now) === 0)
-  const monotonicNow = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  // In parts of a millisecond whose sums with windows are exact: a wait of an hour isn't rounded up to one of an hour and a second.
+  const monotonicNow = (): number => Math.floor((Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000) * 1_024) / 1_024
 
   const countersOf = (limits: Limits, isShared: boolean, { id, ownerId }: ApiKey, now: number): Counters => {
     let known = keys.get(id)

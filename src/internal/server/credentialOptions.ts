@@ -19,3 +19,6 @@ export const readCredentialOptions: Config.Config<CredentialOptions> = Config.al
   ),
   foreignAuthorization: Variable.word("API_KEY_FOREIGN_AUTHORIZATION", ["ignore", "refuse"]).pipe(Config.withDefault("ignore" as const)),
 })
+
+/** Reads whether answers have the older fields of rate limits too. */
+export const readXRateLimit: Config.Config<boolean> = Variable.flag("API_KEY_X_RATE_LIMIT").pipe(Config.withDefault(false))

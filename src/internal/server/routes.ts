@@ -32,6 +32,8 @@ export interface RoutesOptions extends ProxyOptions {
   readonly leaks?: LeakOptions | undefined
   /** Where requests carry their keys. Default: in `Authorization: Bearer …` or `X-API-Key`. */
   readonly credentials?: CredentialOptions | undefined
+  /** Whether answers have `X-RateLimit-*` beside `RateLimit` and `RateLimit-Policy`, of keys with rate limits. Default: no. */
+  readonly xRateLimit?: boolean | undefined
 }
 
 /** Options without links and requests to the page's vendor. Effect's type knows some of them. */
@@ -56,7 +58,7 @@ export const routesWith = (options: RoutesOptions): Layer.Layer<never, InvalidSi
   const api = ServerApi.pipe(acceptCredentials(options.credentials ?? {}))
   assertProtected(api)
   const middleware = Layer.mergeAll(
-    layerAuth({ trustedProxies: options.trustedProxies, forwardedHeader: options.forwardedHeader }),
+    layerAuth({ trustedProxies: options.trustedProxies, forwardedHeader: options.forwardedHeader, xRateLimit: options.xRateLimit }),
     layerRequestProblems,
   )
   const groups = Layer.mergeAll(

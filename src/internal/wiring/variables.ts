@@ -54,6 +54,7 @@ export const variables: ReadonlyArray<string> = [
   "API_KEY_SEPARATOR",
   "API_KEY_TELEMETRY",
   "API_KEY_TRUSTED_PROXIES",
+  "API_KEY_X_RATE_LIMIT",
   "EFFECT_API_KEY_TOKEN",
 ]
 
