@@ -157,6 +157,29 @@ for (const [place, keys] of Object.entries({
       }),
     )
 
+    it.effect("give a key rate limits and take them away, beside its other policies and at the version that was read", () =>
+      Effect.gen(function* () {
+        const { apiKey } = yield* create("--limit", "burst=9/1h", "--limit", "daily=99/1d:bucket", "--allow-ip", "::1")
+        const allowedIps = ["::1"]
+        const burst = { name: "burst", limit: 9, window: "1h" }
+        assert.deepStrictEqual(apiKey.policies, {
+          limits: [burst, { name: "daily", limit: 99, window: "1d", algorithm: "bucket" }],
+          allowedIps,
+        })
+        const update = (...args: ReadonlyArray<string>) =>
+          Effect.map(run(["update", apiKey.id, ...args]), (printed) => one(Json.Key, printed))
+        assert.deepStrictEqual((yield* update("--limit", "burst=9/1h")).policies, { limits: [burst], allowedIps })
+        const bare = yield* update("--no-limits")
+        assert.deepStrictEqual([bare.policies, bare.version], [{ allowedIps }, 3])
+        const late = yield* failing(["update", apiKey.id, "--limit", "burst=9/1h", "--if-version", "2"])
+        assert.deepInclude(late, { code: 1, tag: "VersionConflict" })
+        for (const args of [["--limit", "burst=9"], ["--limit", "burst=9/1h", "--no-limits"], []]) {
+          // Arguments are judged before the key is looked for.
+          assert.deepInclude(yield* failing(["update", "no such key", ...args]), { code: 2, tag: "Usage" }, args.join(" "))
+        }
+      }),
+    )
+
     it.effect("end a token that was found, and verify without using it", () =>
       Effect.gen(function* () {
         const { apiKey, token } = yield* create("--scope", "a")

@@ -70,6 +70,22 @@ describe("a key", () => {
   })
 })
 
+describe("the limits of a key", () => {
+  it("are written as the flag takes them, and other policies, or what isn't limits, as they are", () => {
+    const shown = (policies: ApiKey["policies"]) =>
+      describeKey({ ...key({}), policies }, look(200))
+        .split("\n")
+        .filter((line) => /^(limits|policies)/.test(line))
+        .map((line) => line.replace(/ {2,}/, ": "))
+    const burst = { name: "burst", limit: 10, window: "1s" }
+    const daily = { name: "daily", limit: 10_000, window: "1 day", algorithm: "bucket", per: "owner" }
+    assert.deepStrictEqual(shown(null), [])
+    assert.deepStrictEqual(shown({ limits: [burst, daily] }), ["limits: burst=10/1s, daily=10000/1 day:bucket per owner"])
+    assert.deepStrictEqual(shown({ limits: [], hours: [8, 18] }), ["limits: none", 'policies: {"hours":[8,18]}'])
+    assert.deepStrictEqual(shown({ limits: "many" }), ['policies: {"limits":"many"}'])
+  })
+})
+
 describe("times and counts", () => {
   const cases: ReadonlyArray<readonly [seconds: number, text: string]> = [
     [0, "now"],

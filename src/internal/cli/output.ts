@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
 import { type ApiKey, type PreviousToken, type Status, status } from "../../ApiKey.ts"
 import type { Created } from "../../ApiKeys.ts"
+import * as RateLimit from "../../RateLimit.ts"
 import { safeJson, safeText, visible } from "../text/safe.ts"
 import * as Json from "./Json.ts"
 import * as Settings from "./settings.ts"
@@ -257,7 +258,7 @@ export const describeKey = (key: ApiKey, { now, style, width }: Look): string =>
     // Tokens of another format have no hint.
     ...(key.hint === "" ? [] : [["hint", `${key.hint}, before the last 6 characters of the token`] as const]),
     ["metadata", JSON.stringify(key.metadata)],
-    ...(key.policies === null ? [] : [["policies", JSON.stringify(key.policies)] as const]),
+    ...describePolicies(key.policies),
   ]
   const label = Math.max(...fields.map(([name]) => name.length)) + 2
   return fields
@@ -268,6 +269,23 @@ export const describeKey = (key: ApiKey, { now, style, width }: Look): string =>
     )
     .join("\n")
 }
+
+/** The limits as `--limit` takes them, apart from the other kinds. A value that isn't one of limits is shown as it is. */
+const describePolicies = (policies: ApiKey["policies"]): ReadonlyArray<readonly [string, string]> => {
+  if (policies === null) return []
+  const { [RateLimit.kind]: value, ...others } = policies
+  const limits = isLimits(value) ? value : undefined
+  const rest = limits === undefined ? policies : others
+  return [
+    ...(limits === undefined ? [] : [["limits", limits.length === 0 ? "none" : limits.map(describeLimit).join(", ")] as const]),
+    ...(Object.keys(rest).length === 0 ? [] : [["policies", JSON.stringify(rest)] as const]),
+  ]
+}
+
+const isLimits = Schema.is(Schema.Array(Schema.toEncoded(RateLimit.RateLimit)))
+
+const describeLimit = (limit: typeof RateLimit.RateLimit.Encoded): string =>
+  `${RateLimit.format([limit])}${limit.per === "owner" ? " per owner" : ""}`
 
 const describePrevious = (
   { keyId, expiresAt }: PreviousToken,

@@ -30,21 +30,21 @@ export const update = Command.make(
     const scopes = yield* readScopes(scope)
     if (noScopes && scopes.length > 0) return yield* usage("--scope and --no-scopes contradict each other")
     const values = yield* readPolicies(flags)
-    const found = yield* findKey(key)
-    const policies = withPolicies(found, values)
-    const input: UpdateInput = {
+    const fields: UpdateInput = {
       ...givenFields<UpdateInput>({
         name,
         description: orNull(description),
         ownerId: orNull(owner),
         metadata,
-        policies,
         expiresAt: readExpiry(expires, yield* DateTime.now),
-      } satisfies { readonly [Name in Exclude<FaceUpdateField, "scopes">]: unknown }),
+      } satisfies { readonly [Name in Exclude<FaceUpdateField, "scopes" | "policies">]: unknown }),
       ...(noScopes || scopes.length > 0 ? { scopes } : {}),
     }
-    if (Object.keys(input).length === 0)
+    if (Object.keys(fields).length + Object.keys(values).length === 0)
       return yield* usage("Say what to change: --name, --description, --owner, --scope, --expires, --metadata, --limit or --allow-ip")
+    const found = yield* findKey(key)
+    const policies = withPolicies(found, values)
+    const input = { ...fields, ...(Option.isSome(policies) && { policies: policies.value }) }
     // The other kinds of policies are those of the record that was found.
     const options = { ...(Option.isSome(policies) && { ifVersion: found.version }), ...readChange(flags) }
     return yield* printKey(yield* orFailure((yield* ApiKeys).update(found.id, input, options)))
