@@ -44,6 +44,8 @@ describeWith(server, { excludeTestServices: true })("A key with policies, over H
         ["POST", "/api-keys", { name: "k", scopes: ["*"] }],
         ["PATCH", `/api-keys/${other.id}`, { scopes: ["*"] }],
         ["PATCH", `/api-keys/${other.id}`, { expiresAt: null }],
+        ["PATCH", `/api-keys/${other.id}`, { ownerId: "another" }],
+        ["PATCH", `/api-keys/${caller.id}`, { ownerId: null }],
         ["POST", `/api-keys/${other.id}/activate`, undefined],
         ["POST", `/api-keys/${other.id}/rotate`, {}],
       ] as const

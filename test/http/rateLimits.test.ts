@@ -91,6 +91,20 @@ describeWith(server, { excludeTestServices: true })("A key with rate limits, ove
     }),
   )
 
+  it.effect("isn't given to another owner, with new units, by itself", () =>
+    Effect.gen(function* () {
+      const { token: admin } = yield* makeKey("*")
+      const { body } = yield* send("POST", "/api-keys", {
+        token: admin,
+        body: { name: "k", ownerId: "acme", scopes: ["api-keys:write"], policies: { limits: [{ ...limits[0]!, per: "owner" }] } },
+      })
+      const move = (ownerId: string) => send("PATCH", `/api-keys/${body.apiKey.id}`, { token: body.token, body: { ownerId } })
+      assertProblem(yield* move("a"), 403, "policy-refused")
+      assertProblem(yield* move("b"), 403, "policy-refused")
+      assert.strictEqual((yield* move("c")).status, 429)
+    }),
+  )
+
   it.effect("takes its limits from no key, its own included, of a caller that has policies", () =>
     Effect.gen(function* () {
       const { token: admin } = yield* makeKey("*")

@@ -198,8 +198,9 @@ const makeHandlers = (api: typeof ApiKeysApi) => {
           ),
         update: ({ endpoint, params, query, headers, payload }) =>
           Effect.gen(function* () {
-            // Other policies may be weaker ones, so that they widen the key as scopes do.
-            yield* checkGrant(endpoint, payload.scopes ?? (payload.policies === undefined ? undefined : []))
+            // Other policies may be weaker ones, so that they widen the key as scopes do. Another owner has other units of shared limits.
+            const mayWiden = payload.policies !== undefined || payload.ownerId !== undefined
+            yield* checkGrant(endpoint, payload.scopes ?? (mayWiden ? [] : undefined))
             const options = { ...query, ...(yield* judge(params.id, headers)) }
             const widens = payload.expiresAt !== undefined || payload.policies !== undefined
             const covered = widens ? yield* checkCovered(endpoint, params.id) : {}
