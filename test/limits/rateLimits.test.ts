@@ -47,6 +47,24 @@ describe("a key with rate limits", () => {
     ),
   )
 
+  it.live("has to wait for no longer than the limits say, whatever the computer's clock reads", () =>
+    keys((apiKeys) =>
+      Effect.gen(function* () {
+        const hourly = [
+          { name: "uses", limit: 2, window: "1h" },
+          { name: "bucket", limit: 3_600, window: "1h", algorithm: "bucket" as const },
+        ]
+        const waits = yield* Effect.forEach(Array(100), () =>
+          Effect.gen(function* () {
+            const { limits } = yield* apiKeys.verify((yield* make(apiKeys, hourly)).token)
+            return limits.map(({ resetAfterMillis }) => resetAfterMillis).join()
+          }),
+        )
+        assert.deepStrictEqual(Array.from(new Set(waits)), ["3600000,1000"])
+      }),
+    ),
+  )
+
   it.effect("takes the units of all its limits, or of none", () =>
     keys((apiKeys) =>
       Effect.gen(function* () {

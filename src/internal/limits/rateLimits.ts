@@ -161,11 +161,14 @@ const statesOf = (limits: Limits, counters: Counters, now: number): ReadonlyArra
       limit: limit.limit,
       windowSeconds: limit.windowSeconds,
       remaining: counter.remaining(now),
-      resetAfterMillis: counter.resetAfter(now),
+      resetAfterMillis: exact(counter.resetAfter(now)),
     })
   }
   return states
 }
+
+/** Without the errors of sums of the clock's times, which would make one more of a whole number of milliseconds or seconds. */
+const exact = (millis: number): number => Math.round(millis * 1e5) / 1e5
 
 const refuse = (subject: KeyPolicy.Subject, limits: Limits, counters: Counters, units: number, now: number): RateLimited => {
   // There is a counter for each limit.
@@ -175,7 +178,7 @@ const refuse = (subject: KeyPolicy.Subject, limits: Limits, counters: Counters, 
     keyId: keyIdOf(subject),
     name: longest.name,
     limit: longest.limit,
-    retryAfter: Number.isFinite(longest.wait) ? Duration.millis(Math.ceil(longest.wait)) : null,
+    retryAfter: Number.isFinite(longest.wait) ? Duration.millis(Math.max(1, Math.ceil(exact(longest.wait)))) : null,
     violated: waits.flatMap(({ name, wait }) => (wait > 0 ? [name] : [])),
     limits: statesOf(limits, counters, now),
   }
