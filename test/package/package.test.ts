@@ -178,7 +178,9 @@ describe("the tarball", () => {
     assert.deepStrictEqual(
       own.filter(
         (file) =>
-          !/^(?:\w+|internal\/(?:collection|text|time|schema|config|token|hash|record|nodes|verifier|keys|transfer)\/\w+)\.js$/.test(file),
+          !/^(?:\w+|internal\/(?:collection|text|time|schema|config|token|hash|net|record|limits|nodes|verifier|keys|transfer)\/\w+)\.js$/.test(
+            file,
+          ),
       ),
       [],
     )
