@@ -17,7 +17,10 @@ export default defineConfig({
     execArgv: ["--liftoff-only"],
     coverage: {
       provider: "v8",
-      include: ["src/*.ts", "src/internal/{collection,hash,keys,limits,net,nodes,record,schema,text,time,token,transfer,verifier}/**"],
+      include: [
+        "src/*.ts",
+        "src/internal/{collection,hash,keys,limits,meters,net,nodes,record,schema,text,time,token,transfer,verifier}/**",
+      ],
       reporter: ["text", "html"],
       // What was measured, in whole percents.
       thresholds: {

@@ -1,3 +1,4 @@
+import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import { ScopeSet } from "./Scope.ts"
 declare const MissingApiKey_base: Schema.Class<
@@ -67,7 +68,8 @@ declare const Expired_base: Schema.Class<
     "Expired",
     {
       readonly keyId: Schema.brand<Schema.String, "KeyId">
-      readonly expiresAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+      readonly expiresAt: Schema.Codec<DateTime.Utc, string, never, never>
+      readonly reason: Schema.optionalKey<Schema.Literal<"idle">>
     }
   >,
   import("effect/Cause").YieldableError
@@ -85,8 +87,8 @@ declare const InsufficientScope_base: Schema.Class<
       readonly granted: ScopeSet
       readonly previous: Schema.optionalKey<
         Schema.Struct<{
-          readonly replacedAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
-          readonly expiresAt: Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          readonly replacedAt: Schema.Codec<DateTime.Utc, string, never, never>
+          readonly expiresAt: Schema.NullOr<Schema.Codec<DateTime.Utc, string, never, never>>
         }>
       >
     }
@@ -138,9 +140,9 @@ declare const RateLimited_base: Schema.Class<
         Schema.Struct<{
           readonly name: Schema.String
           readonly limit: Schema.Int
-          readonly windowSeconds: Schema.Int
+          readonly windowSeconds: Schema.NullOr<Schema.Int>
           readonly remaining: Schema.Int
-          readonly resetAfterMillis: Schema.Finite
+          readonly resetAfterMillis: Schema.NullOr<Schema.Finite>
         }>
       >
     }
@@ -148,6 +150,32 @@ declare const RateLimited_base: Schema.Class<
   import("effect/Cause").YieldableError
 >
 export declare class RateLimited extends RateLimited_base {
+  get message(): string
+}
+declare const QuotaExceeded_base: Schema.Class<
+  QuotaExceeded,
+  Schema.TaggedStruct<
+    "QuotaExceeded",
+    {
+      readonly keyId: Schema.brand<Schema.String, "KeyId">
+      readonly name: Schema.String
+      readonly amount: Schema.Int
+      readonly refillsAt: Schema.NullOr<Schema.Codec<DateTime.Utc, string, never, never>>
+      readonly violated: Schema.$Array<Schema.String>
+      readonly limits: Schema.$Array<
+        Schema.Struct<{
+          readonly name: Schema.String
+          readonly limit: Schema.Int
+          readonly windowSeconds: Schema.NullOr<Schema.Int>
+          readonly remaining: Schema.Int
+          readonly resetAfterMillis: Schema.NullOr<Schema.Finite>
+        }>
+      >
+    }
+  >,
+  import("effect/Cause").YieldableError
+>
+export declare class QuotaExceeded extends QuotaExceeded_base {
   get message(): string
 }
 declare const UnknownPolicy_base: Schema.Class<
@@ -304,7 +332,7 @@ declare const GraceRunning_base: Schema.Class<
     "GraceRunning",
     {
       readonly id: Schema.brand<Schema.String, "ApiKeyId">
-      readonly expiresAt: Schema.NullOr<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+      readonly expiresAt: Schema.NullOr<Schema.Codec<DateTime.Utc, string, never, never>>
     }
   >,
   import("effect/Cause").YieldableError
@@ -401,6 +429,7 @@ export declare const InvalidKey: Schema.Union<
     typeof IpNotAllowed,
     typeof PolicyRefused,
     typeof RateLimited,
+    typeof QuotaExceeded,
   ]
 >
 export type InvalidKey = typeof InvalidKey.Type

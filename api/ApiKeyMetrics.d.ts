@@ -9,6 +9,7 @@ export declare const coldDuration: Metric.Histogram<number>
 export declare const duration: Metric.Histogram<number>
 export declare const hashesInFlight: Metric.Gauge<number>
 export declare const rehashes: Metric.Counter<number>
+export declare const uncounted: Metric.Counter<number>
 export declare const cacheEntries: Metric.Gauge<number>
 export declare const outages: Metric.Counter<number>
 export declare const inTouch: Metric.Gauge<number>

@@ -21,6 +21,7 @@ export type {
   SealCount,
   Search,
   Sort,
+  StoreSort,
   Supports,
   Taken,
   TokenKinds,

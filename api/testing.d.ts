@@ -8,6 +8,7 @@ export type { FacetContract } from "./internal/testing/contract/suite.ts"
 export { supportsContract } from "./internal/testing/contract/supports.ts"
 export { upkeepContract, type UpkeepStore } from "./internal/testing/contract/upkeep.ts"
 export { repositoryContract } from "./internal/testing/repositoryContract.ts"
+export { metersSimulation, type MeterStatistics, simulateMeters } from "./internal/testing/meters.ts"
 export {
   simulate,
   SimulationFailure,
@@ -17,4 +18,5 @@ export {
 } from "./internal/testing/simulation.ts"
 export { layerMemory, layerMemoryWith } from "./ApiKeys.ts"
 export { layerEphemeral as layerHasher } from "./ApiKeyHasher.ts"
+export { layerMemory as layerMeters } from "./Meters.ts"
 export { layerMemory as layerRepository } from "./ApiKeyRepository.ts"

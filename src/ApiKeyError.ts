@@ -4,6 +4,7 @@
  * Verification fails with exactly {@link VerifyError}, in the order of its members.
  * @since 0.1.0
  */
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { ApiKeyId, Instant, KeyId } from "./ApiKey.ts"
@@ -50,10 +51,18 @@ export class Inactive extends Schema.TaggedError<Inactive>()("Inactive", { keyId
   }
 }
 
-/** The secret matches; the key has expired. @category errors @since 0.1.0 */
-export class Expired extends Schema.TaggedError<Expired>()("Expired", { keyId: KeyId, expiresAt: Instant }) {
+/** The secret matches; the key has expired, or became idle. @category errors @since 0.1.0 */
+export class Expired extends Schema.TaggedError<Expired>()("Expired", {
+  keyId: KeyId,
+  /** The first moment at which the key no longer worked, or at which it became idle. */
+  expiresAt: Instant,
+  /** `idle`: the key wasn't used for its `idleTimeout`. A longer one makes the key good again. Absent for a key, or a token, that has ended. */
+  reason: Schema.optionalKey(Schema.Literal("idle")),
+}) {
   override get message(): string {
-    return `The API key ${this.keyId} has expired`
+    return this.reason === "idle"
+      ? `The API key ${this.keyId} has expired, as it wasn't used for too long`
+      : `The API key ${this.keyId} has expired`
   }
 }
 
@@ -111,6 +120,30 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
     const { keyId, name, limit, retryAfter } = this
     const when = retryAfter === null ? "the use costs more than that" : `try again in ${Math.ceil(Duration.toSeconds(retryAfter))} s`
     return `The API key ${keyId} is over its limit ${name} (${limit}): ${when}`
+  }
+}
+
+/**
+ * The key is valid, but a quota of it has too few units left for this use. Nothing was taken. `name` and `amount` are those of the quota that is
+ * refilled last.
+ * @category errors
+ * @since 0.1.0
+ */
+export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExceeded", {
+  keyId: KeyId,
+  name: Schema.String,
+  amount: Schema.Int,
+  /** When the quota is refilled; `null` if it isn't, or if a refill isn't enough for the use. */
+  refillsAt: Schema.NullOr(Instant),
+  /** The names of all quotas that refuse the use. */
+  violated: Schema.Array(Schema.String),
+  /** All quotas of the key. */
+  limits: Schema.Array(LimitState),
+}) {
+  override get message(): string {
+    const { keyId, name, amount, refillsAt } = this
+    const when = refillsAt === null ? "a refill won't allow this use" : `it is refilled at ${DateTime.formatIso(refillsAt)}`
+    return `The API key ${keyId} has spent its quota ${name} (${amount}): ${when}`
   }
 }
 
@@ -353,6 +386,7 @@ const refusals = [
   IpNotAllowed,
   PolicyRefused,
   RateLimited,
+  QuotaExceeded,
 ] as const
 const failures = [RepositoryError, HasherError, Overloaded] as const
 

@@ -68,6 +68,16 @@ export const rehashes: Metric.Counter<number> = Metric.counter("api_key_rehashes
   incremental: true,
 })
 
+/**
+ * Uses that were let through without being counted, as the store of meters didn't answer. Metric name: `api_key_uncounted_uses`.
+ * @category metrics
+ * @since 0.1.0
+ */
+export const uncounted: Metric.Counter<number> = Metric.counter("api_key_uncounted_uses", {
+  description: "Uses let through uncounted",
+  incremental: true,
+})
+
 /** Keys in the cache. Metric name: `api_key_cache_entries`. @category metrics @since 0.1.0 */
 export const cacheEntries: Metric.Gauge<number> = Metric.gauge("api_key_cache_entries", { description: "Keys in the cache" })
 

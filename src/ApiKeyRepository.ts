@@ -28,6 +28,7 @@ export type {
   SealCount,
   Search,
   Sort,
+  StoreSort,
   Supports,
   Taken,
   TokenKinds,

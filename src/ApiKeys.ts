@@ -38,6 +38,7 @@ import {
   decodeLastUsedInterval,
   decodeLifetimes,
   decodeLimits,
+  decodeMeters,
   decodePolicies,
   decodeNodeName,
   type InvalidOptions,
@@ -45,6 +46,7 @@ import {
 import { observe } from "./internal/keys/observe.ts"
 import * as OwnerBounds from "./internal/keys/ownerBounds.ts"
 import { requireSeals } from "./internal/keys/requireSeals.ts"
+import * as QuotaChanges from "./internal/keys/quotas.ts"
 import * as Revoke from "./internal/keys/revoke.ts"
 import * as Policies from "./internal/keys/policies.ts"
 import * as Rotate from "./internal/keys/rotate.ts"
@@ -56,7 +58,12 @@ import { searchUpcoming, upcoming } from "./internal/keys/upcoming.ts"
 import * as Update from "./internal/keys/update.ts"
 import * as Upkeep from "./internal/keys/upkeep.ts"
 import { allowedIps } from "./internal/limits/allowedIps.ts"
+import * as IdleTimeout from "./internal/limits/idleTimeout.ts"
+import * as Leases from "./internal/limits/leases.ts"
+import * as MemoryMeters from "./internal/meters/memoryMeters.ts"
+import * as Quotas from "./internal/limits/quotas.ts"
 import * as RateLimits from "./internal/limits/rateLimits.ts"
+import * as SharedLimits from "./internal/limits/sharedLimits.ts"
 import * as Doubts from "./internal/nodes/doubts.ts"
 import * as Nodes from "./internal/nodes/nodes.ts"
 import * as MemoryReports from "./internal/record/memoryReports.ts"
@@ -71,6 +78,7 @@ import * as Standings from "./internal/verifier/standing.ts"
 import * as Strangers from "./internal/verifier/strangers.ts"
 import * as Verifier from "./internal/verifier/verifier.ts"
 import type { LegacyTokens } from "./LegacyTokens.ts"
+import { Meters } from "./Meters.ts"
 import * as RateLimit from "./RateLimit.ts"
 
 export type {
@@ -280,7 +288,28 @@ const build = Effect.fnUntraced(function* (options: Options) {
   const lifetimes = yield* decodeLifetimes(options)
   const writes = yield* OwnerBounds.make(repository, options)
   const { defaultLimits, ownerLimits } = yield* decodeLimits(options)
-  const policies = yield* decodePolicies(options, [allowedIps, RateLimits.make({ clock, always: ownerLimits })])
+  const meters =
+    Option.getOrUndefined(yield* Effect.serviceOption(Meters)) ??
+    repository.meters ??
+    MemoryMeters.make(() => clock.currentTimeMillisUnsafe())
+  const { shareLimits, ...leasing } = yield* decodeMeters(options)
+  const leases = yield* Leases.make({
+    meters,
+    node: Hex.encode(yield* random.randomBytes(8)),
+    ...leasing,
+    uncounted: () => counts.uncounted++,
+  })
+  const limits =
+    meters.scope === "shared" && shareLimits
+      ? SharedLimits.make({ leases, always: ownerLimits })
+      : RateLimits.make({ clock, always: ownerLimits })
+  const lastUsedInterval = yield* decodeLastUsedInterval(options)
+  const policies = yield* decodePolicies(options, [
+    allowedIps,
+    limits,
+    Quotas.make(leases),
+    IdleTimeout.make({ lastUsedInterval, unwritten: (keyId) => lastUsed.unwritten(keyId) }),
+  ])
   const generate = Effect.provideService(format.generate, SecureRandom, random)
 
   // The decoy is checked if no record is found, so an unknown key id costs as much as a wrong secret.
@@ -350,6 +379,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
           isInTouch: Option.isSome(channel) || repository.isExclusive === true ? (now) => nodes.isInTouch(now) : () => false,
         })
   if (options.seals === "required") yield* requireSeals(repository, standings && sealingKeys, options.refuseUnsealed === true)
+  const lastUsed = yield* LastUsed.make(upkeep.touch, lastUsedInterval)
   const verification = Verifier.make({
     repository,
     hasher,
@@ -358,7 +388,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     decoy: { secret: decoySecret, hash: decoy },
     format,
     cache,
-    lastUsed: yield* LastUsed.make(upkeep.touch, yield* decodeLastUsedInterval(options)),
+    lastUsed,
     counts,
     legacy,
     maximumAge: Duration.toMillis(lifetimes.refusedAge),
@@ -419,6 +449,7 @@ const build = Effect.fnUntraced(function* (options: Options) {
     ...Find.make({ repository, isToken: verification.isToken }),
     hashReport: yield* HashReport.make({ repository, currentScheme }),
     sealReport: yield* SealReport.make({ repository, sealingKeys }),
+    ...QuotaChanges.make({ repository, meters, storeNow: leases.storeNow }),
     ...updates,
     ...rotations,
     revoke: Revoke.make({

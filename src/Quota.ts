@@ -6,6 +6,7 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 /**
@@ -14,6 +15,9 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  */
 export const maxUnits = 1_000_000_000_000_000
+
+/** The kind of the policy that holds a record's quotas. @category constants @since 0.1.0 */
+export const kind = "quotas"
 
 /** How many quotas a key can hold. @category models @since 0.1.0 */
 export const maxQuotas = 16
@@ -121,3 +125,91 @@ export const Quotas = Schema.Array(Quota).check(
 )
 /** @since 0.1.0 */
 export type Quotas = typeof Quotas.Type
+
+/**
+ * A change of a quota's balance by hand.
+ *
+ * - `topUp`: more units at once, beyond the amount too. They aren't lost at a refill.
+ * - `takeBack`: fewer units, down to 0. Units that nodes have leased, those of about a second, can't be taken back.
+ * - `refund`: units of uses that didn't count come back, at most up to the quota's amount.
+ * - `requestId`: names the change, so that it is made once even if it is sent again. The store remembers it for 30 days.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const QuotaChange = Schema.Struct({
+  quota: QuotaName,
+  change: Schema.Literals(["topUp", "takeBack", "refund"]),
+  units: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxUnits })),
+  requestId: Schema.String.check(
+    Schema.isPattern(/^[\x21-\x7e]{1,128}$/u, { expected: "1 to 128 visible characters of ASCII, such as an id of the payment" }),
+  ),
+}).annotate({ identifier: "QuotaChange" })
+/** @since 0.1.0 */
+export type QuotaChange = typeof QuotaChange.Type
+
+/**
+ * The outcome of a {@link QuotaChange}.
+ * @category schemas
+ * @since 0.1.0
+ */
+export const QuotaChanged = Schema.Struct({
+  /** The units by which the balance changed: fewer than asked for where a bound was met. */
+  units: Schema.Int,
+  remaining: Schema.Int,
+  /** Whether the change was made before, under the same request id. */
+  isRepeated: Schema.Boolean,
+}).annotate({ identifier: "QuotaChanged" })
+/** @since 0.1.0 */
+export type QuotaChanged = typeof QuotaChanged.Type
+
+/**
+ * Reads quotas as the command line states them: `monthly=1000/month,daily=50/day@Europe/Berlin`. The text has a name, the amount, and with a
+ * refill its period and time zone. `burst=10/hour:add:50` adds 10 units an hour, up to the ceiling 50. Gives the message of what is wrong.
+ * @category constructors
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Quota } from "effect-api-key"
+ * import { Result } from "effect"
+ *
+ * Result.getOrThrow(Quota.parse("monthly=1000/month")) // => [{ name: "monthly", amount: 1000, refill: { every: "month" } }]
+ * ```
+ */
+export const parse = (text: string): Result.Result<Quotas, string> => {
+  const quotas = text.split(",").map((part) => {
+    const [, name, amount, every, timeZone, ceiling] = quotaText.exec(part.trim()) ?? []
+    const refill = {
+      every,
+      ...(timeZone !== undefined && { timeZone }),
+      ...(ceiling !== undefined && { mode: "add", ceiling: Number(ceiling) }),
+    }
+    return { name, amount: Number(amount), ...(every !== undefined && { refill }) }
+  })
+  return Result.mapError(
+    Schema.decodeUnknownResult(Quotas)(quotas),
+    () =>
+      "must be quotas such as monthly=1000/month,daily=50/day@Europe/Berlin: a name, units, and if they come back an hour, day, week or month, with a time zone",
+  )
+}
+
+const quotaText = /^([^=]*)=(\d{1,16})(?:\/([a-z]+)(?:@([^:]*))?(?::add:(\d{1,16}))?)?$/
+
+/**
+ * The text that {@link parse} reads.
+ * @category formatting
+ * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Quota } from "effect-api-key"
+ *
+ * Quota.format([{ name: "daily", amount: 50, refill: { every: "day", timeZone: "Europe/Berlin" } }]) // => "daily=50/day@Europe/Berlin"
+ * ```
+ */
+export const format = (quotas: Quotas): string =>
+  quotas
+    .map(({ name, amount, refill }) => {
+      if (refill === undefined) return `${name}=${amount}`
+      const { every, timeZone, ceiling } = refill
+      return `${name}=${amount}/${every}${timeZone === undefined ? "" : `@${timeZone}`}${ceiling === undefined ? "" : `:add:${ceiling}`}`
+    })
+    .join(",")

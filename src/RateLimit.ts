@@ -6,14 +6,10 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaGetter from "effect/SchemaGetter"
-import * as SchemaIssue from "effect/SchemaIssue"
-import { documented } from "./internal/schema/documented.ts"
-import { parseDuration } from "./internal/time/durations.ts"
+import { wholeSeconds } from "./internal/schema/wholeSeconds.ts"
 
 /** The kind of the policy that holds a record's limits. @category constants @since 0.1.0 */
 export const kind = "limits"
@@ -34,25 +30,13 @@ export const LimitName = Schema.String.check(
   Schema.isPattern(/^[a-z][a-z0-9_-]*$/u, { expected: "a name such as daily, of a-z, 0-9, _ and -" }),
 ).annotate({ examples: ["daily"] })
 
-const maxWindow = Duration.days(366)
-
-/** A length of time as text, of whole seconds, as `RateLimit-Policy` states windows so. */
-const Window = Schema.String.check(Schema.isMaxLength(64), documented({ pattern: "^\\d{1,13} ?[A-Za-z]+(?: ?\\d{1,13} ?[A-Za-z]+)*$" }))
-  .annotate({ description: "A time of whole seconds, from 1 second to 366 days", examples: ["1 day"] })
-  .pipe(
-    Schema.decodeTo(Schema.Duration, {
-      decode: SchemaGetter.transformEffect((text: string) => {
-        const window = parseDuration(text)
-        return window !== undefined &&
-          Duration.toMillis(window) >= 1_000 &&
-          Duration.toMillis(window) % 1_000 === 0 &&
-          Duration.isLessThanOrEqualTo(window, maxWindow)
-          ? Effect.succeed(window)
-          : Effect.fail(new SchemaIssue.InvalidValue({ message: "must be a time of whole seconds, from 1 second to 366 days" }))
-      }),
-      encode: SchemaGetter.transform((window) => `${Duration.toSeconds(window)} seconds`),
-    }),
-  )
+/** Whole seconds, as `RateLimit-Policy` states windows so. */
+const Window = wholeSeconds({
+  minimum: Duration.seconds(1),
+  maximum: Duration.days(366),
+  bounds: "from 1 second to 366 days",
+  example: "1 day",
+})
 
 /**
  * A limit of uses.
@@ -63,6 +47,8 @@ const Window = Schema.String.check(Schema.isMaxLength(64), documented({ pattern:
  * - `algorithm`: the promise that is kept. `window`, the default: any time of the window's length sees at most `limit` units. `bucket`: the
  *   bucket holds `limit` units and is refilled evenly, by `limit` units a window; any time sees at most `limit` units and the units refilled
  *   meanwhile.
+ * - `whenUnavailable`: what happens to a use while the store in which nodes share the limit doesn't answer. `open`, the default, lets it through
+ *   uncounted; `closed` refuses it with a `RepositoryError`; `local` counts it on this node alone, by this node's share of the limit.
  * - `per`: `key`, the default, or `owner`: all keys of the owner that have a limit of this name share the units. A key without an owner has the
  *   units alone.
  *
@@ -77,6 +63,7 @@ export const RateLimit = Schema.Struct({
   window: Window,
   algorithm: Schema.optionalKey(Schema.Literals(["window", "bucket"])),
   per: Schema.optionalKey(Schema.Literals(["key", "owner"])),
+  whenUnavailable: Schema.optionalKey(Schema.Literals(["open", "closed", "local"])),
 }).annotate({ identifier: "RateLimit" })
 
 /** @since 0.1.0 */
@@ -95,7 +82,7 @@ export const RateLimits = Schema.Array(RateLimit).check(
 )
 
 /**
- * A limit's state after a verification.
+ * The state of a limit, or of a quota, after a verification.
  * @category models
  * @since 0.1.0
  */
@@ -104,13 +91,14 @@ export interface LimitState extends Schema.Schema.Type<typeof LimitState> {}
 /** @category schemas @since 0.1.0 */
 export const LimitState = Schema.Struct({
   name: LimitName,
+  /** The units of the limit, or the amount of the quota. */
   limit: Schema.Int,
-  /** The window's length in seconds. */
-  windowSeconds: Schema.Int,
-  /** Units that may be used at once. */
+  /** The window's length in seconds; `null` of a quota, whose periods differ in length. */
+  windowSeconds: Schema.NullOr(Schema.Int),
+  /** Units that may be used at once. Units that other nodes have leased don't count. */
   remaining: Schema.Int,
-  /** The time, in milliseconds, after which more units may be used; 0 if all may be used now. */
-  resetAfterMillis: Schema.Finite,
+  /** The time, in milliseconds, after which more units may be used; 0 if all may be used now, `null` of a quota that isn't refilled. */
+  resetAfterMillis: Schema.NullOr(Schema.Finite),
 }).annotate({ identifier: "LimitState" })
 
 /**

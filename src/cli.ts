@@ -19,6 +19,7 @@
  */
 import * as Command from "effect/cli/Command"
 import { activate } from "./internal/cli/commands/activate.ts"
+import { changeQuota } from "./internal/cli/commands/changeQuota.ts"
 import { count } from "./internal/cli/commands/count.ts"
 import { create } from "./internal/cli/commands/create.ts"
 import { deactivate } from "./internal/cli/commands/deactivate.ts"
@@ -30,6 +31,7 @@ import { get } from "./internal/cli/commands/get.ts"
 import { hashReport } from "./internal/cli/commands/hashReport.ts"
 import { importKeys } from "./internal/cli/commands/import.ts"
 import { list } from "./internal/cli/commands/list.ts"
+import { quotas } from "./internal/cli/commands/quotas.ts"
 import { revoke } from "./internal/cli/commands/revoke.ts"
 import { rotate } from "./internal/cli/commands/rotate.ts"
 import { scan } from "./internal/cli/commands/scan.ts"
@@ -42,6 +44,7 @@ import * as Settings from "./internal/cli/settings.ts"
 
 export { CliFailure, exitCodes } from "./internal/cli/CliFailure.ts"
 export { activate } from "./internal/cli/commands/activate.ts"
+export { changeQuota } from "./internal/cli/commands/changeQuota.ts"
 export { count } from "./internal/cli/commands/count.ts"
 export { create } from "./internal/cli/commands/create.ts"
 export { deactivate } from "./internal/cli/commands/deactivate.ts"
@@ -53,6 +56,7 @@ export { get } from "./internal/cli/commands/get.ts"
 export { hashReport } from "./internal/cli/commands/hashReport.ts"
 export { importKeys } from "./internal/cli/commands/import.ts"
 export { list } from "./internal/cli/commands/list.ts"
+export { quotas } from "./internal/cli/commands/quotas.ts"
 export { revoke } from "./internal/cli/commands/revoke.ts"
 export { rotate } from "./internal/cli/commands/rotate.ts"
 export { scan } from "./internal/cli/commands/scan.ts"
@@ -89,6 +93,8 @@ export const command = Command.make("api-keys").pipe(
     revoke,
     rotate,
     endGrace,
+    quotas,
+    changeQuota,
     generate,
     scan,
     hashReport,

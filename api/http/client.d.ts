@@ -23,6 +23,7 @@ import type { ConfirmWithin, Filter, IfVersion, SearchInput, SearchUpcomingInput
 import { InvalidOptions } from "../internal/keys/options.ts"
 import { ApiKeys } from "../internal/keys/service.ts"
 import type { LegacyTokens } from "../LegacyTokens.ts"
+import { QuotaChange } from "../Quota.ts"
 export {
   Forbidden,
   isServerFailure,
@@ -111,6 +112,13 @@ export declare const make: (options: Options) => Effect.Effect<
       token: string | Redacted.Redacted,
       options: import("../internal/keys/model.ts").RevokeOptions,
     ) => Effect.Effect<import("../internal/keys/model.ts").Revoked, import("../ApiKeyError.ts").VerifyError | ApiKeyNotFound>
+    readonly quotas: (
+      id: string,
+    ) => Effect.Effect<ReadonlyArray<import("../RateLimit.ts").LimitState>, InvalidInput | ApiKeyNotFound | RepositoryError>
+    readonly changeQuota: (
+      id: string,
+      change: QuotaChange,
+    ) => Effect.Effect<import("../Quota.ts").QuotaChanged, InvalidInput | ApiKeyNotFound | RepositoryError>
     readonly upcoming: (
       options: import("../internal/keys/model.ts").UpcomingOptions,
     ) => Stream.Stream<import("../internal/keys/model.ts").Upcoming, InvalidInput | RepositoryError>

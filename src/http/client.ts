@@ -19,7 +19,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { ApiKey, KeyId } from "../ApiKey.ts"
+import type { ApiKey, ApiKeyId, KeyId } from "../ApiKey.ts"
 import {
   ApiKeyNotFound,
   GraceRunning,
@@ -70,6 +70,7 @@ import { ApiKeys } from "../internal/keys/service.ts"
 import { decodeLifetime } from "../internal/keys/upcoming.ts"
 import { firstIssue } from "../internal/schema/firstIssue.ts"
 import type { LegacyTokens } from "../LegacyTokens.ts"
+import { QuotaChange } from "../Quota.ts"
 
 export {
   Forbidden,
@@ -237,8 +238,7 @@ export const make = Effect.fnUntraced(function* (
     return {
       request: { params: { id }, query, headers },
       refusals: {
-        InvalidRequestProblem: invalidInput,
-        NotFoundProblem: () => Effect.fail(new ApiKeyNotFound({ id })),
+        ...refusalsOf(id),
         VersionConflictProblem: ({ expected, actual }: Problem.VersionConflictProblem) =>
           Effect.fail(new VersionConflict({ id, expected: expected ?? ifVersion ?? actual, actual })),
         UnconfirmedProblem: ({ nodes, token }: Problem.UnconfirmedProblem) =>
@@ -258,8 +258,7 @@ export const make = Effect.fnUntraced(function* (
     const id = yield* decodeId(text)
     const { body } = yield* ask("get", client.get({ params: { id }, headers: {} })).pipe(
       Effect.catchTags({
-        InvalidRequestProblem: invalidInput,
-        NotFoundProblem: () => Effect.fail(new ApiKeyNotFound({ id })),
+        ...refusalsOf(id),
         // Without a precondition none fails.
         VersionConflictProblem: (problem) => Effect.fail(strange("get", url, problem.message)),
       }),
@@ -350,6 +349,15 @@ export const make = Effect.fnUntraced(function* (
       const { body } = yield* ask("end a grace", client.endGrace(request), options).pipe(Effect.catchTags(refusals))
       return body
     }),
+    quotas: Effect.fnUntraced(function* (text) {
+      const id = yield* decodeId(text)
+      return yield* ask("read quotas", client.quotas({ params: { id } })).pipe(Effect.catchTags(refusalsOf(id)))
+    }),
+    changeQuota: Effect.fnUntraced(function* (text, input) {
+      const payload = yield* checked(QuotaChange, input)
+      const id = yield* decodeId(text)
+      return yield* ask("change a quota", client.changeQuota({ params: { id }, payload })).pipe(Effect.catchTags(refusalsOf(id)))
+    }),
     revoke: Effect.fnUntraced(function* (token, { reason, report }) {
       const text = textOf(token)
       if (text.length > ApiKeyToken.maxTokenLength) return yield* new MalformedToken({ reason: "length" })
@@ -389,6 +397,12 @@ export const make = Effect.fnUntraced(function* (
         ? Stream.fail(hashesStay("hashes", "an export with hashes is made where the database is"))
         : Stream.map(stream(filter, "asc"), encodeLine),
   })
+})
+
+/** The refusals of each request about one key. */
+const refusalsOf = (id: ApiKeyId) => ({
+  InvalidRequestProblem: invalidInput,
+  NotFoundProblem: () => Effect.fail(new ApiKeyNotFound({ id })),
 })
 
 const tooManyKeys = ({ ownerId, maximum }: Problem.TooManyKeysProblem): Effect.Effect<never, TooManyKeys> =>

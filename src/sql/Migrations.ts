@@ -43,6 +43,8 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  *   "0008_keep_policies_of_api_keys": Migrations.migrations()["0009_keep_policies"],
  *   "0009_note_seals_of_api_keys": Migrations.migrations()["0010_note_seals"],
  *   "0010_index_kinds_of_api_keys": Migrations.migrations()["0011_index_kinds"],
+ *   "0011_index_idle_timeouts_of_api_keys": Migrations.migrations()["0012_index_idle_timeouts"],
+ *   "0012_keep_meters_of_api_keys": Migrations.migrations()["0013_keep_meters"],
  * })
  * ```
  *
@@ -77,6 +79,13 @@ export type Migration = Effect.Effect<void, SqlError | InvalidIdentifier, SqlCli
  * `0011_index_kinds` makes two indexes, by which a start learns what hashes and seals there are without reading each key. Changes wait while they are
  * built, some 8 seconds for a million keys. `CREATE INDEX CONCURRENTLY` with the same names, `<table>_kind_idx` and `<table>_previous_kind_idx`, may
  * build them before, and no change waits. Without them a start reads each key, as before.
+ *
+ * `0012_index_idle_timeouts` makes an index of keys with the policy `idleTimeout`, by which `upcoming` finds the keys that become idle. Other keys
+ * have no entry in it. Changes wait while the table is read once. Without the index `upcoming` reads each key.
+ *
+ * `0013_keep_meters` makes the tables `<table>_meters` and `<table>_meter_changes`, and the function `<table>_lease`. They keep the balances of
+ * quotas, and those of rate limits, which nodes of this version share. A program whose role isn't the owner of the tables needs SELECT, INSERT,
+ * UPDATE and DELETE on both. Nodes of the version before go on working beside it, but count rate limits by themselves, and refuse keys with quotas.
  * @category migrations
  * @since 0.1.0
  */

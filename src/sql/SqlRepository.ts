@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import { SqlClient } from "effect/sql/SqlClient"
 import { ApiKeyRepository } from "../ApiKeyRepository.ts"
 import * as Bulk from "../internal/sql/bulk.ts"
+import * as Meters from "../internal/sql/meters.ts"
 import * as LookUps from "../internal/sql/lookUps.ts"
 import { PgliteClient } from "../internal/sql/PgliteClient.ts"
 import * as Queries from "../internal/sql/queries.ts"
@@ -51,7 +52,8 @@ export const layerWith = (options: TableOptions): Layer.Layer<ApiKeyRepository, 
         Effect.as(Effect.logWarning("Could not look whether the migrations of API keys have run", error.reason.message), undefined),
       )
       if (missing !== undefined) return yield* missing
-      const store = Store.make(yield* SqlClient, table)
+      const client = yield* SqlClient
+      const store = Store.make(client, table)
       const records = Records.make(store)
       const { peppers, ...supports } = Supports.make(store, records)
       const pglite = yield* Effect.serviceOption(PgliteClient)
@@ -62,6 +64,7 @@ export const layerWith = (options: TableOptions): Layer.Layer<ApiKeyRepository, 
         ...Bulk.make(store),
         ...Upkeep.make(store),
         ...supports,
+        meters: Meters.make(client, store, Option.isSome(pglite)),
         // A database in memory ends with the program that knows the pepper, so nothing is noted there.
         ...(Option.isSome(pglite) && !pglite.value.isDurable ? { isExclusive: true } : { peppers }),
       }

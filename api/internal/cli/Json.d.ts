@@ -32,6 +32,7 @@ export declare const Refused: Schema.Struct<{
       typeof ApiKeyError.IpNotAllowed,
       typeof ApiKeyError.PolicyRefused,
       typeof ApiKeyError.RateLimited,
+      typeof ApiKeyError.QuotaExceeded,
     ]
   >
 }>
@@ -57,6 +58,7 @@ export declare const Verified: Schema.Union<
           typeof ApiKeyError.IpNotAllowed,
           typeof ApiKeyError.PolicyRefused,
           typeof ApiKeyError.RateLimited,
+          typeof ApiKeyError.QuotaExceeded,
         ]
       >
     }>,
@@ -84,6 +86,7 @@ export declare const Revoked: Schema.Union<
           typeof ApiKeyError.IpNotAllowed,
           typeof ApiKeyError.PolicyRefused,
           typeof ApiKeyError.RateLimited,
+          typeof ApiKeyError.QuotaExceeded,
         ]
       >
     }>,
@@ -92,8 +95,22 @@ export declare const Revoked: Schema.Union<
 
 export declare const Upcoming: Schema.Struct<{
   readonly apiKey: typeof ApiKey
-  readonly reason: Schema.Literals<readonly ["expires", "comesOfAge"]>
+  readonly reason: Schema.Literals<readonly ["expires", "comesOfAge", "idle"]>
   readonly at: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+}>
+
+export declare const QuotaState: Schema.Struct<{
+  readonly name: Schema.String
+  readonly limit: Schema.Int
+  readonly windowSeconds: Schema.NullOr<Schema.Int>
+  readonly remaining: Schema.Int
+  readonly resetAfterMillis: Schema.NullOr<Schema.Finite>
+}>
+
+export declare const ChangedQuota: Schema.Struct<{
+  readonly units: Schema.Int
+  readonly remaining: Schema.Int
+  readonly isRepeated: Schema.Boolean
 }>
 
 export declare const Generated: Schema.Struct<{

@@ -22,6 +22,7 @@ export declare const authProblems: readonly [
   typeof Problem.IpNotAllowedProblem,
   typeof Problem.PolicyRefusedProblem,
   typeof Problem.RateLimitedProblem,
+  typeof Problem.QuotaSpentProblem,
   typeof Problem.ServiceUnavailableProblem,
   typeof Problem.OverloadedProblem,
 ]
@@ -44,6 +45,7 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.IpNotAllowedProblem,
       typeof Problem.PolicyRefusedProblem,
       typeof Problem.RateLimitedProblem,
+      typeof Problem.QuotaSpentProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ]
@@ -70,6 +72,7 @@ declare const ApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.IpNotAllowedProblem,
       typeof Problem.PolicyRefusedProblem,
       typeof Problem.RateLimitedProblem,
+      typeof Problem.QuotaSpentProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ],
@@ -97,6 +100,7 @@ declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.IpNotAllowedProblem,
       typeof Problem.PolicyRefusedProblem,
       typeof Problem.RateLimitedProblem,
+      typeof Problem.QuotaSpentProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ]
@@ -123,6 +127,7 @@ declare const OptionalApiKeyAuth_base: HttpApiMiddleware.ServiceClass<
       typeof Problem.IpNotAllowedProblem,
       typeof Problem.PolicyRefusedProblem,
       typeof Problem.RateLimitedProblem,
+      typeof Problem.QuotaSpentProblem,
       typeof Problem.ServiceUnavailableProblem,
       typeof Problem.OverloadedProblem,
     ],

@@ -64,6 +64,44 @@ export declare const make: <const Prefix extends `/${string}`>(
       never
     >
   | HttpApiEndpoint.HttpApiEndpoint<
+      "changeQuota",
+      "POST",
+      `${Prefix}/:id/change-quota`,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly quota: Schema.Codec<string, string, never, never>
+          readonly change: Schema.Literals<readonly ["topUp", "takeBack", "refund"]>
+          readonly units: Schema.Int
+          readonly requestId: Schema.String
+        }>
+      >,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly units: Schema.Int
+          readonly remaining: Schema.Int
+          readonly isRepeated: Schema.Boolean
+        }>
+      >,
+      Schema.toCodecJson<
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.PolicyRefusedProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.ServiceUnavailableProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
       "count",
       "GET",
       `${Prefix}/count`,
@@ -82,6 +120,8 @@ export declare const make: <const Prefix extends `/${string}`>(
           createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          idleAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          idleBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           lastUsedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
@@ -319,6 +359,33 @@ export declare const make: <const Prefix extends `/${string}`>(
       never
     >
   | HttpApiEndpoint.HttpApiEndpoint<
+      "quotas",
+      "GET",
+      `${Prefix}/:id/quotas`,
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      never,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly name: Schema.String
+            readonly limit: Schema.Int
+            readonly windowSeconds: Schema.NullOr<Schema.Int>
+            readonly remaining: Schema.Int
+            readonly resetAfterMillis: Schema.NullOr<Schema.Finite>
+          }>
+        >
+      >,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.NotFoundProblem | typeof Problem.ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
       "revoke",
       "POST",
       `${Prefix}/revoke`,
@@ -354,6 +421,7 @@ export declare const make: <const Prefix extends `/${string}`>(
                   typeof import("../../ApiKeyError.ts").IpNotAllowed,
                   typeof import("../../ApiKeyError.ts").PolicyRefused,
                   typeof import("../../ApiKeyError.ts").RateLimited,
+                  typeof import("../../ApiKeyError.ts").QuotaExceeded,
                 ]
               >
             }>,
@@ -480,6 +548,8 @@ export declare const make: <const Prefix extends `/${string}`>(
           createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          idleAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          idleBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           lastUsedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
@@ -521,7 +591,7 @@ export declare const make: <const Prefix extends `/${string}`>(
           readonly items: Schema.$Array<
             Schema.Struct<{
               readonly apiKey: typeof Model.ApiKey
-              readonly reason: Schema.Literals<readonly ["expires", "comesOfAge"]>
+              readonly reason: Schema.Literals<readonly ["expires", "comesOfAge", "idle"]>
               readonly at: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
             }>
           >
@@ -617,9 +687,9 @@ export declare const make: <const Prefix extends `/${string}`>(
                     Schema.Struct<{
                       readonly name: Schema.String
                       readonly limit: Schema.Int
-                      readonly windowSeconds: Schema.Int
+                      readonly windowSeconds: Schema.NullOr<Schema.Int>
                       readonly remaining: Schema.Int
-                      readonly resetAfterMillis: Schema.Finite
+                      readonly resetAfterMillis: Schema.NullOr<Schema.Finite>
                     }>
                   >
                 >
@@ -637,6 +707,7 @@ export declare const make: <const Prefix extends `/${string}`>(
                     typeof import("../../ApiKeyError.ts").IpNotAllowed,
                     typeof import("../../ApiKeyError.ts").PolicyRefused,
                     typeof import("../../ApiKeyError.ts").RateLimited,
+                    typeof import("../../ApiKeyError.ts").QuotaExceeded,
                   ]
                 >
               }>,
@@ -706,6 +777,44 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       never
     >
   | HttpApiEndpoint.HttpApiEndpoint<
+      "changeQuota",
+      "POST",
+      "/api-keys/:id/change-quota",
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly quota: Schema.Codec<string, string, never, never>
+          readonly change: Schema.Literals<readonly ["topUp", "takeBack", "refund"]>
+          readonly units: Schema.Int
+          readonly requestId: Schema.String
+        }>
+      >,
+      never,
+      Schema.toCodecJson<
+        Schema.Struct<{
+          readonly units: Schema.Int
+          readonly remaining: Schema.Int
+          readonly isRepeated: Schema.Boolean
+        }>
+      >,
+      Schema.toCodecJson<
+        | typeof Problem.InvalidRequestProblem
+        | typeof Problem.BodyTooLargeProblem
+        | typeof Problem.UnsupportedMediaTypeProblem
+        | typeof Problem.PolicyRefusedProblem
+        | typeof Problem.ScopeNotHeldProblem
+        | typeof Problem.NotFoundProblem
+        | typeof Problem.ServiceUnavailableProblem
+      >,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
       "count",
       "GET",
       "/api-keys/count",
@@ -724,6 +833,8 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          idleAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          idleBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           lastUsedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
@@ -961,6 +1072,33 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
       never
     >
   | HttpApiEndpoint.HttpApiEndpoint<
+      "quotas",
+      "GET",
+      "/api-keys/:id/quotas",
+      Schema.toCodecStringTree<
+        Schema.Struct<{
+          id: Schema.brand<Schema.String, "ApiKeyId">
+        }>
+      >,
+      never,
+      never,
+      never,
+      Schema.toCodecJson<
+        Schema.$Array<
+          Schema.Struct<{
+            readonly name: Schema.String
+            readonly limit: Schema.Int
+            readonly windowSeconds: Schema.NullOr<Schema.Int>
+            readonly remaining: Schema.Int
+            readonly resetAfterMillis: Schema.NullOr<Schema.Finite>
+          }>
+        >
+      >,
+      Schema.toCodecJson<typeof Problem.InvalidRequestProblem | typeof Problem.NotFoundProblem | typeof Problem.ServiceUnavailableProblem>,
+      ApiKeyAuth | RequestProblems,
+      never
+    >
+  | HttpApiEndpoint.HttpApiEndpoint<
       "revoke",
       "POST",
       "/api-keys/revoke",
@@ -996,6 +1134,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                   typeof import("../../ApiKeyError.ts").IpNotAllowed,
                   typeof import("../../ApiKeyError.ts").PolicyRefused,
                   typeof import("../../ApiKeyError.ts").RateLimited,
+                  typeof import("../../ApiKeyError.ts").QuotaExceeded,
                 ]
               >
             }>,
@@ -1122,6 +1261,8 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           createdBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           expiresBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          idleAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
+          idleBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           lastUsedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           lastUsedBefore: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
           tokenCreatedAfter: Schema.optionalKey<Schema.Codec<import("effect/DateTime").Utc, string, never, never>>
@@ -1163,7 +1304,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
           readonly items: Schema.$Array<
             Schema.Struct<{
               readonly apiKey: typeof Model.ApiKey
-              readonly reason: Schema.Literals<readonly ["expires", "comesOfAge"]>
+              readonly reason: Schema.Literals<readonly ["expires", "comesOfAge", "idle"]>
               readonly at: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
             }>
           >
@@ -1259,9 +1400,9 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                     Schema.Struct<{
                       readonly name: Schema.String
                       readonly limit: Schema.Int
-                      readonly windowSeconds: Schema.Int
+                      readonly windowSeconds: Schema.NullOr<Schema.Int>
                       readonly remaining: Schema.Int
-                      readonly resetAfterMillis: Schema.Finite
+                      readonly resetAfterMillis: Schema.NullOr<Schema.Finite>
                     }>
                   >
                 >
@@ -1279,6 +1420,7 @@ declare const ApiKeysGroup_base: HttpApiGroup.HttpApiGroup<
                     typeof import("../../ApiKeyError.ts").IpNotAllowed,
                     typeof import("../../ApiKeyError.ts").PolicyRefused,
                     typeof import("../../ApiKeyError.ts").RateLimited,
+                    typeof import("../../ApiKeyError.ts").QuotaExceeded,
                   ]
                 >
               }>,

@@ -86,6 +86,7 @@ declare const ExpiredProblem_base: HttpApiError.ProblemClass<
   401,
   {
     readonly expiresAt: Schema.Codec<import("effect/DateTime").Utc, string, never, never>
+    readonly reason: Schema.optionalKey<Schema.Literal<"idle">>
   },
   {}
 >
@@ -143,6 +144,19 @@ declare const RateLimitedProblem_base: HttpApiError.ProblemClass<
 >
 
 export declare class RateLimitedProblem extends RateLimitedProblem_base {}
+
+declare const QuotaSpentProblem_base: HttpApiError.ProblemClass<
+  QuotaSpentProblem,
+  "QuotaSpentProblem",
+  "urn:effect-api-key:problem:quota-spent",
+  403,
+  {
+    readonly "violated-policies": Schema.$Array<Schema.String>
+  },
+  {}
+>
+
+export declare class QuotaSpentProblem extends QuotaSpentProblem_base {}
 
 declare const ScopeNotHeldProblem_base: HttpApiError.ProblemClass<
   ScopeNotHeldProblem,

@@ -53,7 +53,9 @@ declare const Forbidden_base: Schema.Class<
     "Forbidden",
     {
       readonly tokenName: Schema.String
-      readonly reason: Schema.Literals<readonly ["InsufficientScope", "ScopeNotHeld", "PreviousToken", "PolicyRefused", "IpNotAllowed"]>
+      readonly reason: Schema.Literals<
+        readonly ["InsufficientScope", "ScopeNotHeld", "PreviousToken", "PolicyRefused", "IpNotAllowed", "QuotaSpent"]
+      >
       readonly scopes: Schema.$Array<Schema.String>
     }
   >,

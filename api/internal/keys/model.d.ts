@@ -39,7 +39,7 @@ export interface RotateOptions extends IfVersion, ConfirmWithin {
 
 export interface Upcoming {
   readonly apiKey: Model.ApiKey
-  readonly reason: "expires" | "comesOfAge"
+  readonly reason: "expires" | "comesOfAge" | "idle"
   readonly at: DateTime.Utc
 }
 
@@ -107,6 +107,12 @@ export interface HashingOptions {
   readonly maxWait?: Duration.Input | undefined
 }
 
+export interface MeterOptions {
+  readonly maxUnits?: number | undefined
+  readonly rateLease?: Duration.Input | undefined
+  readonly shareLimits?: boolean | undefined
+}
+
 export interface Options {
   readonly token?: ApiKeyToken.TokenConfig | ApiKeyToken.TokenFormat | undefined
   readonly defaultLifetime?: Duration.Input | undefined
@@ -117,6 +123,7 @@ export interface Options {
   readonly legacy?: ReadonlyArray<LegacyTokens> | undefined
   readonly defaultLimits?: ReadonlyArray<typeof RateLimit.Encoded> | undefined
   readonly ownerLimits?: ReadonlyArray<typeof RateLimit.Encoded> | undefined
+  readonly meters?: MeterOptions | undefined
   readonly policies?: ReadonlyArray<KeyPolicy> | undefined
   readonly acceptMissingPeppers?: boolean | undefined
   readonly acceptBuiltInPepper?: boolean | undefined

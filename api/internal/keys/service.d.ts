@@ -40,6 +40,8 @@ declare const ApiKeys_base: Context.ServiceClass<
       options?: IfVersion & ConfirmWithin,
     ) => Effect.Effect<Model.ApiKey, InvalidInput | ApiKeyNotFound | VersionConflict | RepositoryError | Unconfirmed>
     readonly revoke: (token: string | Redacted.Redacted, options: RevokeOptions) => Effect.Effect<Revoked, VerifyError | ApiKeyNotFound>
+    readonly quotas: (id: string) => Effect.Effect<ReadonlyArray<LimitState>, InvalidInput | ApiKeyNotFound | RepositoryError>
+    readonly changeQuota: (id: string, change: QuotaChange) => Effect.Effect<QuotaChanged, InvalidInput | ApiKeyNotFound | RepositoryError>
     readonly upcoming: (options: UpcomingOptions) => Stream.Stream<Upcoming, InvalidInput | RepositoryError>
     readonly searchUpcoming: (input: SearchUpcomingInput) => Effect.Effect<UpcomingPage, InvalidInput | InvalidCursor | RepositoryError>
     readonly isInTouch: Effect.Effect<boolean>

@@ -25,11 +25,15 @@ export interface Sort {
   readonly order: "asc" | "desc"
 }
 
+export interface StoreSort extends Pick<Sort, "order"> {
+  readonly by: StoreSortField
+}
+
 export declare const defaultSort: Sort
 
 export interface Search {
   readonly filter: Filter
-  readonly sort: Sort
+  readonly sort: StoreSort
   readonly limit: number
   readonly page:
     | {
@@ -162,7 +166,7 @@ export interface Records {
 export interface Queries {
   readonly search: (search: Search) => Effect.Effect<Page, InvalidCursor | RepositoryError>
   readonly count: (filter: Filter) => Effect.Effect<number, RepositoryError>
-  readonly stream: (filter: Filter, sort?: Sort) => Stream.Stream<ApiKey, RepositoryError>
+  readonly stream: (filter: Filter, sort?: StoreSort) => Stream.Stream<ApiKey, RepositoryError>
 }
 
 export interface Bulk {
@@ -209,6 +213,7 @@ export interface Supports {
   readonly nodeRegister?: NodeRegister
   readonly kinds?: KindSupport
   readonly ownerBounds?: OwnerBoundSupport
+  readonly meters?: Meters["Service"]
   readonly isExclusive?: boolean
 }
 

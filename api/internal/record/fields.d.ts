@@ -256,7 +256,9 @@ export type ValueField = NameWhere<"filter", "value">
 
 export type SortField = NameWhere<"isSortable", true> | "tokenCreatedAt"
 
-export type RangeField = NameWhere<"filter", "range"> | "tokenCreatedAt"
+export type StoreSortField = SortField | "idleAt"
+
+export type RangeField = NameWhere<"filter", "range"> | "tokenCreatedAt" | "idleAt"
 
 type Stem<Name> = Name extends `${infer Start}At` ? Start : never
 

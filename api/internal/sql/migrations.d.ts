@@ -8,6 +8,8 @@ export declare const statements: {
   readonly "0009_keep_policies": typeof keepPolicies
   readonly "0010_note_seals": typeof noteSeals
   readonly "0011_index_kinds": typeof indexKinds
+  readonly "0012_index_idle_timeouts": typeof indexIdleTimeouts
+  readonly "0013_keep_meters": typeof keepMeters
 }
 
 export type MigrationName = keyof typeof statements

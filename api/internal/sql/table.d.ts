@@ -25,5 +25,8 @@ export interface Table {
   readonly nodes: string
   readonly reports: string
   readonly peppers: string
+  readonly meters: string
+  readonly meterChanges: string
+  readonly lease: string
   readonly tell: string
 }

@@ -5,6 +5,8 @@
 import * as Schema from "effect/Schema"
 import { ApiKey, ApiKeyId, Instant } from "../../ApiKey.ts"
 import * as ApiKeyError from "../../ApiKeyError.ts"
+import { QuotaChanged } from "../../Quota.ts"
+import { LimitState } from "../../RateLimit.ts"
 import { FindJson } from "../../scan/Report.ts"
 import * as Generate from "./generate.ts"
 
@@ -45,7 +47,13 @@ export const Revoked = Schema.Union([
 ])
 
 /** Each line of `upcoming`. @category schemas @since 0.1.0 */
-export const Upcoming = Schema.Struct({ apiKey: ApiKey, reason: Schema.Literals(["expires", "comesOfAge"]), at: Instant })
+export const Upcoming = Schema.Struct({ apiKey: ApiKey, reason: Schema.Literals(["expires", "comesOfAge", "idle"]), at: Instant })
+
+/** Each line of `quotas`. @category schemas @since 0.1.0 */
+export const QuotaState = LimitState
+
+/** `change-quota`. @category schemas @since 0.1.0 */
+export const ChangedQuota = QuotaChanged
 
 /** Each line of `generate`. @category schemas @since 0.1.0 */
 export const Generated = Generate.Generated

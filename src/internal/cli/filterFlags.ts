@@ -27,6 +27,8 @@ export const filterFlags = {
   usedBefore: moment("used-before", "Last used before"),
   tokenCreatedAfter: moment("token-created-after", "With a token from since then: 7d (ago), or an instant"),
   tokenCreatedBefore: moment("token-created-before", "With a token from before"),
+  idleAfter: moment("idle-after", "Becomes idle after: 7d (from now), or an instant"),
+  idleBefore: moment("idle-before", "Becomes idle before"),
   used: toggle("used", "Only keys that were used"),
   neverUsed: toggle("never-used", "Only keys that were never used"),
 }
@@ -53,6 +55,8 @@ export const readFilter = Effect.fnUntraced(function* (
       lastUsedBefore: at(flags.usedBefore, -1),
       tokenCreatedAfter: at(flags.tokenCreatedAfter, -1),
       tokenCreatedBefore: at(flags.tokenCreatedBefore, -1),
+      idleAfter: at(flags.idleAfter, 1),
+      idleBefore: at(flags.idleBefore, 1),
     } satisfies { readonly [Name in Exclude<keyof Filter, "scopes" | "isActive" | "expired" | "neverUsed">]: unknown }),
     ...(scopes.length === 0 ? {} : { scopes }),
     ...(status === undefined ? {} : status === "inactive" ? { isActive: false } : { isActive: true, expired: status === "expired" }),

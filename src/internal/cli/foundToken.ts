@@ -63,6 +63,7 @@ const statusOf = ({ _tag }: InvalidKey): FoundToken["status"] => {
     case "IpNotAllowed":
     case "PolicyRefused":
     case "RateLimited":
+    case "QuotaExceeded":
       return "works"
   }
 }

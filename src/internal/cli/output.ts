@@ -11,6 +11,8 @@ import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
 import { type ApiKey, type PreviousToken, type Status, status } from "../../ApiKey.ts"
 import type { Created } from "../../ApiKeys.ts"
+import * as IdleTimeout from "../../IdleTimeout.ts"
+import * as Quota from "../../Quota.ts"
 import * as RateLimit from "../../RateLimit.ts"
 import { safeJson, safeText, visible } from "../text/safe.ts"
 import * as Json from "./Json.ts"
@@ -104,6 +106,9 @@ export const relative = (at: DateTime.Utc | null, now: number, never: string): s
   const text = spell(seconds)
   return distance > 0 ? `in ${text}` : `${text} ago`
 }
+
+/** `3 days`, for a time in milliseconds. */
+export const span = (millis: number): string => spell(Math.ceil(millis / 1_000))
 
 /** `1 row`, `2 rows` */
 export const counted = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? "" : "s"}`
@@ -222,12 +227,19 @@ const wrap = (text: string, width: number): ReadonlyArray<string> => {
   return [...lines, rest]
 }
 
-const statusStyle: Readonly<Record<Status, Style>> = { active: "green", inactive: "yellow", expired: "red" }
+const statusStyle: Readonly<Record<Status | "idle", Style>> = { active: "green", inactive: "yellow", expired: "red", idle: "red" }
+
+/** The status of a key, or `idle` for an active one that wasn't used for its idle timeout. */
+const standing = (key: ApiKey, now: number): Status | "idle" => {
+  const known = status(key, now)
+  const idleAt = known === "active" ? IdleTimeout.idleAt(key) : null
+  return idleAt !== null && idleAt.epochMilliseconds <= now ? "idle" : known
+}
 
 export const keyColumns = (now: number): ReadonlyArray<Column<ApiKey>> => [
   { title: "NAME", text: ({ name }) => name, least: 8 },
   { title: "KEY ID", text: ({ keyId }) => keyId, least: 8 },
-  { title: "STATUS", text: (key) => status(key, now), style: (key) => statusStyle[status(key, now)] },
+  { title: "STATUS", text: (key) => standing(key, now), style: (key) => statusStyle[standing(key, now)] },
   { title: "EXPIRES", text: ({ expiresAt }) => relative(expiresAt, now, "never") },
   { title: "LAST USED", text: ({ lastUsedAt }) => relative(lastUsedAt, now, "never") },
   { title: "SCOPES", text: ({ scopes }) => scopes.join(" "), least: 8 },
@@ -239,12 +251,13 @@ export const describeKey = (key: ApiKey, { now, style, width }: Look): string =>
   const at = (instant: DateTime.Utc | null, never: string) =>
     instant === null ? never : `${new Date(instant.epochMilliseconds).toISOString()} (${relative(instant, now, never)})`
   const { previous } = key
+  const idleAt = IdleTimeout.idleAt(key)
   const fields: ReadonlyArray<readonly [string, string, Style?]> = [
     ["id", key.id],
     ["key id", key.keyId],
     ["name", key.name, "bold"],
     ...(key.description === null ? [] : [["description", key.description] as const]),
-    ["status", status(key, now), statusStyle[status(key, now)]],
+    ["status", standing(key, now), statusStyle[standing(key, now)]],
     ...(key.deactivatedAt === null
       ? []
       : [["deactivated", `${at(key.deactivatedAt, "")}, ${key.deactivationReason ?? "manual"}`] as const]),
@@ -252,6 +265,7 @@ export const describeKey = (key: ApiKey, { now, style, width }: Look): string =>
     ["scopes", key.scopes.length === 0 ? "none" : key.scopes.join(" ")],
     ["expires", at(key.expiresAt, "never")],
     ["last used", at(key.lastUsedAt, "never")],
+    ...(idleAt === null ? [] : [["idle", at(idleAt, "")] as const]),
     ["created", at(key.createdAt, "")],
     ...(key.rotatedAt === null ? [] : [["rotated", at(key.rotatedAt, "")] as const]),
     ...(previous === null ? [] : [["previous", describePrevious(previous, now, at)] as const]),
@@ -270,22 +284,27 @@ export const describeKey = (key: ApiKey, { now, style, width }: Look): string =>
     .join("\n")
 }
 
-/** The limits as `--limit` takes them, apart from the other kinds. A value that isn't one of limits is shown as it is. */
+/** The limits and quotas as their flags take them, apart from the other kinds. A value that is neither is shown as it is. */
 const describePolicies = (policies: ApiKey["policies"]): ReadonlyArray<readonly [string, string]> => {
-  if (policies === null) return []
-  const { [RateLimit.kind]: value, ...others } = policies
-  const limits = isLimits(value) ? value : undefined
-  const rest = limits === undefined ? policies : others
-  return [
-    ...(limits === undefined ? [] : [["limits", limits.length === 0 ? "none" : limits.map(describeLimit).join(", ")] as const]),
-    ...(Object.keys(rest).length === 0 ? [] : [["policies", JSON.stringify(rest)] as const]),
-  ]
+  const others = { ...policies }
+  const fields: Array<readonly [string, string]> = []
+  const { [RateLimit.kind]: limits, [Quota.kind]: quotas } = others
+  if (isLimits(limits)) {
+    fields.push(["limits", limits.length === 0 ? "none" : limits.map((limit) => ofOwner(RateLimit.format([limit]), limit)).join(", ")])
+    delete others[RateLimit.kind]
+  }
+  if (isQuotas(quotas)) {
+    fields.push(["quotas", quotas.map((quota) => ofOwner(Quota.format([quota]), quota)).join(", ")])
+    delete others[Quota.kind]
+  }
+  if (Object.keys(others).length > 0) fields.push(["policies", JSON.stringify(others)])
+  return fields
 }
 
 const isLimits = Schema.is(Schema.Array(Schema.toEncoded(RateLimit.RateLimit)))
+const isQuotas = Schema.is(Quota.Quotas)
 
-const describeLimit = (limit: typeof RateLimit.RateLimit.Encoded): string =>
-  `${RateLimit.format([limit])}${limit.per === "owner" ? " per owner" : ""}`
+const ofOwner = (text: string, { per }: { readonly per?: "key" | "owner" }): string => (per === "owner" ? `${text} per owner` : text)
 
 const describePrevious = (
   { keyId, expiresAt }: PreviousToken,

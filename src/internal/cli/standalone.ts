@@ -50,6 +50,8 @@ export const standalone = Command.make("effect-api-key").pipe(
     presented(Commands.revoke),
     confirmable(Commands.rotate),
     confirmable(Commands.endGrace),
+    keys(Commands.quotas),
+    keys(Commands.changeQuota),
     Commands.generate,
     Command.provide(Commands.scan, ({ check, deactivate }) => (check || deactivate ? layerKeys() : Layer.empty)),
     Command.provide(Commands.importKeys, ({ dryRun }) => layerDatabaseAlone("import", { makes: !dryRun })),

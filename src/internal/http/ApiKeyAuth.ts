@@ -59,6 +59,7 @@ export const authProblems = [
   Problem.IpNotAllowedProblem,
   Problem.PolicyRefusedProblem,
   Problem.RateLimitedProblem,
+  Problem.QuotaSpentProblem,
   Problem.ServiceUnavailableProblem,
   Problem.OverloadedProblem,
 ] as const

@@ -13,6 +13,8 @@ import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
 import * as Model from "../../ApiKey.ts"
+import { QuotaChange, QuotaChanged } from "../../Quota.ts"
+import { LimitState } from "../../RateLimit.ts"
 import { ApiKeyAuth, requireScopes } from "./ApiKeyAuth.ts"
 import { CacheControl } from "./credentials.ts"
 import { explain } from "./explain.ts"
@@ -135,7 +137,7 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
         explain({
           summary: "Find API keys that are about to stop working",
           description:
-            "Answers with a page of the keys that expire within a time from now, then of those whose tokens come of age within it. Keys that are inactive or have expired aren't among them. `cursor` leads from page to page.",
+            "Answers with a page of the keys that expire within a time from now, then of those whose tokens come of age within it, then of those that become idle within it unless they are used. Keys that are inactive or have expired aren't among them. `cursor` leads from page to page.",
         }),
         requireScopes("api-keys:read"),
       ),
@@ -279,6 +281,32 @@ export const make = <const Prefix extends `/${string}`>(prefix: Prefix) =>
           summary: "End a previous token",
           description: `Ends the token from before the last rotation at once.\n\n${rotationScopes}`,
         }),
+      ),
+      HttpApiEndpoint.get("quotas", "/:id/quotas", {
+        params,
+        success: Schema.Array(LimitState),
+        error: [...errors, Problem.NotFoundProblem],
+      }).pipe(
+        explain({
+          summary: "See what is left of a key's quotas",
+          description:
+            "Answers with the state of each quota, in the order of the record; with an empty list for a key without quotas. Units that nodes have leased don't count as left.",
+        }),
+        requireScopes("api-keys:read"),
+      ),
+      HttpApiEndpoint.post("changeQuota", "/:id/change-quota", {
+        params,
+        payload: QuotaChange,
+        success: QuotaChanged,
+        error: [...errorsOfBody, Problem.NotFoundProblem, Problem.ScopeNotHeldProblem, Problem.PolicyRefusedProblem],
+      }).pipe(
+        explain({
+          summary: "Change what is left of a quota",
+          description:
+            "Tops the quota up, takes units back, or refunds spent units. A change is made once under its `requestId`: sent again, it answers as before with `isRepeated` true. For a top-up and a refund, the caller's own key must hold the scopes of the key.",
+          example: { quota: "monthly", change: "topUp", units: 500, requestId: "invoice-17" },
+        }),
+        requireScopes("api-keys:write"),
       ),
     )
     .middleware(ApiKeyAuth)

@@ -62,11 +62,15 @@ export class InactiveProblem extends HttpApiError.Problem<InactiveProblem>()("In
   title: "API key is inactive",
 }) {}
 
-/** The key has expired. @category problems @since 0.1.0 */
+/** The key has expired, or became idle. @category problems @since 0.1.0 */
 export class ExpiredProblem extends HttpApiError.Problem<ExpiredProblem>()(
   "ExpiredProblem",
   { type: urn("expired"), status: 401, title: "API key has expired" },
-  { expiresAt: Instant },
+  {
+    expiresAt: Instant,
+    /** Present for a key that wasn't used for its idle timeout. */
+    reason: Schema.optionalKey(Schema.Literal("idle")),
+  },
 ) {}
 
 /** The key lacks a scope that is required. @category problems @since 0.1.0 */
@@ -91,7 +95,7 @@ export class IpNotAllowedProblem extends HttpApiError.Problem<IpNotAllowedProble
 }) {}
 
 /**
- * A rate limit of the key leaves too little for this request (draft-ietf-httpapi-ratelimit-headers-11). `retryAt` is the exact time for another
+ * A rate limit or quota of the key leaves too little for this request (draft-ietf-httpapi-ratelimit-headers-11). `retryAt` is the exact time for another
  * attempt, and `null` if none would do. `Retry-After` says at most a day.
  * @category problems
  * @since 0.1.0
@@ -100,6 +104,17 @@ export class RateLimitedProblem extends HttpApiError.Problem<RateLimitedProblem>
   "RateLimitedProblem",
   { type: "https://iana.org/assignments/http-problem-types#quota-exceeded", status: 429, title: "Too many requests with this API key" },
   { "violated-policies": Schema.Array(Schema.String), retryAt: Schema.NullOr(Instant) },
+) {}
+
+/**
+ * A quota of the key leaves too little for this request, and no refill will change that. A later attempt may do if the quota was topped up.
+ * @category problems
+ * @since 0.1.0
+ */
+export class QuotaSpentProblem extends HttpApiError.Problem<QuotaSpentProblem>()(
+  "QuotaSpentProblem",
+  { type: urn("quota-spent"), status: 403, title: "The API key's quota is spent" },
+  { "violated-policies": Schema.Array(Schema.String) },
 ) {}
 
 /** The caller tried to hand out scopes that it doesn't hold. @category problems @since 0.1.0 */

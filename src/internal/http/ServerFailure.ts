@@ -47,7 +47,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthoriz
  */
 export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   tokenName: Schema.String,
-  reason: Schema.Literals(["InsufficientScope", "ScopeNotHeld", "PreviousToken", "PolicyRefused", "IpNotAllowed"]),
+  reason: Schema.Literals(["InsufficientScope", "ScopeNotHeld", "PreviousToken", "PolicyRefused", "IpNotAllowed", "QuotaSpent"]),
   scopes: Schema.Array(Schema.String),
 }) {
   override get message(): string {
@@ -58,6 +58,7 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
       PreviousToken: "was replaced, and can't rotate its key",
       PolicyRefused: "is kept from this by a policy of its key",
       IpNotAllowed: "isn't allowed from this address",
+      QuotaSpent: "has spent a quota of its key",
     }
     return `${tokenName.charAt(0).toUpperCase()}${tokenName.slice(1)} ${why[this.reason]}`
   }

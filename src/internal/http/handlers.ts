@@ -265,6 +265,13 @@ const makeHandlers = (api: typeof ApiKeysApi) => {
             const guard = isSelf || !areUnconditional(headers) ? { ifVersion: target.version } : {}
             return tagged(yield* byCaller(apiKeys.endGrace(params.id, { ...query, ...guard })))
           }).pipe(Effect.catchTags(changeProblems)),
+        quotas: ({ params }) => apiKeys.quotas(params.id).pipe(Effect.catchTags(quotaProblems)),
+        changeQuota: ({ endpoint, params, payload }) =>
+          Effect.gen(function* () {
+            // More units are a grant of the scopes that they are spent with.
+            if (payload.change !== "takeBack") yield* checkCovered(endpoint, params.id)
+            return yield* byCaller(apiKeys.changeQuota(params.id, payload))
+          }).pipe(Effect.catchTags(quotaProblems)),
       })
     }),
   )
@@ -356,10 +363,5 @@ const unconfirmed = ({ id, nodes, token }: Unconfirmed) => {
 const graceRunning = ({ id, expiresAt }: GraceRunning) => Effect.fail(new Problem.GraceRunningProblem({ id, expiresAt }))
 const tooManyKeys = ({ ownerId, maximum }: TooManyKeys) => Effect.fail(new Problem.TooManyKeysProblem({ ownerId, maximum }))
 const failUnavailable = (error: RepositoryError | HasherError) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))
-const changeProblems = {
-  InvalidInput: invalidInput,
-  ApiKeyNotFound: notFound,
-  VersionConflict: versionConflict,
-  RepositoryError: failUnavailable,
-  Unconfirmed: unconfirmed,
-}
+const quotaProblems = { InvalidInput: invalidInput, ApiKeyNotFound: notFound, RepositoryError: failUnavailable }
+const changeProblems = { ...quotaProblems, VersionConflict: versionConflict, Unconfirmed: unconfirmed }

@@ -154,6 +154,7 @@ const makeHandlers = (api: typeof LeaksApi, options: LeakOptions) =>
             IpNotAllowed: () => Effect.succeed(true),
             PolicyRefused: () => Effect.succeed(true),
             RateLimited: () => Effect.succeed(true),
+            QuotaExceeded: () => Effect.succeed(true),
             // Deleted a moment ago.
             ApiKeyNotFound: () => Effect.succeed(true),
           }),
@@ -298,6 +299,6 @@ const isSignedBy =
 
 /** Whether a policy of the key refuses the use, of a token with the right secret. */
 const isPolicys = ({ _tag }: VerifyError | ApiKeyNotFound): boolean =>
-  _tag === "PolicyRefused" || _tag === "IpNotAllowed" || _tag === "RateLimited"
+  _tag === "PolicyRefused" || _tag === "IpNotAllowed" || _tag === "RateLimited" || _tag === "QuotaExceeded"
 
 const failUnavailable = (error: Parameters<typeof unavailable>[0]) => Effect.flatMap(unavailable(error), (problem) => Effect.fail(problem))

@@ -40,8 +40,10 @@ const isEarlier = (instant: number, id: string, other: number, otherId: string):
 export const isNewer = (key: ApiKey, other: ApiKey): boolean =>
   isEarlier(other.createdAt.epochMilliseconds, other.id, key.createdAt.epochMilliseconds, key.id)
 
-/** Expiring keys come before keys that come of age, each group by time. */
+const ranks: Readonly<Record<Upcoming["reason"], number>> = { expires: 0, comesOfAge: 1, idle: 2 }
+
+/** Expiring keys come before keys that come of age, and those before keys that become idle, each group by time. */
 export const isLater = (one: Upcoming, other: Upcoming): boolean =>
   one.reason === other.reason
     ? isEarlier(other.at.epochMilliseconds, other.apiKey.id, one.at.epochMilliseconds, one.apiKey.id)
-    : one.reason === "comesOfAge"
+    : ranks[one.reason] > ranks[other.reason]

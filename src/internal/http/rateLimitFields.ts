@@ -1,5 +1,5 @@
 /**
- * The header fields of rate limits: `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11), lists of strings with
+ * The header fields of rate limits and quotas: `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11), lists of strings with
  * parameters (RFC 9651), and `Retry-After` (RFC 9110 §10.2.3). By configuration also the older `X-RateLimit-*`.
  */
 import * as Duration from "effect/Duration"
@@ -21,12 +21,19 @@ export const fieldsOf = (limits: ReadonlyArray<LimitState>, withOlder: boolean, 
 })
 
 /** Of a refusal, `RateLimit` has the limits that refuse alone. `Retry-After` is never before the `t` of one of those. */
-export const fieldsOfRefusal = ({ limits, violated, retryAfter }: RateLimited, withOlder: boolean, nowMillis: number): Fields => {
+export const fieldsOfRefusal = (
+  { limits, violated, retryAfter }: Pick<RateLimited, "limits" | "violated" | "retryAfter">,
+  withOlder: boolean,
+  nowMillis: number,
+): Fields => {
   const refusing = limits.filter(({ name }) => violated.includes(name))
+  const longest = refusing.reduce((longest, { resetAfterMillis }) => Math.max(longest, secondsOf(resetAfterMillis ?? 0)), 0)
   return {
     ...fieldsOf(refusing, withOlder, nowMillis),
     "ratelimit-policy": policyOf(limits),
-    ...(retryAfter !== null && { "retry-after": String(Math.min(maxRetryAfter, Math.ceil(Duration.toSeconds(retryAfter)))) }),
+    ...(retryAfter !== null && {
+      "retry-after": String(Math.min(maxRetryAfter, Math.max(secondsOf(Duration.toMillis(retryAfter)), longest))),
+    }),
   }
 }
 
@@ -44,12 +51,12 @@ export const adding =
 
 // Names have no character that a string of RFC 9651 escapes.
 const policyOf = (limits: ReadonlyArray<LimitState>): string =>
-  limits.map(({ name, limit, windowSeconds }) => `"${name}";q=${limit};w=${windowSeconds}`).join(", ")
+  limits.map(({ name, limit, windowSeconds }) => `"${name}";q=${limit}${windowSeconds === null ? "" : `;w=${windowSeconds}`}`).join(", ")
 
 const stateOf = (limits: ReadonlyArray<LimitState>): string =>
   limits
     .map(({ name, remaining, resetAfterMillis }) => {
-      const time = resetAfterMillis === 0 ? "" : `;t=${secondsOf(resetAfterMillis)}`
+      const time = resetAfterMillis === 0 || resetAfterMillis === null ? "" : `;t=${secondsOf(resetAfterMillis)}`
       return `"${name}";r=${remaining}${time}`
     })
     .join(", ")
@@ -64,6 +71,6 @@ const olderOf = (limits: ReadonlyArray<LimitState>, nowMillis: number): Fields =
   return {
     "x-ratelimit-limit": String(tightest.limit),
     "x-ratelimit-remaining": String(tightest.remaining),
-    "x-ratelimit-reset": String(secondsOf(nowMillis + tightest.resetAfterMillis)),
+    ...(tightest.resetAfterMillis !== null && { "x-ratelimit-reset": String(secondsOf(nowMillis + tightest.resetAfterMillis)) }),
   }
 }

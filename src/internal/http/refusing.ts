@@ -124,7 +124,9 @@ export const makeRefuse = (challenge: (parameters: Parameters) => string, xRateL
       case "Inactive":
         return inactive
       case "Expired":
-        return makeInvalid(new Problem.ExpiredProblem({ expiresAt: error.expiresAt }))
+        return makeInvalid(
+          new Problem.ExpiredProblem({ expiresAt: error.expiresAt, ...(error.reason !== undefined && { reason: error.reason }) }),
+        )
       case "InsufficientScope":
         return make(
           new Problem.InsufficientScopeProblem({ required: error.required }, { disableChecks: true }),
@@ -139,6 +141,19 @@ export const makeRefuse = (challenge: (parameters: Parameters) => string, xRateL
         return {
           exit: Exit.fail(new Problem.RateLimitedProblem({ "violated-policies": error.violated, retryAt }, { disableChecks: true })),
           addHeader: RateLimitFields.adding(RateLimitFields.fieldsOfRefusal(error, xRateLimit, now)),
+        }
+      }
+      case "QuotaExceeded": {
+        const { violated, refillsAt, limits } = error
+        const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+        const retryAfter = refillsAt === null ? null : Duration.millis(Math.max(1, refillsAt.epochMilliseconds - now))
+        return {
+          exit: Exit.fail(
+            refillsAt === null
+              ? new Problem.QuotaSpentProblem({ "violated-policies": violated }, { disableChecks: true })
+              : new Problem.RateLimitedProblem({ "violated-policies": violated, retryAt: refillsAt }, { disableChecks: true }),
+          ),
+          addHeader: RateLimitFields.adding(RateLimitFields.fieldsOfRefusal({ limits, violated, retryAfter }, xRateLimit, now)),
         }
       }
       case "PolicyRefused":

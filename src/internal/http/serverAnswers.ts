@@ -65,6 +65,7 @@ export const toServerFailure = (error: unknown, { url, token, tokenName }: Asked
   if (error instanceof Problem.PreviousTokenProblem) return new Forbidden({ tokenName, reason: "PreviousToken", scopes: [] })
   if (error instanceof Problem.PolicyRefusedProblem) return new Forbidden({ tokenName, reason: "PolicyRefused", scopes: [] })
   if (error instanceof Problem.IpNotAllowedProblem) return new Forbidden({ tokenName, reason: "IpNotAllowed", scopes: [] })
+  if (error instanceof Problem.QuotaSpentProblem) return new Forbidden({ tokenName, reason: "QuotaSpent", scopes: [] })
   if (error instanceof Problem.RateLimitedProblem)
     return new TooManyRequests({ tokenName, limits: error["violated-policies"].map(safeLine), retryAt: error.retryAt })
   if (error instanceof Problem.MissingApiKeyProblem)

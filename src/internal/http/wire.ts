@@ -128,7 +128,9 @@ export const UpcomingQuery = {
 
 /** @category schemas @since 0.1.0 */
 export const UpcomingBody = Schema.Struct({
-  items: Schema.Array(Schema.Struct({ apiKey: Model.ApiKey, reason: Schema.Literals(["expires", "comesOfAge"]), at: Model.Instant })),
+  items: Schema.Array(
+    Schema.Struct({ apiKey: Model.ApiKey, reason: Schema.Literals(["expires", "comesOfAge", "idle"]), at: Model.Instant }),
+  ),
   nextCursor: Schema.NullOr(Schema.String),
 })
 

@@ -29,6 +29,11 @@ export const readOptions: Effect.Effect<Options, Config.ConfigError> = Effect.ge
     refuseAged: yield* optional(Variable.flag("API_KEY_REFUSE_AGED")),
     defaultLimits: yield* optional(rateLimits("API_KEY_LIMITS")),
     ownerLimits: yield* optional(rateLimits("API_KEY_OWNER_LIMITS")),
+    meters: {
+      maxUnits: yield* optional(Variable.whole("API_KEY_LEASE_UNITS")),
+      rateLease: yield* optional(Variable.duration("API_KEY_RATE_LEASE")),
+      shareLimits: yield* optional(Variable.flag("API_KEY_SHARE_LIMITS")),
+    },
     acceptMissingPeppers: yield* optional(Variable.flag("API_KEY_ACCEPT_MISSING_PEPPERS")),
     acceptBuiltInPepper: yield* optional(Variable.flag("API_KEY_ACCEPT_BUILT_IN_PEPPER")),
     lastUsedInterval: yield* optional(Variable.duration("API_KEY_LAST_USED_INTERVAL")),

@@ -75,13 +75,14 @@ export interface RotateOptions extends IfVersion, ConfirmWithin {
 }
 
 /**
- * A key that expires soon, or whose token comes of age soon. An expired key stops working; a token of age needs a rotation.
+ * A key that expires soon, whose token comes of age soon, or that becomes idle soon if it isn't used. An expired key stops working, and so does an
+ * idle one; a token of age needs a rotation.
  * @category models
  * @since 0.1.0
  */
 export interface Upcoming {
   readonly apiKey: Model.ApiKey
-  readonly reason: "expires" | "comesOfAge"
+  readonly reason: "expires" | "comesOfAge" | "idle"
   readonly at: DateTime.Utc
 }
 
@@ -92,7 +93,7 @@ export interface Upcoming {
  */
 export interface UpcomingOptions {
   readonly within: Duration.Input
-  /** The age at which a token comes of age. Default: the service's `maximumAge`; without it, only keys that expire are listed. */
+  /** The age at which a token comes of age. Default: the service's `maximumAge`; without it, no key is listed for its age. */
   readonly maximumAge?: Duration.Input | undefined
 }
 
@@ -205,6 +206,20 @@ export interface HashingOptions {
 }
 
 /**
+ * The options of meters, which keep quotas, and rate limits on several nodes.
+ * @category models
+ * @since 0.1.0
+ */
+export interface MeterOptions {
+  /** The most units of a meter that this node takes ahead of their use, and that a crash can lose. Default: 1,000. */
+  readonly maxUnits?: number | undefined
+  /** The longest time for which units of a rate limit are taken ahead. At most 10 seconds. Default: 200 milliseconds. */
+  readonly rateLease?: Duration.Input | undefined
+  /** Whether nodes with a shared store of meters keep rate limits together. Otherwise each node keeps them by itself. Default: yes. */
+  readonly shareLimits?: boolean | undefined
+}
+
+/**
  * The options of issuing and verifying keys.
  * @category models
  * @since 0.1.0
@@ -236,6 +251,7 @@ export interface Options {
   readonly defaultLimits?: ReadonlyArray<typeof RateLimit.Encoded> | undefined
   /** The rate limits that all keys of an owner share, beside those of the single keys. `per` is `owner` whatever is given. Default: none. */
   readonly ownerLimits?: ReadonlyArray<typeof RateLimit.Encoded> | undefined
+  readonly meters?: MeterOptions | undefined
   /**
    * The kinds of policies that records may hold beside those of the package: see `KeyPolicy`. A key with another kind of policy is refused.
    * Default: none.
@@ -248,7 +264,10 @@ export interface Options {
    * Default: no.
    */
   readonly acceptBuiltInPepper?: boolean | undefined
-  /** The interval at which `lastUsedAt` is written, in one statement for all keys. Default: 10 seconds. */
+  /**
+   * The interval at which `lastUsedAt` is written, in one statement for all keys. It is the same on all nodes, as idle timeouts are judged by it.
+   * Default: 10 seconds.
+   */
   readonly lastUsedInterval?: Duration.Input | undefined
   /** The bounds of the keys that verification remembers: {@link VerificationCache.Options}. Default: 100,000 keys for 60 seconds each. */
   readonly cache?: VerificationCache.Options | "off" | undefined

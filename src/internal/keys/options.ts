@@ -63,6 +63,17 @@ const decodeRateLimits = (name: string, limits: ReadonlyArray<typeof RateLimit.E
     return new InvalidOptions({ reason: `${[name, ...path].join(".")}: ${message}` })
   })
 
+export const decodeMeters = Effect.fnUntraced(function* ({
+  meters: { maxUnits = 1_000, rateLease = "200 millis", shareLimits = true } = {},
+}: Pick<Options, "meters">) {
+  const lease = Duration.toMillis(yield* decodeDuration("meters.rateLease", rateLease))
+  if (!(lease >= 1 && lease <= 10_000))
+    return yield* new InvalidOptions({ reason: "meters.rateLease must be from 1 millisecond to 10 seconds" })
+  if (!Number.isSafeInteger(maxUnits) || maxUnits < 0)
+    return yield* new InvalidOptions({ reason: "meters.maxUnits must be a whole number" })
+  return { maxUnits, rateLeaseMillis: lease, shareLimits }
+})
+
 const isKind = (kind: string): boolean => /^[a-z][A-Za-z0-9]{0,31}$/.test(kind)
 
 export const decodeLifetimes = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Lifetimes, InvalidOptions> {
@@ -98,8 +109,9 @@ export const decodeLastUsedInterval = ({
   lastUsedInterval = "10 seconds",
 }: Pick<Options, "lastUsedInterval">): Effect.Effect<Duration.Duration, InvalidOptions> =>
   Effect.flatMap(decodeDuration("lastUsedInterval", lastUsedInterval), (interval) =>
-    Duration.isLessThan(interval, Duration.zero)
-      ? Effect.fail(new InvalidOptions({ reason: "lastUsedInterval must be at least 0" }))
+    // Without the uses of other nodes, no idle timeout could be kept.
+    Duration.isLessThan(interval, Duration.zero) || !Duration.isFinite(interval)
+      ? Effect.fail(new InvalidOptions({ reason: "lastUsedInterval must be at least 0, and finite" }))
       : Effect.succeed(interval),
   )
 

@@ -19,6 +19,8 @@ import type {
 } from "../../ApiKeyError.ts"
 import type * as Repository from "../../ApiKeyRepository.ts"
 import type * as ApiKeyTransfer from "../../ApiKeyTransfer.ts"
+import type { QuotaChange, QuotaChanged } from "../../Quota.ts"
+import type { LimitState } from "../../RateLimit.ts"
 import type { Verified, VerifyOptions } from "../verifier/model.ts"
 import type {
   ConfirmWithin,
@@ -122,8 +124,19 @@ export class ApiKeys extends Context.Service<
      */
     readonly revoke: (token: string | Redacted.Redacted, options: RevokeOptions) => Effect.Effect<Revoked, VerifyError | ApiKeyNotFound>
     /**
-     * Keys that expire `within` a time from now, then keys whose tokens come of age within that time. The age is `maximumAge`, of the options or
-     * of the service. Both durations are at most 36,500 days. Expired and inactive keys are left out, as they don't work.
+     * What is left of the key's quotas, in the order of the record. Units that nodes have leased don't count as left. An owner's quota is told by
+     * each of the owner's keys that have it.
+     */
+    readonly quotas: (id: string) => Effect.Effect<ReadonlyArray<LimitState>, InvalidInput | ApiKeyNotFound | RepositoryError>
+    /**
+     * Adds units to a quota of the key, takes some back, or refunds some: `Quota.QuotaChange`. The change takes part in no transaction of the
+     * caller's. A change that may have been made, as the answer was lost, is sent again under its request id.
+     */
+    readonly changeQuota: (id: string, change: QuotaChange) => Effect.Effect<QuotaChanged, InvalidInput | ApiKeyNotFound | RepositoryError>
+    /**
+     * Keys that expire `within` a time from now, then keys whose tokens come of age within that time, then keys that become idle within it unless
+     * they are used. The age is `maximumAge`, of the options or of the service. Both durations are at most 36,500 days. Expired and inactive
+     * keys are left out, as they don't work.
      */
     readonly upcoming: (options: UpcomingOptions) => Stream.Stream<Upcoming, InvalidInput | RepositoryError>
     /** The keys of `upcoming`, page by page. */

@@ -8,14 +8,16 @@ import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { ApiKey, ApiKeyId, KeyId, PreviousToken, StoredApiKey } from "../../ApiKey.ts"
 import type { ApiKeyNotFound, DuplicateKeyId, InvalidCursor, RepositoryError, TooManyKeys, VersionConflict } from "../../ApiKeyError.ts"
-import type { Bound, ChangedField, SortField, ValueField } from "./fields.ts"
+import type { Meters } from "../../Meters.ts"
+import type { Bound, ChangedField, SortField, StoreSortField, ValueField } from "./fields.ts"
 
 type ValueFilter = { readonly [Name in ValueField]?: NonNullable<ApiKey[Name]> | undefined }
 type RangeFilter = { readonly [Name in Bound]?: DateTime.Utc | undefined }
 
 /**
  * The condition on the keys of a search. Every given field must hold. `…After` is inclusive, `…Before` is exclusive. `tokenCreated…` bounds the
- * time at which the current token was made: the key's last rotation, or else its creation.
+ * time at which the current token was made: the key's last rotation, or else its creation. `idle…` bounds the time at which the key becomes idle
+ * (`IdleTimeout.idleAt`), which keys without an idle timeout don't have.
  * @category models
  * @since 0.1.0
  */
@@ -46,6 +48,16 @@ export interface Sort {
   readonly order: "asc" | "desc"
 }
 
+/**
+ * The order of a store's search: {@link Sort}, or by `idleAt`, the time at which a key becomes idle. The service sorts by `idleAt` only with a
+ * filter of both `idle…` bounds, so an index of keys with an idle timeout is enough.
+ * @category models
+ * @since 0.1.0
+ */
+export interface StoreSort extends Pick<Sort, "order"> {
+  readonly by: StoreSortField
+}
+
 /** Newest first. @category models @since 0.1.0 */
 export const defaultSort: Sort = { by: "createdAt", order: "desc" }
 
@@ -57,7 +69,7 @@ export const defaultSort: Sort = { by: "createdAt", order: "desc" }
  */
 export interface Search {
   readonly filter: Filter
-  readonly sort: Sort
+  readonly sort: StoreSort
   /** 1 to 200. */
   readonly limit: number
   readonly page: { readonly _tag: "Offset"; readonly offset: number } | { readonly _tag: "Cursor"; readonly cursor: string }
@@ -271,7 +283,7 @@ export interface Records {
 export interface Queries {
   readonly search: (search: Search) => Effect.Effect<Page, InvalidCursor | RepositoryError>
   readonly count: (filter: Filter) => Effect.Effect<number, RepositoryError>
-  readonly stream: (filter: Filter, sort?: Sort) => Stream.Stream<ApiKey, RepositoryError>
+  readonly stream: (filter: Filter, sort?: StoreSort) => Stream.Stream<ApiKey, RepositoryError>
 }
 
 /**
@@ -385,6 +397,8 @@ export interface Supports {
   readonly kinds?: KindSupport
   /** For a store that can bound the number of an owner's keys. Without `ownerBounds`, `maxKeysPerOwner` keeps `ApiKeys` from being built. */
   readonly ownerBounds?: OwnerBoundSupport
+  /** For a store that keeps balances of units. Without `meters`, quotas are kept in memory, and are full again when the program starts. */
+  readonly meters?: Meters["Service"]
   /**
    * Whether the store lies in the program's own memory, so that no other program changes it. A node hears of other programs' new tokens only over
    * a channel. With `isExclusive` or a channel, the seals of the known tokens may be a reason to refuse other tokens (`ApiKeys.Options.seals`).

@@ -5,7 +5,8 @@
  * A new field needs a line in `ApiKey` with its schema, an entry here, and a migration. The compiler asks for the entry.
  */
 import type * as DateTime from "effect/DateTime"
-import type { ApiKey, PreviousToken, StoredApiKey } from "../../ApiKey.ts"
+import { type ApiKey, type PreviousToken, type StoredApiKey, tokenCreatedAt } from "../../ApiKey.ts"
+import { idleAt } from "../../IdleTimeout.ts"
 
 /** The kind of a value, in a record and in its column. */
 export type Kind = "uuid" | "text" | "texts" | "json" | "flag" | "instant" | "integer"
@@ -292,9 +293,25 @@ export const valueFields: ReadonlyArray<ValueField> = namesWhere("filter", "valu
 export type SortField = NameWhere<"isSortable", true> | "tokenCreatedAt"
 export const sortFields: ReadonlyArray<SortField> = [...namesWhere("isSortable", true), "tokenCreatedAt"]
 
-/** A field that a search filters by a range, or the time at which the current token was made. */
-export type RangeField = NameWhere<"filter", "range"> | "tokenCreatedAt"
-export const rangeFields: ReadonlyArray<RangeField> = [...namesWhere("filter", "range"), "tokenCreatedAt"]
+/** A {@link SortField}, or the time at which a key becomes idle. Only the keys with an idle timeout have an index of those times. */
+export type StoreSortField = SortField | "idleAt"
+export const storeSortFields: ReadonlyArray<StoreSortField> = [...sortFields, "idleAt"]
+
+/** A field that a search filters by a range, the time at which the current token was made, or the time at which the key becomes idle. */
+export type RangeField = NameWhere<"filter", "range"> | "tokenCreatedAt" | "idleAt"
+export const rangeFields: ReadonlyArray<RangeField> = [...namesWhere("filter", "range"), "tokenCreatedAt", "idleAt"]
+
+/** The time that a search sorts or filters by. */
+export const timeOf = (key: ApiKey, field: RangeField): DateTime.Utc | null => {
+  switch (field) {
+    case "tokenCreatedAt":
+      return tokenCreatedAt(key)
+    case "idleAt":
+      return idleAt(key)
+    default:
+      return key[field]
+  }
+}
 
 type Stem<Name> = Name extends `${infer Start}At` ? Start : never
 

@@ -4,12 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { ApiKey, type ApiKeyId, keyIdsOf, type KeyId, PreviousToken, status, StoredApiKey, tokenCreatedAt } from "../../ApiKey.ts"
+import { ApiKey, type ApiKeyId, keyIdsOf, type KeyId, PreviousToken, status, StoredApiKey } from "../../ApiKey.ts"
 import { ApiKeyNotFound, DuplicateKeyId, RepositoryError, TooManyKeys, VersionConflict } from "../../ApiKeyError.ts"
 import { scheme } from "../../ApiKeyHasher.ts"
-import { type Changes, defaultSort, type Repository, type Filter, type SchemeCount, type Sort, type Use } from "./contract.ts"
+import { type Changes, defaultSort, type Repository, type Filter, type SchemeCount, type StoreSort, type Use } from "./contract.ts"
 import * as Cursor from "./cursor.ts"
-import { boundsOf, changedFields, isKeptWhileInactive, type JsonField, jsonFields, rangeFields, valueFields } from "./fields.ts"
+import { boundsOf, changedFields, isKeptWhileInactive, type JsonField, jsonFields, rangeFields, valueFields, timeOf } from "./fields.ts"
 import { isLegacyHash } from "../hash/legacyHash.ts"
 import { toSimpleLowerCase } from "../text/lowerCase.ts"
 import { foreignId } from "../token/seal.ts"
@@ -102,7 +102,7 @@ export const make = (): Repository => {
     return keys
   }
 
-  const sorted = (filter: Filter, sort: Sort): Array<ApiKey> =>
+  const sorted = (filter: Filter, sort: StoreSort): Array<ApiKey> =>
     select(filter).sort((a, b) => compare(positionOf(a, sort), positionOf(b, sort), sort))
 
   return {
@@ -284,10 +284,10 @@ const withUse = ({ keyId, previous, expiresAt, rotatedAt }: ApiKey, use: Use): P
   return new PreviousToken({ ...previous, expiresAt: earliest, graceSeconds: null })
 }
 
-const positionOf = (key: ApiKey, sort: Sort): Cursor.Position => ({ value: Cursor.sortValue(key, sort), id: key.id })
+const positionOf = (key: ApiKey, sort: StoreSort): Cursor.Position => ({ value: Cursor.sortValue(key, sort), id: key.id })
 
 /** The number of sorted keys at or before `position`. */
-const after = (keys: ReadonlyArray<ApiKey>, position: Cursor.Position, sort: Sort): number => {
+const after = (keys: ReadonlyArray<ApiKey>, position: Cursor.Position, sort: StoreSort): number => {
   let low = 0
   let high = keys.length
   while (low < high) {
@@ -300,7 +300,7 @@ const after = (keys: ReadonlyArray<ApiKey>, position: Cursor.Position, sort: Sor
 }
 
 /** Compares by value, with nulls last in either direction, then by id in the same direction. */
-const compare = (a: Cursor.Position, b: Cursor.Position, { order }: Sort): number => {
+const compare = (a: Cursor.Position, b: Cursor.Position, { order }: StoreSort): number => {
   const sign = order === "asc" ? 1 : -1
   if (a.value === null || b.value === null) {
     return a.value === b.value ? sign * compareText(a.id, b.id) : a.value === null ? 1 : -1
@@ -339,7 +339,8 @@ const matches = (key: ApiKey, filter: Filter, name: string | undefined): boolean
     (name === undefined || toSimpleLowerCase(key.name).includes(name)) &&
     rangeFields.every((field) => {
       const [after, before] = boundsOf(field)
-      return within(field === "tokenCreatedAt" ? tokenCreatedAt(key) : key[field], filter[after], filter[before])
+      const isBounded = filter[after] !== undefined || filter[before] !== undefined
+      return !isBounded || within(timeOf(key, field), filter[after], filter[before])
     }) &&
     (filter.neverUsed === undefined || (key.lastUsedAt === null) === filter.neverUsed) &&
     (filter.expired === undefined ||

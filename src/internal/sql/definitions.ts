@@ -4,14 +4,15 @@
  */
 import { schemePattern } from "../hash/schemePattern.ts"
 import { allColumns, typeOf } from "./columns.ts"
+import { idleAtOf } from "./idleAt.ts"
+import { keepMeters } from "./migrations/0013_keep_meters.ts"
 import type { MigrationName } from "./migrations.ts"
 import { channelOf, type Table } from "./table.ts"
 
 /** A column that a migration makes, in the table of keys or in the one beside it that `table` names. */
 export interface MadeColumn {
-  readonly table: "" | SideTable
+  readonly table: "" | SideTable | keyof typeof meterColumns
   readonly name: string
-  readonly type: string
   readonly since: MigrationName
 }
 
@@ -35,7 +36,13 @@ const sideTables = {
   },
 } as const satisfies Readonly<Record<string, { readonly since: MigrationName; readonly columns: Readonly<Record<string, string>> }>>
 
-const columnsOf = (table: "" | SideTable): ReadonlyArray<MadeColumn> =>
+/** The names of columns in the tables of meters. */
+const meterColumns = {
+  _meters: ["meter", "used", "at", "full_at", "parts", "first_part", "holders", "touched_at", "forget_at"],
+  _meter_changes: ["meter", "request", "kind", "units", "applied", "made_at"],
+} as const
+
+const columnsOf = (table: "" | SideTable): ReadonlyArray<MadeColumn & { readonly type: string }> =>
   table === ""
     ? allColumns.map(({ name, kind, isNullable, key, since }) => ({
         table,
@@ -46,7 +53,12 @@ const columnsOf = (table: "" | SideTable): ReadonlyArray<MadeColumn> =>
     : Object.entries(sideTables[table].columns).map(([name, type]) => ({ table, name, type, since: sideTables[table].since }))
 
 /** All columns that the migrations make. */
-export const madeColumns: ReadonlyArray<MadeColumn> = (["", "_nodes", "_reports", "_peppers"] as const).flatMap(columnsOf)
+export const madeColumns: ReadonlyArray<MadeColumn> = [
+  ...(["", "_nodes", "_reports", "_peppers"] as const).flatMap(columnsOf),
+  ...(["_meters", "_meter_changes"] as const).flatMap((table) =>
+    meterColumns[table].map((name) => ({ table, name, since: "0013_keep_meters" as const })),
+  ),
+]
 
 const createTable = (qualified: string, table: "" | SideTable): string =>
   `CREATE TABLE ${qualified} (${columnsOf(table)
@@ -57,6 +69,13 @@ export const createKeys = (qualified: string): string => createTable(qualified, 
 export const createNodes = (nodes: string): string => createTable(nodes, "_nodes")
 export const createPeppers = (peppers: string): string => createTable(peppers, "_peppers")
 export const createReports = (reports: string): string => createTable(reports, "_reports")
+
+/** The parts of meters. No later migration has changed them, so these are the statements of the migration itself. */
+export const createMeterParts = (names: Table): Readonly<Record<"meters" | "meterChanges" | "lease", string>> => {
+  // The migration has three statements.
+  const [meters = "", meterChanges = "", lease = ""] = keepMeters(names)
+  return { meters, meterChanges, lease }
+}
 
 /** In a trigger. */
 const channel = channelOf("TG_RELID")
@@ -92,6 +111,7 @@ const indexes = {
   token: "((COALESCE(rotated_at, created_at)), id)",
   kind: kindIndex(""),
   previous_kind: `${kindIndex("previous_")} WHERE previous_hash IS NOT NULL`,
+  idle: `(${idleAtOf()}, id) WHERE ${idleAtOf()} IS NOT NULL`,
 } as const
 
 export type IndexName = keyof typeof indexes

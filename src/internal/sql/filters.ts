@@ -1,10 +1,11 @@
 /** Which keys a search is about, as a condition. */
 import type { Fragment } from "effect/sql/Statement"
 import type { Filter } from "../record/contract.ts"
-import { boundsOf, fields, type RangeField, rangeFields, type SortField, valueFields } from "../record/fields.ts"
+import { boundsOf, fields, type RangeField, rangeFields, type StoreSortField, valueFields } from "../record/fields.ts"
 import { toSimpleLowerCase } from "../text/lowerCase.ts"
 import { isStorableText } from "../text/storable.ts"
 import { typeOf } from "./columns.ts"
+import { idleAtOf } from "./idleAt.ts"
 import { type Store, toDate } from "./store.ts"
 
 export const whereOf = ({ sql }: Store): ((filter: Filter) => Fragment) => {
@@ -53,7 +54,13 @@ export const whereOf = ({ sql }: Store): ((filter: Filter) => Fragment) => {
 }
 
 /** The column of a field that is sorted by, or the expression, which has an index. */
-export const sortColumn = (field: SortField | RangeField, prefix = ""): string =>
-  field === "tokenCreatedAt"
-    ? `COALESCE(${prefix}${fields.rotatedAt.column.name}, ${prefix}${fields.createdAt.column.name})`
-    : prefix + fields[field].column.name
+export const sortColumn = (field: StoreSortField | RangeField, prefix = ""): string => {
+  switch (field) {
+    case "tokenCreatedAt":
+      return `COALESCE(${prefix}${fields.rotatedAt.column.name}, ${prefix}${fields.createdAt.column.name})`
+    case "idleAt":
+      return idleAtOf(prefix)
+    default:
+      return prefix + fields[field].column.name
+  }
+}

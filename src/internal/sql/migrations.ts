@@ -4,7 +4,9 @@
  */
 import { announceChanges } from "./migrations/0002_announce_changes.ts"
 import { createApiKeys } from "./migrations/0001_create_api_keys.ts"
+import { indexIdleTimeouts } from "./migrations/0012_index_idle_timeouts.ts"
 import { indexKinds } from "./migrations/0011_index_kinds.ts"
+import { keepMeters } from "./migrations/0013_keep_meters.ts"
 import { keepPolicies } from "./migrations/0009_keep_policies.ts"
 import { noteDeactivation } from "./migrations/0004_note_deactivation.ts"
 import { notePeppers } from "./migrations/0008_note_peppers.ts"
@@ -23,6 +25,8 @@ export const statements = {
   "0009_keep_policies": keepPolicies,
   "0010_note_seals": noteSeals,
   "0011_index_kinds": indexKinds,
+  "0012_index_idle_timeouts": indexIdleTimeouts,
+  "0013_keep_meters": keepMeters,
 } as const satisfies Readonly<Record<string, (names: Table) => ReadonlyArray<string>>>
 
 export type MigrationName = keyof typeof statements

@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import type { Fragment } from "effect/sql/Statement"
 import type { ApiKey } from "../../ApiKey.ts"
 import type { InvalidCursor, RepositoryError } from "../../ApiKeyError.ts"
-import { defaultSort, type Filter, type Queries, type Sort } from "../record/contract.ts"
+import { defaultSort, type Filter, type Queries, type StoreSort } from "../record/contract.ts"
 import * as Cursor from "../record/cursor.ts"
 import { batchSize, inBatches } from "./batches.ts"
 import { toRepositoryError } from "./failures.ts"
@@ -16,17 +16,17 @@ export const make = (store: Store): Queries => {
   const { sql, keys, columns } = store
   const where = whereOf(store)
 
-  const readFirst = (operation: string, filter: Filter, sort: Sort, count: number) =>
+  const readFirst = (operation: string, filter: Filter, sort: StoreSort, count: number) =>
     sql`SELECT ${columns} FROM ${keys} WHERE ${where(filter)} ORDER BY ${sql.literal(orderBy(sort))} LIMIT ${count}::int8`.pipe(
       Effect.flatMap(decodeKeys),
       Effect.mapError(toRepositoryError(operation)),
     )
 
-  const readAfter = (operation: string, filter: Filter, sort: Sort, position: Cursor.Position, count: number) =>
+  const readAfter = (operation: string, filter: Filter, sort: StoreSort, position: Cursor.Position, count: number) =>
     sql`${rowsAfter(filter, sort, position, count)}`.pipe(Effect.flatMap(decodeKeys), Effect.mapError(toRepositoryError(operation)))
 
   /** Up to `count` keys after a position. Keys with a value come first, then keys without, each group read along the index. */
-  const rowsAfter = (filter: Filter, sort: Sort, { value, id }: Cursor.Position, count: number): Fragment => {
+  const rowsAfter = (filter: Filter, sort: StoreSort, { value, id }: Cursor.Position, count: number): Fragment => {
     const { column, isNullable, direction } = orderOf(sort)
     const beyond = sql.literal(sort.order === "asc" ? ">" : "<")
     const order = sql.literal(orderBy(sort))
@@ -42,7 +42,7 @@ export const make = (store: Store): Queries => {
   }
 
   /** The page and the total of one moment, in one statement. The total has a row of its own where the page is empty. */
-  const readOffset = (filter: Filter, sort: Sort, count: number, offset: number) =>
+  const readOffset = (filter: Filter, sort: StoreSort, count: number, offset: number) =>
     sql`SELECT total.total, page.* FROM (SELECT count(*)::int4 AS total FROM ${keys} WHERE ${where(filter)}) AS total
       LEFT JOIN (SELECT ${columns} FROM ${keys} WHERE ${where(filter)} ORDER BY ${sql.literal(orderBy(sort))}
         LIMIT ${count}::int8 OFFSET ${offset}::int8) AS page ON TRUE
@@ -93,12 +93,12 @@ export const make = (store: Store): Queries => {
 }
 
 // `NULLS LAST` on a column without nulls would keep its index from being read backwards.
-const orderBy = (sort: Sort, prefix = ""): string => {
+const orderBy = (sort: StoreSort, prefix = ""): string => {
   const { isNullable, direction } = orderOf(sort)
   return `${sortColumn(sort.by, prefix)} ${direction}${isNullable ? " NULLS LAST" : ""}, ${prefix}id ${direction}`
 }
 
-const orderOf = ({ by, order }: Sort) => ({
+const orderOf = ({ by, order }: StoreSort) => ({
   column: sortColumn(by),
   isNullable: Cursor.sortColumn(by).isNullable,
   direction: order === "asc" ? "ASC" : "DESC",

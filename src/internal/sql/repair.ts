@@ -4,6 +4,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import {
   createIndex,
+  createMeterParts,
   createNodes,
   createPeppers,
   createReports,
@@ -24,11 +25,14 @@ export interface Missing {
   readonly hasReports: boolean
   readonly hasPeppers: boolean
   readonly hasTell: boolean
+  readonly hasMeters: boolean
+  readonly hasMeterChanges: boolean
+  readonly hasLease: boolean
 }
 
 export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, SqlError | InvalidIdentifier, SqlClient> =>
   Effect.gen(function* () {
-    const { table, qualified, nodes, reports, peppers, tell } = yield* resolve(options)
+    const { table, qualified, nodes, reports, peppers, tell, meters, meterChanges, lease } = yield* resolve(options)
     const sql = (yield* SqlClient).withoutTransforms()
     const rows = yield* sql<{ name: string }>`
       SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -38,9 +42,10 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
       SELECT tgname AS name FROM pg_trigger
       WHERE tgrelid = ${qualified}::regclass AND NOT tgisinternal AND tgenabled IN ('A', 'O')`
     const firing = new Set(enabled.map(({ name }) => name))
-    const [rest] = yield* sql<{ nodes: boolean; reports: boolean; peppers: boolean; tell: boolean }>`
+    const [rest] = yield* sql<Readonly<Record<"nodes" | "reports" | "peppers" | "tell" | "meters" | "changes" | "lease", boolean>>>`
       SELECT to_regclass(${nodes}) IS NOT NULL AS nodes, to_regclass(${reports}) IS NOT NULL AS reports,
-        to_regclass(${peppers}) IS NOT NULL AS peppers, to_regproc(${tell}) IS NOT NULL AS tell`
+        to_regclass(${peppers}) IS NOT NULL AS peppers, to_regproc(${tell}) IS NOT NULL AS tell, to_regclass(${meters}) IS NOT NULL AS meters,
+        to_regclass(${meterChanges}) IS NOT NULL AS changes, to_regproc(${lease}) IS NOT NULL AS lease`
     return {
       indexes: [`${table}_pkey`, `${table}_key_id_key`, ...indexNames.map((name) => `${table}_${name}_idx`)].filter(
         (name) => !sound.has(name),
@@ -50,6 +55,9 @@ export const findMissing = (options: TableOptions = {}): Effect.Effect<Missing, 
       hasReports: rest?.reports ?? false,
       hasPeppers: rest?.peppers ?? false,
       hasTell: rest?.tell ?? false,
+      hasMeters: rest?.meters ?? false,
+      hasMeterChanges: rest?.changes ?? false,
+      hasLease: rest?.lease ?? false,
     }
   })
 
@@ -81,6 +89,10 @@ export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<
         if (!missing.hasNodes) statements.push(createNodes(nodes))
         if (!missing.hasReports) statements.push(createReports(reports))
         if (!missing.hasPeppers) statements.push(createPeppers(peppers))
+        const parts = createMeterParts(names)
+        if (!missing.hasMeters) statements.push(parts.meters)
+        if (!missing.hasMeterChanges) statements.push(parts.meterChanges)
+        if (!missing.hasLease) statements.push(parts.lease)
         for (const statement of statements) yield* sql`${sql.literal(statement)}`
         return [
           ...missing.indexes,
@@ -89,6 +101,9 @@ export const repair = (options: TableOptions = {}): Effect.Effect<ReadonlyArray<
           ...(missing.hasNodes ? [] : [`${table}_nodes`]),
           ...(missing.hasReports ? [] : [`${table}_reports`]),
           ...(missing.hasPeppers ? [] : [`${table}_peppers`]),
+          ...(missing.hasMeters ? [] : [`${table}_meters`]),
+          ...(missing.hasMeterChanges ? [] : [`${table}_meter_changes`]),
+          ...(missing.hasLease ? [] : [`${table}_lease`]),
         ]
       }),
     )

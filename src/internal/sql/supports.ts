@@ -12,7 +12,7 @@ import * as OwnerBounds from "./ownerBounds.ts"
 import { decodeKeys } from "./row.ts"
 import { type Store, toDate } from "./store.ts"
 
-export const make = (store: Store, records: Records): Required<Omit<Supports, "isExclusive">> => ({
+export const make = (store: Store, records: Records): Required<Omit<Supports, "isExclusive" | "meters">> => ({
   transaction: transactionSupport(store),
   reports: reportSupport(store),
   peppers: pepperSupport(store),

@@ -32,6 +32,10 @@ export interface Table {
   readonly reports: string
   /** The table of the peppers that hashes were made under, quoted likewise. */
   readonly peppers: string
+  /** The table of the balances of meters, that of their changes by hand, and the function that takes units, quoted likewise. */
+  readonly meters: string
+  readonly meterChanges: string
+  readonly lease: string
   /** The function that announces changes, quoted likewise. */
   readonly tell: string
 }
@@ -55,6 +59,9 @@ export const resolve = ({ table = defaultTable, schema }: TableOptions): Effect.
     nodes: qualify(schema, `${table}_nodes`),
     reports: qualify(schema, `${table}_reports`),
     peppers: qualify(schema, `${table}_peppers`),
+    meters: qualify(schema, `${table}_meters`),
+    meterChanges: qualify(schema, `${table}_meter_changes`),
+    lease: qualify(schema, `${table}_lease`),
     tell: qualify(schema, `${table}_tell`),
   })
 }

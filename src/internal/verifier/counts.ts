@@ -8,6 +8,7 @@ import * as ApiKeyMetrics from "../../ApiKeyMetrics.ts"
 export interface Counts {
   hits: number
   misses: number
+  uncounted: number
   readonly failures: Record<ApiKeyMetrics.FailureTag, number>
 }
 
@@ -41,7 +42,7 @@ const registerSeries = (context: Context.Context<never>): Registered => {
   const gauges = new Set<Gauges>()
   // The object has an entry for each tag.
   const failures = Object.fromEntries(ApiKeyMetrics.failureTags.map((tag) => [tag, 0])) as Counts["failures"]
-  const counts: Counts = { hits: 0, misses: 0, failures }
+  const counts: Counts = { hits: 0, misses: 0, uncounted: 0, failures }
   const counter = (metric: Metric.Counter<number>, count: () => number): void => {
     Metric.registerUnsafe(metric, context, { get: () => ({ count: count(), incremental: true }), ...unused })
   }
@@ -51,6 +52,7 @@ const registerSeries = (context: Context.Context<never>): Registered => {
   const sumOf = (read: (source: Gauges) => number): number => Array.from(gauges, read).reduce((sum, value) => sum + value, 0)
   counter(ApiKeyMetrics.hits, () => counts.hits)
   counter(ApiKeyMetrics.misses, () => counts.misses)
+  counter(ApiKeyMetrics.uncounted, () => counts.uncounted)
   for (const tag of ApiKeyMetrics.failureTags) counter(ApiKeyMetrics.failures(tag), () => failures[tag])
   gauge(ApiKeyMetrics.hashesInFlight, () => sumOf((source) => source.hashesInFlight()))
   gauge(ApiKeyMetrics.cacheEntries, () => sumOf((source) => source.cacheEntries()))

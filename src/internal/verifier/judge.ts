@@ -20,10 +20,13 @@ import type { Rule } from "./plan.ts"
 export type Judgement = (found: Found, now: number, options: VerifyOptions | undefined) => Effect.Effect<Verified, VerifyError>
 
 export interface Judge {
-  /** Runs the rules of the record's plan, then its meters. Without meters the answer is there at once. */
+  /** Runs the rules of a looked-up record's plan, then its meters. Without meters the answer is there at once. */
   readonly judge: Judgement
-  /** As `judge`, for a remembered record, whose ends were put together when it was kept. */
-  readonly judgeKept: (entry: Entry, now: number, options: VerifyOptions | undefined) => Effect.Effect<Verified, VerifyError>
+  /**
+   * As `judge`, for a remembered record, whose ends were put together when it was kept. `undefined` if the record looks idle. The key may have
+   * been used on another node since, so the record has to be looked up.
+   */
+  readonly judgeKept: (entry: Entry, now: number, options: VerifyOptions | undefined) => Effect.Effect<Verified, VerifyError> | undefined
   /** The answer for a remembered record that only the rule of its scopes can refuse now. `undefined` leaves the answer to `judgeKept`. */
   readonly grantKept: (entry: Entry, now: number, options: VerifyOptions | undefined) => Verified | undefined
   /** As `judge`, without the policies and meters, which bound uses. A token that is presented to be ended isn't used. */
@@ -35,6 +38,8 @@ export interface Dependencies {
   readonly counts: Counts
   readonly lastUsed: LastUsed
 }
+
+const nothing: Presented = {}
 
 export const make = ({ counts, lastUsed }: Dependencies): Judge => {
   const refuse = (error: VerifyError): Exit.Exit<never, VerifyError> => {
@@ -99,21 +104,29 @@ export const make = ({ counts, lastUsed }: Dependencies): Judge => {
       ),
     )
 
-  const judge: Judgement = (found, now, options) => (found.plan.isPlain ? judgeStanding : judgePolicies)(found, now, options)
+  const judge: Judgement = (found, now, options) => {
+    const { isPlain, idle, rules } = found.plan
+    if (isPlain) return judgeStanding(found, now, options)
+    const idleRefusal = idle?.(found, nothing, now)
+    if (idleRefusal === undefined) return judgePolicies(found, now, options)
+    // The record's own ends come first. The rule of scopes, which comes after idleness, refuses nothing where no scopes are required.
+    return refuse(refusalOf(rules, found, now, nothing) ?? idleRefusal)
+  }
 
   return {
     judge,
     judgeKept: (entry, now, options) => {
       const verified = grantKept(entry, now, options)
-      return verified === undefined ? judge(entry, now, options) : Exit.succeed(verified)
+      if (verified !== undefined) return Exit.succeed(verified)
+      const { isPlain, idle } = entry.plan
+      if (isPlain) return judgeStanding(entry, now, options)
+      return idle?.(entry, nothing, now) === undefined ? judgePolicies(entry, now, options) : undefined
     },
     grantKept,
     judgeStanding,
     refuse,
   }
 }
-
-const nothing: Presented = {}
 
 const firstRefusal = (found: Found, now: number, options: VerifyOptions | undefined): VerifyError | undefined => {
   const { rules, policies } = found.plan

@@ -38,6 +38,8 @@ export interface Use {
 export interface LastUsed {
   /** Notes a use at a time in milliseconds. */
   readonly record: (use: Use, at: number) => void
+  /** The time, in milliseconds, of a token's latest use, if it waits to be written or was in the latest batch. */
+  readonly unwritten: (keyId: KeyId) => number | undefined
 }
 
 export const make = Effect.fnUntraced(function* (
@@ -47,6 +49,8 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<LastUsed, never, Scope.Scope> {
   /** The uses to be written, by token. Each look-up brings a use of its own. */
   const pending = new Map<KeyId, Use>()
+  /** The latest batch. It is kept until the next one, as a look-up that began before the write doesn't show these uses. */
+  let writing: ReadonlyMap<KeyId, Use> = new Map()
   const arrival = Latch.makeUnsafe()
 
   const enqueue = (use: Use): void => {
@@ -69,6 +73,7 @@ export const make = Effect.fnUntraced(function* (
 
   const flush = Effect.suspend(() => {
     const batch = Array.from(pending.values()).slice(0, batchSize)
+    writing = new Map(batch.map((use) => [use.keyId, use]))
     for (const use of batch) {
       pending.delete(use.keyId)
       use.isPending = false
@@ -109,5 +114,11 @@ export const make = Effect.fnUntraced(function* (
     return pending.size === 0 ? arrival.await : Effect.andThen(pause, flushAll)
   })
   yield* Effect.forkScoped(Effect.forever(writeNext))
-  return { record }
+  return {
+    record,
+    unwritten: (keyId) => {
+      const use = pending.get(keyId) ?? writing.get(keyId)
+      return use === undefined ? undefined : fromMoment(use.lastUsedAt)
+    },
+  }
 })

@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import { type ApiKey, type KeyId, status, tokenCreatedAt, type UsedToken } from "../../ApiKey.ts"
 import { Expired, Inactive, InsufficientScope, RepositoryError, UnknownPolicy, type VerifyError } from "../../ApiKeyError.ts"
+import * as IdleTimeout from "../../IdleTimeout.ts"
 import type { KeyPolicy, Meter, Presented, Subject } from "../../KeyPolicy.ts"
 import { type Scope, satisfies } from "../../Scope.ts"
 import { endOfPrevious, isPreviousLive, keyIdOf, toldEndOfPrevious } from "../record/previousToken.ts"
@@ -23,7 +24,12 @@ export interface Plan {
   readonly rules: ReadonlyArray<Rule>
   /** Whether the record has no policies. */
   readonly isPlain: boolean
-  /** The rules of the record's policies, asked after `rules`. */
+  /**
+   * The rule of the record's idle timeout. A remembered record doesn't show uses on other nodes, so the rule refuses by a record alone that was
+   * looked up for this use.
+   */
+  readonly idle: Rule | undefined
+  /** The other rules of the record's policies, asked after `rules`. */
   readonly policies: ReadonlyArray<Rule>
   /** Asked when no rule has refused. */
   readonly meters: ReadonlyArray<Meter>
@@ -90,7 +96,7 @@ export const make = ({ maximumAge, policies, defaults }: Dependencies): Plans =>
   }
 }
 
-const nothing: Omit<Plan, "usedToken" | "rules"> = { isPlain: true, policies: [], meters: [] }
+const nothing: Omit<Plan, "usedToken" | "rules"> = { isPlain: true, idle: undefined, policies: [], meters: [] }
 
 /** The rules by their bits. The required scopes aren't known before a verification, so their rule is always asked, and last. */
 const rulesOf = (ends: ReadonlyArray<End>, needed: number): ReadonlyArray<Rule> => [
@@ -103,18 +109,20 @@ const compilePolicies = (policies: Schema.JsonObject, kinds: ReadonlyMap<string,
   const rules: Array<Rule> = []
   const meters: Array<Meter> = []
   const unknown: Array<string> = []
+  let idle: Rule | undefined
   for (const [kind, value] of Object.entries(policies)) {
     const compiled = kinds.get(kind)?.compile(value)
     if (compiled === undefined || Exit.isFailure(compiled)) unknown.push(kind)
     else {
       const { rule, meter } = compiled.value
-      if (rule !== undefined) rules.push(rule)
+      if (kind === IdleTimeout.kind) idle = rule
+      else if (rule !== undefined) rules.push(rule)
       if (meter !== undefined) meters.push(meter)
     }
   }
-  if (unknown.length === 0) return { isPlain: false, policies: rules, meters }
+  if (unknown.length === 0) return { isPlain: false, idle, policies: rules, meters }
   // No meter takes a unit for a key that is refused anyway.
-  return { isPlain: false, policies: [(subject) => unknownPolicy(keyIdOf(subject), unknown)], meters: [] }
+  return { isPlain: false, idle: undefined, policies: [(subject) => unknownPolicy(keyIdOf(subject), unknown)], meters: [] }
 }
 
 const unknownPolicy = (keyId: KeyId, kinds: ReadonlyArray<string>): RepositoryError =>

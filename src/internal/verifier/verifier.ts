@@ -161,9 +161,10 @@ export const make = (dependencies: Dependencies): Verifier => {
     const digest = memory.digestOf(text, isOwn)
     if (digest !== undefined) {
       const entry = memory.find(digest, keyId, kept, now, maxAge)
-      if (entry !== undefined) {
+      const answer = entry === undefined ? undefined : judgeKept(entry, now, options)
+      if (answer !== undefined) {
         counts.hits++
-        return judgeKept(entry, now, options)
+        return answer
       }
       const refusal = maxAge === Number.POSITIVE_INFINITY ? memory.findRefusal(digest, now) : undefined
       if (refusal !== undefined) {

@@ -15,6 +15,8 @@ export declare const count: Command.Command<
     readonly usedBefore: import("effect/Option").Option<import("../values.ts").Moment>
     readonly tokenCreatedAfter: import("effect/Option").Option<import("../values.ts").Moment>
     readonly tokenCreatedBefore: import("effect/Option").Option<import("../values.ts").Moment>
+    readonly idleAfter: import("effect/Option").Option<import("../values.ts").Moment>
+    readonly idleBefore: import("effect/Option").Option<import("../values.ts").Moment>
     readonly used: boolean
     readonly neverUsed: boolean
   },

@@ -2,7 +2,9 @@ export declare const create: Command.Command<
   "create",
   {
     readonly limit: readonly string[]
+    readonly quota: readonly string[]
     readonly allowIp: readonly string[]
+    readonly idleTimeout: import("effect/Option").Option<string>
     readonly name: string
     readonly description: import("effect/Option").Option<string>
     readonly owner: import("effect/Option").Option<string>

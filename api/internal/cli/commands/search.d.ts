@@ -15,6 +15,8 @@ export declare const search: Command.Command<
     readonly usedBefore: Option.Option<import("../values.ts").Moment>
     readonly tokenCreatedAfter: Option.Option<import("../values.ts").Moment>
     readonly tokenCreatedBefore: Option.Option<import("../values.ts").Moment>
+    readonly idleAfter: Option.Option<import("../values.ts").Moment>
+    readonly idleBefore: Option.Option<import("../values.ts").Moment>
     readonly used: boolean
     readonly neverUsed: boolean
     readonly text: Option.Option<string>

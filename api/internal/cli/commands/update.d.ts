@@ -4,9 +4,13 @@ export declare const update: Command.Command<
     readonly confirmWithin: Option.Option<import("effect/Duration").Duration>
     readonly ifVersion: Option.Option<number>
     readonly limit: readonly string[]
+    readonly quota: readonly string[]
     readonly allowIp: readonly string[]
+    readonly idleTimeout: Option.Option<string>
     readonly noLimits: boolean
+    readonly noQuotas: boolean
     readonly noAllowedIps: boolean
+    readonly noIdleTimeout: boolean
     readonly key: string
     readonly name: Option.Option<string>
     readonly description: Option.Option<string>

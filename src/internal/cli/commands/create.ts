@@ -52,7 +52,9 @@ export const create = Command.make(
   Command.withExamples([
     { command: "effect-api-key create --name ci --scope invoices:read --expires 30d" },
     { command: "effect-api-key create --name partner --limit burst=10/1s,daily=10000/1d" },
+    { command: "effect-api-key create --name customer --quota monthly=1000/month" },
     { command: "effect-api-key create --name office --allow-ip 192.0.2.0/24,2001:db8::/32" },
+    { command: "effect-api-key create --name trial --idle-timeout 90d" },
     { command: "effect-api-key create --name ci --json | jq -r .token", description: "For a script: just the token" },
   ]),
 )

@@ -12,11 +12,17 @@ import { type Column, printRows, relative } from "../output.ts"
 
 const isAheadOfNow = (time: Duration.Duration): boolean => Duration.toMillis(time) > 0 && Duration.toDays(time) <= 36_500
 
+const reasons: Readonly<Record<Upcoming["reason"], string>> = {
+  expires: "expires",
+  comesOfAge: "its token comes of age",
+  idle: "becomes idle",
+}
+
 const columns = (now: number): ReadonlyArray<Column<Upcoming>> => [
   { title: "NAME", text: ({ apiKey }) => apiKey.name, least: 8 },
   { title: "KEY ID", text: ({ apiKey }) => apiKey.keyId, least: 8 },
   { title: "WHEN", text: ({ at }) => relative(at, now, "") },
-  { title: "WHY", text: ({ reason }) => (reason === "expires" ? "expires" : "its token comes of age") },
+  { title: "WHY", text: ({ reason }) => reasons[reason] },
   { title: "OWNER", text: ({ apiKey }) => apiKey.ownerId ?? "", least: 6 },
 ]
 
@@ -30,7 +36,7 @@ export const upcoming = Command.make(
     ),
     maximumAge: duration("maximum-age", "a time such as 90d", isAheadOfNow).pipe(
       Flag.withDescription(
-        "When a token comes of age. Default: API_KEY_MAXIMUM_AGE; without it, only keys that expire are printed. Tokens that are older already aren't: list them with list --token-created-before",
+        "When a token comes of age. Default: API_KEY_MAXIMUM_AGE; without it, no key is printed for its age. Tokens that are older already aren't: list them with list --token-created-before",
       ),
       Flag.optional,
     ),
@@ -46,7 +52,7 @@ export const upcoming = Command.make(
     yield* printRows(wanted, Json.Upcoming, columns, "No API key is about to stop working.")
   }),
 ).pipe(
-  Command.withDescription("Print the API keys that expire soon, then those whose tokens come of age"),
+  Command.withDescription("Print the API keys that expire soon, then those whose tokens come of age, then those that become idle"),
   Command.withExamples([
     { command: "effect-api-key upcoming --within 7d" },
     { command: "effect-api-key upcoming --within 14d --maximum-age 90d --json", description: "What to rotate within two weeks" },

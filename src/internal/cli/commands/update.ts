@@ -41,7 +41,9 @@ export const update = Command.make(
       ...(noScopes || scopes.length > 0 ? { scopes } : {}),
     }
     if (Object.keys(fields).length + Object.keys(values).length === 0)
-      return yield* usage("Say what to change: --name, --description, --owner, --scope, --expires, --metadata, --limit or --allow-ip")
+      return yield* usage(
+        "Say what to change: --name, --description, --owner, --scope, --expires, --metadata, --limit, --quota, --allow-ip or --idle-timeout",
+      )
     const found = yield* findKey(key)
     const policies = withPolicies(found, values)
     const input = { ...fields, ...(Option.isSome(policies) && { policies: policies.value }) }

@@ -82,6 +82,20 @@ export const checkDatabase = Effect.fnUntraced(function* (hasRedis: boolean, dat
       error("peppers", "The table api_keys_peppers, which tells whether the peppers are the right ones, isn't there", repairAdvice),
     )
   }
+  const meters = [
+    ...(missing.hasMeters ? [] : ["the table api_keys_meters"]),
+    ...(missing.hasMeterChanges ? [] : ["the table api_keys_meter_changes"]),
+    ...(missing.hasLease ? [] : ["the function api_keys_lease"]),
+  ]
+  if (meters.length > 0) {
+    findings.push(
+      error(
+        "limits",
+        `Quotas, and rate limits that several nodes keep together, can't be counted without ${meters.join(" and ")}`,
+        repairAdvice,
+      ),
+    )
+  }
   return { findings, isWhole, nodes }
 })
 

@@ -1,4 +1,4 @@
-/** Looks for rate limits that several nodes count, each by itself. */
+/** Looks for rate limits that several nodes count, each by itself, as they are told to. */
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as RateLimit from "../../../RateLimit.ts"
@@ -8,9 +8,10 @@ import { type Finding, warning } from "./finding.ts"
 
 export const checkLimits = (
   config: DatabaseSettings,
-  { defaultLimits, ownerLimits }: Pick<Options, "defaultLimits" | "ownerLimits">,
+  { defaultLimits, ownerLimits, meters }: Pick<Options, "defaultLimits" | "ownerLimits" | "meters">,
 ): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.gen(function* () {
+    if (meters?.shareLimits !== false) return []
     const sql = (yield* SqlClient).withoutTransforms()
     const [found] = yield* sql<{ nodes: number; has_limits: boolean }>`
       SELECT (SELECT count(*)::int FROM api_keys_nodes WHERE live_until > now()) AS nodes,
@@ -20,8 +21,8 @@ export const checkLimits = (
     return [
       warning(
         "limits",
-        `${found.nodes} nodes count the uses of keys with rate limits, each by itself: such a key may be used up to ${found.nodes} times as often`,
-        "Divide the limits by the number of nodes, or send all requests with a key to the same node (docs/guides/limits.md)",
+        `${found.nodes} nodes live, and with API_KEY_SHARE_LIMITS=false each counts rate limits by itself: a key with limits may be used up to ${found.nodes} times as often`,
+        "Unset API_KEY_SHARE_LIMITS, or divide the limits by the number of nodes (docs/guides/limits.md)",
       ),
     ]
   }).pipe(

@@ -32,7 +32,7 @@ export const checkMigrations = (
     return error(
       "migrations",
       "They have run, but the table api_keys isn't there",
-      "If it was renamed, rename it back; if it was lost, restore it from a backup. To begin anew: DROP TABLE IF EXISTS api_keys_nodes, api_keys_reports, api_keys_peppers, effect_api_key_migrations; DROP FUNCTION IF EXISTS api_keys_tell; and effect-api-key migrate",
+      "If it was renamed, rename it back; if it was lost, restore it from a backup. To begin anew: DROP TABLE IF EXISTS api_keys_nodes, api_keys_reports, api_keys_peppers, api_keys_meters, api_keys_meter_changes, effect_api_key_migrations; DROP FUNCTION IF EXISTS api_keys_tell, api_keys_lease; and effect-api-key migrate",
     )
   }
   // The migrator never runs a migration below the last one, so a gap matters even on a newer database.

@@ -2,13 +2,15 @@
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as AllowedIps from "../../../AllowedIps.ts"
+import * as IdleTimeout from "../../../IdleTimeout.ts"
+import * as Quota from "../../../Quota.ts"
 import * as RateLimit from "../../../RateLimit.ts"
 import { type DatabaseSettings, layerSql } from "../database.ts"
 import { counted } from "../output.ts"
 import { type Finding, warning } from "./finding.ts"
 
 /** The kinds that every service knows. */
-const known = [AllowedIps.kind, RateLimit.kind]
+const known = [AllowedIps.kind, RateLimit.kind, Quota.kind, IdleTimeout.kind]
 
 export const checkPolicies = (config: DatabaseSettings): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.gen(function* () {

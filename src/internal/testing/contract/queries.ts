@@ -3,7 +3,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ApiKey, ApiKeyId } from "../../../ApiKey.ts"
-import type { Filter, Page, Queries, Records, Sort } from "../../record/contract.ts"
+import type { Filter, Page, Queries, Records, StoreSort } from "../../record/contract.ts"
 import { set } from "../../../Scope.ts"
 import { makeStoredApiKey } from "../fixtures.ts"
 import {
@@ -69,6 +69,52 @@ export const queriesTests = <R>(it: Methods<R>, store: Effect.Effect<QueriesStor
       assert.deepStrictEqual(yield* found({ tokenCreatedBefore: instant(5) }), [old.id])
       assert.deepStrictEqual(yield* found({ tokenCreatedAfter: instant(5) }), [rotated.id, young.id].sort())
       assert.deepStrictEqual(yield* found({ tokenCreatedAfter: instant(5), tokenCreatedBefore: instant(6) }), [rotated.id])
+    }),
+  )
+
+  it.effect("filters by when a key becomes idle, in whatever words its timeout is", () =>
+    Effect.gen(function* () {
+      const repository = yield* store
+      const timeouts: Readonly<Record<string, number>> = {
+        "1m": 60,
+        "61 seconds": 61,
+        "120000 ms": 120,
+        "3MINS": 180,
+        "1h 1 sec 1000 millis": 3_602,
+        "1d12h": 129_600,
+        "1 week 1 day": 691_200,
+        "2 years": 63_072_000,
+        "100y": 3_153_600_000,
+      }
+      const times: ReadonlyArray<Pick<ApiKey, "createdAt" | "rotatedAt" | "lastUsedAt">> = [
+        { createdAt: instant(7), rotatedAt: null, lastUsedAt: null },
+        { createdAt: instant(3), rotatedAt: null, lastUsedAt: instant(7) },
+        { createdAt: instant(3), rotatedAt: instant(7), lastUsedAt: instant(5) },
+      ]
+      for (const [idleTimeout, seconds] of Object.entries(timeouts)) {
+        for (const each of times) {
+          const ownerId = owner()
+          yield* insert({ ownerId })
+          yield* insert({ ownerId, policies: { other: idleTimeout } })
+          const { id } = yield* insert({ ownerId, policies: { idleTimeout }, ...each })
+          const found = (filter: Filter) => Effect.map(repository.search(firstPage({ ownerId, ...filter })), ({ items }) => ids(items))
+          const at = instant(7 + seconds)
+          const after = DateTime.add(at, { milliseconds: 1 })
+          assert.deepStrictEqual(yield* found({ idleAfter: at, idleBefore: after }), [id], idleTimeout)
+          assert.deepStrictEqual(yield* found({ idleAfter: instant(0) }), [id], idleTimeout)
+          assert.deepStrictEqual(yield* found({ idleAfter: after }), [], idleTimeout)
+          assert.deepStrictEqual(yield* found({ idleBefore: at }), [], idleTimeout)
+        }
+      }
+      const ownerId = owner()
+      const lastSecond = DateTime.makeUnsafe("9999-12-31T23:59:59Z")
+      const { id } = yield* insert({ ownerId, policies: { idleTimeout: "100y" }, createdAt: DateTime.makeUnsafe("9990-01-01T00:00:00Z") })
+      // A value that isn't one of the policy's, as another version may write, names no moment and keeps no record from being written.
+      for (const idleTimeout of ["", "0", "soon", "90", "d", "9999999999999y", "1d1w", "1h 1h", 90, null, { days: 90 }, ["90 days"]]) {
+        yield* insert({ ownerId, policies: { idleTimeout } })
+      }
+      const { items } = yield* repository.search(firstPage({ ownerId, idleAfter: lastSecond }))
+      assert.deepStrictEqual(ids(items), [id])
     }),
   )
 
@@ -169,12 +215,19 @@ export const queriesTests = <R>(it: Methods<R>, store: Effect.Effect<QueriesStor
         // In the order of UTF-16 the emoji would come before the ligature. In the order of the UTF-8 bytes it comes after.
         const names = ["b", "a", "B", "ä", "z", "a", "😀", "ﬁ"]
         for (const [i, at] of instants.entries()) {
-          yield* insert({ ownerId, name: names[i] ?? "", createdAt: at ?? instant(9), expiresAt: at, lastUsedAt: at })
+          yield* insert({
+            ownerId,
+            name: names[i] ?? "",
+            createdAt: at ?? instant(9),
+            expiresAt: at,
+            lastUsedAt: at,
+            policies: at === null ? null : { idleTimeout: "2 days" },
+          })
         }
         const all = (yield* repository.search(firstPage({ ownerId }))).items
-        for (const by of ["createdAt", "name", "lastUsedAt", "expiresAt", "tokenCreatedAt"] as const) {
+        for (const by of ["createdAt", "name", "lastUsedAt", "expiresAt", "tokenCreatedAt", "idleAt"] as const) {
           for (const order of ["asc", "desc"] as const) {
-            const sort: Sort = { by, order }
+            const sort: StoreSort = { by, order }
             const expected = ids([...all].sort(naturalOrder(sort)))
             const label = `${by} ${order}`
             const whole = yield* repository.search(firstPage({ ownerId }, sort))
@@ -248,7 +301,7 @@ export const queriesTests = <R>(it: Methods<R>, store: Effect.Effect<QueriesStor
       const good = nextCursor ?? ""
       const forged = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
       const { id } = makeStoredApiKey().apiKey
-      const refused: ReadonlyArray<readonly [Sort, string]> = [
+      const refused: ReadonlyArray<readonly [StoreSort, string]> = [
         [{ by: "createdAt", order: "asc" }, good],
         [{ by: "name", order: "desc" }, good],
         [newestFirst, " "],
@@ -300,14 +353,15 @@ export const queriesTests = <R>(it: Methods<R>, store: Effect.Effect<QueriesStor
  */
 export const queriesContract: FacetContract<QueriesStore> = contractOf("queries", queriesTests)
 
-const newestFirst: Sort = { by: "createdAt", order: "desc" }
+const newestFirst: StoreSort = { by: "createdAt", order: "desc" }
 
-const firstPage = (filter: Filter, sort: Sort = newestFirst) => ({ filter, sort, limit: 200, page: { _tag: "Offset", offset: 0 } }) as const
+const firstPage = (filter: Filter, sort: StoreSort = newestFirst) =>
+  ({ filter, sort, limit: 200, page: { _tag: "Offset", offset: 0 } }) as const
 
 /** Reads all pages by cursor, and runs `between` after each page but the last. */
 const readByCursorWith =
   <R>(store: Effect.Effect<Queries, never, R>) =>
-  (filter: Filter, sort: Sort, limit: number, between: (page: number) => Effect.Effect<void, unknown, R> = () => Effect.void) =>
+  (filter: Filter, sort: StoreSort, limit: number, between: (page: number) => Effect.Effect<void, unknown, R> = () => Effect.void) =>
     Effect.gen(function* () {
       const repository = yield* store
       const items: Array<ApiKey> = []
@@ -321,11 +375,19 @@ const readByCursorWith =
       }
     })
 
+/** For timeouts in days. */
+const naturalIdleAt = ({ policies, lastUsedAt, rotatedAt, createdAt }: ApiKey): DateTime.Utc | null => {
+  const timeout = policies?.["idleTimeout"]
+  if (typeof timeout !== "string") return null
+  const since = [lastUsedAt, rotatedAt, createdAt].map((at) => at?.epochMilliseconds ?? 0)
+  return DateTime.makeUnsafe(Math.max(...since) + Number.parseInt(timeout, 10) * 86_400_000)
+}
+
 /** The expected order, written independently of any repository: names by their bytes. */
-const naturalOrder = ({ by, order }: Sort) => {
+const naturalOrder = ({ by, order }: StoreSort) => {
   const sign = order === "asc" ? 1 : -1
   const valueOf = (key: ApiKey) => {
-    const value = by === "tokenCreatedAt" ? (key.rotatedAt ?? key.createdAt) : key[by]
+    const value = by === "tokenCreatedAt" ? (key.rotatedAt ?? key.createdAt) : by === "idleAt" ? naturalIdleAt(key) : key[by]
     return typeof value === "string" ? Buffer.from(value) : value === null ? null : Buffer.from(DateTime.formatIso(value))
   }
   return (a: ApiKey, b: ApiKey): number => {

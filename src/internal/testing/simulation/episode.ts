@@ -1,6 +1,7 @@
 /** The state that all parts of a simulated history share: its random draws, its settings, and the events so far. */
 import type * as Clock from "effect/Clock"
 import type { Draw, Faults } from "../faultyInvalidation.ts"
+import { makeDraw } from "./draw.ts"
 import { makeRecords, type Records } from "./model.ts"
 import { noStatistics, SimulationFailure, type Statistics } from "./outcome.ts"
 
@@ -140,16 +141,5 @@ const makeSetting = (draw: Draw, chance: Episode["chance"], pick: Episode["pick"
     storeFailures: pick([0, 0, 1]),
     lostAnswers: isCalm ? 0 : pick([0, 5, 20]),
     lateWrites: isCalm ? 0 : pick([0, 5, 20]),
-  }
-}
-
-/** The generator mulberry32: small, fast, and the same on all platforms. */
-const makeDraw = (seed: number): Draw => {
-  let state = Math.imul(seed, 0x9e3779b1) >>> 0
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296) * bound)
   }
 }

@@ -21,6 +21,7 @@ import { type Channel, type Draw, type Hub, makeHub, makeRegister } from "../fau
 import type { Episode } from "./episode.ts"
 import { type Change, type Heard, makeHeard } from "./heard.ts"
 import { makeNodeModel, type NodeModel } from "./knowledge.ts"
+import { makeAhead } from "./clocks.ts"
 import { kindsOf } from "./policies.ts"
 import { formatOf, makeSeals, type NodeSeals, type Seals } from "./seals.ts"
 import { type Content, lastOf, shorten, tell, tellAnswer, type Token, whatIsWrongWithEnd, type Written } from "./model.ts"
@@ -345,22 +346,6 @@ const makeTokens = (draw: Draw) => {
 // ---------------------------------------------------------------------------------------------------------------------------------------
 // Nodes
 // ---------------------------------------------------------------------------------------------------------------------------------------
-
-/** Makes a clock that is ahead of another by some milliseconds. */
-const makeAhead = (clock: Clock.Clock, millis: number): Clock.Clock => {
-  const nanos = BigInt(millis) * 1_000_000n
-  const currentTimeMillisUnsafe = (): number => clock.currentTimeMillisUnsafe() + millis
-  const currentTimeNanosUnsafe = (): bigint => clock.currentTimeNanosUnsafe() + nanos
-  return {
-    currentTimeMillisUnsafe,
-    currentTimeMillis: Effect.sync(currentTimeMillisUnsafe),
-    currentTimeNanosUnsafe,
-    currentTimeNanos: Effect.sync(currentTimeNanosUnsafe),
-    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-    monotonicTimeNanos: clock.monotonicTimeNanos,
-    sleep: (duration) => clock.sleep(duration),
-  }
-}
 
 /** Connects a node to the hub. Its messages go to the model and to the log of the history, too. */
 const connect = ({ log, fail, tick, millis }: Episode, hub: Hub, name: string, model: NodeModel): Channel =>

@@ -1,0 +1,1 @@
+export declare const indexIdleTimeouts: ({ table, qualified }: Table) => ReadonlyArray<string>

@@ -1,0 +1,1 @@
+export declare const keepMeters: ({ meters, meterChanges, lease }: Table) => ReadonlyArray<string>
