@@ -72,4 +72,35 @@ describe("Quotas", () => {
     assert.isTrue(Exit.isFailure(compile([{ ...quota, cost: 2 }])))
     assert.isTrue(Exit.isFailure(compile([{ ...quota, refill: { every: "day", at: "noon" } }])))
   })
+
+  it("are texts for people, which give the same quotas again", () => {
+    const texts = [
+      "monthly=1000/month",
+      "once=0",
+      "daily=50/day@America/Argentina/Buenos_Aires",
+      "a=10/hour:add:50",
+      "b=10/week@Etc/GMT+1:add:10",
+    ]
+    for (const text of [...texts, texts.join(",")]) assert.strictEqual(Quota.format(Result.getOrThrow(Quota.parse(text))), text)
+    assert.deepStrictEqual(Result.getOrThrow(Quota.parse(" a=1 , b=2/week@Europe/Berlin")), [
+      { name: "a", amount: 1 },
+      { name: "b", amount: 2, refill: { every: "week", timeZone: "Europe/Berlin" } },
+    ])
+    for (const text of [
+      "",
+      "a",
+      "a=",
+      "a=1,",
+      "a=-1",
+      "A=1",
+      "a=1,a=2",
+      "a=1/year",
+      "a=1/day@Nowhere/Else",
+      "a=1/day@",
+      "a=9/day:add:8",
+      "a=1:add:8",
+      "a=1/day:add",
+    ])
+      assert.match(Result.getOrThrow(Result.flip(Quota.parse(text))), /^must be quotas such as monthly/, text)
+  })
 })

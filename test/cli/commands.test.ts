@@ -157,6 +157,40 @@ for (const [place, keys] of Object.entries({
       }),
     )
 
+    it.effect("give a key an idle timeout and take it away, and find it by when it becomes idle", () =>
+      Effect.gen(function* () {
+        const { apiKey } = yield* create("--idle-timeout", "90d", "--allow-ip", "::1", "--owner", "idle")
+        const allowedIps = ["::1"]
+        assert.deepStrictEqual(apiKey.policies, { allowedIps, idleTimeout: "90d" })
+        const update = (...args: ReadonlyArray<string>) =>
+          Effect.map(run(["update", apiKey.id, ...args]), (printed) => one(Json.Key, printed).policies)
+        const upcoming = Effect.map(run(["upcoming", "--within", "30d"]), (printed) =>
+          printed
+            .map((line) => Schema.decodeUnknownSync(Json.Upcoming)(line))
+            .flatMap(({ apiKey, reason, at }) =>
+              apiKey.ownerId === "idle" ? [[reason, at.epochMilliseconds - apiKey.createdAt.epochMilliseconds]] : [],
+            ),
+        )
+        const count = (...args: ReadonlyArray<string>) =>
+          Effect.map(run(["count", "--owner", "idle", ...args]), (printed) => one(Json.Count, printed).count)
+        assert.deepStrictEqual(yield* upcoming, [])
+        assert.deepStrictEqual(yield* update("--idle-timeout", "1 week"), { allowedIps, idleTimeout: "1 week" })
+        assert.deepStrictEqual(yield* upcoming, [["idle", 7 * 86_400_000]])
+        const counts = [yield* count("--idle-before", "8d"), yield* count("--idle-before", "6d"), yield* count("--idle-after", "6d")]
+        assert.deepStrictEqual(counts, [1, 0, 1])
+        assert.deepStrictEqual(yield* update("--no-idle-timeout"), { allowedIps })
+        assert.deepStrictEqual([yield* upcoming, yield* count("--idle-after", "0")], [[], 0])
+        for (const args of [
+          ["--idle-timeout", "59s"],
+          ["--idle-timeout", "90"],
+          ["--idle-timeout", "6M"],
+          ["--idle-timeout", "90d", "--no-idle-timeout"],
+        ]) {
+          assert.deepInclude(yield* failing(["update", "no such key", ...args]), { code: 2, tag: "Usage" }, args.join(" "))
+        }
+      }),
+    )
+
     it.effect("give a key rate limits and take them away, beside its other policies and at the version that was read", () =>
       Effect.gen(function* () {
         const { apiKey } = yield* create("--limit", "burst=9/1h", "--limit", "daily=99/1d:bucket", "--allow-ip", "::1")
@@ -175,6 +209,58 @@ for (const [place, keys] of Object.entries({
         assert.deepInclude(late, { code: 1, tag: "VersionConflict" })
         for (const args of [["--limit", "burst=9"], ["--limit", "burst=9/1h", "--no-limits"], []]) {
           // Arguments are judged before the key is looked for.
+          assert.deepInclude(yield* failing(["update", "no such key", ...args]), { code: 2, tag: "Usage" }, args.join(" "))
+        }
+      }),
+    )
+
+    it.effect("give a key quotas and take them away, show what is left, and change it once for a request id", () =>
+      Effect.gen(function* () {
+        const { apiKey, token } = yield* create(
+          "--quota",
+          "monthly=3/month@Europe/Berlin,once=5",
+          "--quota",
+          "gift=0",
+          "--limit",
+          "burst=9/1h",
+        )
+        const monthly = { name: "monthly", amount: 3, refill: { every: "month", timeZone: "Europe/Berlin" } }
+        const limits = [{ name: "burst", limit: 9, window: "1h" }]
+        assert.deepStrictEqual(apiKey.policies, { limits, quotas: [monthly, { name: "once", amount: 5 }, { name: "gift", amount: 0 }] })
+        const change = (...args: ReadonlyArray<string>) =>
+          Effect.map(run(["change-quota", apiKey.keyId.slice(0, 12), ...args]), (printed) => one(Json.ChangedQuota, printed))
+        const topUp = ["top-up", "gift", "500", "--request-id", "invoice-17"]
+        assert.deepStrictEqual(yield* change(...topUp), { units: 500, remaining: 500, isRepeated: false })
+        assert.deepStrictEqual(yield* change(...topUp), { units: 500, remaining: 500, isRepeated: true })
+        assert.isTrue(one(Json.Verified, yield* run(["verify", "--cost", "2"], token)).valid)
+        assert.deepStrictEqual(yield* change("take-back", "once", "9", "--request-id", "a"), { units: 3, remaining: 0, isRepeated: false })
+        assert.deepStrictEqual(yield* change("refund", "monthly", "9", "--request-id", "b"), { units: 2, remaining: 3, isRepeated: false })
+        const left = (yield* run(["quotas", apiKey.id])).map((line) => Schema.decodeUnknownSync(Json.QuotaState)(line))
+        assert.deepStrictEqual(
+          left.map(({ name, limit, remaining, resetAfterMillis }) => [name, limit, remaining, resetAfterMillis]),
+          [
+            ["monthly", 3, 3, 0],
+            ["once", 5, 0, null],
+            ["gift", 0, 498, 0],
+          ],
+        )
+        const over = yield* failing(["verify"], token)
+        assert.deepStrictEqual([over.code, over.tag], [4, "QuotaExceeded"])
+        const update = (...args: ReadonlyArray<string>) =>
+          Effect.map(run(["update", apiKey.id, ...args]), (printed) => one(Json.Key, printed).policies)
+        assert.deepStrictEqual(yield* update("--quota", "burst=10/hour:add:50"), {
+          limits,
+          quotas: [{ name: "burst", amount: 10, refill: { every: "hour", mode: "add", ceiling: 50 } }],
+        })
+        assert.deepInclude(yield* failing(["change-quota", apiKey.id, ...topUp]), { code: 1, tag: "InvalidInput" })
+        assert.deepStrictEqual(yield* update("--no-quotas"), { limits })
+        assert.deepStrictEqual(yield* run(["quotas", apiKey.id]), [])
+        for (const args of [
+          ["--quota", "monthly"],
+          ["--quota", "monthly=1/year"],
+          ["--quota", "a=1", "--no-quotas"],
+          ["--quota", ""],
+        ]) {
           assert.deepInclude(yield* failing(["update", "no such key", ...args]), { code: 2, tag: "Usage" }, args.join(" "))
         }
       }),

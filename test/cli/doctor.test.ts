@@ -132,6 +132,16 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
       assert.deepInclude(reports, { check: "leaks", level: "error", advice: indexes.advice })
       assert.deepStrictEqual(yield* repair(), ["api_keys_reports"])
       assert.deepStrictEqual(yield* doctor(), [])
+      yield* sql("DROP TABLE api_keys_meters", "DROP FUNCTION api_keys_lease")
+      const [meters] = yield* doctor()
+      assert.deepInclude(meters, { check: "limits", level: "error", advice: indexes.advice })
+      assert.include(meters?.message, "without the table api_keys_meters and the function api_keys_lease")
+      assert.deepStrictEqual(yield* repair(), ["api_keys_meters", "api_keys_lease"])
+      assert.deepStrictEqual(yield* doctor(), [])
+      yield* sql("DROP TABLE api_keys_meter_changes")
+      assert.include((yield* doctor())[0]?.message, "without the table api_keys_meter_changes")
+      assert.deepStrictEqual(yield* repair(), ["api_keys_meter_changes"])
+      assert.deepStrictEqual(yield* doctor(), [])
     }),
   )
 
@@ -151,8 +161,8 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
 
       yield* sql(`DELETE FROM ${log} WHERE migration_id = (SELECT max(migration_id) FROM ${log})`)
       assert.include(only(yield* doctor(), "migrations", "error").advice, "Run: effect-api-key migrate")
-      // The last one makes indexes, unless they are there.
-      yield* sql("DROP INDEX api_keys_kind_idx")
+      // The last one makes meters.
+      yield* sql("DROP TABLE api_keys_meters, api_keys_meter_changes", "DROP FUNCTION api_keys_lease")
       yield* Migrations.migrate()
 
       yield* sql("ALTER TABLE api_keys RENAME TO x")
@@ -180,22 +190,26 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
     }),
   )
 
-  it.effect("warns of rate limits that several nodes count", () =>
+  it.effect("warns of rate limits that several nodes are told to count apart", () =>
     Effect.gen(function* () {
       const found = (env?: Record<string, string>) =>
         Effect.map(doctor(env), (findings) => findings.filter(({ check }) => check === "limits").map(({ message }) => message))
       yield* sql(
         "INSERT INTO api_keys_nodes (node, live_until) VALUES ('one', now() + interval '1 hour'), ('gone', now() - interval '1 hour')",
       )
-      assert.deepStrictEqual(yield* found({ API_KEY_LIMITS: "burst=10/1s" }), [])
+      assert.deepStrictEqual(yield* found({ API_KEY_LIMITS: "burst=10/1s", API_KEY_SHARE_LIMITS: "false" }), [])
       yield* sql("INSERT INTO api_keys_nodes (node, live_until) VALUES ('two', now() + interval '1 hour')")
       assert.deepStrictEqual(yield* found(), [])
-      const message = "2 nodes count the uses of keys with rate limits, each by itself: such a key may be used up to 2 times as often"
-      assert.deepStrictEqual(yield* found({ API_KEY_LIMITS: "burst=10/1s" }), [message])
-      assert.deepStrictEqual(yield* found({ API_KEY_OWNER_LIMITS: "burst=10/1s" }), [message])
+      const message =
+        "2 nodes live, and with API_KEY_SHARE_LIMITS=false each counts rate limits by itself: a key with limits may be used up to 2 times as often"
+      const apart = { API_KEY_SHARE_LIMITS: "false" }
+      assert.deepStrictEqual(yield* found(apart), [])
+      assert.deepStrictEqual(yield* found({ ...apart, API_KEY_LIMITS: "burst=10/1s" }), [message])
+      assert.deepStrictEqual(yield* found({ ...apart, API_KEY_OWNER_LIMITS: "burst=10/1s" }), [message])
+      assert.deepStrictEqual(yield* found({ API_KEY_LIMITS: "burst=10/1s" }), [])
       yield* sql(`INSERT INTO api_keys (id, key_id, hash, prefix, name, name_lower, scopes, metadata, policies, is_active, created_at, updated_at, hint, version)
         VALUES (gen_random_uuid(), '${"9".repeat(16)}', '$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$${"A".repeat(43)}', 'ak', 'k', 'k', '{}', '{}', '{"limits":[]}', true, now(), now(), '', 1)`)
-      assert.deepStrictEqual(yield* found(), [message])
+      assert.deepStrictEqual([yield* found(apart), yield* found()], [[message], []])
       yield* sql("TRUNCATE api_keys, api_keys_nodes")
     }),
   )
@@ -211,7 +225,7 @@ layer(Layer.provideMerge(client, Postgres.layer), { timeout: "300 seconds", excl
       yield* insert(4, "'{}'")
       yield* insert(5, "'null'")
       // The package's own kinds.
-      yield* insert(6, `'{"allowedIps":["10.0.0.0/8"],"limits":[]}'`)
+      yield* insert(6, `'{"allowedIps":["10.0.0.0/8"],"limits":[],"quotas":[{"name":"a","amount":1}]}'`)
       const found = (yield* doctor()).filter(({ check }) => check === "policies")
       assert.deepInclude(only(found, "policies", "warning"), {
         message:

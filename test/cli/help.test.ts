@@ -22,6 +22,8 @@ describe("help, completions and generate", { concurrent: true }, () => {
     assert.includeMembers(names, [
       "rotate",
       "end-grace",
+      "quotas",
+      "change-quota",
       "import",
       "export",
       "generate",

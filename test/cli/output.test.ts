@@ -70,12 +70,12 @@ describe("a key", () => {
   })
 })
 
-describe("the limits of a key", () => {
+describe("the limits and quotas of a key", () => {
   it("are written as the flag takes them, and other policies, or what isn't limits, as they are", () => {
     const shown = (policies: ApiKey["policies"]) =>
       describeKey({ ...key({}), policies }, look(200))
         .split("\n")
-        .filter((line) => /^(limits|policies)/.test(line))
+        .filter((line) => /^(limits|quotas|policies)/.test(line))
         .map((line) => line.replace(/ {2,}/, ": "))
     const burst = { name: "burst", limit: 10, window: "1s" }
     const daily = { name: "daily", limit: 10_000, window: "1 day", algorithm: "bucket", per: "owner" }
@@ -83,6 +83,38 @@ describe("the limits of a key", () => {
     assert.deepStrictEqual(shown({ limits: [burst, daily] }), ["limits: burst=10/1s, daily=10000/1 day:bucket per owner"])
     assert.deepStrictEqual(shown({ limits: [], hours: [8, 18] }), ["limits: none", 'policies: {"hours":[8,18]}'])
     assert.deepStrictEqual(shown({ limits: "many" }), ['policies: {"limits":"many"}'])
+    const monthly = { name: "monthly", amount: 9, refill: { every: "month" } }
+    assert.deepStrictEqual(shown({ quotas: [monthly, { name: "once", amount: 1, per: "owner" }], limits: [burst] }), [
+      "limits: burst=10/1s",
+      "quotas: monthly=9/month, once=1 per owner",
+    ])
+    assert.deepStrictEqual(shown({ quotas: [{ ...monthly, amount: -1 }] }), [
+      'policies: {"quotas":[{"name":"monthly","amount":-1,"refill":{"every":"month"}}]}',
+    ])
+  })
+})
+
+describe("a key with an idle timeout", () => {
+  it("shows when it becomes idle, and that it is", () => {
+    const day = 86_400_000
+    const shown = (idleTimeout: string, fields: Partial<ApiKey> = {}) => {
+      const record = key({ createdAt: DateTime.makeUnsafe(now - 10 * day), policies: { idleTimeout }, ...fields })
+      const [, row = ""] = table([record], keyColumns(now), look(200))
+      const lines = describeKey(record, look(200)).split("\n")
+      assert.include(
+        lines.find((line) => line.startsWith("policies")),
+        idleTimeout,
+      )
+      return [
+        /active|inactive|expired|idle/.exec(row)?.[0],
+        ...lines.filter((line) => /^(status|idle) /.test(line)).map((line) => line.split(/ {2,}/)[1]),
+      ]
+    }
+    assert.deepStrictEqual(shown("12 days"), ["active", "active", "2026-01-03T00:00:00.000Z (in 2 days)"])
+    assert.deepStrictEqual(shown("4 days"), ["idle", "idle", "2025-12-26T00:00:00.000Z (6 days ago)"])
+    assert.deepStrictEqual(shown("4 days", { lastUsedAt: DateTime.makeUnsafe(now - day) })[0], "active")
+    assert.deepStrictEqual(shown("4 days", { isActive: false })[0], "inactive")
+    assert.deepStrictEqual(shown("4 days", { expiresAt: DateTime.makeUnsafe(now - 1) })[0], "expired")
   })
 })
 

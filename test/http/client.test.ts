@@ -69,6 +69,9 @@ const scenario = Effect.fnUntraced(function* (keys: Service) {
     ["within", Stream.runDrain(keys.upcoming({ within: 0 }))],
     ["within", keys.searchUpcoming({ within: "37000 days" })],
     ["limit", keys.searchUpcoming({ within: "1 day", limit: 0 })],
+    ["id", keys.quotas("nonsense")],
+    ["units", keys.changeQuota(id, { quota: "once", change: "topUp", units: 0, requestId: "r" })],
+    ["quota", keys.changeQuota(id, { quota: "once", change: "topUp", units: 1, requestId: "r" })],
     ["maximumAge", keys.searchUpcoming({ within: "1 day", maximumAge: 0 })],
     ["ownerId", Stream.runDrain(keys.export({ filter: { ownerId: "" } }))],
   ]
@@ -90,6 +93,8 @@ const scenario = Effect.fnUntraced(function* (keys: Service) {
     keys.delete(unknownId),
     keys.rotate(unknownId),
     keys.endGrace(unknownId),
+    keys.quotas(unknownId),
+    keys.changeQuota(unknownId, { quota: "once", change: "topUp", units: 1, requestId: "r" }),
   ]) {
     assert.deepStrictEqual(
       { ...((yield* Effect.flip(effect as Effect.Effect<unknown, unknown>)) as object) },
@@ -136,6 +141,16 @@ const scenario = Effect.fnUntraced(function* (keys: Service) {
   assert.deepStrictEqual([revoked.usedToken, revoked.isEnded], ["current", true])
   yield* keys.activate(id)
   assert.isFalse((yield* keys.revoke(token, { reason: "possession", report: "r" })).isEnded)
+
+  const bounded = yield* keys.create({ name: "q", policies: { quotas: [{ name: "once", amount: 5 }] } })
+  const state = { name: "once", limit: 5, windowSeconds: null }
+  assert.deepStrictEqual(yield* keys.quotas(bounded.apiKey.id), [{ ...state, remaining: 5, resetAfterMillis: 0 }])
+  const takeBack = { quota: "once", change: "takeBack", units: 3, requestId: "r" } as const
+  for (const isRepeated of [false, true])
+    assert.deepStrictEqual(yield* keys.changeQuota(bounded.apiKey.id, takeBack), { units: 3, remaining: 2, isRepeated })
+  assert.deepStrictEqual(yield* keys.quotas(bounded.apiKey.id), [{ ...state, remaining: 2, resetAfterMillis: null }])
+  const over = yield* Effect.flip(keys.verify(bounded.token, { cost: 3 }))
+  assert.isTrue(over instanceof Errors.QuotaExceeded && over.refillsAt === null, String(over))
 
   // More than a page of them.
   for (let i = 0; i < 203; i++)
@@ -230,6 +245,18 @@ describeWith(layerServer(), { excludeTestServices: true })("ApiKeys over HTTP", 
       assert.deepInclude(yield* causeOf(writer.create({ name: "k", scopes: ["admin"] })), {
         cause: new ApiKeysClient.Forbidden({ tokenName: "the client's own token", reason: "ScopeNotHeld", scopes: ["admin"] }),
       })
+      const bound = yield* keys.create({ name: "k", scopes: ["*"], policies: { quotas: [{ name: "once", amount: 1 }] } })
+      const spender = yield* over(bound.token)
+      const topUp = { quota: "once", change: "topUp", units: 1, requestId: "r" } as const
+      for (const [reason, effect] of [
+        ["PolicyRefused", spender.changeQuota(bound.apiKey.id, topUp)],
+        ["QuotaSpent", spender.count()],
+      ] as const) {
+        assert.deepInclude(yield* causeOf<unknown, unknown>(effect), {
+          isRetryable: false,
+          cause: new ApiKeysClient.Forbidden({ tokenName: "the client's own token", reason, scopes: [] }),
+        })
+      }
       yield* keys.deactivate(apiKey.id)
       const refused = yield* causeOf(reader.count())
       assert.isTrue("cause" in refused && refused.cause instanceof ApiKeysClient.Unauthorized)

@@ -24,10 +24,11 @@ describe("A duration that is none", () => {
       const expected = "must be a duration, such as 30 seconds"
       for (const name of ["defaultLifetime", "maximumLifetime", "maximumAge", "lastUsedInterval"] as const)
         assert.strictEqual(yield* build(ApiKeys.layerMemoryWith({ [name]: soon })), `InvalidOptions: ${name} ${expected}`)
-      assert.strictEqual(
-        yield* build(ApiKeys.layerMemoryWith({ lastUsedInterval: "-1 seconds" })),
-        "InvalidOptions: lastUsedInterval must be at least 0",
-      )
+      for (const lastUsedInterval of ["-1 seconds", "Infinity"] as const)
+        assert.strictEqual(
+          yield* build(ApiKeys.layerMemoryWith({ lastUsedInterval })),
+          "InvalidOptions: lastUsedInterval must be at least 0, and finite",
+        )
       assert.strictEqual(
         yield* build(ApiKeys.layerMemoryWith({ hashing: { maxWait: soon } })),
         `InvalidOptions: hashing.maxWait ${expected}`,

@@ -27,9 +27,9 @@ const dropped = Layer.effectDiscard(
       Effect.forEach([table, otherOptions.table], (name) =>
         Effect.orDie(
           Effect.gen(function* () {
-            for (const suffix of ["", "_nodes", "_reports", "_peppers", "_migrations"])
+            for (const suffix of ["", "_nodes", "_reports", "_peppers", "_meters", "_meter_changes", "_migrations"])
               yield* sql`DROP TABLE IF EXISTS ${sql.literal(`"${name}${suffix}"`)}`
-            yield* sql`DROP FUNCTION IF EXISTS ${sql.literal(`"${name}_tell"`)}()`
+            for (const suffix of ["_tell", "_lease"]) yield* sql`DROP FUNCTION IF EXISTS ${sql.literal(`"${name}${suffix}"`)}`
           }),
         ),
       ),

@@ -26,6 +26,8 @@ const digests = {
   "0009_keep_policies": "f8de732f906b4119",
   "0010_note_seals": "91a7c204c79fdd3e",
   "0011_index_kinds": "451742ec34d30e2b",
+  "0012_index_idle_timeouts": "2040158c036344be",
+  "0013_keep_meters": "23e80d058c630fa6",
 }
 
 describe("The migrations", () => {
@@ -86,14 +88,15 @@ for (const [name, layer] of Object.entries(databases)) {
         const migrated = yield* catalogue("migrated")
         assert.isAbove(migrated.length, 50)
 
-        const { qualified, nodes, reports, peppers } = yield* resolve({ schema: "made" })
+        const { qualified, nodes, reports, peppers, meters, meterChanges } = yield* resolve({ schema: "made" })
         yield* run("CREATE SCHEMA made")
         yield* run(createKeys(qualified))
         yield* repair({ schema: "made" })
         assert.deepStrictEqual(yield* catalogue("made"), migrated)
 
         yield* run("DROP FUNCTION made.api_keys_tell CASCADE")
-        for (const table of [nodes, reports, peppers]) yield* run(`DROP TABLE ${table}`)
+        yield* run("DROP FUNCTION made.api_keys_lease")
+        for (const table of [nodes, reports, peppers, meters, meterChanges]) yield* run(`DROP TABLE ${table}`)
         const constraints = ["api_keys_pkey", "api_keys_key_id_key"]
         for (const constraint of constraints) yield* run(`ALTER TABLE ${qualified} DROP CONSTRAINT ${constraint}`)
         for (const { indexname } of yield* sql<{ indexname: string }>`SELECT indexname FROM pg_indexes WHERE schemaname = 'made'`) {

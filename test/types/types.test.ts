@@ -69,6 +69,7 @@ describe("types", () => {
       | "IpNotAllowed"
       | "PolicyRefused"
       | "RateLimited"
+      | "QuotaExceeded"
       | "RepositoryError"
       | "HasherError"
       | "Overloaded"
@@ -96,6 +97,8 @@ describe("types", () => {
     >()
     expectTypeOf<ApiKeys.Options["maxKeysPerOwner"]>().toEqualTypeOf<number | ((ownerId: string) => number) | undefined>()
     expectTypeOf<ErrorOf<Service["get"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.RepositoryError>()
+    expectTypeOf<ErrorOf<Service["quotas"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.RepositoryError>()
+    expectTypeOf<ErrorOf<Service["changeQuota"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["getByKeyId"]>>().toEqualTypeOf<Errors.InvalidInput | Errors.NotFound | Errors.RepositoryError>()
     expectTypeOf<ErrorOf<Service["deactivate"]>>().toEqualTypeOf<
       Errors.InvalidInput | Errors.ApiKeyNotFound | Errors.VersionConflict | Errors.RepositoryError | Errors.Unconfirmed
@@ -134,6 +137,7 @@ describe("types", () => {
       | "IpNotAllowed"
       | "PolicyRefused"
       | "RateLimited"
+      | "QuotaExceeded"
     expectTypeOf<Errors.InvalidKey["_tag"]>().toEqualTypeOf<Decided>()
     const isProven = (error: Errors.InvalidKey): boolean => {
       switch (error._tag) {
@@ -147,6 +151,7 @@ describe("types", () => {
         case "IpNotAllowed":
         case "PolicyRefused":
         case "RateLimited":
+        case "QuotaExceeded":
           return true
       }
     }
