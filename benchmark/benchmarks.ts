@@ -11,6 +11,7 @@ export interface Benchmark {
 export const benchmarks: ReadonlyArray<Benchmark> = [
   { name: "warm", program: "run/warm.ts", cores: "one" },
   { name: "policies", program: "run/policies.ts", cores: "one" },
+  { name: "leases", program: "run/leases.ts", cores: "one", needsPostgres: true },
   { name: "promise", program: "run/promise.ts", cores: "one" },
   { name: "better-auth", program: "peers/better-auth.ts", cores: "one" },
   { name: "keypal", program: "peers/keypal.ts", cores: "one" },
