@@ -19,6 +19,8 @@ const keys = Command.make("keys").pipe(
     ApiKeyCommands.search,
     ApiKeyCommands.count,
     ApiKeyCommands.upcoming,
+    ApiKeyCommands.quotas,
+    ApiKeyCommands.changeQuota,
   ]),
 )
 const token = Command.make("token").pipe(

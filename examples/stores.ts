@@ -33,6 +33,8 @@ const appMigrations = Migrator.make({})({
     "0008_keep_policies_of_api_keys": keys["0009_keep_policies"],
     "0009_note_seals_of_api_keys": keys["0010_note_seals"],
     "0010_index_kinds_of_api_keys": keys["0011_index_kinds"],
+    "0011_index_idle_timeouts_of_api_keys": keys["0012_index_idle_timeouts"],
+    "0012_keep_meters_of_api_keys": keys["0013_keep_meters"],
   }),
 })
 const amongOthers = Effect.gen(function* () {
