@@ -52,10 +52,11 @@ const metrics = Effect.gen(function* () {
   // => entries 1
   // => hashing 0
   // => inTouch 1
-  for (const counter of [ApiKeyMetrics.rehashes, ApiKeyMetrics.outages])
+  for (const counter of [ApiKeyMetrics.rehashes, ApiKeyMetrics.outages, ApiKeyMetrics.uncounted])
     yield* Console.log(counter.id, (yield* Metric.value(counter)).count)
   // => api_key_rehashes 0
   // => api_key_invalidation_outages 0
+  // => api_key_uncounted_uses 0
 })
 
 const layer = ApiKeys.layerMemoryWith({ telemetry: "metrics" })

@@ -189,7 +189,8 @@ export const layerConfigWith = (
  * The service of {@link layerWith}, with its options from configuration. Issuing: `API_KEY_PREFIX`, `API_KEY_SEPARATOR`,
  * `API_KEY_DEFAULT_LIFETIME` and `API_KEY_MAXIMUM_LIFETIME` (times such as `90 days` or `30d`),
  * `API_KEY_MAX_KEYS_PER_OWNER`. Age of tokens: `API_KEY_MAXIMUM_AGE` and
- * `API_KEY_REFUSE_AGED` (`true`). Peppers: `API_KEY_ACCEPT_MISSING_PEPPERS` and `API_KEY_ACCEPT_BUILT_IN_PEPPER` (`true`). Seals:
+ * `API_KEY_REFUSE_AGED` (`true`). Limits: `API_KEY_LIMITS`, `API_KEY_OWNER_LIMITS`, `API_KEY_LEASE_UNITS`, `API_KEY_RATE_LEASE` and
+ * `API_KEY_SHARE_LIMITS` (`true` or `false`). Peppers: `API_KEY_ACCEPT_MISSING_PEPPERS` and `API_KEY_ACCEPT_BUILT_IN_PEPPER` (`true`). Seals:
  * `API_KEY_SEAL_RULE` (`preferred` or `required`) and `API_KEY_REFUSE_UNSEALED` (`true`). Verification: `API_KEY_CACHE` (`on` or `off`),
  * `API_KEY_CACHE_ENTRIES`, `API_KEY_CACHE_BYTES`, `API_KEY_CACHE_TIME_TO_LIVE`, `API_KEY_HASHING_PERMITS`, `API_KEY_HASHING_QUEUE`,
  * `API_KEY_HASHING_MAX_WAIT`, `API_KEY_LAST_USED_INTERVAL`, `API_KEY_TELEMETRY` and `API_KEY_NODE_NAME`.

@@ -39,6 +39,16 @@ export const IdleTimeout: Schema.Codec<Duration.Duration, string> = wholeSeconds
  * The moment from which a key's idle time counts: its last use, or its creation or last rotation if that is later.
  * @category models
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ApiKeys, IdleTimeout } from "effect-api-key"
+ *
+ * const program = Effect.gen(function* () {
+ *   const { apiKey } = yield* ApiKeys.ApiKeys.use((apiKeys) => apiKeys.create({ name: "unused" }))
+ *   return IdleTimeout.idleSince(apiKey) // the same moment as apiKey.createdAt
+ * })
+ * ```
  */
 export const idleSince = ({ lastUsedAt, rotatedAt, createdAt }: Pick<ApiKey, "lastUsedAt" | "rotatedAt" | "createdAt">): DateTime.Utc => {
   const since = rotatedAt === null ? createdAt : DateTime.max(rotatedAt, createdAt)

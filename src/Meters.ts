@@ -28,6 +28,16 @@ export class Meters extends Context.Service<Meters, Balances>()("effect-api-key/
  * Balances in memory, which end with the program: for tests, and for repositories without meters of their own.
  * @category layers
  * @since 0.1.0
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { ApiKeyHasher, ApiKeyRepository, ApiKeys } from "effect-api-key"
+ * import * as Meters from "effect-api-key/Meters"
+ *
+ * // Several services of one program that spend from one balance.
+ * const meters = Meters.layerMemory
+ * const first = ApiKeys.layer.pipe(Layer.provide([ApiKeyHasher.layerEphemeral, ApiKeyRepository.layerMemory, meters]))
+ * ```
  */
 export const layerMemory: Layer.Layer<Meters> = Layer.effect(
   Meters,

@@ -20,6 +20,7 @@ describe("refusals", () => {
       "IpNotAllowed",
       "PolicyRefused",
       "RateLimited",
+      "QuotaExceeded",
     ])
     assert.deepStrictEqual(ApiKeyMetrics.failureTags, [...ApiKeyError.refusalTags, "RepositoryError", "HasherError", "Overloaded"])
   })

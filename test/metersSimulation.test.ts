@@ -8,14 +8,14 @@ metersSimulation("a store in memory", layerMeters)
 const enough: Partial<MeterStatistics> = {
   granted: 1_000,
   refused: 1_000,
-  failed: 100,
-  interrupted: 100,
-  lostAnswers: 30,
+  failed: 50,
+  interrupted: 60,
+  lostAnswers: 5,
   repeated: 30,
   late: 15,
   crashes: 5,
   stops: 5,
-  changes: 20,
+  changes: 5,
 }
 
 it.effect("A simulation of meters comes to all that it is about, and twice to the same", () =>

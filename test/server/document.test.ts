@@ -154,9 +154,13 @@ const inWords = (request: Request): Request => {
   return Date.parse(body.expiresAt) > Date.now() ? request : { ...request, body: { ...body, expiresAt: null } }
 }
 
-const makeKey = (scopes: ReadonlyArray<string>, isActive = true) =>
+/** The policies of a key that such a request is meant for: a quota can be changed by its name. */
+const policiesFor = ({ body }: Request) =>
+  typeof body === "object" && body !== null && "quota" in body ? { quotas: [{ name: String(body.quota), amount: 1_000 }] } : null
+
+const makeKey = (scopes: ReadonlyArray<string>, isActive = true, policies: ReturnType<typeof policiesFor> = null) =>
   Effect.map(
-    ApiKeys.ApiKeys.use((apiKeys) => Effect.orDie(apiKeys.create({ name: "caller", scopes, isActive }))),
+    ApiKeys.ApiKeys.use((apiKeys) => Effect.orDie(apiKeys.create({ name: "caller", scopes, isActive, policies }))),
     ({ apiKey, token }) => ({ id: apiKey.id, token: Redacted.value(token) }),
   )
 
@@ -171,7 +175,7 @@ describeWith(server, { excludeTestServices: true })("the server and its document
         const seen = new Set<number>()
         for (const [index, request] of requests.entries()) {
           // A key that is there, for most.
-          const path = "id" in request.path && index % 4 > 0 ? { id: (yield* makeKey(["a"])).id } : request.path
+          const path = "id" in request.path && index % 4 > 0 ? { id: (yield* makeKey(["a"], true, policiesFor(request))).id } : request.path
           const { status, said } = yield* send(operation, { ...request, path }, { token: admin.token })
           assert.notInclude([400, 401, 413, 415], status, said)
           seen.add(status)
